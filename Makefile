@@ -1,0 +1,35 @@
+# make book and make test need Python 3.11+, git and make; everything else goes into .venv.
+
+PYTHON ?= python3
+PROFILE ?= quick
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help book test lint bench clean
+help: ## show this
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+book: $(READY) ## run the chapters and build the book (PROFILE=full for the published one)
+	@$(BIN)/mffrepro book --profile $(PROFILE)
+
+test: $(READY) ## run the test suite
+	@$(BIN)/python -m pytest
+
+lint: $(READY) ## check style, import floors and notebook pairs
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/jupytext --to ipynb --update --test notebooks/*.py >/dev/null
+
+bench: $(READY) ## time metrics and methods on this machine
+	@for script in tests/perf/bench_*.py; do $(BIN)/python $$script || exit 1; done
+
+clean: ## remove what builds and tests make, not .venv
+	rm -rf book/_build book/_generated book/notebooks .pytest_cache .ruff_cache .hypothesis
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "mffrepro needs Python 3.11 or newer; set PYTHON=python3.x")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,205 @@
+"""The grid: methods x stacks x metrics.
+
+One stack is the unit of work. Its sources are read once, the source side of every metric is computed once, each method
+fuses it once, and its rows are stored before the next stack begins.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from tqdm import tqdm
+
+from mffrepro import metrics as quality
+from mffrepro.benchmark.store import Store
+from mffrepro.data import Dataset, load
+from mffrepro.errors import MffError, OptionError, unknown
+from mffrepro.images import FocusStack
+from mffrepro.methods import check_options, fuse
+from mffrepro.metrics.scene import GRAYS, Gray, Scene
+from mffrepro.metrics.scoring import score
+
+NAN = float("nan")
+
+Methods = str | Sequence[str] | Mapping[str, tuple[str, Mapping[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row label, the method behind it and its options."""
+
+    label: str
+    method: str
+    options: dict[str, Any]
+
+    @property
+    def options_text(self) -> str:
+        return json.dumps(self.options, sort_keys=True) if self.options else ""
+
+
+def benchmark(
+    methods: Methods,
+    dataset: str | Dataset,
+    metrics: str | Sequence[str] = "all",
+    store: str | Path | None = None,
+    client: Any = None,
+    *,
+    gray: str = "matlab",
+    progress: str = "auto",
+) -> pd.DataFrame:
+    """Fuse every stack by every method and score each result by every metric.
+
+    Args:
+        methods: Names such as ``"lp"`` or ``"gacn.published"``, or a mapping from row labels to (name, options).
+        dataset: Name of a data set or a Dataset.
+        metrics: Names, or ``"all"`` that apply to the stack.
+        store: Parquet file to keep the rows in. Cells it already holds are not computed again, so a killed run goes on
+            where it stopped; where a fusion failed it is tried once more.
+        client: A ``dask.distributed`` client; the stacks then run on its workers, with the same result.
+        gray: Gray conversion of the metrics, ``"matlab"`` or ``"skimage"``.
+        progress: ``"auto"`` shows a bar on a terminal, ``"no"`` none.
+    Returns:
+        Long format: dataset, stack, method, options, metric, gray, value, seconds, reason. A cell that cannot be computed
+        has value NaN and says why in ``reason``; the others go on.
+    Raises:
+        OptionError: Unknown names or options, before anything runs.
+    Chapter: 09_leaderboard
+    """
+    data = load(dataset) if isinstance(dataset, str) else dataset
+    entries = _entries(methods)
+    _check_metrics(metrics)
+    if gray not in GRAYS:
+        raise unknown("gray conversion", gray, GRAYS)
+    kept = Store(store)
+    jobs = _jobs(data, entries, metrics, gray, kept)
+    bar = tqdm(total=len(data), desc=data.name, unit="stack", delay=2, disable=True if progress == "no" else None)
+    with bar:
+        bar.update(len(data) - len(jobs))
+        for rows in _run(jobs, data, client):
+            kept.add(rows)
+            bar.update()
+    return _wanted(kept.table(), data, entries, metrics, gray)
+
+
+def _entries(methods: Methods) -> list[Entry]:
+    if isinstance(methods, str):
+        methods = [methods]
+    pairs = methods.items() if isinstance(methods, Mapping) else ((name, (name, {})) for name in methods)
+    entries = [Entry(label, name, dict(options)) for label, (name, options) in pairs]
+    if not entries:
+        raise OptionError("no method given; name at least one (see mffrepro list methods)")
+    for entry in entries:
+        check_options(entry.method, entry.options)
+    return entries
+
+
+def _check_metrics(metrics: str | Sequence[str]) -> None:
+    for name in [] if isinstance(metrics, str) and metrics in ("all", "everything") else _names(metrics):
+        quality.get(name)
+
+
+def _names(metrics: str | Sequence[str]) -> list[str]:
+    return [metrics] if isinstance(metrics, str) else list(metrics)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is left to do on one stack: the metrics to compute for each entry."""
+
+    dataset: str
+    stack: str
+    gray: str
+    todo: tuple[tuple[Entry, tuple[str, ...]], ...]
+
+
+def _jobs(data: Dataset, entries: list[Entry], metrics: str | Sequence[str], gray: str, kept: Store) -> list[Job]:
+    jobs = []
+    for stack in data.names:
+        todo = []
+        for entry in entries:
+            key = {"dataset": data.name, "stack": stack, "method": entry.label, "options": entry.options_text, "gray": gray}
+            missing = tuple(name for name in _requested(metrics) if not kept.has(**key, metric=name))
+            if missing:
+                todo.append((entry, missing))
+        if todo:
+            jobs.append(Job(data.name, stack, gray, tuple(todo)))
+    return jobs
+
+
+def _requested(metrics: str | Sequence[str]) -> list[str]:
+    """Metric names asked for; those of "all" that do not apply to a stack are left out there with a reason."""
+    if metrics == "all":
+        return [card.name for card in quality.CARDS if card.variant_of is None]
+    return quality.names() if metrics == "everything" else _names(metrics)
+
+
+def _run(jobs: list[Job], data: Dataset, client: Any) -> Iterator[list[dict]]:
+    if client is None:
+        for job in jobs:
+            yield score_job(job, data)
+        return
+    from distributed import as_completed
+
+    futures = [client.submit(score_job, job, data, pure=False) for job in jobs]
+    for _, rows in as_completed(futures, with_results=True):
+        yield rows
+
+
+def score_job(job: Job, data: Dataset) -> list[dict]:
+    """All rows of one stack; a stack that cannot be read fails in each of its cells, and the others go on."""
+    try:
+        stack = data[job.stack]
+        scene = quality.Scorer(stack, gray=job.gray).scene
+    except Exception as error:
+        return [row for entry, names in job.todo for row in _rows(job, entry, dict.fromkeys(names, (NAN, _reason(error))), NAN)]
+    return [row for entry, names in job.todo for row in _score_entry(job, entry, names, stack, scene)]
+
+
+def _score_entry(job: Job, entry: Entry, names: Sequence[str], stack: FocusStack, scene: Scene) -> list[dict]:
+    try:
+        result = fuse(stack, entry.method, **entry.options)
+        fused = scene.fused(result.image, result.decision)
+    except Exception as error:
+        return _rows(job, entry, dict.fromkeys(names, (NAN, _reason(error))), NAN)
+    return _rows(job, entry, {name: _score(name, scene, fused) for name in names}, result.seconds)
+
+
+def _score(name: str, scene: Scene, fused: Gray) -> tuple[float, str]:
+    try:
+        return score(quality.get(name), scene, fused), ""
+    except Exception as error:
+        return NAN, _reason(error)
+
+
+def _rows(job: Job, entry: Entry, values: Mapping[str, tuple[float, str]], seconds: float) -> list[dict]:
+    common = {"dataset": job.dataset, "stack": job.stack, "method": entry.label, "options": entry.options_text, "gray": job.gray}
+    return [
+        common | {"metric": name, "value": value, "seconds": seconds, "reason": reason}
+        for name, (value, reason) in values.items()
+    ]
+
+
+def _reason(error: Exception) -> str:
+    """One line; whatever a cell fails by, a night of computing must not end with it."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, MffError) else f"{type(error).__name__}: {text}".rstrip(": ")
+
+
+def _wanted(table: pd.DataFrame, data: Dataset, entries: list[Entry], metrics: str | Sequence[str], gray: str) -> pd.DataFrame:
+    """The rows that were asked for, in the order of the arguments; a store may hold more."""
+    order = {entry.label: i for i, entry in enumerate(entries)}
+    options = {entry.label: entry.options_text for entry in entries}
+    rows = table[(table.dataset == data.name) & (table.gray == gray) & table.method.isin(order) & table["stack"].isin(data.names)]
+    rows = rows[rows.options == rows.method.map(options)]
+    rows = rows[rows.metric.isin(_requested(metrics))]
+    place = pd.DataFrame(
+        {
+            "stack": rows["stack"].map(list(data.names).index),
+            "method": rows.method.map(order),
+            "metric": rows.metric.map(_requested(metrics).index),
+        }
+    )
+    return rows.loc[place.sort_values(["stack", "method", "metric"]).index].reset_index(drop=True)

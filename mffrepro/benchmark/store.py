@@ -1,0 +1,70 @@
+"""Where a benchmark keeps its rows: one Parquet file, replaced whole after each stack."""
+
+import io
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from mffrepro.errors import DataError
+from mffrepro.images import write_atomically
+
+#: Long format: one row per dataset x stack x method x metric.
+COLUMNS = ("dataset", "stack", "method", "options", "metric", "gray", "value", "seconds", "reason")
+KEY = ("dataset", "stack", "method", "options", "metric", "gray")
+
+
+class Store:
+    """Rows of finished cells, in memory or in a file.
+
+    Args:
+        path: A ``.parquet`` file, made when the first rows arrive; None keeps the rows in memory only.
+    Raises:
+        DataError: The file exists and is not such a store.
+    """
+
+    def __init__(self, path: str | Path | None = None) -> None:
+        self.path = None if path is None else Path(path)
+        self.rows: dict[tuple, dict] = {}
+        if self.path is not None and self.path.exists():
+            for row in _read(self.path).to_dict("records"):
+                self.rows[_key(row)] = row
+
+    def has(self, **key: str) -> bool:
+        """Whether a cell is done; one whose fusion failed is not, since the cause may have been mended."""
+        row = self.rows.get(_key(key))
+        return row is not None and not math.isnan(row["seconds"])
+
+    def add(self, rows: Iterable[dict]) -> None:
+        """Add rows, replacing earlier ones of the same cells, and write the file."""
+        self.rows.update((_key(row), row) for row in rows)
+        if self.path is None:
+            return
+        buffer = io.BytesIO()
+        self.table().to_parquet(buffer, index=False)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(self.path, buffer.getvalue())
+        except OSError as error:
+            raise DataError(f"{self.path} cannot be written ({error.strerror}); choose another store") from None
+
+    def table(self) -> pd.DataFrame:
+        """All rows, sorted, so that the same cells give the same file whatever the order they were computed in."""
+        frame = pd.DataFrame(list(self.rows.values()), columns=list(COLUMNS))
+        frame = frame.astype({"value": float, "seconds": float})
+        return frame.sort_values(list(KEY), ignore_index=True)
+
+
+def _key(row: dict) -> tuple:
+    return tuple(row[name] for name in KEY)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        frame = pd.read_parquet(path)
+    except Exception as error:  # pyarrow raises its own kinds
+        raise DataError(f"{path} is not a Parquet file ({str(error).splitlines()[0]}); give another store") from None
+    if tuple(frame.columns) != COLUMNS:
+        raise DataError(f"{path} holds other columns than a benchmark's; give another store")
+    return frame

@@ -1,0 +1,120 @@
+"""The command line: ``mffrepro fuse | evaluate | benchmark | train | data | list | book``.
+
+Each command is a thin layer over the Python function of the same name, in a file of its own; what is heavy is imported when the
+command runs. Exit code 0: done; 1: the work failed; 2: the input or the arguments cannot be used as given.
+"""
+
+import os
+import sys
+import traceback
+import warnings
+from typing import Annotated
+
+import typer
+
+from mffrepro.cli import benchmark, book, data, evaluate, fuse, listing, train
+from mffrepro.cli.terminal import say
+from mffrepro.errors import MffError
+
+#: Typer's own copy of Click is the base of its errors; Click itself may be another version or absent.
+UsageError = typer.BadParameter.__mro__[1]
+
+#: Packages that only some commands need -> the extra that brings them.
+EXTRAS = {
+    "accelerate": "train", "distributed": "distributed", "dask": "distributed",
+    "jupytext": "book", "papermill": "book", "nbformat": "book", "yaml": "book",
+}  # fmt: skip
+
+app = typer.Typer(
+    name="mffrepro",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("fuse")(fuse.fuse)
+app.command("evaluate")(evaluate.evaluate)
+app.command("benchmark")(benchmark.benchmark)
+app.command("train")(train.train)
+app.add_typer(data.app, name="data")
+app.add_typer(listing.app, name="list")
+app.command("book")(book.book)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from mffrepro import __version__
+
+        print(f"mffrepro {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def start(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Multi-focus image fusion, reproduced: fuse photographs, measure the result, compare methods, build the book.
+
+    Example: mffrepro fuse near.jpg far.jpg -o fused.png
+    """
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code; whatever goes wrong is one sentence on stderr.
+
+    Args:
+        arguments: Without the name of the program; those of this process by default.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # an arrow that the encoding of a pipe lacks must not end the program
+            stream.reconfigure(errors="replace")
+    with warnings.catch_warnings():
+        warnings.showwarning = _say_warning
+        return _run(arguments)
+
+
+def _run(arguments: list[str] | None) -> int:
+    try:
+        code = app(arguments, prog_name="mffrepro", standalone_mode=False)
+    except UsageError as error:
+        say(_usage(error))
+        return 2
+    except MffError as error:
+        say(str(error))
+        return 2
+    except (KeyboardInterrupt, typer.Abort):
+        code = 130
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS:
+            raise
+        say(f"this command needs the package {error.name}; install it with: pip install 'mffrepro[{EXTRAS[error.name]}]'")
+        return 2
+    except Exception as error:
+        say(_failure(error))
+        return 1
+    if code == 130:
+        say("stopped")
+    return code if isinstance(code, int) else 0
+
+
+def _usage(error: Exception) -> str:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "mffrepro"
+    return f"{error.format_message().rstrip('.')}; see {command} --help"
+
+
+def _failure(error: Exception) -> str:
+    """One line for what nobody foresaw; the traceback on request."""
+    if os.environ.get("MFFREPRO_DEBUG"):
+        traceback.print_exc()
+    if isinstance(error, MemoryError):
+        return "not enough memory; use smaller or fewer images"
+    text = " ".join(str(error).split()) or "no message"
+    return f"{type(error).__name__}: {text}; set MFFREPRO_DEBUG=1 to see where"
+
+
+def _say_warning(message: Warning | str, *_: object) -> None:
+    say(f"note: {message}")

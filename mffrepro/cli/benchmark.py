@@ -1,0 +1,123 @@
+"""``mffrepro benchmark``: methods against methods on a data set."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mffrepro.cli.evaluate import head, split_metrics
+from mffrepro.cli.terminal import number, say, show_table
+from mffrepro.errors import DataError, OptionError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mffrepro.data import Dataset
+
+
+def benchmark(
+    method: Annotated[
+        list[str] | None, typer.Option("--method", "-m", help="A method; repeat for more.  [default: gacn, lp, average]")
+    ] = None,
+    dataset: Annotated[
+        str, typer.Option("--dataset", "-d", help="A name of: mffrepro list datasets; or a folder of stacks.")
+    ] = "embedded",
+    metrics: Annotated[str, typer.Option(help="Names with commas, all, or everything (variants too).")] = "all",
+    store: Annotated[
+        Path | None, typer.Option(help="Parquet file that keeps finished cells, to go on where a run stopped.")
+    ] = None,
+    gray: Annotated[str, typer.Option(help="Gray conversion of the metrics: matlab or skimage.")] = "matlab",
+    csv: Annotated[Path | None, typer.Option(help="Write all values to this CSV file, one row each.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first stacks, this many.")] = None,
+    scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler, such as tcp://host:8786.")] = None,
+) -> None:
+    """Fuse every stack of a data set by every method and print the mean of every metric.
+
+    Example: mffrepro benchmark -m gacn -m lp --metrics qabf,qg,psnr --limit 5
+    """
+    from mffrepro.benchmark import benchmark as run
+
+    names = list(dict.fromkeys(method or ["gacn", "lp", "average"]))
+    wanted = split_metrics(metrics)
+    if csv is not None and (csv.is_dir() or not csv.parent.is_dir()):
+        raise OptionError(f"{csv} cannot be written; choose a file in a folder that exists")
+    data = _dataset(dataset)[:limit]
+    results = run(names, data, wanted, store, _client(scheduler), gray=gray)
+    if csv is not None:
+        _write(results, csv)
+    _print_means(results)
+    _print_failures(results)
+    if results["seconds"].isna().any():
+        raise typer.Exit(1)
+
+
+def _dataset(name: str) -> "Dataset":
+    from mffrepro.data import cards, load
+
+    if any(card.name == name for card in cards()) or not Path(name).is_dir():
+        return load(name)
+    data = load("folder", root=name)
+    data.name = str(Path(name).resolve())  # a store may hold several folders
+    return data
+
+
+def _client(address: str | None) -> Any:
+    if address is None:
+        return None
+    from distributed import Client
+
+    try:
+        return Client(address, timeout=10)
+    except (OSError, ValueError):
+        raise DataError(f"no Dask scheduler answers at {address}; start one with dask scheduler or correct --scheduler") from None
+
+
+def _write(results: "pd.DataFrame", path: Path) -> None:
+    from mffrepro.images import write_atomically
+
+    try:
+        write_atomically(path, results.to_csv(index=False).encode())
+    except OSError as error:
+        raise DataError(f"{path} cannot be written ({error.strerror}); choose another place") from None
+
+
+# ----------------------------------------------------------------------------------------------- printing
+
+
+def _print_means(results: "pd.DataFrame") -> None:
+    """Metrics down and methods across, or the other way round: the longer list goes down."""
+    from mffrepro.report.tables import means
+
+    table = means(results).dropna(axis=1, how="all")
+    best = _best(table)
+    heads = {name: "seconds ↓" if name == "seconds" else head(name) for name in table.columns}
+    across = len(table.columns) < len(table.index)
+    if across:
+        rows = [(method, *(number(value) for value in table.loc[method])) for method in table.index]
+        show_table(("method", *heads.values()), rows, best=[(i, j + 1) for i, j in best], numbers=1)
+    else:
+        rows = [(heads[name], *(number(value) for value in table[name])) for name in table.columns]
+        show_table(("mean", *table.index), rows, best=[(j, i + 1) for i, j in best], numbers=1)
+
+
+def _best(table: "pd.DataFrame") -> list[tuple[int, int]]:
+    """Row and column of the best method of each metric, ties included; none where there is nothing to choose."""
+    from mffrepro.metrics import get
+
+    cells = []
+    for j, name in enumerate(table.columns):
+        values = table[name].to_numpy()
+        better = "lower" if name == "seconds" else get(name).better
+        if better is not None and len(values) > 1:
+            best = table[name].min() if better == "lower" else table[name].max()
+            cells += [(i, j) for i, value in enumerate(values) if value == best]
+    return cells
+
+
+def _print_failures(results: "pd.DataFrame") -> None:
+    failed = results[results["value"].isna() & (results["reason"] != "")]
+    if failed.empty:
+        return
+    say(f"{len(failed)} of {len(results)} cells have no value:")
+    for reason, cells in failed.groupby("reason", sort=False):
+        say(f"  {len(cells)} of {', '.join(cells['method'].unique())}: {reason}")

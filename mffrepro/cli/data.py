@@ -1,0 +1,111 @@
+"""``mffrepro data``: what can be fetched, fetching it, and checking what was fetched."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mffrepro.cli.terminal import show_table, steps
+from mffrepro.errors import unknown
+
+if TYPE_CHECKING:
+    from mffrepro.data.manifests import Entry
+
+app = typer.Typer(invoke_without_command=True)
+
+
+@app.callback()
+def start(context: typer.Context) -> None:
+    """List, fetch and verify data sets and published weights.
+
+    Example: mffrepro data fetch lytro
+    """
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command("list")
+def list_() -> None:
+    """List everything that can be fetched, and how much of it is here.
+
+    Example: mffrepro data list
+    """
+    from mffrepro.data.fetch import is_at_hand
+    from mffrepro.data.manifests import manifest, manifest_names
+
+    rows = []
+    for one in map(manifest, manifest_names()):
+        here = sum(map(is_at_hand, one.files))
+        rows.append((one.name, f"{here} of {counted(len(one.files))}", size(one.bytes), one.licence, one.title))
+    show_table(("name", "here", "size", "licence", "what"), rows)
+
+
+@app.command()
+def fetch(
+    names: Annotated[list[str], typer.Argument(help="Names of: mffrepro data list; or single files, such as gacn.published.")],
+) -> None:
+    """Fetch files and verify size and sha256; what is here already is not fetched again.
+
+    Example: mffrepro data fetch lytro
+    """
+    from mffrepro.data.fetch import cache_folder
+    from mffrepro.data.fetch import fetch as fetch_file
+
+    wanted = {name: find(name) for name in names}  # a misspelt name is found before the first download
+    for name, entries in wanted.items():
+        paths = [fetch_file(entry) for entry in steps(entries, name, "file")]
+        where = f"{counted(len(paths))}, {size(sum(path.stat().st_size for path in paths))} -> {cache_folder()}"
+        print(f"{name}: {where if paths else 'made on the spot, nothing to fetch'}")
+
+
+@app.command()
+def verify(
+    names: Annotated[list[str] | None, typer.Argument(help="Names of: mffrepro data list; all by default.")] = None,
+) -> None:
+    """Check the files in the cache against size and sha256, fetching nothing; exit code 1 if one named is not intact.
+
+    Example: mffrepro data verify lytro
+    """
+    from mffrepro.data import verify as check
+    from mffrepro.data.manifests import manifest, manifest_names
+
+    chosen = [manifest(name).name for name in names or manifest_names()]
+    states = {name: check(name) for name in steps(chosen, "verifying", "set")}
+    for name, files in states.items():
+        counts = {state: list(files.values()).count(state) for state in ("ok", "in mirror", "missing", "damaged")}
+        print(f"{name}: {', '.join(f'{count} {state}' for state, count in counts.items() if count)}")
+        for file, state in files.items():
+            if state == "damaged" or (state == "missing" and names):
+                print(f"  {state}: {file}")
+    bad = {"damaged", "missing"} if names else {"damaged"}  # of what nobody named, most was never fetched
+    if bad & {state for files in states.values() for state in files.values()}:
+        raise typer.Exit(1)
+
+
+def find(name: str) -> "tuple[Entry, ...]":
+    """The files of a manifest, or the one file of that name among weights and dictionaries; none for what is made.
+
+    Raises:
+        OptionError: Nothing has that name.
+    """
+    from mffrepro.data import MADE
+    from mffrepro.data.manifests import manifest, manifest_names
+
+    if name in MADE:
+        return ()
+    if name in manifest_names():
+        return manifest(name).files
+    single = {entry.name: entry for one in map(manifest, manifest_names()) if one.kind == "files" for entry in one.files}
+    if name not in single:
+        raise unknown("data set or weights", name, [*manifest_names(), *single], "mffrepro data list")
+    return (single[name],)
+
+
+def size(count: int) -> str:
+    """A number of bytes for people."""
+    if count >= 1e9:
+        return f"{count / 1e9:.1f} GB"
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
+
+
+def counted(files: int) -> str:
+    return "1 file" if files == 1 else f"{files} files"

@@ -1,0 +1,91 @@
+"""``mffrepro list``: what there is, told from the cards alone."""
+
+from typing import Annotated
+
+import typer
+
+from mffrepro.cli.terminal import ARROWS, show_table
+
+app = typer.Typer(invoke_without_command=True)
+
+
+@app.callback()
+def start(context: typer.Context) -> None:
+    """List methods, metrics or data sets.
+
+    Example: mffrepro list metrics
+    """
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command()
+def methods(name: Annotated[str | None, typer.Argument(help="Show the options of this method.")] = None) -> None:
+    """List the fusion methods, or the options of one.
+
+    Example: mffrepro list methods gacn
+    """
+    from mffrepro.methods import CARDS, get
+
+    if name is not None:
+        _show_options(get(name.partition(".")[0]))
+        return
+    rows = [
+        (card.name, card.title, card.kind, card.colour, "yes" if card.has_decision else "", ", ".join(card.weights), card.chapter)
+        for card in CARDS.values()
+    ]
+    show_table(("name", "method", "kind", "colour by", "decision map", "weights", "chapter"), rows)
+    print("mffrepro list methods NAME shows the options of one.")
+
+
+def _show_options(card) -> None:
+    rows = [(name, repr(parameter.default), _kind(parameter.annotation)) for name, parameter in card.options().items()]
+    print(f"{card.name}: {card.title}, {card.kind}, for images from {card.min_side}x{card.min_side} pixels")
+    print((card.function().__doc__ or "").partition("\n")[0])
+    if rows:
+        show_table(("option", "default", "values"), rows)
+
+
+def _kind(annotation: object) -> str:
+    """An annotation as people write it: ``int``, ``'log' | 'literal'``."""
+    from typing import Literal, get_args, get_origin
+
+    if get_origin(annotation) is Literal:
+        return " | ".join(map(repr, get_args(annotation)))
+    if get_args(annotation) and get_origin(annotation) is not None:
+        return " | ".join(map(_kind, get_args(annotation)))
+    return "None" if annotation is type(None) else getattr(annotation, "__name__", str(annotation))
+
+
+@app.command()
+def metrics() -> None:
+    """List the quality metrics; a name with a dot is another reading of the same quantity.
+
+    Example: mffrepro list metrics
+    """
+    from mffrepro.metrics.cards import CARDS
+
+    rows = [
+        (card.name, ARROWS[card.better], _range(card.low, card.high), card.needs, card.source, card.summary) for card in CARDS
+    ]
+    show_table(("name", "better", "range", "needs", "numbers of", "what it says"), rows)
+
+
+def _range(low: float | None, high: float | None) -> str:
+    ends = ["" if end is None else f"{end:.4g}" for end in (low, high)]
+    return " .. ".join(ends) if any(ends) else ""
+
+
+@app.command()
+def datasets() -> None:
+    """List the data sets, and which can be read without a network.
+
+    Example: mffrepro list datasets
+    """
+    from mffrepro.data import cards
+
+    rows = [
+        (card.name, card.kind, str(card.stacks or ""), "yes" if card.available else "no", card.reason, card.title)
+        for card in cards()
+    ]
+    show_table(("name", "kind", "stacks", "here", "how", "what"), rows)

@@ -1,0 +1,72 @@
+"""Text of the command line as the values that options are declared to take."""
+
+import math
+from collections.abc import Iterable, Mapping
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from mffrepro.errors import OptionError, unknown
+
+
+def parse_settings(texts: Iterable[str], kinds: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """``name=value`` texts as a dictionary.
+
+    Args:
+        texts: As given on the command line.
+        kinds: Annotation of every known name.
+        what: What a name should be, such as ``"option of lp"``.
+    Raises:
+        OptionError: Not of that form, an unknown name, or a value of another type.
+    """
+    settings = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise OptionError(f"{text!r} is no setting; write it as name=value")
+        if name not in kinds:
+            raise unknown(what, name, kinds)
+        settings[name] = convert(name, value, kinds[name])
+    return settings
+
+
+def convert(name: str, text: str, kind: Any) -> Any:
+    """Text as a value of an annotation: int, float, bool, Literal, str, and None or tuples of these."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        if text.lower() == "none" and NoneType in inner:
+            return None
+        return _first_that_fits(name, text, [one for one in inner if one is not NoneType])
+    if origin is Literal:
+        return check_choice(f"value of {name}", text, inner)
+    if isinstance(origin, type) and issubclass(origin, Iterable):
+        return tuple(convert(name, part, inner[0]) for part in text.split(","))
+    if kind is bool:
+        return {"true": True, "false": False}[check_choice(f"value of {name}", text.lower(), ("true", "false"))]
+    return _number(name, text, kind) if kind in (int, float) else text
+
+
+def check_choice(what: str, value: str, known: Iterable[str]) -> str:
+    """The value, if it is one of the known ones; else an OptionError that suggests the nearest."""
+    if value not in known:
+        raise unknown(what, value, known)
+    return value
+
+
+def _first_that_fits(name: str, text: str, kinds: Iterable[Any]) -> Any:
+    failure = None
+    for kind in kinds:
+        try:
+            return convert(name, text, kind)
+        except OptionError as error:
+            failure = error
+    raise failure
+
+
+def _number(name: str, text: str, kind: type) -> int | float:
+    try:
+        value = kind(text)
+    except ValueError:
+        raise OptionError(f"{name} is {text!r}; give a {'whole number' if kind is int else 'number'}") from None
+    if not math.isfinite(value):
+        raise OptionError(f"{name} is {text!r}; give a finite number")
+    return value

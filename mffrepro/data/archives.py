@@ -1,0 +1,67 @@
+"""Unpacking archives that came from elsewhere without trusting the paths in them."""
+
+import shutil
+import stat
+import tarfile
+import tempfile
+import zipfile
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from mffrepro.errors import DataError
+
+
+def extract(archive: str | Path, folder: str | Path) -> Path:
+    """Unpack a zip or tar file into a new folder, whole or not at all.
+
+    It is unpacked under a temporary name beside `folder` and renamed, so a folder that exists is a complete one; nothing
+    is done where it exists already.
+
+    Args:
+        archive: Zip, or tar with any compression Python knows.
+        folder: Where the members go.
+    Returns:
+        `folder`.
+    Raises:
+        DataError: Not such an archive, damaged, or a member that would leave the folder, is a device, or links outwards.
+    """
+    archive, folder = Path(archive), Path(folder)
+    if folder.exists():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        _unpack(archive, temporary)
+        temporary.chmod(0o755)  # mkdtemp makes folders only their owner can enter
+        temporary.rename(folder)
+    except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, RuntimeError) as error:
+        if not folder.exists():  # else another process was faster, which is just as well
+            raise DataError(f"{archive} cannot be unpacked into {folder} ({error}); check the disk, or fetch it again") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return folder
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as file:
+            for member in file.infolist():
+                _check_zip_member(member, archive)
+            file.extractall(folder)
+    elif tarfile.is_tarfile(archive):
+        with tarfile.open(archive) as file:
+            try:
+                file.extractall(folder, filter="data")
+            except tarfile.FilterError as error:
+                raise DataError(f"{archive} is refused: {error}; get it from its owner") from None
+    else:
+        raise DataError(f"{archive} is neither a zip nor a tar file; fetch it again")
+
+
+def _check_zip_member(member: zipfile.ZipInfo, archive: Path) -> None:
+    """Python's own zip extraction strips such paths silently; an archive that has any is not what it should be."""
+    path, mode = member.filename, member.external_attr >> 16
+    leaves = ".." in PurePosixPath(path).parts or ".." in PureWindowsPath(path).parts
+    if leaves or PurePosixPath(path).is_absolute() or PureWindowsPath(path).anchor:
+        raise DataError(f"{archive} is refused: its member {path!r} would leave the folder; get it from its owner")
+    if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise DataError(f"{archive} is refused: its member {path!r} is a link or a device; get it from its owner")

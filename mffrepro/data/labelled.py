@@ -1,0 +1,180 @@
+"""Photographs with label maps: the Berkeley set, PASCAL VOC 2012, and MS COCO 2017.
+
+A label map gives each pixel the number of its region. Nothing is held in memory: a photograph and its maps are read
+each time they are asked for.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+from pathlib import Path
+
+import numpy as np
+
+from mffrepro.data.archives import extract
+from mffrepro.data.fetch import cache_folder, fetch
+from mffrepro.data.manifests import Entry, manifest
+from mffrepro.errors import DataError
+from mffrepro.images import read_image
+
+#: Pixels of the object in the photographs GACN was trained on.
+COCO_AREA = (20_000, 170_000)
+VOC_VOID = 255
+
+
+class LabelledImage:
+    """A photograph and its label maps, read from disk each time they are asked for.
+
+    Attributes:
+        name: Unique in its set.
+    """
+
+    # The readers are partial calls, not closures, so that a data loader can send them to other processes.
+    def __init__(self, name: str, read_photograph: Callable[[], np.ndarray], read_labels: Callable[[], Sequence[np.ndarray]]):
+        self.name = name
+        self._read_photograph = read_photograph
+        self._read_labels = read_labels
+
+    def __repr__(self) -> str:
+        return f"LabelledImage({self.name!r})"
+
+    @property
+    def image(self) -> np.ndarray:
+        """(H, W, 3) uint8."""
+        image = self._read_photograph()
+        return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
+
+    @property
+    def labels(self) -> tuple[np.ndarray, ...]:
+        """One (H, W) integer map per annotator; in sets of objects 0 is the background."""
+        return tuple(self._read_labels())
+
+
+# ------------------------------------------------------------------------------------------------ Berkeley
+
+
+def bsds500(split: str) -> list[LabelledImage]:
+    """Split ``"train"`` (200) or ``"val"`` (100) of BSDS500, fetched file by file as they are read."""
+    files = {entry.name: entry for entry in manifest("bsds500").files}
+    stems = sorted(Path(name).stem for name in files if name.startswith(f"images/{split}/"))
+    return [_bsds_item(stem, files[f"images/{split}/{stem}.jpg"], files[f"groundTruth/{split}/{stem}.mat"]) for stem in stems]
+
+
+def _bsds_item(stem: str, photograph: Entry, truth: Entry) -> LabelledImage:
+    return LabelledImage(stem, partial(_read_fetched, read_image, photograph), partial(_read_fetched, read_bsds_labels, truth))
+
+
+def _read_fetched(read: Callable, entry: Entry) -> object:
+    return read(fetch(entry))
+
+
+def read_bsds_labels(path: str | Path) -> tuple[np.ndarray, ...]:
+    """The segmentations of all annotators in a ``.mat`` file of BSDS500, each (H, W) uint16 counted from 1."""
+    from scipy.io import loadmat
+
+    annotators = loadmat(path)["groundTruth"].ravel()
+    return tuple(np.asarray(annotator["Segmentation"].item(), np.uint16) for annotator in annotators)
+
+
+# --------------------------------------------------------------------------------------------- PASCAL VOC
+
+
+def voc2012(split: str, root: str | Path | None = None) -> list[LabelledImage]:
+    """Photographs with object outlines of ``"train"`` (1464), ``"val"`` (1449) or ``"trainval"``.
+
+    Args:
+        split: Name of a list in ``ImageSets/Segmentation``.
+        root: Folder that holds ``VOCdevkit``; without it the archive is fetched and unpacked into the cache.
+    """
+    if root is None:
+        root = cache_folder() / "voc2012" / "unpacked"
+        if not root.exists():
+            extract(fetch(manifest("voc2012").files[0]), root)
+    folder = Path(root) / "VOCdevkit" / "VOC2012"
+    listing = folder / "ImageSets" / "Segmentation" / f"{split}.txt"
+    if not listing.is_file():
+        raise DataError(f"{listing} is missing; give as root= the folder that VOCtrainval_11-May-2012.tar was unpacked in")
+    return [_voc_item(folder, name) for name in listing.read_text().split()]
+
+
+def _voc_item(folder: Path, name: str) -> LabelledImage:
+    photograph, outlines = folder / "JPEGImages" / f"{name}.jpg", folder / "SegmentationObject" / f"{name}.png"
+    return LabelledImage(name, partial(read_image, photograph), partial(read_voc_labels, outlines))
+
+
+def read_voc_labels(path: str | Path) -> tuple[np.ndarray]:
+    """Object numbers of a palette PNG, one (H, W) uint8; the void border around objects (255) becomes background (A0.18)."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            labels = np.array(picture)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error}); unpack VOCtrainval_11-May-2012.tar again") from None
+    labels[labels == VOC_VOID] = 0
+    return (labels,)
+
+
+# ------------------------------------------------------------------------------------------------ MS COCO
+
+
+def coco2017(split: str, root: str | Path | None = None) -> list[LabelledImage]:
+    """Photographs with exactly one annotated object of 20 000 to 170 000 pixels.
+
+    Args:
+        split: ``"train"`` or ``"val"``.
+        root: Folder with ``annotations`` and ``train2017`` or ``val2017``. It must be given: 19 GB are no side effect of a call.
+    """
+    if root is None:
+        raise DataError(
+            "coco2017 is 19 GB and is not fetched by itself; run `mffrepro data fetch coco2017` or download its archives, "
+            "unpack them into one folder and give it as root="
+        )
+    annotations = Path(root) / "annotations" / f"instances_{split}2017.json"
+    if not annotations.is_file():
+        raise DataError(f"{annotations} is missing; unpack annotations_trainval2017.zip in {root}")
+    folder = Path(root) / f"{split}2017"
+    return [_coco_item(folder, *row) for row in single_objects(annotations)]
+
+
+def _coco_item(folder: Path, file: str, height: int, width: int, outline: object) -> LabelledImage:
+    return LabelledImage(Path(file).stem, partial(read_image, folder / file), partial(_coco_labels, outline, height, width))
+
+
+def _coco_labels(outline: object, height: int, width: int) -> tuple[np.ndarray]:
+    return (rasterise(outline, height, width),)
+
+
+@lru_cache(maxsize=2)  # parsing the half gigabyte of the training annotations takes a while
+def single_objects(annotations: Path) -> list[tuple[str, int, int, object]]:
+    """File name, height, width and outline of each photograph with one object of an area within `COCO_AREA`."""
+    table = json.loads(annotations.read_bytes())
+    count = Counter(row["image_id"] for row in table["annotations"])
+    low, high = COCO_AREA
+    single = [row for row in table["annotations"] if count[row["image_id"]] == 1 and low <= row["area"] <= high]
+    images = {row["id"]: row for row in table["images"]}
+    found = ((images[row["image_id"]], row["segmentation"]) for row in single)
+    return sorted(((i["file_name"], i["height"], i["width"], outline) for i, outline in found), key=lambda row: row[0])
+
+
+def rasterise(outline: list | dict, height: int, width: int) -> np.ndarray:
+    """A COCO segmentation as (H, W) uint8 of 0 and 1.
+
+    Args:
+        outline: Polygons, each a flat list x, y, x, y ... in pixels with the corner of the image at 0, 0; or run lengths
+            ``{"counts": [...], "size": [H, W]}`` down the columns, starting with background.
+    """
+    if isinstance(outline, dict):
+        runs = outline["counts"]
+        if not isinstance(runs, list) or sum(runs) != height * width:
+            raise DataError("run lengths of an outline do not cover its image; use the original instances_*.json of COCO 2017")
+        values = np.arange(len(runs), dtype=np.uint8) % 2
+        return np.repeat(values, runs).reshape(width, height).T.copy()
+    from skimage.draw import polygon
+
+    mask = np.zeros((height, width), np.uint8)
+    for points in outline:
+        x, y = np.reshape(points, (-1, 2)).T - 0.5  # pixel centres lie at half coordinates in COCO, at whole ones here
+        mask[polygon(y, x, mask.shape)] = 1
+    return mask

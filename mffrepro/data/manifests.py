@@ -1,0 +1,118 @@
+"""Manifests: what a data set or a set of weights consists of, where it lies and what its bytes hash to.
+
+One TOML file each. The table level holds title, description, licence and citation; every ``[[file]]`` row holds the
+name, size, sha256 and addresses of one file. Addresses of files in a repository pin a commit. A row's licence and
+citation key are the table's where the row has none of its own.
+"""
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from mffrepro.errors import DataError, unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One file of a manifest.
+
+    Attributes:
+        manifest: Name of the manifest the file belongs to.
+        name: What the package calls it; unique in its manifest.
+        file: Path below the cache folder. Two manifests that share a file name the same path.
+        bytes: Size, or None where it is not known.
+        sha256: Digest in hexadecimal; empty where it is not known, and then the file is never downloaded.
+        urls: Addresses, tried in this order.
+        licence: Terms, in the words of its owner where there are any.
+        cite: Key in the book's bibliography.
+        stack: The stack a photograph belongs to; empty where the manifest holds no stacks.
+    """
+
+    manifest: str
+    name: str
+    file: str
+    bytes: int | None
+    sha256: str
+    urls: tuple[str, ...]
+    licence: str
+    cite: str
+    stack: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """A data set or a set of weights: what it is, and its files in their order.
+
+    Attributes:
+        kind: ``"stacks"`` (to be fused), ``"regions"`` (photographs with label maps) or ``"files"`` (weights and the like).
+        stacks: How many stacks or labelled photographs it holds; 0 for files.
+    """
+
+    name: str
+    kind: str
+    title: str
+    description: str
+    licence: str
+    citation: str
+    stacks: int
+    files: tuple[Entry, ...]
+
+    @property
+    def bytes(self) -> int:
+        """Size of all files whose size is known."""
+        return sum(entry.bytes or 0 for entry in self.files)
+
+    def entry(self, name: str) -> Entry:
+        """The row of that name; OptionError with a suggestion where there is none."""
+        for entry in self.files:
+            if entry.name == name:
+                return entry
+        raise unknown(f"file in {self.name}", name, [entry.name for entry in self.files], f"mffrepro data verify {self.name}")
+
+
+def manifest_folder() -> Path:
+    """``data_manifests``: inside the installed package, or at the root of a checkout.
+
+    Raises:
+        DataError: Neither is there.
+    """
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "data_manifests", package.parent / "data_manifests"):
+        if folder.is_dir():
+            return folder
+    raise DataError("the folder data_manifests is missing from this installation; install mffrepro again")
+
+
+def manifest_names() -> list[str]:
+    """Names of all manifests, sorted."""
+    return sorted(path.stem for path in manifest_folder().glob("*.toml"))
+
+
+def manifest(name: str) -> Manifest:
+    """The manifest of that name.
+
+    Raises:
+        OptionError: No manifest has that name.
+        DataError: Its file is not what a manifest should be.
+    """
+    if name not in manifest_names():
+        raise unknown("manifest", name, manifest_names(), "mffrepro data list")
+    return _read(manifest_folder() / f"{name}.toml")
+
+
+@cache
+def _read(path: Path) -> Manifest:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        shared = {"manifest": path.stem, "licence": table["licence"], "cite": table["cite"]}
+        files = tuple(_entry(shared | row) for row in table["file"])
+        fields = {key: table[key] for key in ("kind", "title", "description", "licence", "citation", "stacks")}
+    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        raise DataError(f"manifest {path.name} cannot be used ({error!r}); install mffrepro again") from None
+    return Manifest(name=path.stem, files=files, **fields)
+
+
+def _entry(row: dict) -> Entry:
+    row = {"file": f"{row['manifest']}/{row['name']}", "bytes": None, **row}
+    return Entry(**(row | {"urls": tuple(row["urls"])}))

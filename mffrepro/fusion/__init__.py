@@ -1,0 +1,1 @@
+"""Decision maps and how images are combined by them."""

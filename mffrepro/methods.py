@@ -1,0 +1,174 @@
+"""The registry of fusion methods: the only place that knows them all.
+
+A card is a plain row. Listing the cards imports no network; a method's module is imported when it is first used. To add
+a method, write its file, append its card, done: tables, galleries and the command line list what stands here.
+"""
+
+import importlib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mffrepro.callables import call_module
+from mffrepro.errors import OptionError, unknown
+from mffrepro.images import FocusStack, FusionResult, ImageOrPath, as_stack
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodCard:
+    """What is known of a method before it runs."""
+
+    name: str
+    title: str
+    target: str  # "module:function", imported on first use
+    kind: Literal["network", "classical"]
+    bibkey: str
+    chapter: str
+    colour: Literal["decision", "luma", "per-channel"]
+    min_side: int = 1
+    weights: tuple[str, ...] = ()
+    deterministic: bool = True
+    has_decision: bool = False
+    note: str = ""
+
+    def function(self) -> Callable[..., FusionResult]:
+        module, _, name = self.target.partition(":")
+        return getattr(importlib.import_module(module), name)
+
+    def options(self) -> dict[str, inspect.Parameter]:
+        """The method's own keyword arguments by name."""
+        parameters = inspect.signature(self.function()).parameters
+        return {name: p for name, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
+
+
+_CARDS = (
+    MethodCard(
+        name="gacn",
+        title="GACN",
+        target="mffrepro.models.gacn:fuse",
+        kind="network",
+        bibkey="ma2022gacn",
+        chapter="07_gacn",
+        colour="decision",
+        min_side=11,
+        weights=("default", "published", "random"),
+        has_decision=True,
+    ),
+    MethodCard(
+        name="average",
+        title="Average",
+        target="mffrepro.baselines.average:fuse",
+        kind="classical",
+        bibkey="stathaki2008fusion",
+        chapter="02_baselines",
+        colour="per-channel",
+    ),
+    MethodCard(
+        name="lp",
+        title="Laplacian pyramid",
+        target="mffrepro.baselines.lp:fuse",
+        kind="classical",
+        bibkey="burt1983laplacian",
+        chapter="02_baselines",
+        colour="per-channel",
+        min_side=17,
+    ),
+)
+
+CARDS: dict[str, MethodCard] = {card.name: card for card in _CARDS}
+if len(CARDS) != len(_CARDS):
+    raise RuntimeError("two method cards share a name")
+
+
+def get(name: str) -> MethodCard:
+    """The card of a method; an OptionError with a suggestion where there is none."""
+    if name not in CARDS:
+        raise unknown("method", name, CARDS, "mffrepro list methods")
+    return CARDS[name]
+
+
+def parse(spec: str) -> tuple[MethodCard, str]:
+    """Card and weights of ``"gacn"`` or ``"gacn.published"``: named states of a network, not flags."""
+    name, _, weights = spec.partition(".")
+    return get(name), weights or "default"
+
+
+def fuse(
+    images: FocusStack | Sequence[ImageOrPath],
+    method: str = "gacn",
+    *,
+    weights: str = "default",
+    device: str = "auto",
+    strategy: Literal["auto", "serial", "calibration"] = "auto",
+    **options: Any,
+) -> FusionResult:
+    """Fuse several photographs of one scene, each sharp somewhere else, into one that is sharp everywhere.
+
+    Args:
+        images: Two or more arrays (H, W) or (H, W, 3), uint8, uint16 or float in [0, 1]; or paths; or a stack. All of one
+            size, registered.
+        method: A name of `methods()`; ``"gacn.published"`` is short for ``weights="published"``.
+        weights: For networks: ``"default"`` (shipped), ``"published"`` (the authors', fetched), ``"random"`` or a file.
+        device: For networks: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+        strategy: For decision networks and more than two images: ``"serial"``, ``"calibration"`` or the better, ``"auto"``.
+        options: The method's own; ``mffrepro list methods`` names them.
+    Returns:
+        ``.image`` in the dtype, shape and range of the inputs, ``.decision`` (N, H, W) or None, ``.seconds``, ``.method``.
+    Raises:
+        ImageError: Images that cannot be fused; the sentence names which.
+        OptionError: A method, weights or an option that does not exist.
+        DataError: Weights that cannot be had.
+    Chapter: 00_quickstart
+    Example:
+        >>> import numpy as np, mffrepro as mff
+        >>> near = np.zeros((32, 32)); near[:, :16] = np.indices((32, 16)).sum(0) % 2
+        >>> far = near[:, ::-1].copy()
+        >>> mff.fuse([near, far], "average").image.mean()
+        np.float64(0.25)
+    """
+    card, chosen = check_options(method, {"weights": weights, "device": device, "strategy": strategy} | options)
+    return card.function()(as_stack(images, min_side=card.min_side), **chosen)
+
+
+#: Options every method accepts at these values, whether it has them or not.
+COMMON = {"weights": "default", "device": "auto", "strategy": "auto"}
+
+
+def check_options(spec: str, options: Mapping[str, Any]) -> tuple[MethodCard, dict[str, Any]]:
+    """The card of a method and the keyword arguments to call it with.
+
+    Raises:
+        OptionError: An unknown method, option, strategy or set of weights; the sentence suggests the nearest.
+    """
+    card, named_weights = parse(spec)
+    known = card.options()
+    chosen = COMMON | {"weights": named_weights} | dict(options)
+    if chosen["weights"] == "default":
+        chosen["weights"] = named_weights
+    if chosen["strategy"] not in ("auto", "serial", "calibration"):
+        raise unknown("strategy", chosen["strategy"], ("auto", "serial", "calibration"))
+    if "weights" in known and chosen["weights"] not in card.weights and not str(chosen["weights"]).endswith(".safetensors"):
+        raise unknown(f"weights of {card.name}", chosen["weights"], card.weights)
+    for name in chosen.keys() - known.keys():
+        if name not in COMMON:
+            raise unknown(f"option of {card.name}", name, known.keys() - COMMON.keys(), "mffrepro list methods")
+        if name != "device" and chosen[name] != COMMON[name]:
+            raise OptionError(f"{card.name} takes no {name}; leave {name}={chosen[name]!r} out")
+    return card, {name: value for name, value in chosen.items() if name in known}
+
+
+def table():
+    """All methods as a pandas table, one row each: what they are, what they need, their own options."""
+    import pandas as pd
+
+    rows = []
+    for card in CARDS.values():
+        own = ", ".join(f"{n}={p.default!r}" for n, p in card.options().items() if n not in COMMON)
+        row = {"name": card.name, "title": card.title, "kind": card.kind, "colour": card.colour}
+        row |= {"decision map": card.has_decision, "weights": ", ".join(card.weights), "options": own, "reference": card.bibkey}
+        rows.append(row)
+    return pd.DataFrame(rows).set_index("name")
+
+
+call_module(__name__, table)

@@ -1,0 +1,294 @@
+r"""GACN: one network that yields the decision map and the fused image, trained end to end.
+
+Two photographs pass through the same feature path: four densely connected convolutions, each re-weighted by channel
+attention. The spatial frequency of the 64 feature maps says how sharp each photograph is around each pixel; a decision
+path of four convolutions with spatial attention turns the two activities into one decision map, a steep sigmoid makes
+it nearly binary, and a guided filter smooths it where it changes.
+
+What we changed: nothing in the layout. Where the paper's text and the authors' code differ, `GACN` follows the text and
+takes the code's reading by name: ``activity="public"`` (A4.3), ``boundary="public"`` (section 3.4). The published
+weights were trained with the code's readings and are loaded with them.
+
+References: [ma2022gacn]. Chapter: 07_gacn.
+"""
+
+import time
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mffrepro.fusion.boxes import box_sum, guided_filter
+from mffrepro.fusion.several import Calibration, calibrated, serial
+from mffrepro.images import FocusStack, FusionResult, as_stack, to_gray, to_unit
+from mffrepro.models.weights import pick_device, read_published, read_safetensors, shipped
+
+Reading = Literal["paper", "public"]
+
+
+class Maps(NamedTuple):
+    """What one forward pass yields; each (B, 1, H, W). 1 in a map means: take the first image."""
+
+    logit: Tensor  # x of Eq. 4, before the sigmoid
+    initial: Tensor  # p of Eq. 4
+    final: Tensor  # after boundary smoothing, section 3.4
+    fused: Tensor  # Eq. 5, of the gray inputs
+
+
+class ConvBlock(nn.Sequential):
+    """Convolution 3x3, ReLU, batch normalisation, in this order."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.relu = nn.ReLU()
+        self.norm = nn.BatchNorm2d(outputs)
+
+
+class ChannelSE(nn.Module):
+    """CSE: the global mean of each channel decides how much that channel counts."""
+
+    def __init__(self, channels: int, reduction: int = 8) -> None:
+        super().__init__()
+        self.squeeze = nn.Linear(channels, channels // reduction, bias=False)
+        self.excite = nn.Linear(channels // reduction, channels, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = torch.sigmoid(self.excite(F.relu(self.squeeze(x.mean((2, 3))))))
+        return x * weight[:, :, None, None]
+
+
+class SpatialSE(nn.Module):
+    """SSE: one 7x7 convolution over all channels decides how much each pixel counts."""
+
+    def __init__(self, channels: int, kernel: int = 7) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, 1, kernel, padding=kernel // 2, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.sigmoid(self.conv(x))
+
+
+class FeaturePath(nn.Module):
+    """(B, 1, H, W) -> (B, 64, H, W): four dense layers of 16 maps, each seen by all later ones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.ModuleList([ConvBlock(inputs, 16) for inputs in (1, 16, 32, 48)])
+        self.se = nn.ModuleList([ChannelSE(16) for _ in range(4)])
+
+    def forward(self, gray: Tensor) -> Tensor:
+        features = [self.se[0](self.conv[0](gray))]
+        for conv, se in zip(self.conv[1:], self.se[1:], strict=True):
+            features.append(se(conv(torch.cat(features, 1))))
+        return torch.cat(features, 1)
+
+
+class DecisionPath(nn.Module):
+    """(B, 64, H, W) -> (B, 1, H, W): attention before, between and after four convolutions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        channels = (64, 48, 32, 16, 1)
+        self.se = nn.ModuleList([SpatialSE(c) for c in channels])
+        self.conv = nn.ModuleList([ConvBlock(a, b) for a, b in zip(channels, channels[1:], strict=False)])
+
+    def forward(self, activity: Tensor) -> Tensor:
+        x = self.se[0](activity)
+        for conv, se in zip(self.conv, self.se[1:], strict=True):
+            x = se(conv(x))
+        return x
+
+
+class GACN(nn.Module):
+    """The gradient-aware cascade network, 68 820 parameters.
+
+    Args:
+        activity: ``"paper"`` feeds the decision path with SF_A - SF_B of Eq. 1-3; ``"public"`` with
+            sigmoid(1000 (S_A - S_B)) of plain window sums S, as the authors' code does (A4.3).
+        boundary: ``"paper"`` smooths where the blurred map lies in [0.1, 0.8]; ``"public"`` blends by the soft weight
+            of the authors' code; ``"none"`` leaves the initial map (A4.11).
+        slope: k of Eq. 4.
+    """
+
+    radius = 5  # r of Eq. 1-3: windows of 11x11
+    band = (0.1, 0.8)  # boundary region of section 3.4 (A4.10)
+    guided_radius, guided_eps = 3, 0.1  # not in the paper; authors' code (A4.12)
+
+    def __init__(
+        self, *, activity: Reading = "paper", boundary: Reading | Literal["none"] = "paper", slope: float = 1000.0
+    ) -> None:
+        super().__init__()
+        self.activity, self.boundary, self.slope = activity, boundary, slope
+        self.options = {"activity": activity, "boundary": boundary}  # saved with the weights
+        self.features = FeaturePath()
+        self.decision = DecisionPath()
+        self.register_buffer("gaussian", _gaussian_kernel(radius=4, sigma=8.0), persistent=False)
+
+    def forward(self, a: Tensor, b: Tensor) -> Maps:
+        """Maps for two gray batches (B, 1, H, W) in [0, 1]."""
+        return self.decide(a, b, self.sharpness(a), self.sharpness(b))
+
+    def sharpness(self, gray: Tensor) -> Tensor:
+        """Activity level of one image, (B, 64, H, W): all that a pair needs to know of it, so it is kept and reused."""
+        return self.spatial_frequency(self.features(gray).float())  # under autocast too: window sums need the digits
+
+    def spatial_frequency(self, features: Tensor) -> Tensor:
+        if self.activity == "public":  # zeros outside, no normalisation, no root
+            return box_sum(squared_differences(features), self.radius)
+        # Borders repeat, "same padding" (A4.3): the difference across the border is 0, the window repeats its edge.
+        r = self.radius
+        squares = F.pad(squared_differences(features, repeat=True), (r, r, r, r), mode="replicate")
+        sums = box_sum(squares, r)[..., r:-r, r:-r]
+        return (sums.clamp(min=0) / (2 * r + 1) ** 2 + 1e-12).sqrt()  # Eq. 1-3; the constant keeps gradients finite
+
+    def decide(self, a: Tensor, b: Tensor, sharpness_a: Tensor, sharpness_b: Tensor) -> Maps:
+        activity = sharpness_a - sharpness_b
+        if self.activity == "public":
+            activity = activity.mul(1000).sigmoid_() if not activity.requires_grad else (activity * 1000).sigmoid()
+        logit = self.decision(activity).float()
+        initial = torch.sigmoid(self.slope * logit)  # Eq. 4
+        final = self.smooth_boundary(initial, a, b)
+        return Maps(logit, initial, final, b + final * (a - b))  # Eq. 5
+
+    def smooth_boundary(self, initial: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        """Section 3.4: guided filtering of the map where it changes, with the provisional fusion as guide."""
+        if self.boundary == "none":
+            return initial
+        blurred = F.conv2d(initial, self.gaussian, padding=self.gaussian.shape[-1] // 2)
+        low, high = self.band
+        smooth = guided_filter(b + initial * (a - b), initial, self.guided_radius, self.guided_eps)
+        inside = (blurred >= low) & (blurred <= high)
+        if self.boundary == "paper":
+            return torch.where(inside, smooth, initial)
+        # The authors' code: weight 1 in the band and a soft tail outside, 1 - u(2u - 1) above it, 3u - 2u^2 below.
+        tail = torch.where(blurred > high, 1 - blurred * (2 * blurred - 1), blurred * (3 - 2 * blurred))
+        weight = torch.where(inside, torch.ones_like(tail), tail)
+        return initial + weight * (smooth - initial)
+
+
+def squared_differences(x: Tensor, *, repeat: bool = False) -> Tensor:
+    """Squared difference to the left neighbour plus that to the upper one; outside lies 0, or the border repeated."""
+    left, up = (x[..., :, 1:] - x[..., :, :-1]).square(), (x[..., 1:, :] - x[..., :-1, :]).square()
+    edge = (
+        (x[..., :1].square(), x[..., :1, :].square())
+        if not repeat
+        else (torch.zeros_like(x[..., :1]), torch.zeros_like(x[..., :1, :]))
+    )
+    return torch.cat((edge[0], left), -1) + torch.cat((edge[1], up), -2)
+
+
+def _gaussian_kernel(radius: int, sigma: float) -> Tensor:
+    x = torch.arange(-radius, radius + 1, dtype=torch.float64)
+    line = torch.exp(-(x**2) / (2 * sigma**2))
+    kernel = torch.outer(line, line)
+    return (kernel / kernel.sum()).float()[None, None]
+
+
+def from_published(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Rename the tensors of the authors' ``GACN.pkl`` to those of `GACN`."""
+    renamed = {}
+    for key, tensor in state.items():
+        block, _, rest = key.partition(".")
+        if block.startswith("se_"):
+            i = int(block[3:])
+            layer = {"fc.0.weight": "squeeze.weight", "fc.2.weight": "excite.weight"}[rest] if i < 4 else "conv.weight"
+            new = f"features.se.{i}.{layer}" if i < 4 else f"decision.se.{i - 4}.{layer}"
+        else:
+            path, i = ("features", int(block[-1])) if block.startswith("feature") else ("decision", int(block[-1]) - 1)
+            layer = rest.removeprefix(f"{block}_").replace("Conv2d", "conv").replace("BatchNorm", "norm")
+            new = f"{path}.conv.{i}.{layer}"
+        renamed[new] = tensor
+    return renamed
+
+
+# ----------------------------------------------------------------------------------------------- inference
+
+
+@lru_cache(maxsize=4)
+def load(weights: str = "default", *, device: str = "auto", boundary: str | None = None) -> GACN:
+    """GACN ready for inference.
+
+    Args:
+        weights: ``"default"``, ``"published"``, ``"random"``, or the path of a ``.safetensors`` file of the trainer.
+        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+        boundary: Overrides the reading of section 3.4 that the weights come with.
+    """
+    if weights == "random":
+        torch.manual_seed(0)
+        network = GACN()
+    elif weights == "published":
+        network = GACN(activity="public", boundary="public")
+        network.load_state_dict(from_published(read_published("gacn.published")))
+    else:
+        state, options = read_safetensors(shipped("gacn.default") if weights == "default" else weights)
+        network = GACN(**options)
+        network.load_state_dict(state)
+    network.boundary = boundary or network.boundary
+    return network.eval().to(pick_device(device), memory_format=torch.channels_last)
+
+
+class GacnJudge:
+    """GACN as the judge of `mffrepro.fusion.several`: arrays in, arrays out."""
+
+    def __init__(self, network: GACN) -> None:
+        self.network = network
+        self.device = next(network.parameters()).device
+
+    @torch.inference_mode()
+    def look(self, image: np.ndarray) -> tuple[Tensor, Tensor]:
+        gray = torch.from_numpy(np.ascontiguousarray(to_gray(image) if image.ndim == 3 else image, np.float32))
+        gray = gray[None, None].to(self.device)
+        return gray, self.network.sharpness(gray)
+
+    @torch.inference_mode()
+    def compare(self, first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]) -> tuple[np.ndarray, np.ndarray]:
+        maps = self.network.decide(first[0], second[0], first[1], second[1])
+        final = maps.final.clamp(0, 1)  # guided filtering leaves the range by up to 2e-4
+        return final[0, 0].cpu().numpy(), maps.logit[0, 0].cpu().numpy()
+
+
+def fuse(
+    stack: FocusStack,
+    *,
+    weights: str = "default",
+    device: str = "auto",
+    strategy: Literal["auto", "serial", "calibration"] = "auto",
+    calibration: Calibration = "log",
+    boundary: Literal["paper", "public", "none"] | None = None,
+    as_published: bool | None = None,
+) -> FusionResult:
+    """Fuse a stack with GACN; the map is computed on gray and applied to all channels (A4.17).
+
+    Args:
+        stack: N >= 2 images, sides at least 11 pixels, gray or colour.
+        weights: ``"default"`` (this project's), ``"published"`` (the authors'), ``"random"``, or a ``.safetensors`` file.
+        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+        strategy: For more than two images; ``"auto"`` is ``"serial"``.
+        calibration: Form of Eq. 19, see `mffrepro.fusion.several.calibrated`.
+        boundary: Boundary smoothing; by default the reading that the weights were trained with.
+        as_published: True smooths the boundary as the authors' code does, False as the paper's text says, whatever the
+            weights; None leaves it to the weights.
+    Returns:
+        Fused image and decision map.
+    Raises:
+        ImageError: Images too small.
+        DataError: Weights that cannot be had.
+    References:
+        [ma2022gacn].
+    Chapter: 07_gacn
+    """
+    as_stack(stack, min_side=2 * GACN.radius + 1)
+    if boundary is None and as_published is not None:
+        boundary = "public" if as_published else "paper"
+    judge = GacnJudge(load(weights, device=device, boundary=boundary))
+    started = time.perf_counter()
+    images = [to_unit(image) for image in stack.images]
+    if strategy == "calibration" and len(stack) > 2:
+        fused, decision = calibrated(images, judge, form=calibration)
+    else:
+        fused, decision = serial(images, judge)
+    return FusionResult.finish(stack, fused, decision, started, "gacn")

@@ -1,0 +1,1 @@
+"""Tables, figures and verdicts for the book: arrays and pandas in, HTML and pictures out. No science is computed here."""

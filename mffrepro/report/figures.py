@@ -1,0 +1,126 @@
+"""The figures that chapters share: comparisons with zoom boxes, decision maps, differences, curves."""
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from mffrepro.images import Image, to_unit, write_atomically
+from mffrepro.report.gallery import Box, Gallery
+from mffrepro.report.style import ACCENT, PAGE, SECOND, Shown, styled
+
+
+def comparison(
+    images: Mapping[str, Image], *, alt: str, caption: str = "", zoom: Sequence[Box] = (), columns: int = 4
+) -> Gallery:
+    """Pictures side by side under their names, each with the zoomed boxes below it; arguments as for `Gallery`."""
+    return Gallery(images, alt=alt, caption=caption, zoom=zoom, columns=columns)
+
+
+def decision_maps(
+    decisions: Mapping[str, np.ndarray], *, alt: str, caption: str = "", truth: np.ndarray | None = None
+) -> Gallery:
+    """Decision maps: white takes the first source. With the truth, wrong pixels are coloured and their share is printed.
+
+    Args:
+        decisions: Label to (N, H, W) shares.
+        alt: Alternative text.
+        caption: Caption.
+        truth: True (N, H, W) shares, if known.
+    """
+    shown = {}
+    for label, decision in decisions.items():
+        image, wrong = _decision_picture(decision, truth)
+        shown[f"{label}: {wrong:.2%} wrong" if wrong else label] = image
+    return Gallery(shown, alt=alt, caption=caption)
+
+
+def _decision_picture(decision: np.ndarray, truth: np.ndarray | None) -> tuple[np.ndarray, float | None]:
+    count = len(decision)
+    if count == 2:
+        picture = np.repeat(decision[0][..., None], 3, -1).astype(np.float64).clip(0, 1)
+    else:  # dark to bright from the first source to the last
+        picture = np.repeat((decision.argmax(0) / (count - 1))[..., None], 3, -1)
+    if truth is None:
+        return picture, None
+    wrong = decision.argmax(0) != truth.argmax(0)
+    picture[wrong] = [int(ACCENT[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    return picture, float(wrong.mean())
+
+
+def differences(fused: Mapping[str, Image], source: Image, *, alt: str, caption: str = "", zoom: Sequence[Box] = ()) -> Gallery:
+    """Fused image minus one source, mid-gray where they agree; where the source is in focus, nothing should be seen.
+
+    Args:
+        fused: Label to fused image.
+        source: The source to subtract.
+        alt: Alternative text.
+        caption: Caption.
+        zoom: Boxes to outline and magnify.
+    """
+    gaps = {label: _gray(image) - _gray(source) for label, image in fused.items()}
+    limit = max(float(np.quantile(np.abs(list(gaps.values())), 0.999)), 1 / 255)
+    shown = {label: np.clip(gap / (2 * limit) + 0.5, 0, 1) for label, gap in gaps.items()}
+    return comparison(shown, alt=alt, caption=caption, zoom=zoom)
+
+
+def _gray(image: Image) -> np.ndarray:
+    unit = to_unit(image, np.float64)
+    return unit.mean(-1) if unit.ndim == 3 else unit
+
+
+def curves(
+    x: Sequence[float], lines: Mapping[str, Sequence[float]], *, xlabel: str, ylabel: str, alt: str, caption: str = ""
+) -> Shown:
+    """Lines over one axis, told apart by colour and by marker."""
+    with styled():
+        figure = Figure(figsize=(PAGE, 0.55 * PAGE))
+        axes = figure.subplots()
+        for i, (label, y) in enumerate(lines.items()):
+            axes.plot(x, y, label=label, marker="osD^vP*X"[i % 8], markersize=5, linestyle="-" if i < 8 else "--")
+        axes.set(xlabel=xlabel, ylabel=ylabel)
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return Shown(figure, alt=alt, caption=caption)
+
+
+def metric_curves(
+    x: Sequence[float], scores: Sequence[Mapping[str, float]], *, xlabel: str, alt: str, caption: str = ""
+) -> Shown:
+    """Several metrics along one axis, each divided by its first value so that they share a scale.
+
+    Args:
+        x: Positions, such as the standard deviations of a blur.
+        scores: One dictionary of metrics per position.
+        xlabel: Label of the axis.
+        alt: Alternative text.
+        caption: Caption.
+    """
+    lines = {name: [row[name] / scores[0][name] for row in scores] for name in scores[0]}
+    return curves(x, lines, xlabel=xlabel, ylabel="metric / first value", alt=alt, caption=caption)
+
+
+def loss_curves(rows: Sequence[Mapping[str, float]]) -> Figure:
+    """Training and validation curves of a training log, one panel per quantity."""
+    names = [name.removeprefix("train_") for name in rows[0] if name.startswith("train_")]
+    epochs = [row["epoch"] for row in rows]
+    with styled():
+        height = -(-len(names) // 2)
+        figure = Figure(figsize=(PAGE, 2.4 * height))
+        panels = figure.subplots(height, 2, squeeze=False).ravel()
+        for axes, name in zip(panels, names, strict=False):
+            axes.plot(epochs, [row[f"train_{name}"] for row in rows], color=SECOND, label="training")
+            axes.plot(epochs, [row[f"val_{name}"] for row in rows], color=ACCENT, label="validation", linestyle="--")
+            axes.set(title=name, xlabel="epoch")
+        axes.legend()
+        for unused in panels[len(names) :]:
+            unused.set_axis_off()
+    return figure
+
+
+def save_loss_curves(rows: Sequence[Mapping[str, float]], path: Path) -> None:
+    """Write `loss_curves` as a PNG."""
+    buffer = io.BytesIO()
+    loss_curves(rows).savefig(buffer, format="png", dpi=120)
+    write_atomically(path, buffer.getvalue())

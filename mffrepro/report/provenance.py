@@ -1,0 +1,34 @@
+"""The last cell of a chapter: what ran, on what, with which weights, how long."""
+
+import hashlib
+import time
+from collections.abc import Sequence
+
+import pandas as pd
+from pandas.io.formats.style import Styler
+
+from mffrepro import __version__
+from mffrepro.environment import REF, device_name
+from mffrepro.report.tables import plain
+
+
+def provenance(started: float, weights: Sequence[str] = ()) -> Styler:
+    """A table of versions, device, weights and seconds.
+
+    Args:
+        started: ``time.perf_counter()`` at the top of the chapter.
+        weights: Names of shipped weights that the chapter used.
+    """
+    import torch
+
+    facts = {"mffrepro": f"{__version__} ({REF})", "torch": torch.__version__, "device": device_name()}
+    for name in weights:
+        facts[f"weights {name}"] = "sha256 " + _sha256(name)[:16]
+    facts["seconds"] = f"{time.perf_counter() - started:.0f}"
+    return plain(pd.DataFrame({"": facts}))
+
+
+def _sha256(name: str) -> str:
+    from mffrepro.models.weights import shipped
+
+    return hashlib.sha256(shipped(name).read_bytes()).hexdigest()

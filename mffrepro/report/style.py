@@ -1,0 +1,76 @@
+"""One look for every figure, and the way a figure reaches a page: with a caption and a text for those who cannot see it."""
+
+import base64
+import html
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+#: Okabe and Ito's palette, distinguishable with every common colour blindness.
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#F0E442")
+ACCENT, SECOND = PALETTE[3], PALETTE[0]
+
+_STYLE = {
+    "font.size": 11,
+    "axes.titlesize": 12,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "axes.prop_cycle": mpl.cycler(color=PALETTE),
+    "lines.linewidth": 2,
+    "legend.frameon": False,
+    "image.cmap": "gray",
+    "figure.constrained_layout.use": True,
+    "svg.hashsalt": "mffrepro",  # the same figure gives the same file
+}
+
+#: Width of a chart in inches; small enough for its text to be read on a telephone.
+PAGE = 7.0
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """The package's matplotlib settings inside the block only: a reader's own are left alone."""
+    with mpl.rc_context(_STYLE):
+        yield
+
+
+class Shown:
+    """A chart on a page: picture, alternative text, caption. Displays itself in Jupyter, Colab and the book.
+
+    Args:
+        figure: A matplotlib figure; stored as SVG, sharp at any size.
+        alt: What a reader who cannot see the picture should know.
+        caption: One or two sentences under it.
+    """
+
+    def __init__(self, figure: Figure, *, alt: str, caption: str = "") -> None:
+        self.figure, self.alt, self.caption = figure, alt, caption
+
+    def _repr_html_(self) -> str:
+        buffer = io.BytesIO()
+        self.figure.savefig(buffer, format="svg", metadata={"Date": None})
+        return frame(picture(buffer.getvalue(), "image/svg+xml", self.alt), self.caption)
+
+    def __repr__(self) -> str:
+        return f"Figure: {self.alt}"
+
+
+def picture(data: bytes, kind: str, alt: str) -> str:
+    """An <img> that carries its data, so that a page needs no other file."""
+    source = f"data:{kind};base64,{base64.b64encode(data).decode()}"
+    return (
+        f'<img src="{source}" alt="{html.escape(alt, quote=True)}" style="width:100%;height:auto;background:#fff;display:block">'
+    )
+
+
+def frame(content: str, caption: str) -> str:
+    """Content above its caption."""
+    text = (
+        f'<figcaption style="font-size:0.9em;opacity:0.8;margin-top:0.4em">{html.escape(caption)}</figcaption>' if caption else ""
+    )
+    return f'<figure style="margin:0.5em 0;text-align:left">{content}{text}</figure>'

@@ -1,0 +1,143 @@
+"""Tables: scores with the best marked by each metric's own direction, and reported beside reproduced numbers."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from pandas.io.formats.style import Styler
+
+from mffrepro import metrics as quality
+from mffrepro.data.manifests import manifest_folder
+
+ARROWS = {"higher": "↑", "lower": "↓", None: ""}
+
+
+def means(results: pd.DataFrame, *, index: str = "method") -> pd.DataFrame:
+    """Mean of each metric over the stacks of a benchmark, one row per method; the mean seconds come last.
+
+    Args:
+        results: What `mffrepro.benchmark` returns.
+        index: Column that names the rows.
+    Returns:
+        Rows and columns in the order in which they appear; NaN where nothing could be computed.
+    """
+    rows, columns = results[index].unique(), results["metric"].unique()
+    table = results.pivot_table(index=index, columns="metric", values="value", aggfunc="mean", dropna=False)
+    table = table.reindex(index=rows, columns=columns)
+    table["seconds"] = results.groupby(index)["seconds"].mean()
+    return table
+
+
+def scores(table: pd.DataFrame, *, caption: str = "", digits: int = 4) -> Styler:
+    """A table of methods x metrics: best bold and underlined, second best bold, by the direction of the metric's card.
+
+    Args:
+        table: One column per metric name; further columns such as ``seconds`` count as lower is better.
+        caption: Above the table.
+        digits: Decimals.
+    """
+    marks = pd.DataFrame("", index=table.index, columns=table.columns)
+    for name in table.columns:
+        direction = _direction(name)
+        values = table[name].dropna()
+        if direction is None or len(values) < 2:
+            continue
+        order = sorted(values.unique(), reverse=direction == "higher")
+        marks.loc[table[name] == order[0], name] = "font-weight:bold;text-decoration:underline"
+        if len(order) > 1:
+            marks.loc[table[name] == order[1], name] = "font-weight:bold"
+    heads = {name: f"{name} {ARROWS[_direction(name)]}".strip() for name in table.columns}
+    styler = table.style.format(precision=digits, na_rep="–").apply(lambda _: marks, axis=None)
+    return _dressed(styler.format_index(lambda name: heads.get(name, name), axis=1), caption)
+
+
+def _direction(name: str) -> str | None:
+    if name == "seconds":
+        return "lower"
+    return quality.get(name).better if name in quality.names() else None
+
+
+def beside(reported: pd.DataFrame, reproduced: pd.DataFrame, *, caption: str = "", digits: int = 4) -> Styler:
+    """For every metric three columns: reported, reproduced, difference.
+
+    Args:
+        reported: Rows by columns, as printed in a paper.
+        reproduced: The same names, as computed; a row or column that either side lacks shows a dash there.
+        caption: Above the table.
+        digits: Decimals.
+    """
+    rows = list(dict.fromkeys([*reported.index, *reproduced.index]))
+    columns = list(dict.fromkeys([*reported.columns, *reproduced.columns]))
+    left, right = (frame.reindex(index=rows, columns=columns) for frame in (reported, reproduced))
+    parts = {"reported": left, "reproduced": right, "difference": right - left}
+    table = pd.concat(parts, axis=1).swaplevel(axis=1)[[(c, p) for c in columns for p in parts]]
+    signed = {(c, "difference"): f"{{:+.{digits}f}}" for c in columns}
+    styler = table.style.format(precision=digits, na_rep="–").format(signed, na_rep="–")
+    return _dressed(styler, caption)
+
+
+def plain(table: pd.DataFrame, *, caption: str = "", digits: int = 4) -> Styler:
+    """Any small table in the same dress, nothing marked; text is set from the left and wraps."""
+    styler = table.style.format(precision=digits, na_rep="–")
+    words = [name for name in table.columns if not pd.api.types.is_numeric_dtype(table[name])]
+    styler = styler.set_properties(subset=words, **{"text-align": "left !important", "white-space": "normal !important"})
+    return _dressed(styler, caption)
+
+
+def sortable(table: pd.DataFrame):
+    """A table that the reader can sort and search, without a network; a plain one where itables is not installed."""
+    try:
+        import itables
+    except ModuleNotFoundError:
+        return plain(table)
+    itables.init_notebook_mode(all_interactive=False, connected=False)
+    options = {"lengthMenu": [10, 25, 100], "classes": "display compact", "style": "width:100%", "connected": False}
+    itables.show(table, **options)
+    return None
+
+
+def _dressed(styler: Styler, caption: str) -> Styler:
+    """Right-aligned figures, quiet lines, and no index name in a row of its own."""
+    frame = {
+        "selector": "",
+        "props": "border-collapse:collapse;font-size:0.92em;font-variant-numeric:tabular-nums;display:block;overflow-x:auto",
+    }
+    cells = {"selector": "th, td", "props": "padding:0.25em 0.7em;text-align:right;border:0;white-space:nowrap"}
+    heads = {"selector": "thead th", "props": "border-bottom:2px solid #888"}
+    names = {"selector": "tbody th", "props": "text-align:left;font-weight:normal"}
+    title = {"selector": "caption", "props": "caption-side:top;text-align:left;padding:0.3em 0;font-weight:bold"}
+    styler = styler.set_table_styles([frame, cells, heads, names, title])
+    styler.index.name = styler.columns.name = None
+    return styler.set_caption(caption) if caption else styler
+
+
+# ---------------------------------------------------------------------------------- what the papers print
+
+#: Symbols in the papers' tables -> metric names here.
+SYMBOLS = {
+    "Q_g": "qg", "Q_y": "qy", "Q_ncie": "qncie", "Q_cb": "qcb", "FMI_EDGE": "fmi_edge", "FMI_DCT": "fmi_dct",
+    "Q_ABF": "qabf", "Q_LABF": "labf", "Q_MI": "mi", "Q_AG": "ag", "Q_SF": "sf", "IE": "en", "AG": "ag", "SD": "sd", "SF": "sf",
+    "Time_s": "seconds",
+}  # fmt: skip
+
+
+def reported(name: str) -> pd.DataFrame:
+    """A table as a paper prints it, methods by metrics, with this package's metric names.
+
+    Args:
+        name: Of a file in ``data_manifests/reported``, such as ``"p004_table1"``.
+    """
+    table = pd.read_csv(reported_folder() / f"{name}.csv")
+    columns = table["metric"].unique()
+    wide = table.pivot_table(index="method", columns="metric", values="value", aggfunc="first", sort=False)
+    return wide.reindex(columns=columns).rename(columns=SYMBOLS)
+
+
+def reported_folder() -> Path:
+    return manifest_folder() / "reported"
+
+
+def method_names(table: pd.DataFrame, names: dict[str, str], *, keep: Sequence[str] | None = None) -> pd.DataFrame:
+    """Rows renamed from a paper's method names to this package's; `keep` selects and orders them."""
+    renamed = table.rename(index=names)
+    return renamed if keep is None else renamed.reindex([name for name in keep if name in renamed.index])

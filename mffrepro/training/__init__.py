@@ -1,0 +1,1 @@
+"""Training: one trainer, one recipe file per network."""

@@ -1,0 +1,68 @@
+"""Training pairs made on the fly: a photograph and a mask become two photographs with opposite focus.
+
+Every sample draws all its randomness from (seed, epoch, index), so that the stream of samples is the same for any
+number of workers and processes, and a resumed run goes on exactly where the interrupted one stopped.
+"""
+
+from collections.abc import Callable, Sequence
+
+import cv2
+import numpy as np
+import torch
+
+from mffrepro.data.regions import LabelledImage, draw_mask
+
+Sample = dict[str, torch.Tensor]
+Maker = Callable[[np.ndarray, np.ndarray, np.random.Generator], dict[str, np.ndarray]]
+
+
+class FocusPairs(torch.utils.data.Dataset):
+    """`length` samples an epoch from a set of labelled photographs.
+
+    Args:
+        regions: Labelled photographs; each is visited equally often.
+        make: Turns a gray float image in [0, 1], a bool mask and a generator into arrays (H, W) or (C, H, W).
+        length: Samples in an epoch.
+        size: Photographs and label maps are resized to size x size first.
+        seed: Of the whole run.
+    """
+
+    def __init__(self, regions: Sequence[LabelledImage], make: Maker, *, length: int, size: int, seed: int) -> None:
+        self.regions, self.make, self.length, self.size, self.seed = regions, make, length, size, seed
+        self.epoch = 0
+        self._resized: dict[int, tuple[np.ndarray, LabelledImage]] = {}
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> Sample:
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(max(self.length, len(self.regions)))
+        gray, labelled = self._photograph(int(order[index]) % len(self.regions))
+        rng = np.random.default_rng((self.seed, self.epoch, index))
+        arrays = self.make(gray, draw_mask(labelled, rng), rng)
+        return {name: torch.from_numpy(np.ascontiguousarray(np.atleast_3d(a).transpose(2, 0, 1))) for name, a in arrays.items()}
+
+    def _photograph(self, i: int) -> tuple[np.ndarray, LabelledImage]:
+        if i not in self._resized:  # decoding costs more than all the rest of a sample
+            square, source = (self.size, self.size), self.regions[i]
+            gray = cv2.cvtColor(cv2.resize(source.image, square, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+            labels = [cv2.resize(m.astype(np.uint16), square, interpolation=cv2.INTER_NEAREST) for m in source.labels]
+            self._resized[i] = gray, LabelledImage(source.name, lambda: gray, lambda: labels)
+        gray, labelled = self._resized[i]
+        return gray.astype(np.float32) / 255, labelled
+
+
+def gaussian_blur(image: np.ndarray, sigma: float, radius: int) -> np.ndarray:
+    """Gaussian of (2 radius + 1)^2 taps; the border repeats, so that no dark frame gives the blurred image away."""
+    side = 2 * radius + 1
+    return cv2.GaussianBlur(image, (side, side), sigma, borderType=cv2.BORDER_REPLICATE)
+
+
+def turn(image: np.ndarray, degrees: float, interpolation: int) -> np.ndarray:
+    """Rotate about the centre, mirroring what comes in over the border."""
+    centre = (image.shape[1] / 2 - 0.5, image.shape[0] / 2 - 0.5)
+    matrix = cv2.getRotationMatrix2D(centre, degrees, 1)
+    return cv2.warpAffine(image, matrix, image.shape[1::-1], flags=interpolation, borderMode=cv2.BORDER_REFLECT_101)

@@ -1,0 +1,40 @@
+"""Which networks can be trained, and where their recipes stand: the one place that knows."""
+
+import dataclasses
+import importlib
+from typing import Any, get_type_hints
+
+from mffrepro.errors import unknown
+
+#: Network -> ``module:mapping`` from the names of its presets to recipes, imported on first use.
+RECIPES = {"gacn": "mffrepro.training.gacn:PRESETS"}
+
+
+def presets(network: str) -> dict[str, Any]:
+    """The ready-made recipes of a network by name.
+
+    Raises:
+        OptionError: No recipe for that network; the sentence suggests the nearest.
+    """
+    if network not in RECIPES:
+        raise unknown("recipe", network, RECIPES)
+    module, _, name = RECIPES[network].partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def recipe(network: str, preset: str = "practical") -> Any:
+    """A ready-made recipe; ``dataclasses.replace`` changes its options.
+
+    Raises:
+        OptionError: An unknown network or preset.
+    """
+    known = presets(network)
+    if preset not in known:
+        raise unknown(f"preset of {network}", preset, known)
+    return known[preset]
+
+
+def option_kinds(made: Any) -> dict[str, Any]:
+    """The annotation of every option of a recipe that can be set."""
+    hints = get_type_hints(type(made))
+    return {field.name: hints[field.name] for field in dataclasses.fields(made) if field.name != "name"}

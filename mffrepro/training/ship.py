@@ -1,0 +1,76 @@
+"""Turn a finished run into shipped weights: ``python -m mffrepro.training.ship runs/gacn gacn.default --data bsds500``.
+
+Writes ``NAME.safetensors`` (float16; the networks compute in float32) and its card ``NAME.json`` into the package.
+"""
+
+import argparse
+import hashlib
+import json
+import time
+from importlib import import_module
+from pathlib import Path
+
+from mffrepro.images import write_atomically
+from mffrepro.models.weights import read_safetensors, to_bytes
+from mffrepro.training.trainer import read_log
+
+LICENCES = {
+    "bsds500": "for non-commercial research and education: trained on BSDS500, whose terms say so",
+    "embedded": "as the photographs of scikit-image it was trained on, public domain or CC0",
+}
+
+
+def ship(run: Path, name: str, *, data: str, device: str, folder: Path | None = None) -> Path:
+    """Write weights and card of the best epoch of a run.
+
+    Args:
+        run: Run folder of the trainer.
+        name: ``METHOD.tag``, such as ``"gacn.default"``.
+        data: Name of the labelled photographs it was trained on.
+        device: What it was trained on, in words.
+        folder: Where to write; the package's ``weights`` by default.
+    Returns:
+        Path of the weights.
+    """
+    method = name.partition(".")[0]
+    described = json.loads((run / "recipe.json").read_text())
+    rows = read_log(run / "log.csv")
+    best = min(rows, key=lambda row: row["val_total"])
+    state, options = read_safetensors(run / "best.safetensors")
+    network = getattr(import_module(f"mffrepro.models.{method}"), method.upper())(**options)
+    network.load_state_dict(state)
+    weights = to_bytes(network, options, half=True)
+    card = {
+        "name": name,
+        "recipe": described["recipe"],
+        "seed": described["seed"],
+        "data": data,
+        "licence": LICENCES.get(data, "see the licence of the data"),
+        "device": device,
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "seconds": round(sum(row["seconds"] for row in rows)),
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "best_epoch": int(best["epoch"]),
+        "final": {key: round(value, 5) for key, value in best.items() if key.startswith("val_")},
+        "sha256": hashlib.sha256(weights).hexdigest(),
+        "log": [{key: round(value, 6) for key, value in row.items()} for row in rows],
+    }
+    folder = folder or Path(__file__).parents[1] / "weights"
+    path = folder / f"{name}.safetensors"
+    write_atomically(path, weights)
+    write_atomically(path.with_suffix(".json"), (json.dumps(card, indent=1) + "\n").encode())
+    return path
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path)
+    parser.add_argument("name")
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--device", required=True, help="such as '2 CPU cores, bfloat16'")
+    arguments = parser.parse_args()
+    print(ship(arguments.run, arguments.name, data=arguments.data, device=arguments.device))
+
+
+if __name__ == "__main__":
+    main()

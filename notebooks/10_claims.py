@@ -1,0 +1,95 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,-all
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # The ledger of claims
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/mffrepro/mffrepro/blob/main/notebooks/10_claims.ipynb)
+#
+# What do the five papers claim, and what of it holds when it is tested? Every chapter judges its paper's claims while it runs;
+# this page only collects the verdicts.
+#
+# *Needs: the records that the other chapters write under `mffrepro book`; seconds.*
+
+# %% [markdown]
+# ## Set up
+
+# %% tags=["remove-input"]
+import importlib.util
+import subprocess
+import sys
+
+REF = "main"
+if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kernel
+    keep = ["--no-deps"] if importlib.util.find_spec("torch") else []  # the host's torch stays
+    source = f"git+https://github.com/mffrepro/mffrepro@{REF}"
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", *keep, source], check=True)
+    importlib.invalidate_caches()
+import mffrepro as mff
+
+mff.environment()
+# %% [markdown]
+# ## Parameters
+#
+# What papermill may change. `profile`: `"full"` or `"quick"`; `dataset`: a name of `mff.datasets()`; `retrain`: `"yes"` trains
+# the networks of this chapter instead of loading the shipped weights.
+
+# %% tags=["parameters"]
+profile = "full"
+dataset = "embedded"
+device = "auto"
+retrain = "no"
+seed = 1
+
+# %% tags=["remove-input"]
+import time
+
+started = time.perf_counter()
+run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed=seed)
+
+# %% [markdown]
+# ## Verdicts so far
+
+# %%
+import pandas as pd
+
+from mffrepro.report import claims, tables
+
+ledger = claims.ledger()
+order = ["holds", "does not hold", "cannot be tested here", "not tested yet"]
+counts = pd.crosstab(ledger["paper"], ledger["verdict"]).reindex(columns=order, fill_value=0)
+tables.plain(counts.reindex(ledger["paper"].unique()), caption="Claims per paper", digits=0)
+
+# %% [markdown]
+# ## Claim by claim
+#
+# Search and sort in the table. A verdict is computed from the numbers beside it, in the chapter named after the paper.
+
+# %% tags=["hide-input"]
+tables.sortable(ledger[["paper", "claim", "verdict", "measured", "note"]])
+
+# %% [markdown]
+# ## Exercises
+#
+# 1. Pick a claim that is not tested yet. What would you have to measure, and what would count as a refutation?
+# 2. Which of the verdicts would change if the threshold in the claim were stricter?
+
+# %% [markdown]
+# ## Provenance
+
+# %% tags=["remove-input"]
+from mffrepro.report.provenance import provenance
+
+provenance(started)

@@ -1,0 +1,72 @@
+"""The public names and signatures are those of ``tests/api_surface.json``.
+
+Whoever changes one on purpose runs ``python tests/unit/test_api_surface.py``, which writes the file anew, and shows the difference in
+the review.
+"""
+
+import importlib
+import inspect
+import json
+import pkgutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mffrepro
+from mffrepro import methods, metrics
+
+FILE = Path(__file__).parents[1] / "api_surface.json"
+
+
+def describe(thing: Any) -> str | dict[str, str]:
+    """What a caller can rely on: arguments and their defaults, but not how a Python version prints annotations."""
+    if inspect.isclass(thing):
+        inherited = set(dir(Exception)) if issubclass(thing, Exception) else set()
+        public = {name: getattr(thing, name) for name in set(dir(thing)) - inherited if not name.startswith("_")}
+        members = {name: _signature(member) if callable(member) else "attribute" for name, member in sorted(public.items())}
+        return {"": _signature(thing)} | members
+    if inspect.ismodule(thing):
+        return _signature(type(thing).__call__)
+    return _signature(thing) if callable(thing) else type(thing).__name__
+
+
+def _signature(function: Any) -> str:
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # an exception that takes whatever BaseException takes
+        return "(...)"
+    plain = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
+    return str(signature.replace(parameters=plain, return_annotation=signature.empty))
+
+
+def surface() -> dict[str, dict[str, Any]]:
+    found = {}
+    for name in ["mffrepro", *(f"mffrepro.{info.name}" for info in pkgutil.iter_modules(mffrepro.__path__))]:
+        module = importlib.import_module(name)
+        if hasattr(module, "__all__"):
+            found[name] = {public: describe(getattr(module, public)) for public in sorted(module.__all__)}
+    found["methods"] = {name: _signature(card.function()) for name, card in sorted(methods.CARDS.items())}
+    found["metrics"] = {name: _signature(metrics.get(name).function) for name in sorted(metrics.names())}
+    found["metric variants"] = {card.name: "" for card in sorted(metrics.CARDS, key=lambda card: card.name) if card.variant_of}
+    return found
+
+
+@pytest.mark.parametrize("part", sorted(json.loads(FILE.read_text())) if FILE.exists() else [])
+def test_public_names_are_the_recorded_ones(part):
+    recorded = json.loads(FILE.read_text())[part]
+    assert surface().get(part) == recorded, f"a public name of {part} changed; if that is meant, run python {Path(__file__).name}"
+
+
+def test_nothing_public_is_unrecorded():
+    assert set(surface()) == set(json.loads(FILE.read_text()))
+
+
+def test_what_is_listed_can_be_imported():
+    missing = [name for name in mffrepro.__all__ if not hasattr(mffrepro, name)]
+    assert missing == []
+    assert set(mffrepro.__all__) <= set(dir(mffrepro))
+
+
+if __name__ == "__main__":
+    FILE.write_text(json.dumps(surface(), indent=1, ensure_ascii=False) + "\n")

@@ -1,0 +1,118 @@
+"""Unpacking: complete or not at all, and never outside its folder."""
+
+import io
+import os
+import stat
+import tarfile
+import zipfile
+
+import pytest
+
+from mffrepro.data.archives import extract
+from mffrepro.errors import DataError
+
+
+def make_zip(path, members):
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in members.items():
+            file.writestr(name, content)
+    return path
+
+
+def make_tar(path, *members, mode="w:gz"):
+    with tarfile.open(path, mode) as file:
+        for member, content in members:
+            member.size = len(content)
+            file.addfile(member, io.BytesIO(content))
+    return path
+
+
+def link(name, target, kind=tarfile.SYMTYPE):
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname = kind, target
+    return member, b""
+
+
+def nothing_but(folder, *names):
+    return sorted(path.name for path in folder.iterdir()) == sorted(names)
+
+
+def test_zip(tmp_path):
+    archive = make_zip(tmp_path / "a.zip", {"in/one.txt": "1", "in/deep/two.txt": "2"})
+    folder = extract(archive, tmp_path / "out")
+    assert (folder / "in" / "deep" / "two.txt").read_text() == "2"
+    assert nothing_but(tmp_path, "a.zip", "out")
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o755
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:xz"])
+def test_tar(tmp_path, mode):
+    archive = make_tar(tmp_path / "a.tar", (tarfile.TarInfo("in/one.txt"), b"1"), link("in/same", "one.txt"), mode=mode)
+    folder = extract(archive, tmp_path / "out")
+    assert (folder / "in" / "same").read_text() == "1"
+
+
+def test_a_folder_that_exists_is_left_alone(tmp_path):
+    (tmp_path / "out").mkdir()
+    assert extract(tmp_path / "not there", tmp_path / "out") == tmp_path / "out"
+
+
+@pytest.mark.parametrize("name", ["../out.txt", "in/../../out.txt", "/out.txt", "..\\out.txt", "C:\\out.txt"])
+def test_zip_members_that_leave_are_refused(tmp_path, name):
+    archive = make_zip(tmp_path / "a.zip", {"fine.txt": "1", name: "2"})
+    with pytest.raises(DataError, match="would leave the folder"):
+        extract(archive, tmp_path / "sub" / "out")
+    assert nothing_but(tmp_path / "sub")
+
+
+def test_zip_links_are_refused(tmp_path):
+    entry = zipfile.ZipInfo("link")
+    entry.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
+        file.writestr(entry, "/etc")
+    with pytest.raises(DataError, match="link or a device"):
+        extract(tmp_path / "a.zip", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        (tarfile.TarInfo("../out.txt"), b"1"),
+        link("in", "../../elsewhere"),
+        link("in", "/etc"),
+        link("in", "../../elsewhere", tarfile.LNKTYPE),
+        link("fifo", "", tarfile.FIFOTYPE),
+        link("device", "", tarfile.CHRTYPE),
+    ],
+    ids=["parent", "link out", "absolute link", "hard link out", "fifo", "device"],
+)
+def test_tar_members_that_leave_are_refused(tmp_path, member):
+    archive = make_tar(tmp_path / "a.tar", (tarfile.TarInfo("fine.txt"), b"1"), member)
+    with pytest.raises(DataError, match="refused"):
+        extract(archive, tmp_path / "sub" / "out")
+    assert nothing_but(tmp_path / "sub")
+
+
+def test_an_absolute_tar_path_stays_inside(tmp_path):
+    outside = tmp_path / "outside.txt"
+    archive = make_tar(tmp_path / "a.tar", (tarfile.TarInfo(str(outside)), b"1"))
+    extract(archive, tmp_path / "out")
+    assert not outside.exists()
+    assert (tmp_path / "out" / os.path.relpath(outside, "/")).read_bytes() == b"1"
+
+
+@pytest.mark.parametrize("cut", [100, 2000])
+def test_damaged_archives_leave_nothing(tmp_path, cut):
+    whole = make_zip(tmp_path / "a.zip", {"one.bin": os.urandom(5000)}).read_bytes()
+    (tmp_path / "a.zip").write_bytes(whole[:cut])
+    with pytest.raises(DataError, match=r"a\.zip"):
+        extract(tmp_path / "a.zip", tmp_path / "out")
+    assert nothing_but(tmp_path, "a.zip")
+
+
+def test_a_truncated_tar_leaves_nothing(tmp_path):
+    archive = make_tar(tmp_path / "a.tar", (tarfile.TarInfo("one.bin"), os.urandom(50_000)))
+    archive.write_bytes(archive.read_bytes()[:20_000])
+    with pytest.raises(DataError, match="fetch it again"):
+        extract(archive, tmp_path / "out")
+    assert nothing_but(tmp_path, "a.tar")

@@ -1,0 +1,62 @@
+"""TensorFlow checkpoints against one written out by hand; the published ones are in test_data_mirror.py."""
+
+import struct
+
+import numpy as np
+import pytest
+
+from mffrepro.data.checkpoint import MAGIC, read_checkpoint
+from mffrepro.errors import DataError
+
+
+def row(key: bytes, value: bytes, shared: int = 0) -> bytes:
+    return bytes([shared, len(key) - shared, len(value)]) + key[shared:] + value
+
+
+def block(*rows: bytes) -> bytes:
+    return b"".join(rows) + struct.pack("<II", 0, 1)  # one restart point, at 0
+
+
+#: (2, 2) float32 of 16 bytes at 0; scalar int64 of 8 bytes at 16; one string entry, which is left out.
+MATRIX = bytes([0x08, 1, 0x12, 8, 0x12, 2, 0x08, 2, 0x12, 2, 0x08, 2, 0x28, 16, 0x35, 1, 2, 3, 4])
+SCALAR = bytes([0x08, 9, 0x12, 0, 0x20, 16, 0x28, 8])
+STRING = bytes([0x08, 7, 0x12, 0, 0x20, 24, 0x28, 1])
+
+
+@pytest.fixture
+def files(tmp_path):
+    data = block(row(b"", b"\x08\x01"), row(b"net/b", MATRIX), row(b"net/step", SCALAR, shared=4), row(b"text", STRING))
+    data_end = len(data) + 5  # one byte of compression, four of checksum
+    index = block(row(b"zzz", bytes([0, len(data)])))
+    handles = bytes([0, 0, data_end, len(index)])
+    table = data + bytes(5) + index + bytes(5) + handles.ljust(40, b"\0") + struct.pack("<Q", MAGIC)
+    (tmp_path / "c.index").write_bytes(table)
+    (tmp_path / "c.data").write_bytes(np.array([1, 2, 3, 4], "<f4").tobytes() + np.array(7, "<i8").tobytes() + b"s")
+    return tmp_path / "c.index", tmp_path / "c.data"
+
+
+def test_arrays_by_name(files):
+    arrays = read_checkpoint(*files)
+    assert list(arrays) == ["net/b", "net/step"]
+    assert arrays["net/b"].tolist() == [[1, 2], [3, 4]]
+    assert arrays["net/b"].dtype == np.float32
+    assert arrays["net/step"].shape == ()
+    assert arrays["net/step"] == 7
+
+
+def test_other_files_are_refused(files):
+    index, data = files
+    with pytest.raises(DataError, match="not a readable checkpoint"):
+        read_checkpoint(data, index)
+    data.write_bytes(data.read_bytes()[:10])
+    with pytest.raises(DataError, match="fetch them again"):
+        read_checkpoint(index, data)
+
+
+def test_a_compressed_table_is_refused(files):
+    index, data = files
+    table = bytearray(index.read_bytes())
+    table[table.index(STRING) + len(STRING) + 8] = 1
+    index.write_bytes(table)
+    with pytest.raises(DataError, match="compressed"):
+        read_checkpoint(index, data)

@@ -1,0 +1,81 @@
+"""The manifests themselves, and the reader of them."""
+
+import csv
+import re
+
+import pytest
+
+from mffrepro.data import manifests
+from mffrepro.data.manifests import manifest, manifest_folder, manifest_names
+from mffrepro.errors import DataError, OptionError
+
+ALL = ["bsds500", "coco2017", "dictionaries", "gacn26", "lytro", "v4stack", "voc2012", "weights"]
+PINNED = re.compile(r"https://(raw\.githubusercontent\.com/[^/]+/[^/]+/|cdn\.jsdelivr\.net/gh/[^/]+/[^/]+@)[0-9a-f]{40}/")
+
+
+def test_the_manifests_are_these():
+    assert manifest_names() == ALL
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_rows_are_complete(name):
+    described = manifest(name)
+    names = [entry.name for entry in described.files]
+    assert len(set(names)) == len(names) > 0
+    assert all([described.title, described.description, described.licence, described.citation])
+    for entry in described.files:
+        assert re.fullmatch("[0-9a-f]{64}", entry.sha256)
+        assert entry.bytes > 0
+        assert len(entry.urls) >= 2
+        assert entry.licence
+        assert entry.cite
+        assert ".." not in entry.file
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if name not in ("voc2012", "coco2017")])
+def test_repository_addresses_pin_a_commit(name):
+    assert all(PINNED.match(url) for entry in manifest(name).files for url in entry.urls)
+
+
+@pytest.mark.parametrize(("name", "stacks", "files"), [("gacn26", 26, 52), ("lytro", 20, 40), ("v4stack", 1, 17)])
+def test_stacks_are_complete(name, stacks, files):
+    described = manifest(name)
+    assert (described.stacks, len(described.files)) == (stacks, files)
+    assert len({entry.stack for entry in described.files}) == stacks
+
+
+def test_lytro_shares_its_files_with_gacn26():
+    files = {entry.file: entry.sha256 for entry in manifest("gacn26").files}
+    assert all(files[entry.file] == entry.sha256 for entry in manifest("lytro").files)
+
+
+def test_every_photograph_of_bsds500_has_its_truth():
+    names = {entry.name for entry in manifest("bsds500").files}
+    photographs = {name for name in names if name.startswith("images/")}
+    assert len(photographs) == manifest("bsds500").stacks == 300
+    assert names - photographs == {n.replace("images/", "groundTruth/").replace(".jpg", ".mat") for n in photographs}
+
+
+def test_unknown_names_get_a_suggestion():
+    with pytest.raises(OptionError, match="did you mean 'lytro'"):
+        manifest("lytr0")
+    with pytest.raises(OptionError, match=r"did you mean 'gacn\.published'"):
+        manifest("weights").entry("gcan.published")
+
+
+@pytest.mark.parametrize("text", ["title = ", "kind = 'stacks'", "licence = ''\ncite = ''\nfile = [{name = 'a', colour = 1}]"])
+def test_a_broken_manifest_is_named(tmp_path, monkeypatch, text):
+    (tmp_path / "broken.toml").write_text(text)
+    monkeypatch.setattr(manifests, "manifest_folder", lambda: tmp_path)
+    with pytest.raises(DataError, match=r"broken\.toml"):
+        manifest("broken")
+
+
+def test_reported_numbers_are_tables():
+    files = [*(manifest_folder() / "reported").glob("*.csv"), manifest_folder() / "claims.csv"]
+    assert len(files) > 5
+    for file in files:
+        with open(file, newline="", encoding="utf-8") as lines:
+            rows = list(csv.reader(lines))
+        assert len(rows) > 1
+        assert {len(row) for row in rows} == {len(rows[0])}, file

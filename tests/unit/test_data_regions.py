@@ -1,0 +1,189 @@
+"""Photographs with label maps, from trees and annotation files made here, and masks drawn from them."""
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.io import savemat
+from skimage.morphology import convex_hull_image
+
+from mffrepro.data import labelled
+from mffrepro.data.labelled import LabelledImage, rasterise, read_bsds_labels, single_objects
+from mffrepro.data.regions import draw_mask, load_regions
+from mffrepro.errors import DataError, OptionError
+
+
+def with_labels(*maps) -> LabelledImage:
+    return LabelledImage("toy", lambda: np.zeros((*maps[0].shape, 3), np.uint8), lambda: maps)
+
+
+# ------------------------------------------------------------------------------------------------ sources
+
+
+def test_names_splits_and_roots_are_checked():
+    with pytest.raises(OptionError, match="did you mean 'bsds500'"):
+        load_regions("bsds300")
+    with pytest.raises(OptionError, match="no split of bsds500 'test'"):
+        load_regions("bsds500", split="test")
+    with pytest.raises(OptionError, match="takes no root"):
+        load_regions("embedded", root="here")
+
+
+def test_bsds500_has_its_200_and_100_without_reading_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("MFFREPRO_CACHE", str(tmp_path))
+    train, val = load_regions("bsds500"), load_regions("bsds500", split="val")
+    assert (len(train), len(val)) == (200, 100)
+    assert not {item.name for item in train} & {item.name for item in val}
+    assert not list(tmp_path.iterdir())
+
+
+def test_bsds_labels_of_every_annotator(tmp_path):
+    maps = [np.array([[1, 1, 2]], np.uint16), np.array([[1, 2, 3]], np.uint16)]
+    cells = np.empty((1, 2), object)
+    cells[0, :] = [{"Segmentation": m, "Boundaries": np.zeros_like(m)} for m in maps]
+    savemat(tmp_path / "a.mat", {"groundTruth": cells})
+    read = read_bsds_labels(tmp_path / "a.mat")
+    assert [m.tolist() for m in read] == [m.tolist() for m in maps]
+    assert {m.dtype for m in read} == {np.dtype(np.uint16)}
+
+
+@pytest.fixture
+def voc(tmp_path):
+    folder = tmp_path / "VOCdevkit" / "VOC2012"
+    for name in ("ImageSets/Segmentation", "JPEGImages", "SegmentationObject"):
+        (folder / name).mkdir(parents=True)
+    (folder / "ImageSets" / "Segmentation" / "val.txt").write_text("2007_1\n2007_2\n")
+    Image.fromarray(np.full((3, 4, 3), 90, np.uint8)).save(folder / "JPEGImages" / "2007_1.jpg")
+    outlines = Image.fromarray(np.array([[0, 1, 1, 255], [0, 1, 2, 255], [0, 0, 2, 2]], np.uint8), "P")
+    outlines.putpalette([7 * n % 256 for n in range(768)])
+    outlines.save(folder / "SegmentationObject" / "2007_1.png")
+    return tmp_path
+
+
+def test_voc_reads_object_numbers_and_drops_the_void(voc):
+    items = load_regions("voc2012", split="val", root=voc)
+    assert [item.name for item in items] == ["2007_1", "2007_2"]
+    assert items[0].image.shape == (3, 4, 3)
+    assert items[0].labels[0].tolist() == [[0, 1, 1, 0], [0, 1, 2, 0], [0, 0, 2, 2]]
+
+
+def test_voc_says_what_is_missing(voc):
+    with pytest.raises(DataError, match=r"train\.txt is missing; give as root="):
+        load_regions("voc2012", root=voc)
+    with pytest.raises(DataError, match="unpack VOCtrainval"):
+        _ = load_regions("voc2012", split="val", root=voc)[1].labels
+
+
+@pytest.fixture
+def coco(tmp_path):
+    def row(image, area, outline):
+        return {"image_id": image, "area": area, "segmentation": outline}
+
+    square = [[100.0, 50.0, 300.0, 50.0, 300.0, 250.0, 100.0, 250.0]]
+    table = {
+        "images": [{"id": n, "file_name": f"{9 - n:012}.jpg", "height": 480, "width": 640} for n in range(6)],
+        "annotations": [
+            row(0, 40_000.0, square),
+            row(1, 40_000.0, square), row(1, 30_000.0, square),  # two objects
+            row(2, 19_999.9, square), row(3, 170_000.1, square),  # too small, too large
+            row(4, 20_000, {"counts": [480 * 100, 480 * 50, 480 * 490], "size": [480, 640]}),
+        ],
+    }  # fmt: skip
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations" / "instances_train2017.json").write_text(json.dumps(table))
+    (tmp_path / "train2017").mkdir()
+    Image.fromarray(np.zeros((480, 640), np.uint8)).save(tmp_path / "train2017" / f"{9:012}.jpg")
+    return tmp_path
+
+
+def test_coco_keeps_single_objects_of_the_right_size(coco):
+    items = load_regions("coco2017", root=coco)
+    assert [item.name for item in items] == [f"{5:012}", f"{9:012}"]
+    gray = items[1]
+    assert gray.image.shape == (480, 640, 3)
+    expected = np.zeros((480, 640), np.uint8)
+    expected[50:250, 100:300] = 1
+    assert (gray.labels[0] == expected).all()
+    expected[:] = 0
+    expected[:, 100:150] = 1
+    assert (items[0].labels[0] == expected).all()
+
+
+def test_coco_needs_a_root_that_holds_it(coco):
+    with pytest.raises(DataError, match=r"19 GB.*root="):
+        load_regions("coco2017")
+    with pytest.raises(DataError, match=r"instances_val2017\.json is missing"):
+        load_regions("coco2017", split="val", root=coco)
+
+
+def test_several_polygons_are_joined():
+    mask = rasterise([[0, 0, 2, 0, 2, 2, 0, 2], [3, 1, 4, 1, 4, 3, 3, 3]], 3, 4)
+    assert mask.tolist() == [[1, 1, 0, 0], [1, 1, 0, 1], [0, 0, 0, 1]]
+
+
+def test_run_lengths_go_down_the_columns():
+    assert rasterise({"counts": [1, 2, 2, 1]}, 2, 3).tolist() == [[0, 1, 0], [1, 0, 1]]
+
+
+@pytest.mark.parametrize("counts", [[1, 2], "compressed"])
+def test_run_lengths_that_do_not_fit_are_refused(counts):
+    with pytest.raises(DataError, match="do not cover"):
+        rasterise({"counts": counts}, 2, 3)
+
+
+def test_labelled_images_can_be_sent_to_other_processes(voc, coco):
+    single_objects.cache_clear()
+    for items in (load_regions("voc2012", split="val", root=voc), load_regions("coco2017", root=coco), load_regions("embedded")):
+        copy = pickle.loads(pickle.dumps(items[0]))
+        assert (copy.labels[0] == items[0].labels[0]).all()
+    assert pickle.loads(pickle.dumps(load_regions("bsds500")[0])).name == load_regions("bsds500")[0].name
+    assert labelled.LabelledImage.__module__ == "mffrepro.data.labelled"
+
+
+# -------------------------------------------------------------------------------------------------- masks
+
+
+def test_a_region_alone_when_it_has_the_share():
+    labels = np.zeros((10, 10), int)
+    labels[:5] = 1
+    masks = [draw_mask(with_labels(labels), np.random.default_rng(seed), 0.5, 0.5) for seed in range(20)]
+    assert {mask.sum() for mask in masks} == {50}
+    assert {bool(mask[0, 0]) for mask in masks} == {True, False}
+
+
+def test_regions_that_only_touch_by_the_corner_are_no_neighbours():
+    labels = np.kron([[1, 2], [3, 4]], np.ones((5, 5), int))
+    for seed in range(20):
+        mask = draw_mask(with_labels(labels), np.random.default_rng(seed), 0.5, 0.5)
+        assert mask[0, 0] != mask[-1, -1]
+
+
+def test_every_annotator_has_a_turn():
+    rows, columns = np.mgrid[:8, :8] // 4
+    drawn = [draw_mask(with_labels(rows, columns), np.random.default_rng(seed), 0.4, 0.6) for seed in range(30)]
+    assert {bool((mask[:, 0] == mask[0, 0]).all()) for mask in drawn} == {True, False}
+
+
+def test_one_region_only_is_cut_by_a_straight_line():
+    rng = np.random.default_rng(0)
+    mask = draw_mask(with_labels(np.ones((40, 60), int)), rng, 0.2, 0.3)
+    assert 0.2 <= mask.mean() <= 0.3
+    for side in (mask, ~mask):  # only a straight line leaves both sides convex
+        assert (convex_hull_image(side, offset_coordinates=False) == side).all()
+
+
+def test_a_small_object_is_left_out_of_the_cut_background():
+    labels = np.zeros((50, 50), int)
+    labels[20:23, 20:23] = 1
+    for seed in range(10):
+        mask = draw_mask(with_labels(labels), np.random.default_rng(seed), 0.3, 0.5)
+        assert 0.29 < mask.mean() < 0.51
+        assert not mask[labels == 1].any()
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 0.5), (0.6, 0.5), (0.5, 1)])
+def test_shares_must_make_sense(low, high):
+    with pytest.raises(OptionError, match="0 < low <= high < 1"):
+        draw_mask(with_labels(np.ones((4, 4), int)), np.random.default_rng(0), low, high)

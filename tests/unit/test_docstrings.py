@@ -1,0 +1,103 @@
+"""What the docstring of every registered method and metric must say, and that every example gives what it prints."""
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+
+import mffrepro
+from mffrepro import methods, metrics
+
+ROOT = Path(__file__).parents[2]
+PLANNED = {
+    "00_quickstart", "01_metrics", "02_baselines", "03_tlcnn", "04_tlcolor", "05_icacs18", "06_cnnwt", "07_gacn", "08_networks",
+    "09_leaderboard", "10_claims",
+}  # fmt: skip
+KEY = re.compile(r"[a-z]+(?:19|20)\d\d[a-z]*")
+MODULES = sorted(m.name for m in pkgutil.walk_packages(mffrepro.__path__, "mffrepro.") if not m.name.endswith("__main__"))
+
+
+def bibliography() -> list[str]:
+    return re.findall(r"^@\w+\{([^,\s]+),", (ROOT / "book" / "references.bib").read_text(), re.MULTILINE)
+
+
+def section(text: str, name: str) -> str:
+    """The body of a section, which lasts until the next line that is not indented."""
+    match = re.search(rf"^{name}: *(.*\n(?:(?: +.*)?\n)*)", text + "\n", re.MULTILINE)
+    return match[1] if match else ""
+
+
+REGISTERED = {f"method {name}": card.function() for name, card in methods.CARDS.items()}
+REGISTERED |= {f"metric {name}": metrics.get(name).function for name in metrics.names()}
+
+
+@pytest.mark.parametrize("name", REGISTERED)
+def test_every_registered_function_says_what_it_does(name):
+    text = inspect.getdoc(REGISTERED[name])
+    first, _, rest = text.partition("\n")
+    assert first.endswith("."), "the summary is one sentence on the first line"
+    assert rest.startswith("\n"), "the summary is one sentence on the first line"
+    for part in ("Args", "Returns"):
+        assert section(text, part).strip(), part
+    described = re.findall(r"^ {4}(\w+):", section(text, "Args"), re.MULTILINE)
+    assert described == list(inspect.signature(REGISTERED[name]).parameters)
+
+
+@pytest.mark.parametrize("name", REGISTERED)
+def test_every_registered_function_has_a_source_and_a_chapter(name):
+    text = inspect.getdoc(REGISTERED[name])
+    keys = [key for group in re.findall(r"\[([^\]]+)\]", section(text, "References")) for key in KEY.findall(group)]
+    assert keys, "References names no key of the bibliography"
+    assert set(keys) <= set(bibliography())
+    assert section(text, "Chapter").strip() in PLANNED
+
+
+@pytest.mark.parametrize("name", metrics.names())
+def test_every_metric_says_range_direction_and_scale(name):
+    card, text = metrics.get(name), inspect.getdoc(metrics.get(name).function)
+    before = text.partition("Args:")[0]
+    assert re.search(r"\b(?:Range|From|to|up)\b", before), "the range"
+    assert {"higher": "higher is better", "lower": "lower is better", None: "neither direction is better"}[card.better] in before
+    if card.needs != "decision":
+        assert re.search(r"scale|gray|data range|0\.\.255", before, re.IGNORECASE), "the scale or the gray conversion"
+
+
+# ------------------------------------------------------------------------------------------------------- keys
+
+
+def test_bibliography_is_sorted_and_without_doubles():
+    keys = bibliography()
+    assert keys == sorted(set(keys))
+
+
+def test_every_key_exists():
+    """Keys in square brackets, of cards and of manifests."""
+    known, missing = set(bibliography()), {}
+    files = [*(ROOT / "mffrepro").rglob("*.py"), *(ROOT / "data_manifests").glob("*.toml"), *(ROOT / "book").glob("*.md")]
+    for path in [*files, *(ROOT / "notebooks").glob("*.py")]:
+        text = path.read_text()
+        cited = [key for group in re.findall(rf"\[({KEY.pattern}(?:, *{KEY.pattern})*)\]", text) for key in KEY.findall(group)]
+        cited += re.findall(r"(?:bibkey|cite) ?= ?\"(\w+)\"", text)
+        if absent := set(cited) - known:
+            missing[path.name] = absent
+    assert missing == {}
+
+
+@pytest.mark.parametrize("card", methods.CARDS.values(), ids=lambda card: card.name)
+def test_cards_of_methods_point_at_what_exists(card):
+    assert card.bibkey in bibliography()
+    assert card.chapter in PLANNED
+
+
+# --------------------------------------------------------------------------------------------------- examples
+
+
+@pytest.mark.parametrize("name", [n for n in MODULES if ">>>" in inspect.getsource(importlib.import_module(n))])
+def test_examples_give_what_they_print(name):
+    result = doctest.testmod(importlib.import_module(name))
+    assert result.attempted
+    assert not result.failed

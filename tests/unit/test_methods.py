@@ -1,0 +1,239 @@
+"""Every registered method does what every method must do; and the registry answers wrong names and options."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mffrepro as mff
+from mffrepro import methods
+from mffrepro.errors import ImageError, OptionError
+from mffrepro.images import FocusStack, as_stack, from_unit
+
+
+def at_hand(card):
+    """Weights of a network that need no download: what it ships, else random ones."""
+    shipped = Path(mff.__file__).parent / "weights" / f"{card.name}.default.safetensors"
+    return "random" if "random" in card.weights and not shipped.exists() else "default"
+
+
+#: Every card, fused by weights that can be had here.
+METHODS = [pytest.param(card, id=card.name) for card in methods.CARDS.values()]
+
+
+def run(card, images, **options):
+    options.setdefault("weights", at_hand(card))
+    return mff.fuse(images, card.name, **options)
+
+
+def photographs(count=2, size=(64, 64), *, colour=True, dtype=np.uint8, seed=0):
+    """One scene, each image sharp in its own vertical band and blurred elsewhere."""
+    from scipy.ndimage import gaussian_filter
+
+    rng = np.random.default_rng(seed)
+    scene = np.clip(gaussian_filter(rng.random((*size, 3)), (1, 1, 0)) * 2 - 0.5, 0, 1)
+    blurred = gaussian_filter(scene, (2.5, 2.5, 0))
+    band = np.minimum(np.arange(size[1]) * count // size[1], count - 1)[None, :, None]
+    images = np.stack([np.where(band == i, scene, blurred) for i in range(count)])
+    return from_unit(images if colour else images[..., 1], np.dtype(dtype))
+
+
+# -------------------------------------------------------------------------------------------- conformance
+
+
+@pytest.mark.parametrize("card", METHODS)
+@pytest.mark.parametrize("size", [(64, 64), (65, 97)])
+@pytest.mark.parametrize("colour", [False, True])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+def test_shape_dtype_and_range_are_those_of_the_sources(card, size, colour, dtype):
+    images = photographs(size=size, colour=colour, dtype=dtype)
+    result = run(card, list(images))
+    assert (result.image.shape, result.image.dtype) == (images[0].shape, images.dtype)
+    if np.issubdtype(dtype, np.floating):
+        assert 0 <= result.image.min() <= result.image.max() <= 1
+    assert result.method == card.name
+    assert result.seconds > 0
+    assert (result.decision is not None) == card.has_decision
+
+
+@pytest.mark.parametrize("card", METHODS)
+@pytest.mark.parametrize("count", [2, 5])
+def test_decisions_are_shares(card, count):
+    decision = run(card, photographs(count)).decision
+    if not card.has_decision:
+        assert decision is None
+        return
+    assert (decision.shape, decision.dtype) == ((count, 64, 64), np.float32)
+    assert decision.min() >= 0
+    np.testing.assert_allclose(decision.sum(0), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("card", [p for p in METHODS if p.values[0].colour == "decision"])
+@pytest.mark.parametrize("count", [2, 5])
+def test_the_decision_is_what_the_image_was_made_by(card, count):
+    images = photographs(count, dtype=np.float64)
+    result = run(card, images)
+    np.testing.assert_allclose((result.decision[..., None] * images).sum(0), result.image, atol=1e-5)
+
+
+@pytest.mark.parametrize("card", [p for p in METHODS if p.values[0].deterministic])
+def test_the_same_call_gives_the_same_image(card):
+    images = photographs(3)
+    np.testing.assert_array_equal(run(card, images).image, run(card, images).image)
+
+
+@pytest.mark.parametrize("card", METHODS)
+def test_the_sources_are_not_changed(card):
+    images = photographs(3, dtype=np.float32)
+    before = images.copy()
+    run(card, images)
+    np.testing.assert_array_equal(images, before)
+
+
+@pytest.mark.parametrize("card", METHODS)
+@pytest.mark.parametrize("count", [2, 5])
+@pytest.mark.parametrize("colour", [False, True])
+def test_equal_images_come_back(card, count, colour):
+    image = photographs(colour=colour)[0]
+    fused = run(card, [image] * count).image
+    assert np.abs(fused.astype(int) - image).max() <= 1
+
+
+@pytest.mark.parametrize("card", METHODS)
+@pytest.mark.parametrize("level", [0, 77, 255])
+def test_constant_images_come_back(card, level):
+    flat = np.full((64, 64, 3), level, np.uint8)
+    fused = run(card, [flat, flat, flat]).image
+    assert np.abs(fused.astype(int) - level).max() <= 1
+
+
+@pytest.mark.parametrize("card", METHODS)
+@pytest.mark.parametrize("count", [2, 5])
+def test_the_fused_image_is_nearer_to_the_scene_than_any_source(card, count):
+    """Each source is sharp in its share of the scene alone: that much any method must make of them."""
+    if at_hand(card) == "random":
+        pytest.skip("random weights fuse at random")
+    images = photographs(count, size=(96, 97), dtype=np.float64)
+    scene = photographs(1, size=(96, 97), dtype=np.float64)[0]
+    error = np.square(run(card, images).image - scene).mean()
+    assert error < min(np.square(image - scene).mean() for image in images)
+
+
+@pytest.mark.parametrize("card", METHODS)
+def test_too_small_images_are_refused_with_the_size_needed(card):
+    if card.min_side == 1:
+        assert run(card, [np.zeros((1, 1), np.uint8)] * 2).image.shape == (1, 1)
+        return
+    side = card.min_side
+    assert run(card, [np.zeros((side, side), np.uint8)] * 2).image.shape == (side, side)
+    with pytest.raises(ImageError, match=f"at least {side}x{side}"):
+        run(card, [np.zeros((side - 1, side + 5), np.uint8)] * 2)
+
+
+@pytest.mark.parametrize("card", [p for p in METHODS if p.values[0].kind == "network"])
+def test_random_weights_are_the_same_every_time(card):
+    images = photographs()
+    np.testing.assert_array_equal(run(card, images, weights="random").image, run(card, images, weights="random").image)
+
+
+@pytest.mark.parametrize("strategy", ["serial", "calibration"])
+def test_strategies_agree_on_two_images(strategy):
+    card = methods.get("gacn")
+    images = photographs()
+    expected = run(card, images)
+    np.testing.assert_array_equal(run(card, images, strategy=strategy).image, expected.image)
+
+
+def test_calibration_copies_each_pixel_from_one_source():
+    images = photographs(5)
+    result = run(methods.get("gacn"), images, strategy="calibration")
+    assert set(np.unique(result.decision)) <= {0, 1}
+    assert (result.image == images).all(-1).any(0).all()
+
+
+@pytest.mark.skipif("MFFREPRO_MIRROR" not in os.environ, reason="MFFREPRO_MIRROR names no mirror folder")
+@pytest.mark.parametrize("card", [p for p in METHODS if "published" in p.values[0].weights])
+def test_published_weights_fuse(card, tmp_path, monkeypatch):
+    monkeypatch.setenv("MFFREPRO_CACHE", str(tmp_path))
+    images = photographs(dtype=np.float64)
+    long, short = mff.fuse(images, card.name, weights="published"), mff.fuse(images, f"{card.name}.published")
+    np.testing.assert_array_equal(long.image, short.image)
+
+
+# ----------------------------------------------------------------------------------------------- registry
+
+
+@pytest.mark.parametrize("card", METHODS)
+def test_cards_tell_the_truth(card):
+    assert card.name.islower()
+    assert card.kind in ("network", "classical")
+    assert card.colour in ("decision", "luma", "per-channel")
+    assert bool(card.weights) == (card.kind == "network")
+    assert ("weights" in card.options()) == bool(card.weights)
+    summary, *_ = card.function().__doc__.splitlines()
+    assert summary.endswith(".")
+    for section in ("Args:", "Returns:", "References:", f"Chapter: {card.chapter}"):
+        assert section in card.function().__doc__
+
+
+@pytest.mark.parametrize("card", METHODS)
+def test_every_option_of_a_method_is_documented(card):
+    for name in card.options():
+        assert f" {name}: " in card.function().__doc__
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "message"),
+    [
+        ("gcan", {}, r"no method 'gcan'; did you mean 'gacn'\? \(see mffrepro list methods\)"),
+        ("", {}, r"no method ''"),
+        ("gacn.publishd", {}, r"no weights of gacn 'publishd'; did you mean 'published'"),
+        ("gacn", {"weights": "mine"}, r"no weights of gacn 'mine'; known: default, published, random"),
+        ("lp", {"level": 3}, r"no option of lp 'level'; did you mean 'levels'"),
+        ("average", {"sharpness": 3}, r"no option of average 'sharpness'; known: none"),
+        ("average", {"weights": "published"}, r"average takes no weights; leave weights='published' out"),
+        ("lp.published", {}, r"lp takes no weights"),
+        ("lp", {"strategy": "calibration"}, r"lp takes no strategy"),
+        ("gacn", {"strategy": "cereal"}, r"no strategy 'cereal'; did you mean 'serial'"),
+        ("gacn", {"device": "tpu9"}, r"no device 'tpu9'; use auto, cpu or cuda"),
+        ("lp", {"levels": 0}, r"levels is 0; use 1 or more"),
+    ],
+)
+def test_wrong_names_and_options_are_answered(method, options, message):
+    with pytest.raises(OptionError, match=message) as caught:
+        mff.fuse(photographs(), method, **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_every_method_accepts():
+    for card in methods.CARDS.values():
+        assert mff.fuse(photographs(), card.name, device="cpu", weights=at_hand(card), strategy="auto").method == card.name
+
+
+def test_named_weights_are_short_for_the_option():
+    card, chosen = methods.check_options("gacn.random", {})
+    assert (card.name, chosen["weights"]) == ("gacn", "random")
+    assert methods.check_options("gacn.random", {"weights": "default"})[1]["weights"] == "random"
+
+
+def test_stacks_paths_and_arrays_fuse_alike(tmp_path):
+    images = photographs()
+    paths = [mff.write_image(tmp_path / f"{i}.png", image) for i, image in enumerate(images)]
+    expected = mff.fuse(images, "lp").image
+    for given in (list(images), paths, as_stack(images), FocusStack("toy", images)):
+        np.testing.assert_array_equal(mff.fuse(given, "lp").image, expected)
+
+
+def test_the_table_has_a_row_per_card():
+    table = mff.methods()
+    assert list(table.index) == list(methods.CARDS)
+    assert table.loc["lp", "options"] == "levels=4"
+    assert table.loc["gacn", "weights"] == "default, published, random"
+
+
+def test_listing_imports_no_network():
+    code = "import sys, mffrepro.methods; print([m for m in ('torch', 'pandas', 'cv2', 'scipy') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
