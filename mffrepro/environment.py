@@ -28,9 +28,8 @@ def environment() -> dict[str, str]:
             facts[package] = "absent"
     print(" · ".join(f"{name} {value}" for name, value in facts.items()))
     if tuple(int(part) for part in torch.__version__.split(".")[:2]) < OLDEST_TORCH:
-        print(
-            f"torch {torch.__version__} is older than {OLDEST_TORCH[0]}.{OLDEST_TORCH[1]}, the oldest tested; expect small differences."
-        )
+        oldest = ".".join(map(str, OLDEST_TORCH))
+        print(f"torch {torch.__version__} is older than {oldest}, the oldest tested; expect small differences.")
     return facts
 
 

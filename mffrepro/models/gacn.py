@@ -14,6 +14,7 @@ References: [ma2022gacn]. Chapter: 07_gacn.
 
 import time
 from functools import lru_cache
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -44,7 +45,7 @@ class ConvBlock(nn.Sequential):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, 3, padding=1)
-        self.relu = nn.ReLU()
+        self.relu = nn.ReLU(inplace=True)
         self.norm = nn.BatchNorm2d(outputs)
 
 
@@ -94,7 +95,7 @@ class DecisionPath(nn.Module):
         super().__init__()
         channels = (64, 48, 32, 16, 1)
         self.se = nn.ModuleList([SpatialSE(c) for c in channels])
-        self.conv = nn.ModuleList([ConvBlock(a, b) for a, b in zip(channels, channels[1:], strict=False)])
+        self.conv = nn.ModuleList([ConvBlock(a, b) for a, b in pairwise(channels)])
 
     def forward(self, activity: Tensor) -> Tensor:
         x = self.se[0](activity)
@@ -143,12 +144,12 @@ class GACN(nn.Module):
         r = self.radius
         squares = F.pad(squared_differences(features, repeat=True), (r, r, r, r), mode="replicate")
         sums = box_sum(squares, r)[..., r:-r, r:-r]
-        return (sums.clamp(min=0) / (2 * r + 1) ** 2 + 1e-12).sqrt()  # Eq. 1-3; the constant keeps gradients finite
+        return torch.add(sums.new_tensor(1e-12), sums, alpha=1 / (2 * r + 1) ** 2).sqrt_()  # Eq. 1-3; finite gradient at 0
 
     def decide(self, a: Tensor, b: Tensor, sharpness_a: Tensor, sharpness_b: Tensor) -> Maps:
         activity = sharpness_a - sharpness_b
         if self.activity == "public":
-            activity = activity.mul(1000).sigmoid_() if not activity.requires_grad else (activity * 1000).sigmoid()
+            activity = activity.mul_(1000).sigmoid_()
         logit = self.decision(activity).float()
         initial = torch.sigmoid(self.slope * logit)  # Eq. 4
         final = self.smooth_boundary(initial, a, b)
@@ -172,13 +173,14 @@ class GACN(nn.Module):
 
 def squared_differences(x: Tensor, *, repeat: bool = False) -> Tensor:
     """Squared difference to the left neighbour plus that to the upper one; outside lies 0, or the border repeated."""
-    left, up = (x[..., :, 1:] - x[..., :, :-1]).square(), (x[..., 1:, :] - x[..., :-1, :]).square()
-    edge = (
-        (x[..., :1].square(), x[..., :1, :].square())
-        if not repeat
-        else (torch.zeros_like(x[..., :1]), torch.zeros_like(x[..., :1, :]))
-    )
-    return torch.cat((edge[0], left), -1) + torch.cat((edge[1], up), -2)
+    left, up = x[..., :, 1:] - x[..., :, :-1], x[..., 1:, :] - x[..., :-1, :]
+    total = torch.zeros_like(x)
+    total[..., :, 1:].addcmul_(left, left)  # in place: at 64 maps each new array costs as much as the arithmetic
+    total[..., 1:, :].addcmul_(up, up)
+    if not repeat:
+        total[..., :, 0] += x[..., :, 0].square()
+        total[..., 0, :] += x[..., 0, :].square()
+    return total
 
 
 def _gaussian_kernel(radius: int, sigma: float) -> Tensor:

@@ -53,7 +53,8 @@ class Shown:
 
     def _repr_html_(self) -> str:
         buffer = io.BytesIO()
-        self.figure.savefig(buffer, format="svg", metadata={"Date": None})
+        with styled():  # the salt of the SVG's identifiers is read when it is written
+            self.figure.savefig(buffer, format="svg", metadata={"Date": None})
         return frame(picture(buffer.getvalue(), "image/svg+xml", self.alt), self.caption)
 
     def __repr__(self) -> str:

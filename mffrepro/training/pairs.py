@@ -32,7 +32,8 @@ class FocusPairs(torch.utils.data.Dataset):
         self.epoch = 0
         self._resized: dict[int, tuple[np.ndarray, LabelledImage]] = {}
 
-    def set_epoch(self, epoch: int) -> None:
+    def begin_epoch(self, epoch: int) -> None:
+        """Not called ``set_epoch``: Accelerate calls that itself and counts from the start of the process."""
         self.epoch = epoch
 
     def __len__(self) -> int:

@@ -71,7 +71,7 @@ def train(
     from accelerate import Accelerator
 
     out = Path(out)
-    rows = _open_run(out, recipe, seed, resume)
+    rows = _open_run(out, recipe, {"seed": seed, "precision": precision}, resume)
     accelerator = Accelerator(mixed_precision=precision, cpu=_on_cpu(device))
     torch.manual_seed(seed)
     model = recipe.model()
@@ -91,7 +91,7 @@ def train(
     model, optimiser, loaders["train"], loaders["val"] = accelerator.prepare(model, optimiser, loaders["train"], loaders["val"])
     for epoch in range(len(rows), recipe.epochs):
         started = time.perf_counter()
-        data["train"].set_epoch(epoch)
+        data["train"].begin_epoch(epoch)
         recipe.prepare(accelerator.unwrap_model(model), epoch)
         for group in optimiser.param_groups:
             group["lr"] = recipe.learning_rate(epoch)
@@ -150,9 +150,9 @@ def _on_cpu(device: str) -> bool:
 # --------------------------------------------------------------------------------------------- run folder
 
 
-def _open_run(out: Path, recipe: Recipe, seed: int, resume: str) -> list[Row]:
+def _open_run(out: Path, recipe: Recipe, settings: dict[str, Any], resume: str) -> list[Row]:
     """Rows of the run so far: none for a new run."""
-    config = json.dumps({"recipe": asdict(recipe), "seed": seed}, indent=1)
+    config = json.dumps({"recipe": asdict(recipe), **settings}, indent=1)
     described = out / "recipe.json"
     if resume == "yes":
         if not described.exists():

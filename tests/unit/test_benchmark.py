@@ -2,6 +2,7 @@
 
 import json
 import math
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
@@ -299,13 +300,20 @@ def test_nan_and_reasons_survive_the_file(tmp_path):
 # ---------------------------------------------------------------------------------------------- elsewhere
 
 
+@contextmanager
+def dask_client(**options):
+    """Two workers on the loopback device, asked for by name: left alone, Dask finds its address by a look at the network."""
+    distributed = pytest.importorskip("distributed")
+    options |= {"n_workers": 2, "threads_per_worker": 1, "host": "127.0.0.1", "protocol": "tcp://", "dashboard_address": ":0"}
+    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
+        yield client
+
+
 @pytest.mark.slow
 def test_dask_workers_give_the_same_values(tmp_path):
-    distributed = pytest.importorskip("distributed")
     data = load("embedded", kind="composite", levels=[3], size=64)
     here = benchmark(["lp", "average"], data, METRICS)
-    options = {"n_workers": 2, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
-    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
+    with dask_client(processes=False) as client:
         there = benchmark(["lp", "average"], data, METRICS, tmp_path / "r.parquet", client)
         again = benchmark(["lp", "average"], data, METRICS, tmp_path / "r.parquet", client)
     pd.testing.assert_frame_equal(values(here), values(there))
@@ -314,9 +322,7 @@ def test_dask_workers_give_the_same_values(tmp_path):
 
 @pytest.mark.slow
 def test_data_sets_travel_to_other_processes():
-    distributed = pytest.importorskip("distributed")
     data = load("embedded", kind="spread", size=64)[:2]
-    options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
-    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
+    with dask_client(processes=True) as client:
         there = benchmark("average", data, METRICS, client=client)
     pd.testing.assert_frame_equal(values(benchmark("average", data, METRICS)), values(there))

@@ -60,7 +60,7 @@ def test_every_registered_function_has_a_source_and_a_chapter(name):
 def test_every_metric_says_range_direction_and_scale(name):
     card, text = metrics.get(name), inspect.getdoc(metrics.get(name).function)
     before = text.partition("Args:")[0]
-    assert re.search(r"\b(?:Range|From|to|up)\b", before), "the range"
+    assert re.search(r"\b(?:Range|From|At most|Unbounded)\b", before), "the range"
     assert {"higher": "higher is better", "lower": "lower is better", None: "neither direction is better"}[card.better] in before
     if card.needs != "decision":
         assert re.search(r"scale|gray|data range|0\.\.255", before, re.IGNORECASE), "the scale or the gray conversion"

@@ -1,0 +1,49 @@
+"""GACN with the published weights against what the authors' code made with them."""
+
+import numpy as np
+import pytest
+
+import mffrepro as mff
+from mffrepro.images import FocusStack, to_gray, to_unit
+from mffrepro.models import gacn
+
+PAIRS = [f"lytro_{i:02d}" for i in range(1, 6)]
+
+
+def share_equal(fused: np.ndarray, golden: np.ndarray, levels: int) -> float:
+    return float((np.abs(fused.astype(int) - golden) <= levels).mean())
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_fused_image(mirror, goldens, pair: str) -> None:
+    fused = mff.fuse(mff.load("gacn26")[pair], "gacn", weights="published").image
+    golden = mff.read_image(goldens / "networks" / "GACN" / f"color_{pair}.png")
+    assert share_equal(fused, golden, levels=1) >= 0.999
+    assert share_equal(fused, golden, levels=0) >= 0.9999  # float64 against float32 differs in none, so a port should not
+
+
+def test_maps_before_rounding(mirror, goldens) -> None:
+    """Float32 against float64 differs by 3e-3 on the initial map and 5e-4 on the final one; a port may do as much."""
+    stored = np.load(goldens / "networks" / "GACN" / "color_lytro_01_dm_float32.npz")
+    judge = gacn.GacnJudge(gacn.load("published", device="cpu"))
+    looks = [judge.look(to_unit(image)) for image in mff.load("gacn26")["lytro_01"].images]
+    import torch
+
+    with torch.inference_mode():
+        maps = judge.network.decide(looks[0][0], looks[1][0], looks[0][1], looks[1][1])
+    assert np.abs(maps.initial.numpy().squeeze() - stored["initial"].squeeze()).max() < 5e-3
+    assert np.abs(maps.final.numpy().squeeze() - stored["final"].squeeze()).max() < 1e-3
+
+
+def test_gray_conversion_is_that_of_the_published_code(mirror) -> None:
+    image = mff.load("gacn26")["lytro_01"].images[0]
+    assert to_gray(to_unit(image, np.float64))[0, 0] == pytest.approx(image[0, 0] @ [0.2125, 0.7154, 0.0721] / 255)
+
+
+@pytest.mark.slow
+def test_serial_fusion_of_a_stack(mirror, goldens) -> None:
+    """Seventeen frames one after the other. Rounding differences add up: 0.1 % of the values differ by more than a level."""
+    frames = mff.load("v4stack")[0].images[:, 300:900, 400:1200]
+    fused = mff.fuse(FocusStack("crop", frames), "gacn", weights="published", strategy="serial").image
+    golden = mff.read_image(goldens / "networks" / "GACN" / "v4stack_17_crop800x600_serial.png")
+    assert share_equal(fused, golden, levels=1) >= 0.999

@@ -1,0 +1,134 @@
+"""The layout of GACN, its activity level against a direct sum, and its inference."""
+
+import numpy as np
+import pytest
+import torch
+
+import mffrepro as mff
+from mffrepro.fusion.several import calibrated
+from mffrepro.models import gacn
+
+
+def gray(seed: int, height: int = 40, width: int = 33) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(seed).random((1, 1, height, width), np.float32))
+
+
+def test_parameters_are_those_of_the_authors_checkpoint() -> None:
+    network = gacn.GACN()
+    count = {name: sum(p.numel() for p in part.parameters()) for name, part in network.named_children()}
+    assert count == {"features": 14416, "decision": 54404}
+    assert sum(p.numel() for p in network.parameters()) == 68820
+
+
+def test_maps_have_the_size_of_the_images() -> None:
+    maps = gacn.GACN().eval()(gray(1), gray(2))
+    assert {tuple(m.shape) for m in maps} == {(1, 1, 40, 33)}
+
+
+@pytest.mark.parametrize("activity", ["paper", "public"])
+def test_spatial_frequency_is_the_sum_written_out(activity: str) -> None:
+    network = gacn.GACN(activity=activity)
+    features = torch.from_numpy(np.random.default_rng(0).random((1, 2, 9, 13)))
+    got = network.spatial_frequency(features)[0].numpy()
+    for channel in range(2):
+        assert np.allclose(got[channel], _direct(features[0, channel].numpy(), activity), rtol=1e-9)
+
+
+def _direct(x: np.ndarray, activity: str) -> np.ndarray:
+    """Eq. 1-3 pixel by pixel, or the authors' reading: zeros outside, no root, no normalisation."""
+    r, (height, width) = 5, x.shape
+    squares = np.zeros_like(x)
+    for i in range(height):
+        for j in range(width):
+            outside = 0.0 if activity == "public" else x[i, j]
+            left = x[i, j - 1] if j else outside
+            up = x[i - 1, j] if i else outside
+            squares[i, j] = (x[i, j] - left) ** 2 + (x[i, j] - up) ** 2
+    padded = np.pad(squares, r, mode="constant" if activity == "public" else "edge")
+    sums = np.array([[padded[i : i + 11, j : j + 11].sum() for j in range(width)] for i in range(height)])
+    return sums if activity == "public" else np.sqrt(sums / 121)
+
+
+def test_boundary_smoothing_changes_only_the_band() -> None:
+    """Paper's reading: outside [0.1, 0.8] of the blurred map the initial map stays."""
+    network = gacn.GACN(boundary="paper")
+    a, b = gray(3, 64, 64), gray(4, 64, 64)
+    initial = torch.zeros(1, 1, 64, 64)
+    initial[..., :32] = 1
+    final = network.smooth_boundary(initial, a, b)
+    assert torch.equal(final[..., :24], initial[..., :24])
+    assert torch.equal(final[..., 40:], initial[..., 40:])
+    assert not torch.equal(final, initial)
+
+
+def test_no_boundary_smoothing_leaves_the_initial_map() -> None:
+    maps = gacn.GACN(boundary="none").eval()(gray(5), gray(6))
+    assert torch.equal(maps.initial, maps.final)
+
+
+def test_identical_images_give_that_image() -> None:
+    image = np.random.default_rng(7).integers(0, 256, (48, 40, 3), np.uint8)
+    fused = mff.fuse([image, image], "gacn", weights="random").image
+    assert np.abs(fused.astype(int) - image).max() <= 1
+
+
+def test_default_weights_find_the_sharp_side() -> None:
+    stack = mff.load("embedded")["coffee_blur3"]
+    result = mff.fuse(stack, "gacn")
+    right = (result.decision.argmax(0) == stack.decision.argmax(0)).mean()
+    assert right > 0.97
+    swapped = mff.fuse([stack.images[1], stack.images[0]], "gacn")
+    assert (swapped.decision.argmax(0) != result.decision.argmax(0)).mean() > 0.97
+
+
+def test_half_precision_weights_lose_nothing_visible() -> None:
+    """The shipped file is float16; casting it up again is what inference uses, so the card's hash must be the file's."""
+    import hashlib
+
+    from mffrepro.models.weights import card, shipped
+
+    assert card("gacn.default")["sha256"] == hashlib.sha256(shipped("gacn.default").read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("form", ["log", "literal"])
+def test_calibration_copies_pixels(form: str) -> None:
+    rng = np.random.default_rng(8)
+    images = list(rng.random((4, 32, 32, 3), np.float32))
+    fused, decision = calibrated(images, gacn.GacnJudge(gacn.load("random")), form=form)
+    assert np.array_equal(decision.sum(0), np.ones((32, 32), np.float32))
+    assert np.array_equal(fused, np.take_along_axis(np.stack(images), decision.argmax(0)[None, ..., None], 0)[0])
+
+
+def test_weights_from_a_run(tmp_path) -> None:
+    from mffrepro.models.weights import to_bytes
+
+    network = gacn.GACN(activity="public")
+    (tmp_path / "mine.safetensors").write_bytes(to_bytes(network, network.options))
+    loaded = gacn.load(str(tmp_path / "mine.safetensors"))
+    assert loaded.activity == "public"
+    assert torch.equal(loaded.decision.se[0].conv.weight.cpu().contiguous(), network.decision.se[0].conv.weight)
+
+
+def test_a_damaged_weight_file_is_one_sentence(tmp_path) -> None:
+    bad = tmp_path / "bad.safetensors"
+    bad.write_bytes(b"not tensors")
+    pair = np.zeros((2, 16, 16), np.uint8)
+    with pytest.raises(mff.DataError, match=r"bad\.safetensors is not a readable safetensors file"):
+        mff.fuse(list(pair), "gacn", weights=str(bad))
+
+
+def test_pickled_code_is_not_executed(tmp_path, monkeypatch) -> None:
+    import pickle
+
+    from mffrepro.models import weights
+
+    class Evil:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "executed"), "w"))
+
+    trap = tmp_path / "trap.pkl"
+    trap.write_bytes(pickle.dumps(Evil()))
+    monkeypatch.setattr(weights, "weight_file", lambda name: trap)
+    with pytest.raises(mff.DataError, match="holds more than tensors"):
+        weights.read_published("gacn.published")
+    assert not (tmp_path / "executed").exists()

@@ -1,0 +1,154 @@
+"""Tables that mark the best by direction, verdicts that are recorded, pictures that carry their text."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from mffrepro.errors import OptionError
+from mffrepro.report import claims, diagram, figures, tables
+from mffrepro.report.gallery import Gallery, outlined
+from mffrepro.report.style import Shown
+
+
+def results() -> pd.DataFrame:
+    rows = []
+    for method, quality, artefacts in (("good", 0.9, 0.1), ("bad", 0.5, 0.3), ("middling", 0.7, 0.2)):
+        for stack in ("one", "two"):
+            for metric, value in (("qabf", quality), ("nabf", artefacts)):
+                rows.append({"stack": stack, "method": method, "metric": metric, "value": value, "seconds": 1.0})
+    return pd.DataFrame(rows)
+
+
+def test_means_keep_the_order_of_rows_and_metrics() -> None:
+    table = tables.means(results())
+    assert list(table.index) == ["good", "bad", "middling"]
+    assert list(table.columns) == ["qabf", "nabf", "seconds"]
+    assert table.loc["middling", "nabf"] == pytest.approx(0.2)
+
+
+def test_best_is_marked_by_the_direction_of_the_metric() -> None:
+    """nabf is better when lower; the highest must not be the one in bold."""
+    page = tables.scores(tables.means(results())).to_html()
+    assert "qabf ↑" in page
+    assert "nabf ↓" in page
+    best = _marked(page, "underline")
+    assert {(0, 0), (0, 1)} <= best
+    assert (1, 1) not in best
+
+
+def _marked(page: str, mark: str) -> set[tuple[int, int]]:
+    import re
+
+    style = page[: page.index("</style>")]
+    blocks = [block for block in style.split("}") if mark in block]
+    return {tuple(map(int, hit)) for block in blocks for hit in re.findall(r"row(\d+)_col(\d+)", block)}
+
+
+def test_second_best_is_bold_but_not_underlined() -> None:
+    page = tables.scores(tables.means(results())).to_html()
+    assert (2, 0) in _marked(page, "bold")
+    assert (2, 0) not in _marked(page, "underline")
+
+
+def test_reported_beside_reproduced() -> None:
+    reported = pd.DataFrame({"qg": [0.7, 0.6]}, index=["gacn", "only printed"])
+    reproduced = pd.DataFrame({"qg": [0.71, 0.5]}, index=["gacn", "only here"])
+    shown = tables.beside(reported, reproduced)
+    assert shown.data.loc["gacn", ("qg", "difference")] == pytest.approx(0.01)
+    assert np.isnan(shown.data.loc["only printed", ("qg", "reproduced")])
+    assert "+0.0100" in shown.to_html()
+
+
+def test_printed_table_has_our_names() -> None:
+    table = tables.reported("p004_table1")
+    assert list(table.columns) == ["qg", "qy", "qncie", "qcb", "fmi_edge", "fmi_dct", "seconds"]
+    assert table.loc["GACN", "qg"] == 0.7169
+    assert len(table) == 22
+
+
+def test_a_verdict_is_recorded_where_the_book_is_built(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv(claims.FOLDER_VARIABLE, str(tmp_path / "07_gacn"))
+    verdict = claims.judge("C4.8", np.bool_(True), {"saving": np.float64(0.31)}, note="on a test", seeds=[1])
+    record = json.loads((tmp_path / "07_gacn" / "C4.8.json").read_text())
+    assert record["outcome"] == verdict.outcome == "holds"
+    assert record["numbers"] == {"saving": 0.31}
+    ledger = claims.ledger()
+    assert ledger.loc["C4.8", "verdict"] == "holds"
+    assert ledger.loc["C4.9", "verdict"] == "not tested yet"
+    assert len(ledger) == len(claims.all_claims())
+
+
+def test_no_record_outside_a_build(tmp_path, monkeypatch) -> None:
+    monkeypatch.delenv(claims.FOLDER_VARIABLE, raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert claims.judge("C4.8", None, {}).outcome == "cannot be tested here"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unknown_claim_is_refused() -> None:
+    with pytest.raises(OptionError, match=r"no claim 'C4\.99'"):
+        claims.judge("C4.99", True, {})
+
+
+def test_gallery_has_a_text_for_every_picture_and_escapes_labels() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    page = Gallery({"a <b>": image, "c": image[..., 0]}, alt='says "so"', zoom=[(5, 5, 10, 10)])._repr_html_()
+    assert page.count("<img") == page.count("alt=") == 4
+    assert "a &lt;b&gt;" in page
+    assert "&quot;so&quot;" in page
+
+
+def test_zoom_boxes_are_drawn_on_a_copy() -> None:
+    image = np.zeros((50, 50, 3), np.uint8)
+    drawn = outlined(image, [(10, 10, 20, 20)])
+    assert image.max() == 0
+    assert drawn[10, 10].any()
+    assert not drawn[20, 20].any()
+
+
+def test_wrong_pixels_of_a_decision_are_counted() -> None:
+    truth = np.zeros((2, 10, 10), np.float32)
+    truth[0, :5], truth[1, 5:] = 1, 1
+    found = truth.copy()
+    found[:, 4] = found[::-1, 4]
+    labels = list(figures.decision_maps({"truth": truth, "found": found}, truth=truth, alt="").images)
+    assert labels == ["truth", "found: 10.00% wrong"]
+
+
+def test_charts_are_the_same_every_time() -> None:
+    def draw() -> str:
+        return figures.curves([0, 1], {"a": [1, 2]}, xlabel="x", ylabel="y", alt="a line")._repr_html_()
+
+    assert draw() == draw()
+    assert 'alt="a line"' in draw()
+
+
+def test_loss_curves_have_a_panel_per_quantity(tmp_path) -> None:
+    rows = [{"epoch": e, "train_total": 1 / e, "val_total": 2 / e, "train_dice": 1 / e, "val_dice": 1 / e} for e in (1, 2, 3)]
+    figure = figures.loss_curves(rows)
+    assert isinstance(figure, Figure)
+    assert [axes.get_title() for axes in figure.axes if axes.axison] == ["total", "dice"]
+    figures.save_loss_curves(rows, tmp_path / "loss.png")
+    assert (tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_shapes_in_a_diagram_are_those_of_the_forward_pass() -> None:
+    import torch
+
+    from mffrepro.models.gacn import GACN
+
+    image = torch.zeros(1, 1, 20, 24)
+    shapes = diagram.trace_shapes(GACN().eval(), (image, image))
+    assert shapes["features.conv.3"] == (1, 16, 20, 24)
+    assert shapes["decision.conv.0"] == (1, 48, 20, 24)
+    assert diagram.show_shape(shapes["decision.se.4"]) == "1 × 20 × 24"
+
+
+def test_flow_draws_every_box() -> None:
+    shown = diagram.flow([("part", [("conv", "1 × 2"), ("out", "3")], "#0072B2")], alt="two boxes")
+    assert isinstance(shown, Shown)
+    texts = {text.get_text() for text in shown.figure.axes[0].texts}
+    assert {"part", "conv", "out", "1 × 2", "3"} <= texts

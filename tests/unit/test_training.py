@@ -1,0 +1,122 @@
+"""The trainer: resumption to the bit, independence of workers, and honest run folders."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from mffrepro.data import load_regions
+from mffrepro.errors import DataError
+from mffrepro.models.weights import read_safetensors
+from mffrepro.training.gacn import PRESETS, GacnRecipe
+from mffrepro.training.ship import ship
+from mffrepro.training.trainer import read_log, train
+
+RECIPE = GacnRecipe(epochs=3, samples=8, batch=4, size=64, crop=48, validation=4, slope_start=10.0, slope_epochs=2, rate=1e-3)
+
+
+@pytest.fixture(scope="module")
+def regions():
+    photographs = load_regions("embedded")
+    return {"train": photographs, "val": photographs[:2]}
+
+
+class Killed(Exception):
+    pass
+
+
+def test_resuming_gives_the_result_of_an_uninterrupted_run(regions, tmp_path) -> None:
+    def kill_after_two(rows):
+        if len(rows) == 2:
+            raise Killed
+
+    train(RECIPE, regions, tmp_path / "whole", device="cpu")
+    with pytest.raises(Killed):
+        train(RECIPE, regions, tmp_path / "cut", device="cpu", on_epoch=kill_after_two)
+    assert len(read_log(tmp_path / "cut" / "log.csv")) == 2
+    train(RECIPE, regions, tmp_path / "cut", device="cpu", resume="yes")
+    whole, cut = (read_safetensors(tmp_path / run / "last.safetensors")[0] for run in ("whole", "cut"))
+    assert all(torch.equal(whole[name], cut[name]) for name in whole)
+    whole, cut = (read_log(tmp_path / run / "log.csv") for run in ("whole", "cut"))
+    assert [{k: v for k, v in row.items() if k != "seconds"} for row in whole] == [
+        {k: v for k, v in row.items() if k != "seconds"} for row in cut
+    ]
+
+
+def test_training_lowers_the_loss(regions, tmp_path) -> None:
+    recipe = replace(RECIPE, epochs=2, samples=48, validation=8, rate=2e-3)
+    train(recipe, regions, tmp_path / "run", device="cpu")
+    rows = read_log(tmp_path / "run" / "log.csv")
+    assert rows[-1]["train_total"] < rows[0]["train_total"]
+    assert rows[-1]["train_iou"] > rows[0]["train_iou"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_samples_do_not_depend_on_the_workers(regions, workers: int) -> None:
+    data = RECIPE.data(regions["train"], split="train", seed=3)
+    data.begin_epoch(1)
+    expected = [data[i] for i in range(len(data))]
+    loader = torch.utils.data.DataLoader(data, batch_size=None, num_workers=workers)
+    for sample, same in zip(expected, loader, strict=True):
+        assert all(torch.equal(sample[name], same[name]) for name in sample)
+
+
+def test_samples_change_with_the_epoch_and_the_seed(regions) -> None:
+    data, other = (RECIPE.data(regions["train"], split="train", seed=seed) for seed in (3, 4))
+    first = data[0]["a"]
+    assert not torch.equal(first, other[0]["a"])
+    data.begin_epoch(1)
+    assert not torch.equal(first, data[0]["a"])
+
+
+def test_pair_is_sharp_where_the_mask_says() -> None:
+    rng = np.random.default_rng(0)
+    image = rng.random((64, 64), np.float32)
+    mask = np.zeros((64, 64), bool)
+    mask[16:48, 16:48] = True
+    sample = RECIPE.pair(image, mask, rng)
+    assert np.array_equal(sample["a"][mask], image[mask])
+    assert not np.allclose(sample["a"][~mask], image[~mask])
+    assert np.allclose(sample["b"][0, 0], image[0, 0], atol=1e-2)  # the matte has faded at the corner
+    middle = np.s_[30:34, 30:34]
+    assert np.abs(sample["b"][middle] - image[middle]).mean() > 0.05
+
+
+def test_slope_grows_from_its_start_to_a_thousand() -> None:
+    model = RECIPE.model()
+    slopes = []
+    for epoch in range(4):
+        RECIPE.prepare(model, epoch)
+        slopes.append(model.slope)
+    assert slopes == pytest.approx([10, 100, 1000, 1000])
+
+
+def test_paper_schedule() -> None:
+    paper = PRESETS["paper"]
+    assert [paper.learning_rate(e) for e in (0, 1, 2, 3, 4)] == pytest.approx([1e-4, 1e-4, 8e-5, 8e-5, 6.4e-5])
+    assert (paper.epochs, paper.batch, paper.size, paper.crop, paper.slope_start) == (50, 16, 256, 156, 1000.0)
+
+
+def test_a_run_is_not_overwritten(regions, tmp_path) -> None:
+    smoke = PRESETS["smoke"]
+    train(smoke, regions, tmp_path / "run", device="cpu")
+    with pytest.raises(DataError, match="already holds a run"):
+        train(smoke, regions, tmp_path / "run", device="cpu")
+    with pytest.raises(DataError, match="describes another run"):
+        train(RECIPE, regions, tmp_path / "run", device="cpu", resume="yes")
+    with pytest.raises(DataError, match="no run to resume"):
+        train(smoke, regions, tmp_path / "other", device="cpu", resume="yes")
+
+
+def test_shipping_writes_weights_that_load_and_a_card(regions, tmp_path) -> None:
+    from mffrepro.models import gacn
+
+    train(PRESETS["smoke"], regions, tmp_path / "run", device="cpu")
+    path = ship(tmp_path / "run", "gacn.trial", data="embedded", device="a test", folder=tmp_path)
+    card = json.loads(path.with_suffix(".json").read_text())
+    assert card["parameters"] == 68820
+    assert len(card["log"]) == PRESETS["smoke"].epochs
+    assert gacn.load(str(path)).activity == "paper"
