@@ -17,9 +17,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Tests that need the network run only where ``-m network`` asks for them, those for a GPU only where there is one."""
     asked = "network" in (config.option.markexpr or "")
     for item in items:
-        if "network" in item.keywords and not asked:
+        if item.get_closest_marker("network") and not asked:
             item.add_marker(pytest.mark.skip(reason="needs the network; run with -m network"))
-        if "gpu" in item.keywords and not _has_gpu():
+        if item.get_closest_marker("gpu") and not _has_gpu():
             item.add_marker(pytest.mark.skip(reason="no CUDA device here"))
 
 
@@ -32,7 +32,7 @@ def _has_gpu() -> bool:
 @pytest.fixture(autouse=True)
 def no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A test that reaches for another machine fails, even where the code under test would swallow the error."""
-    if "network" in request.keywords:
+    if request.node.get_closest_marker("network"):
         return
     connect, look_up = socket.socket.connect, socket.getaddrinfo
 

@@ -90,7 +90,7 @@ def files(folder):
 
 def terminal(*arguments, cwd=None, **options):
     """The command as a process of its own."""
-    command = [sys.executable, "-m", "mffrepro.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "mffrepro", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False, **options)
 
 
@@ -613,7 +613,7 @@ def test_a_missing_module_of_our_own_is_not_hidden(monkeypatch):
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX pipes")
 def test_a_closed_pipe_is_quiet():
-    command = f"{sys.executable} -m mffrepro.cli list metrics | head -n 1"
+    command = f"{sys.executable} -m mffrepro list metrics | head -n 1"
     done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
     assert plain(done.stdout).split()[0] == "name"
     assert done.stderr == ""
@@ -621,7 +621,7 @@ def test_a_closed_pipe_is_quiet():
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 def test_control_c_is_one_line_and_exit_code_130(folder):
-    command = [sys.executable, "-m", "mffrepro.cli", "train", "gacn", "--set", "epochs=500", "--out", "run", "--device", "cpu"]
+    command = [sys.executable, "-m", "mffrepro", "train", "gacn", "--set", "epochs=500", "--out", "run", "--device", "cpu"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 60
         while not Path("run/recipe.json").exists() and time.monotonic() < deadline:
