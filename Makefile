@@ -15,11 +15,10 @@ book: $(READY) ## run the chapters and build the book (PROFILE=full for the publ
 test: $(READY) ## run the test suite
 	@$(BIN)/python -m pytest
 
-lint: $(READY) ## check style, import floors and notebook pairs
+lint: $(READY) ## check style and import floors
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --no-cache
-	@$(BIN)/jupytext --to ipynb --update --test notebooks/*.py >/dev/null
 
 bench: $(READY) ## time metrics and methods on this machine
 	@for script in tests/perf/bench_*.py; do $(BIN)/python $$script || exit 1; done

@@ -18,7 +18,6 @@ _PUBLIC = {
     "evaluate": "mffrepro.metrics",
     "load": "mffrepro.data",
     "datasets": "mffrepro.data",
-    "environment": "mffrepro.environment",
     "profile": "mffrepro.environment",
     "read_image": "mffrepro.images",
     "write_image": "mffrepro.images",
@@ -31,14 +30,14 @@ _PUBLIC = {
 }
 
 #: Modules that are public functions too, see `mffrepro.callables`.
-_CALLABLE = ("benchmark", "methods", "metrics")
+_CALLABLE = ("benchmark", "environment", "methods", "metrics")
 
 __all__ = [*_PUBLIC, *_CALLABLE, "__version__"]
 
 if TYPE_CHECKING:
-    from mffrepro import benchmark, methods, metrics
+    from mffrepro import benchmark, environment, methods, metrics
     from mffrepro.data import datasets, load
-    from mffrepro.environment import environment, profile
+    from mffrepro.environment import profile
     from mffrepro.errors import DataError, ImageError, MffError, OptionError
     from mffrepro.images import FocusStack, FusionResult, read_image, write_image
     from mffrepro.methods import fuse

@@ -183,6 +183,7 @@ def _execute(book: Book, chapter: str, parameters: dict[str, str]) -> tuple[str,
     from papermill.exceptions import PapermillExecutionError
 
     os.environ["MFFREPRO_RECORDS"] = str(book.records(chapter))
+    os.environ["MFFREPRO_PAGES"] = str(book.generated / "pages" / chapter)
     failed, done = book.executed / f"{chapter}.failed.ipynb", book.executed / f"{chapter}.ipynb"
     notebook = jupytext.read(book.sources / f"{chapter}.py")
     nbformat.write(notebook, failed)
@@ -248,11 +249,15 @@ def _faults(path: Path) -> str:
     """Why an executed notebook must not be shown; empty if it may."""
     if not path.exists():
         return "was never executed"
+    count = 0
     for i, cell in enumerate(json.loads(path.read_text())["cells"]):
         if cell["cell_type"] != "code" or not "".join(cell["source"]).strip():
             continue
+        count += 1
         if cell["execution_count"] is None:
             return f"has an unexecuted cell (number {i})"
+        if cell["execution_count"] != count:
+            return f"has cells that ran out of order (number {i})"
         deliberate = "raises-exception" in cell["metadata"].get("tags", ())
         if not deliberate and any(output["output_type"] == "error" for output in cell["outputs"]):
             return f"has a failed cell (number {i})"

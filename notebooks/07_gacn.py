@@ -39,7 +39,8 @@ if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kern
     importlib.invalidate_caches()
 import mffrepro as mff
 
-mff.environment()
+_ = mff.environment()
+
 # %% [markdown]
 # ## Parameters
 #
@@ -219,14 +220,14 @@ figures.comparison(
         "near": near,
         "far": far,
         "activity difference": np.clip(activity / limit / 2 + 0.5, 0, 1),
-        "decision before the sigmoid": np.clip(logit / spread / 2 + 0.5, 0, 1),
+        "logit": np.clip(logit / spread / 2 + 0.5, 0, 1),
         "initial map": maps.initial[0, 0].cpu().numpy(),
         "final map": maps.final[0, 0].cpu().numpy().clip(0, 1),
         "fused": mff.fuse(stack, "gacn", device=device).image,
         "reference": stack.reference,
     },
     alt="Eight pictures from the two sources over activity, decision and maps to the fused image beside the reference.",
-    caption="Bright: the first source is sharper. Mean over the 64 channels for the activity.",
+    caption="Bright: the first source is sharper. Activity: mean over the 64 channels. Logit: the decision before the sigmoid.",
 )
 
 # %% [markdown]

@@ -39,7 +39,8 @@ if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kern
     importlib.invalidate_caches()
 import mffrepro as mff
 
-mff.environment()
+_ = mff.environment()
+
 # %% [markdown]
 # ## Parameters
 #

@@ -13,7 +13,7 @@ def fuse(stack: FocusStack) -> FusionResult:
     Returns:
         The mean, rounded half up for integer images; no decision map.
     References:
-        The trivial method of every comparison.
+        [stathaki2008fusion], as the trivial method of every comparison.
     Chapter: 02_baselines
     """
     started = time.perf_counter()

@@ -2,13 +2,15 @@
 
 `evaluate` scores one fused image, a `Scorer` many of one scene; `names` and `get` list what there is. Each metric is
 also a function of its own, ``mffrepro.metrics.qabf(sources, fused)``, imported when it is first asked for.
+`quality_map` shows where in the image those that are means find their quality.
 """
 
 from mffrepro.callables import call_module
 from mffrepro.metrics.cards import CARDS, MetricCard, get, names
+from mffrepro.metrics.maps import MAPPED, quality_map, weight_map
 from mffrepro.metrics.scoring import Scorer, evaluate
 
-__all__ = ["CARDS", "MetricCard", "Scorer", "evaluate", "get", "names", "table"]
+__all__ = ["CARDS", "MAPPED", "MetricCard", "Scorer", "evaluate", "get", "names", "quality_map", "table", "weight_map"]
 
 
 def __getattr__(name: str):

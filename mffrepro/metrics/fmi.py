@@ -16,6 +16,7 @@ import numpy as np
 from mffrepro.images import ImageOrPath
 from mffrepro.metrics._filters import derivatives
 from mffrepro.metrics._threads import in_threads
+from mffrepro.metrics.local import Local, evenly
 from mffrepro.metrics.scene import Gray, Scene
 from mffrepro.metrics.scoring import score_alone
 
@@ -165,45 +166,65 @@ def _strips(*features: np.ndarray) -> Iterator[list[np.ndarray]]:
         yield [feature[top : top + step + SIDE - 1] for feature in features]
 
 
-def _strip_sum(strip: list[np.ndarray]) -> float:
-    """Sum of the similarities with all sources."""
+def _strip_similarity(strip: list[np.ndarray]) -> np.ndarray:
+    """Mean of the similarities with all sources, per window."""
     fused, *sources = map(windows, strip)
-    return sum(similarity(fused, source).sum() for source in sources)
+    return np.mean([similarity(fused, source) for source in sources], axis=0)
 
 
-def _fmi(scene: Scene, fused: Gray, feature) -> float:
+def _fmi(scene: Scene, fused: Gray, feature) -> Local:
     features = [fused.get(feature), *(source.get(feature) for source in scene.sources)]
-    total = sum(in_threads(_strip_sum, _strips(*features)))
-    count = (features[0].shape[0] - SIDE + 1) * (features[0].shape[1] - SIDE + 1)
-    return total / count / len(scene.sources)
+    similarities = np.concatenate(in_threads(_strip_similarity, _strips(*features)))
+    return _map_of(similarities, features[0])
 
 
-def _fmi_pixel(scene: Scene, fused: Gray) -> float:
+def _map_of(similarities: np.ndarray, feature: np.ndarray) -> Local:
+    return evenly(similarities.reshape(feature.shape[0] - SIDE + 1, feature.shape[1] - SIDE + 1), SIDE // 2)
+
+
+def _fmi_pixel_map(scene: Scene, fused: Gray) -> Local:
     return _fmi(scene, fused, pixels)
 
 
-def _fmi_gradient(scene: Scene, fused: Gray) -> float:
+def _fmi_pixel(scene: Scene, fused: Gray) -> float:
+    return _fmi_pixel_map(scene, fused).score()
+
+
+def _fmi_gradient_map(scene: Scene, fused: Gray) -> Local:
     return _fmi(scene, fused, horizontal_gradient)
 
 
+def _fmi_gradient(scene: Scene, fused: Gray) -> float:
+    return _fmi_gradient_map(scene, fused).score()
+
+
 def _fmi_dct(scene: Scene, fused: Gray) -> float:
-    return _fmi(scene, fused, cosine_transform)
+    return _fmi(scene, fused, cosine_transform).score()
 
 
 def _fmi_wavelet(scene: Scene, fused: Gray) -> float:
-    return _fmi(scene, fused, wavelet_coefficients)
+    return _fmi(scene, fused, wavelet_coefficients).score()
+
+
+def _fmi_edge_map(scene: Scene, fused: Gray) -> Local:
+    """Windows of zeros and ones have 512 kinds: each pair of kinds is computed once and looked up."""
+    own = fused.get(edge_codes)
+    kept = np.mean([_of_kinds(own * 512 + source.get(edge_codes)) for source in scene.sources], axis=0)
+    return _map_of(kept, fused.values)
+
+
+def _of_kinds(pairs: np.ndarray) -> np.ndarray:
+    """Similarity of each pair of windows, given as 512 times the kind of the one plus that of the other."""
+    present = np.flatnonzero(np.bincount(pairs, minlength=512 * 512))
+    kinds = np.unpackbits(np.stack([present // 512, present % 512]).astype(">u2")[..., None].view(np.uint8), axis=-1)
+    f, a = np.swapaxes(kinds[..., -CELLS:], 1, 2).astype(float)
+    table = np.zeros(512 * 512)
+    table[present] = similarity(f, a)
+    return table[pairs]
 
 
 def _fmi_edge(scene: Scene, fused: Gray) -> float:
-    """Windows of zeros and ones have 512 kinds: each pair of kinds is computed once and counted."""
-    own = fused.get(edge_codes)
-    means = []
-    for source in scene.sources:
-        pairs, counts = np.unique(own * 512 + source.get(edge_codes), return_counts=True)
-        kinds = np.unpackbits(np.stack([pairs // 512, pairs % 512]).astype(">u2")[..., None].view(np.uint8), axis=-1)
-        f, a = np.swapaxes(kinds[..., -CELLS:], 1, 2).astype(float)
-        means.append(similarity(f, a) @ counts / counts.sum())
-    return np.mean(means)
+    return _fmi_edge_map(scene, fused).score()
 
 
 def edge_codes(image: Gray) -> np.ndarray:

@@ -15,6 +15,7 @@ import numpy as np
 
 from mffrepro.images import ImageOrPath
 from mffrepro.metrics._filters import derivatives, magnitude
+from mffrepro.metrics.local import Local, evenly
 from mffrepro.metrics.scene import Gray, Scene
 from mffrepro.metrics.scoring import score_alone
 
@@ -102,12 +103,12 @@ def kept_kumar(fused: Gray, scene: Scene) -> list[Kept]:
     return result
 
 
-def _ratio_of_sums(kept: list[Kept]) -> float:
-    return sum(np.sum(k.quality * k.weight) for k in kept) / sum(k.weight.sum() for k in kept)
+def _edges_kept(kept: list[Kept]) -> Local:
+    return Local(sum(k.quality * k.weight for k in kept), sum(k.weight for k in kept))
 
 
-def _lost(kept: list[Kept]) -> np.ndarray:
-    return sum((1 - k.quality) * k.weight for k in kept)
+def _not_kept(kept: list[Kept], where: np.ndarray) -> Local:
+    return Local(np.where(where, sum((1 - k.quality) * k.weight for k in kept), 0), sum(k.weight for k in kept))
 
 
 def _stronger_than_all(scene: Scene, fused: Gray, gradient) -> np.ndarray:
@@ -115,47 +116,55 @@ def _stronger_than_all(scene: Scene, fused: Gray, gradient) -> np.ndarray:
     return np.logical_and.reduce([strength > source.get(gradient).strength for source in scene.sources])
 
 
-def _share(part: np.ndarray, where: np.ndarray, kept: list[Kept]) -> float:
-    return part[where].sum() / sum(k.weight.sum() for k in kept)
+def _qabf_map(scene: Scene, fused: Gray) -> Local:
+    return _edges_kept(fused.get(kept_classic, scene))
 
 
 def _qabf(scene: Scene, fused: Gray) -> float:
-    return _ratio_of_sums(fused.get(kept_classic, scene))
+    return _qabf_map(scene, fused).score()
 
 
 def _qabf_kumar(scene: Scene, fused: Gray) -> float:
-    return _ratio_of_sums(fused.get(kept_kumar, scene))
+    return _edges_kept(fused.get(kept_kumar, scene)).score()
+
+
+def _qg_map(scene: Scene, fused: Gray) -> Local:
+    kept = _edges_kept(fused.get(kept_toolbox, scene))
+    return evenly(kept.gained / kept.weight)
 
 
 def _qg(scene: Scene, fused: Gray) -> float:
-    kept = fused.get(kept_toolbox, scene)
-    return np.mean(sum(k.quality * k.weight for k in kept) / sum(k.weight for k in kept))
+    return _qg_map(scene, fused).score()
+
+
+def _labf_map(scene: Scene, fused: Gray) -> Local:
+    return _not_kept(fused.get(kept_classic, scene), ~_stronger_than_all(scene, fused, edges))
 
 
 def _labf(scene: Scene, fused: Gray) -> float:
-    kept = fused.get(kept_classic, scene)
-    return _share(_lost(kept), ~_stronger_than_all(scene, fused, edges), kept)
+    return _labf_map(scene, fused).score()
 
 
 def _labf_kumar(scene: Scene, fused: Gray) -> float:
-    kept = fused.get(kept_kumar, scene)
-    return _share(_lost(kept), ~_stronger_than_all(scene, fused, edges_kumar), kept)
+    return _not_kept(fused.get(kept_kumar, scene), ~_stronger_than_all(scene, fused, edges_kumar)).score()
+
+
+def _nabf_map(scene: Scene, fused: Gray) -> Local:
+    return _not_kept(fused.get(kept_classic, scene), _stronger_than_all(scene, fused, edges))
 
 
 def _nabf(scene: Scene, fused: Gray) -> float:
-    kept = fused.get(kept_classic, scene)
-    return _share(_lost(kept), _stronger_than_all(scene, fused, edges), kept)
+    return _nabf_map(scene, fused).score()
 
 
 def _nabf_kumar(scene: Scene, fused: Gray) -> float:
-    kept = fused.get(kept_kumar, scene)
-    return _share(_lost(kept), _stronger_than_all(scene, fused, edges_kumar), kept)
+    return _not_kept(fused.get(kept_kumar, scene), _stronger_than_all(scene, fused, edges_kumar)).score()
 
 
 def _nabf_petrovic(scene: Scene, fused: Gray) -> float:
     kept = fused.get(kept_kumar, scene)
-    made_up = sum(1 - k.quality for k in kept) * sum(k.weight for k in kept)
-    return _share(made_up, _stronger_than_all(scene, fused, edges_kumar), kept)
+    made_up, weight = sum(1 - k.quality for k in kept), sum(k.weight for k in kept)
+    return Local(np.where(_stronger_than_all(scene, fused, edges_kumar), made_up * weight, 0), weight).score()
 
 
 # --------------------------------------------------------------------------------------------------- the metrics

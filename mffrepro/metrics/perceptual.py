@@ -12,6 +12,7 @@ from scipy.fft import fftfreq, irfft2, rfft2, rfftfreq
 from mffrepro.images import ImageOrPath
 from mffrepro.metrics._filters import correlate, derivatives, gaussian, magnitude
 from mffrepro.metrics.information import stretched
+from mffrepro.metrics.local import Local, evenly, nowhere
 from mffrepro.metrics.scene import Gray, Scene
 from mffrepro.metrics.scoring import score_alone
 
@@ -50,13 +51,17 @@ def _blurred(image: np.ndarray, sigma: float) -> np.ndarray:
     return correlate(image, weights, weights)
 
 
-def _qcb(scene: Scene, fused: Gray) -> float:
+def _qcb_map(scene: Scene, fused: Gray) -> Local:
     if not _have_contrast(scene, fused):
-        return np.nan
+        return nowhere(fused.values.shape)
     own, others = fused.get(contrast), [source.get(contrast) for source in scene.sources]
     weights = [c**2 for c in others]
     kept = [np.minimum(own, c) / np.maximum(own, c) for c in others]
-    return np.mean(sum(w * k for w, k in zip(weights, kept, strict=True)) / sum(weights))
+    return evenly(sum(w * k for w, k in zip(weights, kept, strict=True)) / sum(weights))
+
+
+def _qcb(scene: Scene, fused: Gray) -> float:
+    return _qcb_map(scene, fused).score()
 
 
 # ------------------------------------------------------------------------------------------ saliency: Chen and Varshney
@@ -73,9 +78,10 @@ def _block_sums(x: np.ndarray) -> np.ndarray:
     return x.reshape(x.shape[0] // 16, 16, x.shape[1] // 16, 16).sum(axis=(1, 3))
 
 
-def _qcv(scene: Scene, fused: Gray) -> float:
+def _distortion(scene: Scene, fused: Gray) -> Local:
+    """Of each 16x16 block."""
     if not _have_contrast(scene, fused):
-        return np.nan
+        return nowhere((-(-fused.values.shape[0] // 16), -(-fused.values.shape[1] // 16)))
     r = 0.144 * radial_frequency(fused.values.shape, 8)
     eye = 2.6 * (0.0192 + r) * np.exp(-(r**1.1))
     weights = [source.get(saliency) for source in scene.sources]
@@ -83,7 +89,19 @@ def _qcv(scene: Scene, fused: Gray) -> float:
         _block_sums(_filtered(source.get(stretched) - fused.get(stretched).astype(float), eye) ** 2) / 256
         for source in scene.sources
     )
-    return sum(np.sum(w * d) for w, d in zip(weights, distortions, strict=True)) / sum(w.sum() for w in weights)
+    return Local(sum(w * d for w, d in zip(weights, distortions, strict=True)), sum(weights))
+
+
+def _qcv_map(scene: Scene, fused: Gray) -> Local:
+    """The blocks at image size, each shared by its pixels inside the image."""
+    height, width = fused.values.shape
+    pixels = _block_sums(np.ones((height, width)))
+    enlarged = (np.kron(part / pixels, np.ones((16, 16)))[:height, :width] for part in _distortion(scene, fused)[:2])
+    return Local(*enlarged)
+
+
+def _qcv(scene: Scene, fused: Gray) -> float:
+    return _distortion(scene, fused).score()
 
 
 # ---------------------------------------------------------------------------------------- visual information fidelity
@@ -130,11 +148,25 @@ def _gain_and_information(source: Gray, fused: Gray, scale: int) -> tuple[np.nda
 
 
 def _viff(scene: Scene, fused: Gray) -> float:
-    return sum(w * _fidelity(scene, fused, scale) for scale, w in enumerate(SCALE_WEIGHTS) if w)
+    return sum(w * _fidelity(scene, fused, scale).score() for scale, w in enumerate(SCALE_WEIGHTS) if w)
 
 
-def _fidelity(scene: Scene, fused: Gray, scale: int) -> float:
-    """Of the source with the smallest gain at each pixel; of equal gains, that of the last source."""
+def _viff_map(scene: Scene, fused: Gray) -> Local:
+    """The scales at image size, each with its own weight in all: one pixel of a coarse scale covers 2^scale pixels."""
+    gained, weight = np.zeros(fused.values.shape), np.zeros(fused.values.shape)
+    for scale, share in enumerate(SCALE_WEIGHTS):
+        if share:
+            parts, side = _fidelity(scene, fused, scale), 2**scale
+            share /= parts.weight.sum() * side**2
+            height, width = (side * n for n in parts.weight.shape)
+            inside = np.s_[parts.corner : parts.corner + height, parts.corner : parts.corner + width]
+            gained[inside] += share * np.kron(parts.gained, np.ones((side, side)))
+            weight[inside] += share * np.kron(parts.weight, np.ones((side, side)))
+    return Local(gained, weight)
+
+
+def _fidelity(scene: Scene, fused: Gray, scale: int) -> Local:
+    """Information kept and there, of the source with the smallest gain at each pixel; of equal gains, that of the last source."""
     gain, kept, there = _gain_and_information(scene.sources[-1], fused, scale)
     for source in scene.sources[-2::-1]:
         other_gain, other_kept, other_there = _gain_and_information(source, fused, scale)
@@ -142,7 +174,15 @@ def _fidelity(scene: Scene, fused: Gray, scale: int) -> float:
         gain, kept, there = (
             np.where(smaller, ours, before) for ours, before in ((other_gain, gain), (other_kept, kept), (other_there, there))
         )
-    return kept.sum() / there.sum()
+    return Local(kept, there, _first_pixel(scale))
+
+
+def _first_pixel(scale: int) -> int:
+    """Row and column of the image where the first window of a scale has its centre, less half of what its pixel covers."""
+    position = len(_window(scale)) // 2
+    for coarser in range(scale, 0, -1):
+        position = 2 * position + len(_window(coarser)) // 2
+    return position - 2**scale // 2
 
 
 # --------------------------------------------------------------------------------------------------- the metrics

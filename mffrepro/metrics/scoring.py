@@ -46,7 +46,7 @@ class Scorer:
         if not isinstance(metrics, str) or metrics not in ("all", "everything"):
             self.metrics = [metrics] if isinstance(metrics, str) else list(metrics)
             for name in self.metrics:
-                _require(get(name), self.scene)
+                require(get(name), self.scene)
 
     def __call__(self, fused: FusionResult | ImageOrPath, decision: np.ndarray | None = None) -> dict[str, float]:
         """The metrics of one fused image, by name.
@@ -99,7 +99,7 @@ def evaluate(
 
 def score(card: MetricCard, scene: Scene, fused: Gray) -> float:
     """One metric of one fused image."""
-    _require(card, scene, fused)
+    require(card, scene, fused)
     with np.errstate(divide="ignore", invalid="ignore"):  # 0/0 is an answer here: NaN, which the docstrings announce
         return float(kernel(card)(scene, fused))
 
@@ -157,6 +157,7 @@ def obstacle(card: MetricCard, scene: Scene, fused: Gray | None = None) -> Excep
     return None
 
 
-def _require(card: MetricCard, scene: Scene, fused: Gray | None = None) -> None:
+def require(card: MetricCard, scene: Scene, fused: Gray | None = None) -> None:
+    """Raises what keeps a metric from being computed here, if anything does."""
     if (error := obstacle(card, scene, fused)) is not None:
         raise error

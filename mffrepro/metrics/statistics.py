@@ -12,6 +12,7 @@ import numpy as np
 
 from mffrepro.images import ImageOrPath
 from mffrepro.metrics._filters import derivatives, magnitude
+from mffrepro.metrics.local import Local, evenly
 from mffrepro.metrics.scene import Gray, Scene
 from mffrepro.metrics.scoring import score_alone
 
@@ -22,9 +23,13 @@ def forward_differences(image: Gray) -> tuple[np.ndarray, np.ndarray]:
     return np.diff(x, axis=1, append=x[:, -1:]), np.diff(x, axis=0, append=x[-1:])
 
 
-def _ag(scene: Scene, fused: Gray) -> float:
+def _ag_map(scene: Scene, fused: Gray) -> Local:
     across, down = fused.get(forward_differences)
-    return np.mean(np.sqrt((across**2 + down**2) / 2))
+    return evenly(np.sqrt((across**2 + down**2) / 2))
+
+
+def _ag(scene: Scene, fused: Gray) -> float:
+    return _ag_map(scene, fused).score()
 
 
 def _ag_kumar(scene: Scene, fused: Gray) -> float:
@@ -48,8 +53,12 @@ def _sd_mfif(scene: Scene, fused: Gray) -> float:
     return np.mean(np.std(fused.values, axis=0, ddof=1))
 
 
+def _ei_map(scene: Scene, fused: Gray) -> Local:
+    return evenly(magnitude(*derivatives(fused.values, border="replicate")))
+
+
 def _ei(scene: Scene, fused: Gray) -> float:
-    return np.mean(magnitude(*derivatives(fused.values, border="replicate")))
+    return _ei_map(scene, fused).score()
 
 
 def _api(scene: Scene, fused: Gray) -> float:

@@ -10,11 +10,13 @@ rounding errors.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from mffrepro.images import ImageOrPath
 from mffrepro.metrics._filters import PREWITT, box8_sum, correlate, derivatives, gaussian, magnitude
+from mffrepro.metrics.local import Local, evenly
 from mffrepro.metrics.scene import Gray, Scene
 from mffrepro.metrics.scoring import score_alone
 
@@ -40,6 +42,8 @@ def box8(x: np.ndarray) -> np.ndarray:
 
 
 _SIDE = {gauss7: 7, gauss11: 11, box8: 8}
+#: Rows and columns before the centre of the first full window; an even window has its centre at its fourth pixel.
+_CENTRE = {window: (side - 1) // 2 for window, side in _SIDE.items()}
 
 
 def local_mean(image: Gray, window) -> np.ndarray:
@@ -91,83 +95,103 @@ def variances(sources: Sequence[Gray], window, moment, lift: float = 0.5) -> lis
     return [variance + lifts for variance in result]
 
 
-def _shared(sources: Sequence[Gray], fused: Gray, window, constants, **options) -> tuple[np.ndarray, np.ndarray]:
-    """SSIM with each source, shared by variance, and the largest variance of each window."""
+class Shared(NamedTuple):
+    """SSIM with each source, shared by variance, and the largest variance of each full window."""
+
+    quality: np.ndarray
+    salience: np.ndarray
+    corner: int
+
+    def evenly(self) -> Local:
+        return evenly(self.quality, self.corner)
+
+    def weighted(self) -> Local:
+        return Local(self.quality * self.salience, self.salience, self.corner)
+
+
+def _shared(sources: Sequence[Gray], fused: Gray, window, constants, **options) -> Shared:
     weights = variances(sources, window, exact_covariance, **options)
     maps = (ssim_map(fused, source, window, constants, exact_covariance) for source in sources)
-    return sum(w * m for w, m in zip(weights, maps, strict=True)) / sum(weights), np.maximum.reduce(weights)
+    quality = sum(w * m for w, m in zip(weights, maps, strict=True)) / sum(weights)
+    return Shared(quality, np.maximum.reduce(weights), _CENTRE[window])
 
 
 # -------------------------------------------------------------------------------------------------------- Yang's measure
 
 
-def _agreeing(a: Gray, b: Gray, fused: Gray, share: np.ndarray, **options) -> float:
-    """Mean SSIM: shared by variance where the sources agree, else the better of the two."""
+def _agreeing(a: Gray, b: Gray, fused: Gray, share: np.ndarray, **options) -> Local:
+    """SSIM of each window: shared by variance where the sources agree, else the better of the two."""
     to_a, to_b = (ssim_map(fused, source, gauss7, TINY, **options) for source in (a, b))
     agree = b.get(ssim_map, a, gauss7, TINY, *options.values()) >= 0.75
-    return np.mean(np.where(agree, share * to_a + (1 - share) * to_b, np.maximum(to_a, to_b)))
+    quality = np.where(agree, share * to_a + (1 - share) * to_b, np.maximum(to_a, to_b))
+    return evenly(quality, _CENTRE[gauss7])
 
 
-def _qy(scene: Scene, fused: Gray) -> float:
+def _qy_map(scene: Scene, fused: Gray) -> Local:
     var_a, var_b = variances(scene.sources, gauss7, exact_covariance)
     return _agreeing(*scene.sources, fused, var_a / (var_a + var_b), moment=exact_covariance)
 
 
+def _qy(scene: Scene, fused: Gray) -> float:
+    return _qy_map(scene, fused).score()
+
+
 def _qy_mfif(scene: Scene, fused: Gray) -> float:
     var_a, var_b = variances(scene.sources, gauss7, covariance)
-    return _agreeing(*scene.sources, fused, var_a / (var_a + var_b))
+    return _agreeing(*scene.sources, fused, var_a / (var_a + var_b)).score()
 
 
 def _qy_zl(scene: Scene, fused: Gray) -> float:
     var_a, var_b = (source.get(covariance, source, gauss7) for source in scene.sources)
-    return _agreeing(*scene.sources, fused, var_a / (var_a + var_b))
+    return _agreeing(*scene.sources, fused, var_a / (var_a + var_b)).score()
 
 
 def _qy_gacn(scene: Scene, fused: Gray) -> float:
     a, b = (source.published for source in scene.sources)
     var_a, var_b = (source.get(exact_covariance, source, gauss7) for source in (a, b))
     share = var_a / (var_a + var_b + 1e-10)
-    return _agreeing(a, b, fused.published, share, moment=exact_covariance, floor=1e-10)
+    return _agreeing(a, b, fused.published, share, moment=exact_covariance, floor=1e-10).score()
 
 
 # ----------------------------------------------------------------------------------------------------- Piella's measures
 
 
+def _qs_map(scene: Scene, fused: Gray) -> Local:
+    return fused.get(piella, scene).evenly()
+
+
 def _qs(scene: Scene, fused: Gray) -> float:
-    quality, _ = fused.get(piella, scene)
-    return np.mean(quality)
+    return _qs_map(scene, fused).score()
 
 
 def _qs_zl(scene: Scene, fused: Gray) -> float:
-    quality, _ = fused.get(piella_toolbox, scene)
-    return np.mean(quality)
+    return fused.get(piella_toolbox, scene).evenly().score()
+
+
+def _qw_map(scene: Scene, fused: Gray) -> Local:
+    return fused.get(piella, scene).weighted()
 
 
 def _qw(scene: Scene, fused: Gray) -> float:
-    return _weighted(fused.get(piella, scene))
+    return _qw_map(scene, fused).score()
 
 
 def _qw_zl(scene: Scene, fused: Gray) -> float:
-    return _weighted(fused.get(piella_toolbox, scene))
+    return fused.get(piella_toolbox, scene).weighted().score()
 
 
 def _qe(scene: Scene, fused: Gray) -> float:
     edges = _shared([source.get(prewitt) for source in scene.sources], fused.get(prewitt), box8, PIELLA)
-    return _qw(scene, fused) * _weighted(edges)
+    return _qw(scene, fused) * edges.weighted().score()
 
 
-def piella(fused: Gray, scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+def piella(fused: Gray, scene: Scene) -> Shared:
     return _shared(scene.sources, fused, box8, PIELLA)
 
 
-def piella_toolbox(fused: Gray, scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+def piella_toolbox(fused: Gray, scene: Scene) -> Shared:
     # In the original, rounding keeps flat windows from being lifted: they share equally but weigh nothing.
     return _shared(scene.sources, fused, gauss11, TOOLBOX, lift=1e-12)
-
-
-def _weighted(quality_and_weight: tuple[np.ndarray, np.ndarray]) -> float:
-    quality, weight = quality_and_weight
-    return np.sum(quality * weight) / np.sum(weight)
 
 
 def prewitt(image: Gray) -> Gray:
@@ -183,11 +207,15 @@ def _covariance_share(scene: Scene, fused: Gray, window, moment) -> np.ndarray:
     return to_a / (to_a + to_b)
 
 
-def _qc(scene: Scene, fused: Gray) -> float:
+def _qc_map(scene: Scene, fused: Gray) -> Local:
     share = _covariance_share(scene, fused, box8, exact_covariance)
     share = np.where(np.isnan(share), 0.5, np.clip(share, 0, 1))
     to_a, to_b = (ssim_map(fused, source, box8, TINY, exact_covariance) for source in scene.sources)
-    return np.mean(share * to_a + (1 - share) * to_b)
+    return evenly(share * to_a + (1 - share) * to_b, _CENTRE[box8])
+
+
+def _qc(scene: Scene, fused: Gray) -> float:
+    return _qc_map(scene, fused).score()
 
 
 def _qc_zl(scene: Scene, fused: Gray) -> float:

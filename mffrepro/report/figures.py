@@ -4,10 +4,13 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import matplotlib
+import matplotlib.colors as mcolors
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
-from mffrepro.images import Image, to_unit, write_atomically
+from mffrepro.images import Image, from_unit, to_unit, write_atomically
 from mffrepro.report.gallery import Box, Gallery
 from mffrepro.report.style import ACCENT, PAGE, SECOND, Shown, styled
 
@@ -48,6 +51,46 @@ def _decision_picture(decision: np.ndarray, truth: np.ndarray | None) -> tuple[n
     wrong = decision.argmax(0) != truth.argmax(0)
     picture[wrong] = [int(ACCENT[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     return picture, float(wrong.mean())
+
+
+def heat(values: np.ndarray, *, low: float = 0.0, high: float = 1.0) -> Image:
+    """A map of numbers as a picture: dark blue is `low` and below, bright yellow `high` and above, white where there is none.
+
+    Args:
+        values: (H, W), NaN where there is no value.
+        low: Value of the darkest colour.
+        high: Value of the brightest.
+    Returns:
+        (H, W, 3) uint8, in a colour map whose steps look equal to every eye.
+    """
+    colours = matplotlib.colormaps["cividis"]((values - low) / (high - low))[..., :3]
+    return from_unit(np.where(np.isnan(values)[..., None], 1.0, colours), np.dtype(np.uint8))
+
+
+def matrix(table: pd.DataFrame, *, alt: str, caption: str = "", digits: int | None = None) -> Shown:
+    """A table of numbers from -1 to 1 as coloured squares: orange is negative, blue positive, white zero.
+
+    Args:
+        table: Names along both sides; NaN is left white.
+        alt: Alternative text.
+        caption: Caption.
+        digits: Decimals to print into the squares; without it none are printed.
+    """
+    colours = mcolors.LinearSegmentedColormap.from_list("orange-blue", [ACCENT, "#ffffff", SECOND])
+    rows, columns = table.shape
+    with styled():
+        figure = Figure(figsize=(PAGE, PAGE * rows / columns + 0.8))
+        axes = figure.subplots()
+        axes.imshow(table, cmap=colours, vmin=-1, vmax=1)
+        axes.set_xticks(range(columns), table.columns, rotation=90, fontsize=9)
+        axes.set_yticks(range(rows), table.index, fontsize=9)
+        axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0)
+        axes.grid(visible=False)
+        axes.spines[:].set_visible(False)
+        if digits is not None:
+            for (y, x), value in np.ndenumerate(table.to_numpy()):
+                axes.text(x, y, f"{value:.{digits}f}", ha="center", va="center", color="white" if abs(value) > 0.6 else "black")
+    return Shown(figure, alt=alt, caption=caption)
 
 
 def differences(fused: Mapping[str, Image], source: Image, *, alt: str, caption: str = "", zoom: Sequence[Box] = ()) -> Gallery:

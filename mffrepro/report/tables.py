@@ -100,9 +100,9 @@ def _dressed(styler: Styler, caption: str) -> Styler:
     """Right-aligned figures, quiet lines, and no index name in a row of its own."""
     frame = {
         "selector": "",
-        "props": "border-collapse:collapse;font-size:0.92em;font-variant-numeric:tabular-nums;display:block;overflow-x:auto",
+        "props": "border-collapse:collapse;font-size:0.9em;font-variant-numeric:tabular-nums;display:block;overflow-x:auto",
     }
-    cells = {"selector": "th, td", "props": "padding:0.25em 0.7em;text-align:right;border:0;white-space:nowrap"}
+    cells = {"selector": "th, td", "props": "padding:0.25em 0.45em;text-align:right;border:0;white-space:nowrap"}
     heads = {"selector": "thead th", "props": "border-bottom:2px solid #888"}
     names = {"selector": "tbody th", "props": "text-align:left;font-weight:normal"}
     title = {"selector": "caption", "props": "caption-side:top;text-align:left;padding:0.3em 0;font-weight:bold"}

@@ -124,7 +124,7 @@ def _shift(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 PRESETS = {
     "paper": GacnRecipe(),
     "practical": GacnRecipe(
-        epochs=24, samples=600, batch=8, rate=1e-3, schedule="cosine", slope_start=10.0, slope_epochs=12, crop=112, validation=64
+        epochs=24, samples=480, batch=8, rate=1e-3, schedule="cosine", slope_start=10.0, slope_epochs=12, crop=112, validation=64
     ),
     "smoke": GacnRecipe(epochs=2, samples=8, batch=4, size=96, crop=64, validation=4, slope_start=10.0, slope_epochs=1),
 }

@@ -20,7 +20,7 @@ LICENCES = {
 }
 
 
-def ship(run: Path, name: str, *, data: str, device: str, folder: Path | None = None) -> Path:
+def ship(run: Path, name: str, *, data: str, device: str, note: str = "", folder: Path | None = None) -> Path:
     """Write weights and card of the best epoch of a run.
 
     Args:
@@ -28,6 +28,7 @@ def ship(run: Path, name: str, *, data: str, device: str, folder: Path | None = 
         name: ``METHOD.tag``, such as ``"gacn.default"``.
         data: Name of the labelled photographs it was trained on.
         device: What it was trained on, in words.
+        note: What a reader should know besides.
         folder: Where to write; the package's ``weights`` by default.
     Returns:
         Path of the weights.
@@ -47,6 +48,8 @@ def ship(run: Path, name: str, *, data: str, device: str, folder: Path | None = 
         "data": data,
         "licence": LICENCES.get(data, "see the licence of the data"),
         "device": device,
+        "precision": described["precision"],
+        "note": note,
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "seconds": round(sum(row["seconds"] for row in rows)),
         "parameters": sum(p.numel() for p in network.parameters()),
@@ -68,8 +71,9 @@ def main() -> None:
     parser.add_argument("name")
     parser.add_argument("--data", required=True)
     parser.add_argument("--device", required=True, help="such as '2 CPU cores, bfloat16'")
+    parser.add_argument("--note", default="")
     arguments = parser.parse_args()
-    print(ship(arguments.run, arguments.name, data=arguments.data, device=arguments.device))
+    print(ship(arguments.run, arguments.name, data=arguments.data, device=arguments.device, note=arguments.note))
 
 
 if __name__ == "__main__":

