@@ -1,8 +1,7 @@
 """One trainer for every recipe: one device or many, any precision, a checkpoint after each epoch, exact resumption.
 
-A run folder holds ``log.csv`` (one row an epoch), ``last.safetensors`` with ``last.pt`` (the optimiser) and
-``best.safetensors`` (lowest validation loss).
-Each file is replaced whole, so a run can be killed at any moment.
+A run folder holds ``recipe.json``, ``log.csv`` (one row an epoch), ``best.safetensors`` (lowest validation loss) and ``last.pt`` (all that
+it takes to go on). Each file is replaced whole, so a run can be killed at any moment.
 """
 
 import csv
@@ -71,18 +70,23 @@ def train(
     from accelerate import Accelerator
 
     out = Path(out)
-    rows = _open_run(out, recipe, {"seed": seed, "precision": precision}, resume)
     accelerator = Accelerator(mixed_precision=precision, cpu=_on_cpu(device))
+    with accelerator.main_process_first():  # the other processes find the folder that the first one made
+        config = {"recipe": asdict(recipe), "seed": seed, "precision": precision}
+        last = _open_run(out, config, resume if accelerator.is_main_process else "yes")
+    rows = last.get("rows", [])
     torch.manual_seed(seed)
     model = recipe.model()
-    if torch.device(accelerator.device).type == "cpu":
+    if accelerator.device.type == "cpu":
         model = model.to(memory_format=torch.channels_last)  # the small convolutions run about 1.7 times as fast
-    if accelerator.num_processes > 1:
+    elif accelerator.num_processes > 1:  # exists for GPUs only
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
     optimiser = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate(0))
-    if rows:
-        load_model(model, out / "last.safetensors")
-        optimiser.load_state_dict(torch.load(out / "last.pt", weights_only=True, map_location="cpu"))
+    if last:
+        model.load_state_dict(last["model"])
+        optimiser.load_state_dict(last["optimiser"])
+        if accelerator.scaler is not None:
+            accelerator.scaler.load_state_dict(last["scaler"])
     data = {split: recipe.data(regions[split], split=split, seed=seed + (split == "val")) for split in ("train", "val")}
     loaders = {
         split: torch.utils.data.DataLoader(d, batch_size=recipe.batch, num_workers=workers, drop_last=split == "train")
@@ -105,7 +109,7 @@ def train(
         row |= {f"train_{k}": v for k, v in fitted.items()} | {f"val_{k}": v for k, v in checked.items()}
         rows.append(row)
         if accelerator.is_main_process:
-            _checkpoint(out, rows, accelerator.unwrap_model(model), optimiser)
+            _checkpoint(out, rows, accelerator.unwrap_model(model), optimiser, accelerator.scaler)
             if on_epoch:
                 on_epoch(rows)
         accelerator.wait_for_everyone()
@@ -150,21 +154,21 @@ def _on_cpu(device: str) -> bool:
 # --------------------------------------------------------------------------------------------- run folder
 
 
-def _open_run(out: Path, recipe: Recipe, settings: dict[str, Any], resume: str) -> list[Row]:
-    """Rows of the run so far: none for a new run."""
-    config = json.dumps({"recipe": asdict(recipe), **settings}, indent=1)
-    described = out / "recipe.json"
+def _open_run(out: Path, config: dict[str, Any], resume: str) -> dict[str, Any]:
+    """What the last finished epoch of the run left behind; empty for a new run."""
+    text = json.dumps(config, indent=1)
+    described, last = out / "recipe.json", out / "last.pt"
     if resume == "yes":
         if not described.exists():
             raise DataError(f"{out} holds no run to resume; start one without --resume")
-        if described.read_text() != config:
+        if described.read_text() != text:
             raise DataError(f"{described} describes another run; resume with its options or choose another folder")
-        return read_log(out / "log.csv")
+        return torch.load(last, weights_only=True, map_location="cpu") if last.exists() else {}
     if described.exists():
         raise DataError(f"{out} already holds a run; resume it with --resume or choose another folder")
     out.mkdir(parents=True, exist_ok=True)
-    write_atomically(described, config.encode())
-    return []
+    write_atomically(described, text.encode())
+    return {}
 
 
 def read_log(path: str | Path) -> list[Row]:
@@ -176,20 +180,25 @@ def read_log(path: str | Path) -> list[Row]:
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
 
-def _checkpoint(out: Path, rows: list[Row], model: nn.Module, optimiser: Any) -> None:
-    """The log is written last: an epoch counts once its row is there."""
-    weights = to_bytes(model, model.options)
+def _checkpoint(out: Path, rows: list[Row], model: nn.Module, optimiser: Any, scaler: Any) -> None:
+    """All that a resumed run needs is one file, so that weights, optimiser and log can never be of different epochs."""
     if rows[-1]["val_total"] <= min(row["val_total"] for row in rows):
-        write_atomically(out / "best.safetensors", weights)
-    write_atomically(out / "last.safetensors", weights)
-    state = io.BytesIO()
-    torch.save(optimiser.state_dict(), state)
-    write_atomically(out / "last.pt", state.getvalue())
+        write_atomically(out / "best.safetensors", to_bytes(model, model.options))
+    state = {"rows": rows, "model": model.state_dict(), "optimiser": optimiser.state_dict()}
+    if scaler is not None:
+        state["scaler"] = scaler.state_dict()
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_atomically(out / "last.pt", buffer.getvalue())
+    _write_log(out / "log.csv", rows)
+
+
+def _write_log(path: Path, rows: list[Row]) -> None:
     text = io.StringIO()
     writer = csv.DictWriter(text, rows[-1])
     writer.writeheader()
     writer.writerows(rows)
-    write_atomically(out / "log.csv", text.getvalue().encode())
+    write_atomically(path, text.getvalue().encode())
 
 
 def load_model(model: nn.Module, path: str | Path) -> nn.Module:

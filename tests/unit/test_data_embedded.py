@@ -30,7 +30,6 @@ def offline(monkeypatch):
 
     monkeypatch.setattr(socket, "socket", refuse)
     monkeypatch.setattr(socket, "create_connection", refuse)
-    monkeypatch.setattr("pooch.retrieve", refuse)
 
 
 def test_everything_is_made_without_a_network(offline):

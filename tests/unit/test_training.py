@@ -9,7 +9,6 @@ import torch
 
 from mffrepro.data import load_regions
 from mffrepro.errors import DataError
-from mffrepro.models.weights import read_safetensors
 from mffrepro.training.gacn import PRESETS, GacnRecipe
 from mffrepro.training.ship import ship
 from mffrepro.training.trainer import read_log, train
@@ -37,12 +36,35 @@ def test_resuming_gives_the_result_of_an_uninterrupted_run(regions, tmp_path) ->
         train(RECIPE, regions, tmp_path / "cut", device="cpu", on_epoch=kill_after_two)
     assert len(read_log(tmp_path / "cut" / "log.csv")) == 2
     train(RECIPE, regions, tmp_path / "cut", device="cpu", resume="yes")
-    whole, cut = (read_safetensors(tmp_path / run / "last.safetensors")[0] for run in ("whole", "cut"))
+    whole, cut = (torch.load(tmp_path / run / "last.pt", weights_only=True)["model"] for run in ("whole", "cut"))
     assert all(torch.equal(whole[name], cut[name]) for name in whole)
     whole, cut = (read_log(tmp_path / run / "log.csv") for run in ("whole", "cut"))
     assert [{k: v for k, v in row.items() if k != "seconds"} for row in whole] == [
         {k: v for k, v in row.items() if k != "seconds"} for row in cut
     ]
+
+
+def test_a_run_killed_between_its_files_loses_nothing(regions, tmp_path, monkeypatch) -> None:
+    """The log is written last; a run that dies just before has finished the epoch all the same."""
+    from mffrepro.training import trainer
+
+    train(RECIPE, regions, tmp_path / "whole", device="cpu")
+    write, calls = trainer._write_log, []
+
+    def die_at_the_second(path, rows):
+        calls.append(len(rows))
+        if len(rows) == 2:
+            raise Killed
+        write(path, rows)
+
+    monkeypatch.setattr(trainer, "_write_log", die_at_the_second)
+    with pytest.raises(Killed):
+        train(RECIPE, regions, tmp_path / "cut", device="cpu")
+    monkeypatch.setattr(trainer, "_write_log", write)
+    train(RECIPE, regions, tmp_path / "cut", device="cpu", resume="yes")
+    rows = [read_log(tmp_path / run / "log.csv") for run in ("whole", "cut")]
+    assert calls == [1, 2]
+    assert [row["val_total"] for row in rows[0]] == [row["val_total"] for row in rows[1]]
 
 
 def test_training_lowers_the_loss(regions, tmp_path) -> None:
@@ -120,3 +142,19 @@ def test_shipping_writes_weights_that_load_and_a_card(regions, tmp_path) -> None
     assert card["parameters"] == 68820
     assert len(card["log"]) == PRESETS["smoke"].epochs
     assert gacn.load(str(path)).activity == "paper"
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_network(tmp_path) -> None:
+    """What ``accelerate launch`` does on several GPUs, on two processes of a CPU."""
+    import os
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone", "-m", "mffrepro"]
+    command += ["train", "gacn", "--preset", "smoke", "--device", "cpu", "--out", str(tmp_path / "run")]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=200, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert len(read_log(tmp_path / "run" / "log.csv")) == PRESETS["smoke"].epochs
