@@ -2,7 +2,7 @@
 
 The tools each have a way to succeed without having done their work: Jupyter Book renders notebooks that never ran, papermill
 accepts misspelt parameters, caches never notice a change in a package. So one key decides here whether a chapter is current: the
-hash of its text, the package, the manifests, the lock file, the parameters and the class of device.
+hash of its text, the package, the manifests, the lock file, the parameters, the class of device and the data sets at hand.
 """
 
 import hashlib
@@ -104,6 +104,7 @@ def build(*, profile: str = "full", only: str | None = None, rebuild: str = "no"
         return book.executed / f"{only}.ipynb"
     _check(book, chapters, parameters)
     _write_status(book, chapters)
+    _write_api(book)
     return _render(book, profile)
 
 
@@ -120,7 +121,7 @@ def key_of(book: Book, chapter: str, parameters: dict[str, str]) -> str:
     ]
     if chapter.endswith("_claims"):  # collects what the others found
         files += [path for path in _files(book.generated / "records") if path.parent.name != chapter]
-    return _digest(files, book.root, json.dumps(parameters, sort_keys=True), _device_class())
+    return _digest(files, book.root, json.dumps(parameters, sort_keys=True), _device_class(), _data_at_hand())
 
 
 def _files(folder: Path) -> list[Path]:
@@ -132,6 +133,13 @@ def _digest(files: Iterable[Path], root: Path, *texts: str) -> str:
     for path in files:
         digest.update(f"\0{path.relative_to(root)}\0".encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+def _data_at_hand() -> str:
+    """A chapter shows more where more data sets have been fetched."""
+    from mffrepro.data import cards
+
+    return " ".join(card.name for card in cards() if card.available)
 
 
 def _device_class() -> str:
@@ -284,6 +292,19 @@ def _write_status(book: Book, chapters: list[str]) -> None:
     versions = _read_run(book, chapters[-1])["versions"]
     lines += ["", "Versions: " + ", ".join(f"{name} {number}" for name, number in versions.items()) + "."]
     write_atomically(book.generated / "status.md", ("\n".join(lines) + "\n").encode())
+
+
+def _write_api(book: Book) -> None:
+    """The API entries of everything registered, so that a new method or metric appears without touching a page."""
+    from mffrepro import methods, metrics
+
+    functions = {
+        "methods": [card.target.replace(":", ".") for card in methods.CARDS.values()],
+        "metrics": [card.target.replace(":", ".") for card in metrics.CARDS if card.variant_of is None],
+    }
+    for name, targets in functions.items():
+        lines = ["```{eval-rst}", *(f".. autofunction:: {target}" for target in targets), "```"]
+        write_atomically(book.generated / f"api_{name}.md", ("\n".join(lines) + "\n").encode())
 
 
 def _render(book: Book, profile: str) -> Path:

@@ -5,14 +5,15 @@ the larger magnitude is kept, since a source in focus has the stronger detail; t
 """
 
 import time
-from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
+from mffrepro.baselines._frame import fuse_channels
 from mffrepro.errors import OptionError
 from mffrepro.fusion.pyramid import analyse, smallest_side, synthesise
 from mffrepro.fusion.rules import choose_max
-from mffrepro.images import FocusStack, FusionResult, as_stack, to_unit
+from mffrepro.images import FocusStack, FusionResult, as_stack
 
 
 def fuse(stack: FocusStack, *, levels: int = 4) -> FusionResult:
@@ -36,13 +37,10 @@ def fuse(stack: FocusStack, *, levels: int = 4) -> FusionResult:
         raise OptionError(f"levels is {levels}; use 1 or more")
     as_stack(stack, min_side=smallest_side(levels))
     started = time.perf_counter()
-    scaled = to_unit(stack.images, np.float64)
-    channels = np.moveaxis(scaled, -1, 0) if stack.is_colour else scaled[None]
-    fused = [_fuse_channel(sources, levels) for sources in channels]
-    return FusionResult.finish(stack, np.stack(fused, -1) if stack.is_colour else fused[0], None, started, "lp")
+    return fuse_channels(stack, partial(_fuse_channel, levels=levels), started, "lp")
 
 
-def _fuse_channel(sources: Sequence[np.ndarray], levels: int) -> np.ndarray:
+def _fuse_channel(sources: np.ndarray, levels: int) -> np.ndarray:
     pyramids = [analyse(source, levels) for source in sources]
     details = [choose_max(np.stack(bands)) for bands in zip(*(details for details, _ in pyramids), strict=True)]
     base = sum(base for _, base in pyramids) / len(pyramids)

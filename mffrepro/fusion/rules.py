@@ -10,7 +10,7 @@ def choose_max(bands: np.ndarray) -> np.ndarray:
     """Li's rule: take the coefficient whose neighbourhood holds the largest magnitude, after a vote of the neighbours.
 
     Args:
-        bands: (N, H, W) real or complex coefficients of N sources.
+        bands: (N, H, W) real or complex coefficients of N sources, sides at least 2.
     Returns:
         (H, W), each value from one source. Ties go to the later source, as in the code that published results come from.
     Deviations:
@@ -18,17 +18,15 @@ def choose_max(bands: np.ndarray) -> np.ndarray:
     References:
         [li1995wavelet].
     """
-    winner = _last_argmax([_window_max(np.abs(band)) for band in bands])
-    votes = _last_argmax([_window_count(winner == i) for i in range(len(bands))])
+    # The toolbox pads once and keeps the pixels it mirrored outside: they have a window and a vote of their own.
+    padded = [np.abs(mirror(band, 1)) for band in bands]
+    winner = _last_argmax([cv2.dilate(magnitudes, np.ones((3, 3), np.uint8)) for magnitudes in padded])
+    votes = _last_argmax([_window_count(winner == i)[1:-1, 1:-1] for i in range(len(bands))])
     return np.take_along_axis(bands, votes[None], 0)[0]
 
 
-def _window_max(image: np.ndarray) -> np.ndarray:
-    return cv2.dilate(mirror(image, 1), np.ones((3, 3), np.uint8))[1:-1, 1:-1]
-
-
 def _window_count(mask: np.ndarray) -> np.ndarray:
-    return cv2.boxFilter(mirror(mask.astype(np.float32), 1), -1, (3, 3), normalize=False)[1:-1, 1:-1]
+    return cv2.boxFilter(mask.astype(np.float32), -1, (3, 3), normalize=False, borderType=cv2.BORDER_CONSTANT)
 
 
 def _last_argmax(planes: list[np.ndarray]) -> np.ndarray:

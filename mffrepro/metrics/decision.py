@@ -75,6 +75,7 @@ def mask_iou(true_decision: np.ndarray, decision: np.ndarray) -> float:
     References:
         [everingham2010].
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import decision
         >>> round(mask_iou(decision, decision[::-1]), 4)
@@ -98,6 +99,7 @@ def mask_accuracy(true_decision: np.ndarray, decision: np.ndarray) -> float:
     References:
         [everingham2010].
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import decision
         >>> round(mask_accuracy(decision, decision[::-1]), 4)
@@ -124,6 +126,7 @@ def boundary_f(true_decision: np.ndarray, decision: np.ndarray) -> float:
     References:
         [martin2004].
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import decision
         >>> round(boundary_f(decision, decision[::-1]), 4)

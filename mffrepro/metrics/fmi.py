@@ -254,6 +254,7 @@ def fmi_pixel(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str =
     References:
         [haghighat2011], [haghighat2014]; source compared: MFIF-Metrics (Fast-FMI).
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, far, sharp
         >>> round(fmi_pixel([near, far], sharp), 4)
@@ -281,6 +282,7 @@ def fmi_gradient(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: st
     References:
         [haghighat2011], [haghighat2014]; source compared: MFIF-Metrics (Fast-FMI).
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, far, sharp
         >>> round(fmi_gradient([near, far], sharp), 4)
@@ -308,6 +310,7 @@ def fmi_edge(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = 
     References:
         [haghighat2011], [haghighat2014]; source compared: MFIF-Metrics (Fast-FMI).
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, far, sharp
         >>> round(fmi_edge([near, far], sharp), 4)
@@ -336,6 +339,7 @@ def fmi_dct(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "
     References:
         [haghighat2011], [haghighat2014]; source compared: MFIF-Metrics (Fast-FMI).
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, far, sharp
         >>> round(fmi_dct([near, far], sharp), 4)
@@ -366,6 +370,7 @@ def fmi_wavelet(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str
     References:
         [haghighat2011], [haghighat2014]; source compared: MFIF-Metrics (Fast-FMI).
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, far, sharp
         >>> round(fmi_wavelet([near, far], sharp), 4)

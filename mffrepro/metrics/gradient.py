@@ -192,6 +192,7 @@ def qabf(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "mat
     References:
         [xydeas2000], [kumar2013]; sources compared: MFIF-Metrics, Kumar's evaluation code.
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, far, sharp
         >>> round(qabf([near, far], sharp), 4)
@@ -223,6 +224,7 @@ def qg(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "matla
     References:
         [xydeas2000], [liu2012objective]; source compared: Liu's imageFusionMetrics.
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, far, sharp
         >>> round(qg([near, far], sharp), 4)
@@ -249,6 +251,7 @@ def labf(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "mat
     References:
         [petrovic2005], [kumar2013]; source compared: Kumar's evaluation code.
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, far, sharp
         >>> round(labf([near, far], sharp), 4)
@@ -276,6 +279,7 @@ def nabf(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "mat
     References:
         [petrovic2005], [kumar2013]; source compared: Kumar's evaluation code.
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, far, sharp
         >>> round(nabf([near, far], sharp), 4)

@@ -153,6 +153,7 @@ def en(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "matla
     References:
         [roberts2008], [kumar2013]; sources compared: MFIF-Metrics, Kumar's evaluation code.
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, far, sharp
         >>> round(en([near, far], sharp), 4)
@@ -181,6 +182,7 @@ def mi(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "matla
     References:
         [qu2002mi], [kumar2013]; source compared: Kumar's evaluation code.
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, far, sharp
         >>> round(mi([near, far], sharp), 4)
@@ -208,6 +210,7 @@ def fs(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "matla
     References:
         [kumar2013]; source compared: Kumar's evaluation code.
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, far, sharp
         >>> round(fs([near, far], sharp), 4)
@@ -235,6 +238,7 @@ def qmi(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "matl
     References:
         [hossny2008]; source compared: Liu's imageFusionMetrics.
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, far, sharp
         >>> round(qmi([near, far], sharp), 4)
@@ -266,6 +270,7 @@ def qte(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "matl
     References:
         [cvejic2006], [nava2007]; sources compared: MFIF-Metrics, Liu's imageFusionMetrics.
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, far, sharp
         >>> round(qte([near, far], sharp), 4)
@@ -294,6 +299,7 @@ def qncie(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "ma
     References:
         [wang2008ncie]; source compared: Liu's imageFusionMetrics.
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, far, sharp
         >>> round(qncie([near, far], sharp), 4)

@@ -36,11 +36,12 @@ def quality_map(
         ImageError: Sizes differ, or the image is smaller than the metric's window.
         OptionError: The metric has no map, or an unknown gray conversion.
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, far, sharp
         >>> quality = quality_map("qs", [near, far], sharp)
         >>> quality.shape, bool(np.isnan(quality[0, 0])), round(np.nanmean(quality), 4)
-        ((64, 64), True, np.float64(0.8241))
+        ((64, 64), True, np.float64(0.9585))
     """
     local = _local(name, sources, fused, gray)
     with np.errstate(divide="ignore", invalid="ignore"):

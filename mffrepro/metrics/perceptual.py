@@ -207,6 +207,7 @@ def qcb(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "matl
     References:
         [chen2009]; source compared: Liu's imageFusionMetrics.
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, far, sharp
         >>> round(qcb([near, far], sharp), 4)
@@ -235,6 +236,7 @@ def qcv(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "matl
     References:
         [chen2007]; source compared: Liu's imageFusionMetrics.
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, far, sharp
         >>> round(qcv([near, far], sharp), 4)
@@ -265,6 +267,7 @@ def viff(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "mat
     References:
         [han2013viff]; source compared: MFIF-Metrics.
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, far, sharp
         >>> round(viff([near, far], sharp), 4)

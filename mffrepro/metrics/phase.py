@@ -84,7 +84,8 @@ def scene_filters(scene: Scene, lowpass_frequencies) -> Filters:
 
 def congruency(image: Gray, scene: Scene, lowpass_frequencies) -> Congruency:
     radial, angular = scene.get(scene_filters, lowpass_frequencies)
-    bands = [fft2(image.values) * r for r in radial]
+    spectrum = fft2(image.values)
+    bands = [spectrum * r for r in radial]
     oriented = in_threads(lambda a: _oriented_energy(_responses(bands, a), [r * a for r in radial]), angular)
     energies, amplitudes = (sum(maps) for maps in zip(*oriented, strict=True))
     xx, yy, xy = 0, 0, 0
@@ -217,6 +218,7 @@ def qp(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "matla
     References:
         [zhao2007]; sources compared: MFIF-Metrics, Liu's imageFusionMetrics.
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, far, sharp
         >>> round(qp([near, far], sharp), 4)

@@ -45,6 +45,7 @@ def psnr(reference: ImageOrPath, fused: ImageOrPath) -> float:
     References:
         [vanderwalt2014]; source compared: scikit-image's peak_signal_noise_ratio.
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, sharp
         >>> round(psnr(sharp, near), 4)
@@ -68,6 +69,7 @@ def ssim(reference: ImageOrPath, fused: ImageOrPath) -> float:
     References:
         [wang2004ssim], [vanderwalt2014]; source compared: scikit-image's structural_similarity.
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, sharp
         >>> round(ssim(sharp, near), 4)
@@ -91,6 +93,7 @@ def mae(reference: ImageOrPath, fused: ImageOrPath) -> float:
     References:
         [vanderwalt2014].
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, sharp
         >>> round(mae(sharp, near), 4)

@@ -106,6 +106,7 @@ def ag(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "matla
     References:
         [cui2015], [kumar2013]; sources compared: MFIF-Metrics, Kumar's evaluation code.
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, far, sharp
         >>> round(ag([near, far], sharp), 4)
@@ -134,6 +135,7 @@ def sf(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "matla
     References:
         [eskicioglu1995]; sources compared: MFIF-Metrics, Kumar's evaluation code.
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, far, sharp
         >>> round(sf([near, far], sharp), 4)
@@ -160,6 +162,7 @@ def sd(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "matla
     References:
         [kumar2013]; sources compared: Kumar's evaluation code, MFIF-Metrics.
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, far, sharp
         >>> round(sd([near, far], sharp), 4)
@@ -185,6 +188,7 @@ def ei(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "matla
     References:
         [rajalingam2018]; source compared: MFIF-Metrics.
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, far, sharp
         >>> round(ei([near, far], sharp), 4)
@@ -210,6 +214,7 @@ def api(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "matl
     References:
         [kumar2013]; source compared: Kumar's evaluation code.
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, far, sharp
         >>> round(api([near, far], sharp), 4)
@@ -237,6 +242,7 @@ def cc(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "matla
     References:
         [kumar2013]; source compared: Kumar's evaluation code.
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, far, sharp
         >>> round(cc([near, far], sharp), 4)
@@ -264,6 +270,7 @@ def scd(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "matl
     References:
         [aslantas2015scd]; source compared: MFIF-Metrics.
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, far, sharp
         >>> round(scd([near, far], sharp), 4)

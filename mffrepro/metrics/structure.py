@@ -258,6 +258,7 @@ def qy(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "matla
     References:
         [yang2008], [ma2022gacn]; sources compared: MFIF-Metrics, Liu's imageFusionMetrics.
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, far, sharp
         >>> round(qy([near, far], sharp), 4)
@@ -291,6 +292,7 @@ def qc(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "matla
     References:
         [cvejic2005]; sources compared: MFIF-Metrics, Liu's imageFusionMetrics.
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, far, sharp
         >>> round(qc([near, far], sharp), 4)
@@ -320,6 +322,7 @@ def qs(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "matla
     References:
         [piella2003]; sources compared: MFIF-Metrics, Liu's imageFusionMetrics.
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, far, sharp
         >>> round(qs([near, far], sharp), 4)
@@ -349,6 +352,7 @@ def qw(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "matla
     References:
         [piella2003]; sources compared: MFIF-Metrics, Liu's imageFusionMetrics.
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, far, sharp
         >>> round(qw([near, far], sharp), 4)
@@ -376,6 +380,7 @@ def qe(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "matla
     References:
         [piella2003]; source compared: MFIF-Metrics.
     Chapter: 01_metrics
+
     Example:
         >>> from mffrepro.metrics.example import near, far, sharp
         >>> round(qe([near, far], sharp), 4)

@@ -5,14 +5,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
-import matplotlib.colors as mcolors
 import numpy as np
 import pandas as pd
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from mffrepro.images import Image, from_unit, to_unit, write_atomically
 from mffrepro.report.gallery import Box, Gallery
 from mffrepro.report.style import ACCENT, PAGE, SECOND, Shown, styled
+
+#: From -1 to 1: orange is negative, blue positive, white zero.
+DIVERGING = LinearSegmentedColormap.from_list("orange-blue", [ACCENT, "#ffffff", SECOND])
 
 
 def comparison(
@@ -76,14 +79,13 @@ def matrix(table: pd.DataFrame, *, alt: str, caption: str = "", digits: int | No
         caption: Caption.
         digits: Decimals to print into the squares; without it none are printed.
     """
-    colours = mcolors.LinearSegmentedColormap.from_list("orange-blue", [ACCENT, "#ffffff", SECOND])
     rows, columns = table.shape
     with styled():
-        figure = Figure(figsize=(PAGE, PAGE * rows / columns + 0.8))
+        figure = Figure(figsize=(PAGE, 0.22 * rows + 1.2))
         axes = figure.subplots()
-        axes.imshow(table, cmap=colours, vmin=-1, vmax=1)
-        axes.set_xticks(range(columns), table.columns, rotation=90, fontsize=9)
-        axes.set_yticks(range(rows), table.index, fontsize=9)
+        axes.imshow(table, aspect="auto", cmap=DIVERGING, vmin=-1, vmax=1)
+        axes.set_xticks(range(columns), table.columns, rotation=90, fontsize=11)
+        axes.set_yticks(range(rows), table.index, fontsize=11)
         axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0)
         axes.grid(visible=False)
         axes.spines[:].set_visible(False)

@@ -71,9 +71,9 @@ def beside(reported: pd.DataFrame, reproduced: pd.DataFrame, *, caption: str = "
     left, right = (frame.reindex(index=rows, columns=columns) for frame in (reported, reproduced))
     parts = {"reported": left, "reproduced": right, "difference": right - left}
     table = pd.concat(parts, axis=1).swaplevel(axis=1)[[(c, p) for c in columns for p in parts]]
-    signed = {(c, "difference"): f"{{:+.{digits}f}}" for c in columns}
-    styler = table.style.format(precision=digits, na_rep="–").format(signed, na_rep="–")
-    return _dressed(styler, caption)
+    signs = {"reported": "", "reproduced": "", "difference": "+"}
+    formats = {(c, p): f"{{:{signs[p]}.{digits}f}}" for c, p in table.columns}
+    return _dressed(table.style.format(formats, na_rep="–"), caption)
 
 
 def plain(table: pd.DataFrame, *, caption: str = "", digits: int = 4) -> Styler:
@@ -107,7 +107,8 @@ def _dressed(styler: Styler, caption: str) -> Styler:
     names = {"selector": "tbody th", "props": "text-align:left;font-weight:normal"}
     title = {"selector": "caption", "props": "caption-side:top;text-align:left;padding:0.3em 0;font-weight:bold"}
     styler = styler.set_table_styles([frame, cells, heads, names, title])
-    styler.index.name = styler.columns.name = None
+    styler.index.names = [None] * styler.index.nlevels
+    styler.columns.names = [None] * styler.columns.nlevels
     return styler.set_caption(caption) if caption else styler
 
 

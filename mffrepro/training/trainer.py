@@ -1,7 +1,7 @@
 """One trainer for every recipe: one device or many, any precision, a checkpoint after each epoch, exact resumption.
 
-A run folder holds ``recipe.json``, ``log.csv`` (one row an epoch), ``best.safetensors`` (lowest validation loss) and ``last.pt`` (all that
-it takes to go on). Each file is replaced whole, so a run can be killed at any moment.
+A run folder holds ``recipe.json``, ``log.csv`` (one row an epoch), ``best.safetensors`` (lowest validation loss) and
+``last.pt`` (all that it takes to go on). Each file is replaced whole, so a run can be killed at any moment.
 """
 
 import csv

@@ -4,6 +4,8 @@ Run as ``MFFREPRO_GOLDENS=folder python tests/golden/regenerate_parity.py`` afte
 ``noise`` is the largest relative scatter of the original itself, computed in mathematically identical ways.
 """
 
+from pathlib import Path
+
 import pandas as pd
 from test_metrics_golden import GOLDENS, photograph_noise, photograph_rows
 

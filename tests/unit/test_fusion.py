@@ -97,18 +97,17 @@ def test_the_smallest_side_is_the_smallest_that_can_be_mirrored_at_every_level(l
 
 
 def brute_force_choose_max(bands):
-    """Li's rule as the papers tell it, pixel by pixel."""
+    """Li's rule as the toolbox runs it, pixel by pixel: pad once, windows and votes there, keep the inside."""
     n, height, width = bands.shape
-    activity = np.array(
-        [[[mirror(np.abs(b), 1)[i : i + 3, j : j + 3].max() for j in range(width)] for i in range(height)] for b in bands]
-    )
-    winner = np.zeros((height, width), int)
-    for i, j in np.ndindex(height, width):
-        winner[i, j] = max(range(n), key=lambda k: (activity[k, i, j], k))
+    padded = np.stack([np.abs(mirror(b, 1)) for b in bands])
+    winner = np.zeros((height + 2, width + 2), int)
+    for i, j in np.ndindex(winner.shape):
+        window = padded[:, max(i - 1, 0) : i + 2, max(j - 1, 0) : j + 2]
+        winner[i, j] = max(range(n), key=lambda k: (window[k].max(), k))
     chosen = np.empty((height, width), bands.dtype)
-    votes = [mirror((winner == k).astype(float), 1) for k in range(n)]
     for i, j in np.ndindex(height, width):
-        best = max(range(n), key=lambda k: (votes[k][i : i + 3, j : j + 3].sum(), k))
+        votes = winner[i : i + 3, j : j + 3]
+        best = max(range(n), key=lambda k: ((votes == k).sum(), k))
         chosen[i, j] = bands[best, i, j]
     return chosen
 

@@ -59,7 +59,10 @@ def test_reported_beside_reproduced() -> None:
     shown = tables.beside(reported, reproduced)
     assert shown.data.loc["gacn", ("qg", "difference")] == pytest.approx(0.01)
     assert np.isnan(shown.data.loc["only printed", ("qg", "reproduced")])
-    assert "+0.0100" in shown.to_html()
+    page = shown.to_html()
+    assert "+0.0100" in page
+    assert "0.7100" in page
+    assert "0.710000" not in page
 
 
 def test_printed_table_has_our_names() -> None:

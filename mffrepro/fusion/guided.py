@@ -1,0 +1,38 @@
+"""The guided filter in NumPy, double precision, for the classical methods; `boxes` has the differentiable one."""
+
+import cv2
+import numpy as np
+
+
+def box_mean(image: np.ndarray, radius: int) -> np.ndarray:
+    """Mean over the part of the (2 radius + 1)^2 window that lies inside the image (H, W), float64; any radius costs the same."""
+    side = 2 * radius + 1
+    sums = cv2.boxFilter(image, -1, (side, side), normalize=False, borderType=cv2.BORDER_CONSTANT)
+    rows, columns = (_window_counts(length, radius) for length in image.shape)
+    return sums / (rows[:, None] * columns)
+
+
+def _window_counts(length: int, radius: int) -> np.ndarray:
+    i = np.arange(length)
+    return np.minimum(i + radius, length - 1) - np.maximum(i - radius, 0) + 1
+
+
+def guided_filter(guide: np.ndarray, image: np.ndarray, *, radius: int, eps: float) -> np.ndarray:
+    """Edge-preserving smoothing of `image` along the edges of `guide`.
+
+    Args:
+        guide: (H, W) float64.
+        image: (H, W) float64, the map to smooth.
+        radius: Half width of the square window.
+        eps: Regularisation, in squared units of the guide.
+    Returns:
+        (H, W); it can leave the range of `image` a little.
+    References:
+        [he2013guided], gray guide.
+    """
+    mean_guide, mean_image = box_mean(guide, radius), box_mean(image, radius)
+    covariance = box_mean(guide * image, radius) - mean_guide * mean_image
+    variance = box_mean(guide * guide, radius) - mean_guide**2
+    slope = covariance / (variance + eps)
+    offset = mean_image - slope * mean_guide
+    return box_mean(slope, radius) * guide + box_mean(offset, radius)

@@ -1,0 +1,41 @@
+"""Cleaning a map of winners: a vote of the neighbours, and no islands."""
+
+import cv2
+import numpy as np
+from scipy import ndimage
+
+
+def majority(labels: np.ndarray, radius: int) -> np.ndarray:
+    """The label most frequent in the (2 radius + 1)^2 window around each pixel, mirrored at the borders; ties to the lowest.
+
+    Args:
+        labels: (H, W) integers from 0.
+        radius: Half width of the window, >= 0.
+    References:
+        [li1995wavelet], where it is called consistency verification.
+    """
+    window = (2 * radius + 1,) * 2
+    padded = np.pad(labels, radius, mode="symmetric")
+    inside = slice(radius, radius + labels.shape[0]), slice(radius, radius + labels.shape[1])
+    planes = [(padded == label).astype(np.float32) for label in range(labels.max() + 1)]
+    votes = [cv2.boxFilter(plane, -1, window, normalize=False)[inside] for plane in planes]
+    return np.argmax(votes, 0)
+
+
+def remove_small(labels: np.ndarray, smallest: float) -> np.ndarray:
+    """Give regions under `smallest` pixels to the nearest region that is not.
+
+    Args:
+        labels: (H, W) integers from 0; pixels that touch, corners included, with one label are a region.
+        smallest: Least area of a region that stays, pixels. Where none is that large, all stay.
+    """
+    small = np.zeros(labels.shape, bool)
+    for label in np.unique(labels):
+        regions, _ = ndimage.label(labels == label, np.ones((3, 3)))
+        areas = np.bincount(regions.ravel())
+        areas[0] = labels.size  # the other labels
+        small |= areas[regions] < smallest
+    if small.all() or not small.any():
+        return labels
+    nearest = ndimage.distance_transform_edt(small, return_distances=False, return_indices=True)
+    return labels[tuple(nearest)]
