@@ -63,6 +63,9 @@ class Book:
     def records(self, chapter: str) -> Path:
         return self.generated / "records" / chapter
 
+    def pages(self, chapter: str) -> Path:
+        return self.generated / "pages" / chapter
+
 
 def find_book(start: Path | None = None) -> Book:
     """The checkout around the working directory or around this file.
@@ -154,21 +157,24 @@ def _device_class() -> str:
 def _run_if_changed(book: Book, chapter: str, parameters: dict[str, str], rebuild: str) -> None:
     key = key_of(book, chapter, parameters)
     note = _read_run(book, chapter)
-    if rebuild != "yes" and note.get("key") == key and not _faults(book.executed / f"{chapter}.ipynb"):
+    current = note.get("key") == key and all((book.generated / path).exists() for path in note.get("made", ()))
+    if rebuild != "yes" and current and not _faults(book.executed / f"{chapter}.ipynb"):
         print(f"{chapter:<16} cached  ({note['seconds']:.0f} s when it ran)", flush=True)
         return
-    print(f"{chapter:<16} running ...", end="\r", flush=True)
+    if sys.stdout.isatty():
+        print(f"{chapter:<16} running ...", end="\r", flush=True)
     note = _run(book, chapter, parameters) | {"key": key}
     write_atomically(book.generated / "runs" / f"{chapter}.json", json.dumps(note, indent=1).encode())
     print(f"{chapter:<16} run     {note['seconds']:.0f} s", flush=True)
 
 
 def _run(book: Book, chapter: str, parameters: dict[str, str]) -> dict:
-    """Execute one chapter in a process of its own; its records and its notebook replace the old ones when it succeeds."""
+    """Execute one chapter in a process of its own; the old records and pages go first, the notebook is replaced at the end."""
     for folder in (book.executed, book.generated / "runs"):
         folder.mkdir(parents=True, exist_ok=True)
-    records = book.records(chapter)
-    shutil.rmtree(records, ignore_errors=True)
+    aside = book.records(chapter), book.pages(chapter)
+    for folder in aside:
+        shutil.rmtree(folder, ignore_errors=True)
     started = time.perf_counter()
     with ProcessPoolExecutor(max_workers=1) as pool:
         failure, peak = pool.submit(_execute, book, chapter, parameters).result()
@@ -179,6 +185,7 @@ def _run(book: Book, chapter: str, parameters: dict[str, str]) -> dict:
     outputs = sum(len(cell.get("outputs", ())) for cell in notebook["cells"])
     return {
         "seconds": time.perf_counter() - started, "peak_mb": peak, "outputs": outputs, "profile": parameters["profile"],
+        "made": [str(path.relative_to(book.generated)) for folder in aside for path in _files(folder)],
         "device": _device_class(), "versions": _versions(), "date": time.strftime("%Y-%m-%d", time.gmtime()),
     }  # fmt: skip
 
@@ -190,8 +197,10 @@ def _execute(book: Book, chapter: str, parameters: dict[str, str]) -> tuple[str,
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
+    with (book.generated / "runs" / f"{chapter}.log").open("wb") as log:
+        os.dup2(log.fileno(), 2)  # this process is the chapter's own; what its kernel mutters is kept, not shown
     os.environ["MFFREPRO_RECORDS"] = str(book.records(chapter))
-    os.environ["MFFREPRO_PAGES"] = str(book.generated / "pages" / chapter)
+    os.environ["MFFREPRO_PAGES"] = str(book.pages(chapter))
     failed, done = book.executed / f"{chapter}.failed.ipynb", book.executed / f"{chapter}.ipynb"
     notebook = jupytext.read(book.sources / f"{chapter}.py")
     nbformat.write(notebook, failed)

@@ -4,6 +4,7 @@ Run as ``MFFREPRO_GOLDENS=folder python tests/golden/regenerate_parity.py`` afte
 ``noise`` is the largest relative scatter of the original itself, computed in mathematically identical ways.
 """
 
+from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
@@ -17,10 +18,10 @@ METHODS = ("CNN", "IFCNN", "DSIFT", "GFF", "MSVD", "ASR", "CBF", "SESF")
 
 
 def rows() -> list[dict]:
-    goldens, noise, scorers, found = photograph_rows(*METHODS), photograph_noise(), {}, []
+    goldens, noise, found = photograph_rows(*METHODS), photograph_noise(), []
+    scorer_of = lru_cache(maxsize=1)(lambda *sources: Scorer(sources, metrics=[]))  # goldens come pair by pair
     for (pair, method), values in goldens.items():
-        sources = tuple(Path(GOLDENS) / "input" / f"{pair}_{letter}.png" for letter in "AB")
-        scorer = scorers.setdefault(pair, Scorer(sources, metrics=[]))
+        scorer = scorer_of(*(Path(GOLDENS) / "input" / f"{pair}_{letter}.png" for letter in "AB"))
         scorer.metrics = list(values)
         for name, value in scorer(read_image(Path(GOLDENS) / "fused" / f"{pair}_{method}.png")).items():
             error = abs(value / values[name] - 1)

@@ -208,7 +208,8 @@ def test_only_what_changed_is_run(book, monkeypatch):
         ran.append(chapter)
         (book.generated / "runs").mkdir(parents=True, exist_ok=True)
         executed(book, (1, [FINE]))
-        return {"seconds": 1.0}
+        (book.generated / "table.md").write_text("made by the chapter")
+        return {"seconds": 1.0, "made": ["table.md"]}
 
     monkeypatch.setattr(builder, "_run", run)
     for _ in range(2):
@@ -220,6 +221,9 @@ def test_only_what_changed_is_run(book, monkeypatch):
     builder._run_if_changed(book, "00_first", PARAMETERS, "no")
     builder._run_if_changed(book, "00_first", PARAMETERS, "yes")
     assert len(ran) == 4
+    (book.generated / "table.md").unlink()  # a page includes it
+    builder._run_if_changed(book, "00_first", PARAMETERS, "no")
+    assert len(ran) == 5
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """The command line: what it prints and writes, its exit codes, and one sentence for everything that can go wrong."""
 
 import csv
+import functools
 import io
 import json
 import os
@@ -622,7 +623,8 @@ def test_a_closed_pipe_is_quiet():
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 def test_control_c_is_one_line_and_exit_code_130(folder):
     command = [sys.executable, "-m", "mffrepro", "train", "gacn", "--set", "epochs=500", "--out", "run", "--device", "cpu"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    listen = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a background job inherits a deaf ear
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listen) as process:
         deadline = time.monotonic() + 60
         while not Path("run/recipe.json").exists() and time.monotonic() < deadline:
             time.sleep(0.05)
