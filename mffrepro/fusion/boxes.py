@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mffrepro.fusion.guided import guided
+
 
 def box_sum(x: Tensor, radius: int) -> Tensor:
     """Sum over a (2 radius + 1)^2 window around each pixel, zero outside the image.
@@ -73,9 +75,4 @@ def guided_filter(guide: Tensor, image: Tensor, radius: int, eps: float) -> Tens
     References:
         [he2013guided], gray guide.
     """
-    mean_guide, mean_image = box_mean(guide, radius), box_mean(image, radius)
-    covariance = box_mean(guide * image, radius) - mean_guide * mean_image
-    variance = box_mean(guide * guide, radius) - mean_guide**2
-    slope = covariance / (variance + eps)
-    offset = mean_image - slope * mean_guide
-    return box_mean(slope, radius) * guide + box_mean(offset, radius)
+    return guided(guide, image, eps, lambda x: box_mean(x, radius))

@@ -1,7 +1,12 @@
 """The guided filter in NumPy, double precision, for the classical methods; `boxes` has the differentiable one."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import cv2
 import numpy as np
+
+Array = TypeVar("Array")
 
 
 def box_mean(image: np.ndarray, radius: int) -> np.ndarray:
@@ -30,9 +35,14 @@ def guided_filter(guide: np.ndarray, image: np.ndarray, *, radius: int, eps: flo
     References:
         [he2013guided], gray guide.
     """
-    mean_guide, mean_image = box_mean(guide, radius), box_mean(image, radius)
-    covariance = box_mean(guide * image, radius) - mean_guide * mean_image
-    variance = box_mean(guide * guide, radius) - mean_guide**2
+    return guided(guide, image, eps, lambda x: box_mean(x, radius))
+
+
+def guided(guide: Array, image: Array, eps: float, mean: Callable[[Array], Array]) -> Array:
+    """The formula of the guided filter, for NumPy arrays and torch tensors alike, given the mean over its window."""
+    mean_guide, mean_image = mean(guide), mean(image)
+    covariance = mean(guide * image) - mean_guide * mean_image
+    variance = mean(guide * guide) - mean_guide**2
     slope = covariance / (variance + eps)
     offset = mean_image - slope * mean_guide
-    return box_mean(slope, radius) * guide + box_mean(offset, radius)
+    return mean(slope) * guide + mean(offset)
