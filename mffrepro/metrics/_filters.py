@@ -1,10 +1,15 @@
 """Filters as MATLAB's filter2 and imfilter do them: correlation, with a chosen border. All are separable."""
 
+import cv2
 import numpy as np
-from scipy.ndimage import correlate1d
 
-#: Border -> SciPy's name for it; "valid" keeps only full windows.
-_MODES = {"zero": "constant", "replicate": "nearest", "mirror": "mirror", "valid": "constant"}
+#: Border -> OpenCV's name for it; "valid" keeps only full windows.
+_BORDERS = {
+    "zero": cv2.BORDER_CONSTANT,
+    "replicate": cv2.BORDER_REPLICATE,
+    "mirror": cv2.BORDER_REFLECT_101,
+    "valid": cv2.BORDER_CONSTANT,
+}
 
 SOBEL = (np.array([1.0, 2.0, 1.0]), np.array([-1.0, 0.0, 1.0]))
 PREWITT = (np.array([1.0, 1.0, 1.0]), np.array([-1.0, 0.0, 1.0]))
@@ -19,8 +24,7 @@ def correlate(image: np.ndarray, vertical: np.ndarray, horizontal: np.ndarray, b
         horizontal: Factor along the columns' index.
         border: "zero", "replicate" (border pixel repeated), "mirror" (not repeated) or "valid" (no border, smaller result).
     """
-    mode = _MODES[border]
-    result = correlate1d(correlate1d(image, vertical, axis=0, mode=mode), horizontal, axis=1, mode=mode)
+    result = cv2.sepFilter2D(image, cv2.CV_64F, horizontal, vertical, borderType=_BORDERS[border])
     if border != "valid":
         return result
     y, x = len(vertical) // 2, len(horizontal) // 2

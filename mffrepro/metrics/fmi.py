@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
+from scipy.special import xlogy
 
 from mffrepro.images import ImageOrPath
 from mffrepro.metrics._filters import derivatives
@@ -22,8 +23,8 @@ from mffrepro.metrics.scoring import score_alone
 
 SIDE = 3
 CELLS = SIDE * SIDE
-#: Windows per strip and per block: a block's 81 numbers per window stay in the processor's cache.
-STRIP, BLOCK = 16384, 256
+#: Windows per strip and per block: a block's 17 numbers per window stay in the processor's cache.
+STRIP, BLOCK = 16384, 2048
 
 # ------------------------------------------------------------------------------------------------------------ features
 
@@ -102,7 +103,7 @@ def similarity(f: np.ndarray, a: np.ndarray) -> np.ndarray:
     result = (np.all(f == a, axis=0) | (constant_f & constant_a)).astype(float)
     todo = np.flatnonzero((result == 0) & ~constant_f & ~constant_a)
     for block in np.split(todo, range(BLOCK, len(todo), BLOCK)):
-        result[block] = _dependence(_distribution(f[:, block]), _distribution(a[:, block]))
+        result[block] = _dependence(_distribution(f.take(block, axis=1)), _distribution(a.take(block, axis=1)))
     return result
 
 
@@ -115,35 +116,82 @@ def _distribution(w: np.ndarray) -> np.ndarray:
 def _dependence(f: np.ndarray, a: np.ndarray) -> np.ndarray:
     """2 I / (H + H) of the joint distribution built from (9, M) distributions."""
     df, da = f - 1 / CELLS, a - 1 / CELLS
-    correlation = np.sum(df * da, axis=0) / np.sqrt(np.sum(df**2, axis=0) * np.sum(da**2, axis=0))
+    correlation = np.sum(df * da, axis=0) / np.sqrt(np.sum(df * df, axis=0) * np.sum(da * da, axis=0))
     # The lower bound of f and a is the upper bound of f and a reversed: only the order of a's cells changes.
     a = np.where(correlation < 0, a[::-1], a)
-    cf, ca = np.cumsum(f, axis=0), np.cumsum(a, axis=0)
-    bound = np.minimum(cf[:, None], ca[None])  # (9, 9, M), cumulative
-    covariance = bound.sum(axis=(0, 1)) - cf.sum(axis=0) * ca.sum(axis=0)
-    deviations = _deviation(f) * _deviation(a)
+    breaks = np.concatenate([_cumulative(f), _cumulative(a)])
+    rows, columns, ends = _staircase(breaks)
+    deviations, covariance = _deviation(f) * _deviation(a), _largest_covariance(breaks, ends)
     phi = np.divide(np.abs(correlation) * deviations, covariance, out=np.zeros_like(covariance), where=deviations > 0)
-    separate = _nats(f) + _nats(a)
-    information = separate - _nats(_mixture(bound, phi, f, a).reshape(CELLS * CELLS, -1))
-    return np.divide(2 * information, separate, out=np.zeros_like(separate), where=separate > 0)
+    # Independence in all 81 cells at once; then the 17 where the bound has mass once more, without it and with it.
+    rest, separate = 1 - phi, _nats(f) + _nats(a)
+    cells = _pick(f, rows) * _pick(a, columns) * rest
+    together = rest * separate - xlogy(rest, np.abs(rest)) - _nats(cells)
+    mass = phi * ends
+    cells += mass
+    cells[1:] -= mass[:-1]
+    together += _nats(cells)
+    return np.divide(2 * (separate - together), separate, out=np.zeros_like(separate), where=separate > 0)
+
+
+def _cumulative(p: np.ndarray) -> np.ndarray:
+    """(8, M) running sums without the last, which is 1; a loop, since np.cumsum takes six times as long across rows."""
+    sums = p[:-1].copy()
+    for cell in range(1, CELLS - 1):
+        sums[cell] += sums[cell - 1]
+    return sums
+
+
+def _staircase(breaks: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The cells that carry the strongest dependence of two distributions, from the one corner to the other.
+
+    All mass lies where the intervals between the running sums of both overlap: a path of 17 cells, one step down a row or
+    along a column at each running sum, in their order.
+
+    Args:
+        breaks: (16, M), eight running sums of the one distribution and eight of the other.
+    Returns:
+        Row and column (17, M) of each cell, and the mass (17, M) up to and including it.
+    """
+    count = breaks.shape[1]
+    # Sorted with their numbers in the last four bits: half the time of argsort, and what the bits held is looked up again.
+    keys = np.ascontiguousarray(breaks.view(np.int64).T)
+    keys &= ~(len(breaks) - 1)
+    keys |= np.arange(len(breaks))
+    keys.sort(axis=1)
+    order = np.ascontiguousarray(keys.T) & (len(breaks) - 1)
+    rows = np.full((len(breaks) + 1, count), CELLS - 1)
+    np.take(_ROW_BEFORE, order + _ROW_BEFORE.shape[1] * np.arange(len(breaks))[:, None], out=rows[:-1])
+    columns = np.minimum(np.arange(len(breaks) + 1), 2 * (CELLS - 1))[:, None] - rows
+    return rows, columns, np.concatenate([_pick(breaks, order), np.ones((1, count))])
+
+
+def _rows_before() -> np.ndarray:
+    """[step, break]: the row reached when that break comes at that step; the one distribution's are 0 to 7."""
+    steps, breaks = np.indices((2 * (CELLS - 1),) * 2)
+    other = breaks >= CELLS - 1
+    return np.where(other, steps - (breaks - (CELLS - 1)), breaks)
+
+
+_ROW_BEFORE = _rows_before()
+
+
+def _pick(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """values[rows[k, m], m] for (R, M) values and (K, M) rows; several times as fast as take_along_axis."""
+    return values.ravel().take(rows * values.shape[1] + np.arange(values.shape[1]))
+
+
+def _largest_covariance(breaks: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Hoeffding's: the sum over all cells of min(F, A) - F A; the minima follow from the running sums in their order."""
+    weights, inner = np.tile(np.arange(1, CELLS), 2), CELLS - 1
+    minima = (inner - np.arange(2 * inner)) @ ends[:-1] + weights @ breaks
+    return minima + 1 - (breaks[:inner].sum(axis=0) + 1) * (breaks[inner:].sum(axis=0) + 1)
 
 
 def _deviation(p: np.ndarray) -> np.ndarray:
     """Standard deviation of a variable with values 1 to 9."""
     values = np.arange(1, CELLS + 1)
     return np.sqrt(np.maximum(values**2 @ p - (values @ p) ** 2, 0))
-
-
-def _mixture(bound: np.ndarray, phi: np.ndarray, f: np.ndarray, a: np.ndarray) -> np.ndarray:
-    """phi times the bound plus 1 - phi times independence, per cell, negative where phi is over 1; overwrites `bound`."""
-    cells, rows = bound, np.empty_like(bound)  # two buffers and no more: making them is what takes the time
-    rows[0] = bound[0]
-    np.subtract(bound[1:], bound[:-1], out=rows[1:])
-    cells[:, 0] = rows[:, 0]
-    np.subtract(rows[:, 1:], rows[:, :-1], out=cells[:, 1:])
-    cells *= phi
-    cells += np.multiply(((1 - phi) * f)[:, None], a[None], out=rows)
-    return cells
 
 
 def _nats(p: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ What we changed: the noise energy of the filters follows from their spectra (Par
 strongest source of each pixel is chosen among any number of sources.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from scipy.fft import fft2, ifft2
 
 from mffrepro.images import ImageOrPath
 from mffrepro.metrics._filters import correlate, gaussian, magnitude
-from mffrepro.metrics._threads import in_threads
+from mffrepro.metrics._threads import in_strips, in_threads
 from mffrepro.metrics.scene import Gray, Scene
 from mffrepro.metrics.scoring import score_alone
 
@@ -29,10 +30,14 @@ THRESHOLD = 0.1
 
 
 class Filters(NamedTuple):
-    """Log-Gabor filters in the frequency plane: product of one radial and one angular factor, all (H, W)."""
+    """Log-Gabor filters in the frequency plane: product of one radial and one angular factor, all (H, W).
+
+    `noise` is for each orientation the energy of noise whose amplitude at the finest scale has median 1.
+    """
 
     radial: list[np.ndarray]
     angular: list[np.ndarray]
+    noise: list[float]
 
 
 class Congruency(NamedTuple):
@@ -61,10 +66,10 @@ def filters(shape: tuple[int, int], lowpass_frequencies) -> Filters:
     angle = np.arctan2(-y[:, None], x)
     lowpass_radius = np.hypot(lowpass_frequencies(shape[0])[:, None], lowpass_frequencies(shape[1]))
     lowpass = 1 / (1 + (lowpass_radius / 0.45) ** 30)
-    return Filters(
-        [_log_gabor(radius, SHORTEST_WAVE * SCALE_RATIO**scale) * lowpass for scale in range(SCALES)],
-        [_angular(angle, orientation * np.pi / ORIENTATIONS) for orientation in range(ORIENTATIONS)],
-    )
+    radial = [_log_gabor(radius, SHORTEST_WAVE * SCALE_RATIO**scale) * lowpass for scale in range(SCALES)]
+    angular = [_angular(angle, orientation * np.pi / ORIENTATIONS) for orientation in range(ORIENTATIONS)]
+    every_scale = sum(radial)
+    return Filters(radial, angular, in_threads(lambda a: _noise(radial[0] * a, every_scale * a), angular))
 
 
 def _log_gabor(radius: np.ndarray, wavelength: float) -> np.ndarray:
@@ -83,47 +88,52 @@ def scene_filters(scene: Scene, lowpass_frequencies) -> Filters:
 
 
 def congruency(image: Gray, scene: Scene, lowpass_frequencies) -> Congruency:
-    radial, angular = scene.get(scene_filters, lowpass_frequencies)
+    radial, angular, noise = scene.get(scene_filters, lowpass_frequencies)
     spectrum = fft2(image.values)
     bands = [spectrum * r for r in radial]
-    oriented = in_threads(lambda a: _oriented_energy(_responses(bands, a), [r * a for r in radial]), angular)
-    energies, amplitudes = (sum(maps) for maps in zip(*oriented, strict=True))
-    xx, yy, xy = 0, 0, 0
-    for orientation, (energy, amplitude) in enumerate(oriented):
-        share, towards = energy / amplitude, orientation * np.pi / ORIENTATIONS
-        x, y = share * np.cos(towards), share * np.sin(towards)
-        xx, yy, xy = xx + x * x, yy + y * y, xy + x * y
-    xx, yy, xy = xx / (ORIENTATIONS / 2), yy / (ORIENTATIONS / 2), xy / ORIENTATIONS
-    split = np.sqrt(xy**2 + (xx - yy) ** 2) + SMALL
-    return Congruency(energies / (amplitudes + SMALL), (xx + yy + split) / 2, (xx + yy - split) / 2)
+    oriented = in_threads(lambda pair: _oriented_energy(_responses(bands, pair[0]), pair[1]), zip(angular, noise, strict=True))
+    return Congruency(*in_strips(_moments, *itertools.chain(*oriented)))
 
 
-def _responses(bands: list[np.ndarray], angular: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Even and odd response of each scale."""
-    responses = (ifft2(band * angular, overwrite_x=True) for band in bands)
-    return [(r.real.copy(), r.imag.copy()) for r in responses]
+def _responses(bands: list[np.ndarray], angular: np.ndarray) -> list[np.ndarray]:
+    """Complex response of each scale in one orientation: even in the real part, odd in the imaginary."""
+    return [ifft2(band * angular, overwrite_x=True) for band in bands]
 
 
-def _oriented_energy(responses: list[tuple[np.ndarray, np.ndarray]], spectra: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def _oriented_energy(responses: list[np.ndarray], noise: float) -> list[np.ndarray]:
     """Weighted energy in phase above the noise, and the amplitude, summed over scales, of one orientation."""
-    amplitudes = [magnitude(even, odd) for even, odd in responses]
-    total, strongest = sum(amplitudes), np.maximum.reduce(amplitudes)
-    even_sum, odd_sum = (sum(parts) for parts in zip(*responses, strict=True))
+    noise = noise * np.sqrt(np.median(responses[0].real ** 2 + responses[0].imag ** 2))
+    return in_strips(lambda *strips: _energy(strips, noise), *responses)
+
+
+def _energy(responses: Sequence[np.ndarray], noise: float) -> tuple[np.ndarray, np.ndarray]:
+    even, odd = np.stack([r.real for r in responses]), np.stack([r.imag for r in responses])
+    amplitude = magnitude(even, odd)
+    total, strongest = amplitude.sum(axis=0), amplitude.max(axis=0)
+    even_sum, odd_sum = even.sum(axis=0), odd.sum(axis=0)
     length = magnitude(even_sum, odd_sum) + SMALL
     mean_even, mean_odd = even_sum / length, odd_sum / length
     energy = even_sum * mean_even + odd_sum * mean_odd
-    energy -= sum(np.abs(even * mean_odd - odd * mean_even) for even, odd in responses)
-    energy = np.maximum(energy - _noise(amplitudes[0], spectra), 0)
+    energy -= np.abs(even * mean_odd - odd * mean_even).sum(axis=0)
+    energy = np.maximum(energy - noise, 0)
     spread = total / (strongest + SMALL) / SCALES
     return energy / (1 + np.exp((SPREAD_CUTOFF - spread) * SPREAD_GAIN)), total
 
 
-def _noise(finest: np.ndarray, spectra: list[np.ndarray]) -> float:
-    """Energy that noise alone would give, from the median amplitude of the finest scale."""
-    power = np.median(finest**2) / np.log(2) / np.sum(spectra[0] ** 2)
-    both = sum(spectra)
-    even = (both + np.roll(both[::-1, ::-1], 1, axis=(0, 1))) / 2
-    tau = np.sqrt(power * np.sum(even**2))
+def _moments(*oriented: np.ndarray) -> Congruency:
+    """From energy and amplitude of each orientation in turn."""
+    energy, amplitude = np.stack(oriented[::2]), np.stack(oriented[1::2])
+    share, towards = energy / amplitude, np.arange(ORIENTATIONS)[:, None, None] * np.pi / ORIENTATIONS
+    x, y = share * np.cos(towards), share * np.sin(towards)
+    xx, yy, xy = (products.sum(axis=0) / ORIENTATIONS for products in (2 * x * x, 2 * y * y, x * y))
+    split = np.sqrt(xy**2 + (xx - yy) ** 2) + SMALL
+    return Congruency(energy.sum(axis=0) / (amplitude.sum(axis=0) + SMALL), (xx + yy + split) / 2, (xx + yy - split) / 2)
+
+
+def _noise(finest: np.ndarray, every_scale: np.ndarray) -> float:
+    """Energy that noise alone would give where the median of the squared amplitude at the finest scale is 1."""
+    even = (every_scale + np.roll(every_scale[::-1, ::-1], 1, axis=(0, 1))) / 2
+    tau = np.sqrt(np.sum(even**2) / np.sum(finest**2) / np.log(2))
     return tau * (np.sqrt(np.pi / 2) + NOISE_SIGMAS * np.sqrt(2 - np.pi / 2)) / NOISE_DIVISOR
 
 
