@@ -16,10 +16,11 @@ import torch
 from torch import Tensor
 
 from mffrepro.data.regions import LabelledImage
+from mffrepro.data.synthetic import gaussian_blur
 from mffrepro.errors import OptionError
 from mffrepro.losses import dice_loss, qg_loss
 from mffrepro.models.gacn import GACN, Reading
-from mffrepro.training.pairs import FocusPairs, gaussian_blur, turn
+from mffrepro.training.pairs import FocusPairs, turn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,9 +108,9 @@ class GacnRecipe:
     def pair(self, image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Near- and far-focused photograph (Fig. 4): sigma 2, radius 1 to 7 (A4.13); mask 1 = the first is sharper."""
         label = mask.astype(np.float32)
-        blurred = gaussian_blur(image, 2.0, int(rng.integers(1, 8)))
+        blurred = gaussian_blur(image, 2.0, size=2 * int(rng.integers(1, 8)) + 1)
         # A blurred foreground spreads beyond its outline: the matte of the far-focused image is soft [ma2020alpha].
-        matte = gaussian_blur(label, 8.0, 45) if self.defocus == "spread" else label
+        matte = gaussian_blur(label, 8.0, size=91) if self.defocus == "spread" else label
         near = label * image + (1 - label) * blurred
         far = (1 - matte) * image + matte * blurred
         return {"a": near, "b": far, "mask": label}

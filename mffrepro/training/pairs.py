@@ -56,12 +56,6 @@ class FocusPairs(torch.utils.data.Dataset):
         return gray.astype(np.float32) / 255, labelled
 
 
-def gaussian_blur(image: np.ndarray, sigma: float, radius: int) -> np.ndarray:
-    """Gaussian of (2 radius + 1)^2 taps; the border repeats, so that no dark frame gives the blurred image away."""
-    side = 2 * radius + 1
-    return cv2.GaussianBlur(image, (side, side), sigma, borderType=cv2.BORDER_REPLICATE)
-
-
 def turn(image: np.ndarray, degrees: float, interpolation: int) -> np.ndarray:
     """Rotate about the centre, mirroring what comes in over the border."""
     centre = (image.shape[1] / 2 - 0.5, image.shape[0] / 2 - 0.5)
