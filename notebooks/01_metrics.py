@@ -701,6 +701,18 @@ folded = qg_loss(batches[:2], batches[2], angle="folded", reduction="pixel", ste
 print(f"1 - qg_loss {1 - float(folded):.6f}, qg {exact['qg']:.6f}")
 
 # %% [markdown]
+# Without gradients, but whole batches at once and on the device they are on, `mffrepro.metrics.evaluate_batch` runs the very code of
+# the metrics above: to watch a validation set on a GPU while a network trains. It has those that are sums over pixels or windows;
+# histograms, transforms and FMI stay with `evaluate`. On a CPU `evaluate` is faster.
+
+# %%
+from mffrepro.metrics import evaluate_batch
+
+batches = [torch.from_numpy(values).to(torch.uint8).tile(3, 1, 1, 1) for values in (*sources, candidates["lp"])]
+at_once = evaluate_batch(batches[:2], batches[2], ["qg", "qy", "qabf", "sf"])
+print({name: [round(float(score), 6) for score in scores] for name, scores in at_once.items()})
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. Find a change to the fused image that raises *every* metric without a reference and lowers PSNR.

@@ -6,11 +6,25 @@ also a function of its own, ``mffrepro.metrics.qabf(sources, fused)``, imported 
 """
 
 from mffrepro.callables import call_module
+from mffrepro.metrics.batch import BATCHED, evaluate_batch
 from mffrepro.metrics.cards import CARDS, MetricCard, get, names
 from mffrepro.metrics.maps import MAPPED, quality_map, weight_map
 from mffrepro.metrics.scoring import Scorer, evaluate
 
-__all__ = ["CARDS", "MAPPED", "MetricCard", "Scorer", "evaluate", "get", "names", "quality_map", "table", "weight_map"]
+__all__ = [
+    "BATCHED",
+    "CARDS",
+    "MAPPED",
+    "MetricCard",
+    "Scorer",
+    "evaluate",
+    "evaluate_batch",
+    "get",
+    "names",
+    "quality_map",
+    "table",
+    "weight_map",
+]
 
 
 def __getattr__(name: str):

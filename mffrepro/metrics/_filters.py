@@ -1,7 +1,11 @@
-"""Filters as MATLAB's filter2 and imfilter do them: correlation, with a chosen border. All are separable."""
+"""Filters as MATLAB's filter2 and imfilter do them: correlation, with a chosen border. All are separable.
+
+Images are NumPy arrays (H, W), filtered by OpenCV, or torch tensors (B, H, W) on any device.
+"""
 
 import cv2
 import numpy as np
+from array_api_compat import array_namespace, is_torch_array
 
 #: Border -> OpenCV's name for it; "valid" keeps only full windows.
 _BORDERS = {
@@ -10,6 +14,8 @@ _BORDERS = {
     "mirror": cv2.BORDER_REFLECT_101,
     "valid": cv2.BORDER_CONSTANT,
 }
+#: The same for torch.
+_PADDINGS = {"zero": "constant", "replicate": "replicate", "mirror": "reflect"}
 
 SOBEL = (np.array([1.0, 2.0, 1.0]), np.array([-1.0, 0.0, 1.0]))
 PREWITT = (np.array([1.0, 1.0, 1.0]), np.array([-1.0, 0.0, 1.0]))
@@ -19,16 +25,29 @@ def correlate(image: np.ndarray, vertical: np.ndarray, horizontal: np.ndarray, b
     """Correlation with the window ``outer(vertical, horizontal)``, both of odd length.
 
     Args:
-        image: (H, W) float64.
+        image: (..., H, W) float64.
         vertical: Factor of the window along the rows' index.
         horizontal: Factor along the columns' index.
         border: "zero", "replicate" (border pixel repeated), "mirror" (not repeated) or "valid" (no border, smaller result).
     """
+    if is_torch_array(image):
+        return _correlate_batch(image, vertical, horizontal, border)
     result = cv2.sepFilter2D(image, cv2.CV_64F, horizontal, vertical, borderType=_BORDERS[border])
     if border != "valid":
         return result
     y, x = len(vertical) // 2, len(horizontal) // 2
     return result[y : image.shape[0] - y, x : image.shape[1] - x]
+
+
+def _correlate_batch(images, vertical: np.ndarray, horizontal: np.ndarray, border: str):
+    from torch.nn import functional as F
+
+    y, x = len(vertical) // 2, len(horizontal) // 2
+    planes = images[:, None]
+    if border != "valid":
+        planes = F.pad(planes, (x, x, y, y), mode=_PADDINGS[border])
+    down, across = images.new_tensor(vertical), images.new_tensor(horizontal)
+    return F.conv2d(F.conv2d(planes, down.view(1, 1, -1, 1)), across.view(1, 1, 1, -1))[:, 0]
 
 
 def derivatives(image: np.ndarray, kernels: tuple[np.ndarray, np.ndarray] = SOBEL, border: str = "zero"):
@@ -39,7 +58,7 @@ def derivatives(image: np.ndarray, kernels: tuple[np.ndarray, np.ndarray] = SOBE
 
 def magnitude(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """sqrt(x^2 + y^2); several times as fast as np.hypot, whose care about overflow is not needed here."""
-    return np.sqrt(x * x + y * y)
+    return array_namespace(x).sqrt(x * x + y * y)
 
 
 def gaussian(size: int, sigma: float) -> np.ndarray:
@@ -51,10 +70,8 @@ def gaussian(size: int, sigma: float) -> np.ndarray:
 
 def box8_sum(image: np.ndarray) -> np.ndarray:
     """Sum over each full 8x8 window, by doubling: exact for integer-valued images."""
-    for axis in (0, 1):
-        for step in (1, 2, 4):
-            low = [slice(None)] * 2
-            high = [slice(None)] * 2
-            low[axis], high[axis] = slice(None, -step), slice(step, None)
-            image = image[tuple(low)] + image[tuple(high)]
+    for step in (1, 2, 4):
+        image = image[..., :-step, :] + image[..., step:, :]
+    for step in (1, 2, 4):
+        image = image[..., :-step] + image[..., step:]
     return image

@@ -8,10 +8,13 @@ toolbox reading, zeros of the fused image's gradient become 1e-5 after the first
 the eighth digit where the fused image is flat.
 """
 
+import operator
 from collections.abc import Sequence
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
+from array_api_compat import array_namespace
 
 from mffrepro.images import ImageOrPath
 from mffrepro.metrics._filters import derivatives, magnitude
@@ -37,30 +40,32 @@ class Kept(NamedTuple):
 def edges(image: Gray) -> Edges:
     """Sobel gradient with zero border; a horizontal derivative of 0 counts as 1e-5, as in the original."""
     across, down = derivatives(image.values)
-    angle = np.arctan(down / np.where(across == 0, 1e-5, across))
+    xp = array_namespace(across)
+    angle = xp.atan(down / xp.where(across == 0, 1e-5, across))
     return Edges(magnitude(across, down), angle)
 
 
 def edges_kumar(image: Gray) -> Edges:
     """Sobel gradient / 8 with mirrored border; orientation from the horizontal derivative over the vertical one."""
     across, down = (d / 8 for d in derivatives(image.values, border="mirror"))
-    return Edges(magnitude(across, down), np.where((across == 0) & (down == 0), 0, np.arctan(across / down)))
+    xp = array_namespace(across)
+    return Edges(magnitude(across, down), xp.where((across == 0) & (down == 0), 0.0, xp.atan(across / down)))
 
 
 def sigmoid(x: np.ndarray, top: float, slope: float, middle: float) -> np.ndarray:
-    return top / (1 + np.exp(-slope * (x - middle)))
+    return top / (1 + array_namespace(x).exp(-slope * (x - middle)))
 
 
 def not_zero(strength: np.ndarray) -> np.ndarray:
     """The original's guard against dividing by zero."""
-    return np.where(strength == 0, 1e-5, strength)
+    return array_namespace(strength).where(strength == 0, 1e-5, strength)
 
 
 def _weaker_over_stronger(sources: list[Edges], fused: Edges) -> list[np.ndarray]:
-    ratios, strength = [], fused.strength
+    xp, ratios, strength = array_namespace(fused.strength), [], fused.strength
     for source in sources:
         source_, fused_ = not_zero(source.strength), not_zero(strength)
-        ratios.append(np.where(source.strength > strength, strength / source_, source_ / fused_))
+        ratios.append(xp.where(source.strength > strength, strength / source_, source_ / fused_))
         strength = fused_  # the zeros stay replaced for the sources to come: a slip of the original, kept for its numbers
     return ratios
 
@@ -70,14 +75,14 @@ def kept_classic(fused: Gray, scene: Scene) -> list[Kept]:
     f, sources = fused.get(edges), [source.get(edges) for source in scene.sources]
     result = []
     for s, ratio in zip(sources, _weaker_over_stronger(sources, f), strict=True):
-        angle = sigmoid(1 - np.abs(s.angle - f.angle) * (2 / np.pi), 0.9879, 22, 0.8)
+        angle = sigmoid(1 - abs(s.angle - f.angle) * (2 / np.pi), 0.9879, 22, 0.8)
         result.append(Kept(sigmoid(ratio, 0.9994, 15, 0.5) * angle, not_zero(s.strength)))
     return result
 
 
 def _folded(difference: np.ndarray) -> np.ndarray:
     """1 for equal or opposite orientations, 0 for perpendicular ones."""
-    return np.abs(np.abs(difference) - np.pi / 2) * (2 / np.pi)
+    return abs(abs(difference) - np.pi / 2) * (2 / np.pi)
 
 
 def kept_toolbox(fused: Gray, scene: Scene) -> list[Kept]:
@@ -93,13 +98,13 @@ def kept_toolbox(fused: Gray, scene: Scene) -> list[Kept]:
 def kept_kumar(fused: Gray, scene: Scene) -> list[Kept]:
     """One Kept per source, Kumar's constants: gradients under 2 hardly count."""
     f = fused.get(edges_kumar)
-    result = []
+    xp, result = array_namespace(f.strength), []
     for s in (source.get(edges_kumar) for source in scene.sources):
-        stronger = np.maximum(s.strength, f.strength)
-        weaker = np.minimum(s.strength, f.strength)
-        strength = sigmoid(np.where(weaker == 0, 0, weaker / stronger), 0.9999, 19, 0.5)
+        stronger = xp.maximum(s.strength, f.strength)
+        weaker = xp.minimum(s.strength, f.strength)
+        strength = sigmoid(xp.where(weaker == 0, 0.0, weaker / stronger), 0.9999, 19, 0.5)
         angle = sigmoid(_folded(s.angle - f.angle), 0.9995, 22, 0.5)
-        result.append(Kept(np.sqrt(strength * angle), np.where(s.strength >= 2, s.strength**1.5, 0.001)))
+        result.append(Kept(xp.sqrt(strength * angle), xp.where(s.strength >= 2, s.strength**1.5, 0.001)))
     return result
 
 
@@ -108,12 +113,12 @@ def _edges_kept(kept: list[Kept]) -> Local:
 
 
 def _not_kept(kept: list[Kept], where: np.ndarray) -> Local:
-    return Local(np.where(where, sum((1 - k.quality) * k.weight for k in kept), 0), sum(k.weight for k in kept))
+    return Local(where * sum((1 - k.quality) * k.weight for k in kept), sum(k.weight for k in kept))
 
 
 def _stronger_than_all(scene: Scene, fused: Gray, gradient) -> np.ndarray:
     strength = fused.get(gradient).strength
-    return np.logical_and.reduce([strength > source.get(gradient).strength for source in scene.sources])
+    return reduce(operator.and_, (strength > source.get(gradient).strength for source in scene.sources))
 
 
 def _qabf_map(scene: Scene, fused: Gray) -> Local:
@@ -164,7 +169,7 @@ def _nabf_kumar(scene: Scene, fused: Gray) -> float:
 def _nabf_petrovic(scene: Scene, fused: Gray) -> float:
     kept = fused.get(kept_kumar, scene)
     made_up, weight = sum(1 - k.quality for k in kept), sum(k.weight for k in kept)
-    return Local(np.where(_stronger_than_all(scene, fused, edges_kumar), made_up * weight, 0), weight).score()
+    return Local(_stronger_than_all(scene, fused, edges_kumar) * made_up * weight, weight).score()
 
 
 # --------------------------------------------------------------------------------------------------- the metrics

@@ -3,14 +3,15 @@
 from typing import NamedTuple
 
 import numpy as np
+from array_api_compat import array_namespace, device
 
 
 class Local(NamedTuple):
     """Quality of each place times what the place counts, and what it counts.
 
     Attributes:
-        gained: (h, w), quality times weight.
-        weight: (h, w), not negative.
+        gained: (..., h, w), quality times weight.
+        weight: (..., h, w), not negative.
         corner: Row and column of the image at which the first place lies: half a window where only full windows count.
     """
 
@@ -19,13 +20,15 @@ class Local(NamedTuple):
     corner: int = 0
 
     def score(self) -> float:
-        """The weighted mean: the metric."""
-        return self.gained.sum() / self.weight.sum()
+        """The weighted mean: the metric, one number per image."""
+        return self.gained.sum((-2, -1)) / self.weight.sum((-2, -1))
 
 
 def evenly(quality: np.ndarray, corner: int = 0) -> Local:
     """All places count alike: the plain mean."""
-    return Local(quality, np.broadcast_to(1.0, quality.shape), corner)
+    xp = array_namespace(quality)
+    one = xp.ones((), dtype=quality.dtype, device=device(quality))
+    return Local(quality, xp.broadcast_to(one, quality.shape), corner)
 
 
 def nowhere(shape: tuple[int, int]) -> Local:

@@ -9,10 +9,13 @@ covariances of exactly zero, which is what the formulas mean. The variants ``qy.
 rounding errors.
 """
 
+import operator
 from collections.abc import Sequence
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
+from array_api_compat import array_namespace
 
 from mffrepro.images import ImageOrPath
 from mffrepro.metrics._filters import PREWITT, box8_sum, correlate, derivatives, gaussian, magnitude
@@ -53,16 +56,19 @@ def local_mean(image: Gray, window) -> np.ndarray:
 def flat(image: Gray, window) -> np.ndarray:
     """True where all pixels of a window are equal."""
     x, side = image.values, _SIDE[window]
-    rows = _all_along(_all_along(x[:, 1:] == x[:, :-1], side - 1, axis=1), side, axis=0)
-    columns = _all_along(x[1:] == x[:-1], side - 1, axis=0)
-    return rows & columns[:, : rows.shape[1]]
+    rows = _all_down(_all_across(x[..., 1:] == x[..., :-1], side - 1), side)
+    columns = _all_down(x[..., 1:, :] == x[..., :-1, :], side - 1)
+    return rows & columns[..., : rows.shape[-1]]
 
 
-def _all_along(true: np.ndarray, length: int, axis: int) -> np.ndarray:
-    """True where the next `length` entries along an axis are."""
-    true = np.moveaxis(true, axis, 0)
-    count = len(true) - length + 1
-    return np.moveaxis(np.logical_and.reduce([true[k : k + count] for k in range(length)]), 0, axis)
+def _all_across(true: np.ndarray, length: int) -> np.ndarray:
+    """True where the next `length` entries of the row are."""
+    count = true.shape[-1] - length + 1
+    return reduce(operator.and_, (true[..., k : k + count] for k in range(length)))
+
+
+def _all_down(true: np.ndarray, length: int) -> np.ndarray:
+    return _all_across(true.swapaxes(-1, -2), length).swapaxes(-1, -2)
 
 
 def covariance(image: Gray, other: Gray, window) -> np.ndarray:
@@ -74,7 +80,7 @@ def covariance(image: Gray, other: Gray, window) -> np.ndarray:
 def exact_covariance(image: Gray, other: Gray, window) -> np.ndarray:
     """Local covariance, exactly 0 where either image is flat."""
     result = image.get(covariance, other, window)
-    return np.where(image.get(flat, window) | other.get(flat, window), 0, result)
+    return array_namespace(result).where(image.get(flat, window) | other.get(flat, window), 0.0, result)
 
 
 def ssim_map(
@@ -91,7 +97,7 @@ def ssim_map(
 def variances(sources: Sequence[Gray], window, moment, lift: float = 0.5) -> list[np.ndarray]:
     """Local variance of each source; `lift` for all where none has any, so that they share such a window equally."""
     result = [source.get(moment, source, window) for source in sources]
-    lifts = np.where(sum(result) == 0, lift, 0)
+    lifts = (sum(result) == 0) * lift
     return [variance + lifts for variance in result]
 
 
@@ -113,7 +119,7 @@ def _shared(sources: Sequence[Gray], fused: Gray, window, constants, **options) 
     weights = variances(sources, window, exact_covariance, **options)
     maps = (ssim_map(fused, source, window, constants, exact_covariance) for source in sources)
     quality = sum(w * m for w, m in zip(weights, maps, strict=True)) / sum(weights)
-    return Shared(quality, np.maximum.reduce(weights), _CENTRE[window])
+    return Shared(quality, reduce(array_namespace(quality).maximum, weights), _CENTRE[window])
 
 
 # -------------------------------------------------------------------------------------------------------- Yang's measure
@@ -123,7 +129,8 @@ def _agreeing(a: Gray, b: Gray, fused: Gray, share: np.ndarray, **options) -> Lo
     """SSIM of each window: shared by variance where the sources agree, else the better of the two."""
     to_a, to_b = (ssim_map(fused, source, gauss7, TINY, **options) for source in (a, b))
     agree = b.get(ssim_map, a, gauss7, TINY, *options.values()) >= 0.75
-    quality = np.where(agree, share * to_a + (1 - share) * to_b, np.maximum(to_a, to_b))
+    xp = array_namespace(share)
+    quality = xp.where(agree, share * to_a + (1 - share) * to_b, xp.maximum(to_a, to_b))
     return evenly(quality, _CENTRE[gauss7])
 
 
@@ -209,7 +216,8 @@ def _covariance_share(scene: Scene, fused: Gray, window, moment) -> np.ndarray:
 
 def _qc_map(scene: Scene, fused: Gray) -> Local:
     share = _covariance_share(scene, fused, box8, exact_covariance)
-    share = np.where(np.isnan(share), 0.5, np.clip(share, 0, 1))
+    xp = array_namespace(share)
+    share = xp.where(xp.isnan(share), 0.5, xp.clip(share, 0, 1))
     to_a, to_b = (ssim_map(fused, source, box8, TINY, exact_covariance) for source in scene.sources)
     return evenly(share * to_a + (1 - share) * to_b, _CENTRE[box8])
 
@@ -222,7 +230,8 @@ def _qc_zl(scene: Scene, fused: Gray) -> float:
     share = _covariance_share(scene, fused, gauss7, covariance)
     to_a, to_b = (ssim_map(fused, source, gauss7, TINY) for source in scene.sources)
     quality = share * to_a + (1 - share) * to_b
-    return np.mean(np.where(share < 0, 0, np.where(share > 1, 1, quality)))
+    xp = array_namespace(share)
+    return evenly(xp.where(share < 0, 0.0, xp.where(share > 1, 1.0, quality))).score()
 
 
 # --------------------------------------------------------------------------------------------------- the metrics

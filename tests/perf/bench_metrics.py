@@ -6,10 +6,13 @@ would have taken minutes ("loop" says how long): ratios are orders of magnitude,
 """
 
 import time
+import tracemalloc
+from collections.abc import Sequence
 
 import numpy as np
 
-from mffrepro.metrics import CARDS, Scorer
+from mffrepro.environment import device_name
+from mffrepro.metrics import BATCHED, CARDS, Scorer, evaluate_batch
 
 #: Metrics -> seconds of the original or of its vectorised copy, seconds of the untouched loop.
 RECORDED = {
@@ -31,7 +34,7 @@ RECORDED = {
     ("fmi_dct",): (2.2, 1800),
     ("fmi_wavelet",): (3.8, None),
 }
-ORIGINAL = {name: seconds for names, seconds in RECORDED.items() for name in names}
+ORIGINAL = {name: recorded for names, recorded in RECORDED.items() for name in names}
 
 
 def pair(side: int = 520) -> list[np.ndarray]:
@@ -45,31 +48,78 @@ def pair(side: int = 520) -> list[np.ndarray]:
     return [np.clip(np.rint(image), 0, 255).astype(np.uint8) for image in images]
 
 
+#: What a port of the collection to PyTorch computes too, and its seconds for them on one thread of a loaded machine.
+PORTED, PORT = ("en", "sd", "sf", "ag", "mi", "cc", "scd", "viff", "qabf", "nabf", "psnr", "ssim"), 3.6
+
+
 def seconds(scorer: Scorer, image: np.ndarray) -> float:
     start = time.perf_counter()
     scorer(image)
     return time.perf_counter() - start
 
 
+def scorer(names: Sequence[str]) -> Scorer:
+    near, far, sharp, _ = pair()
+    return Scorer([near, far], metrics=names, reference=sharp)
+
+
+def row(title: str, names: Sequence[str], original: float | None, loop: float | None = None) -> str:
+    """First image of a scene, the next one, times faster than the recorded seconds, and the peak of what NumPy held."""
+    fused = pair()[2:]
+    fresh = scorer(names)
+    first, following = (seconds(fresh, image) for image in fused)
+    fresh = scorer(names)
+    tracemalloc.start()
+    fresh(fused[0])
+    peak = tracemalloc.get_traced_memory()[1] / 2**20
+    tracemalloc.stop()
+    line = f"{title:<22}{first:8.3f}{following:8.3f}"
+    for recorded in (original, loop):
+        line += f"{recorded:10.3g}{recorded / first:7.0f}x" if recorded else f"{'':>18}"
+    return f"{line}{peak:9.0f}"
+
+
 def main() -> None:
-    near, far, *fused = pair()
     names = [card.name for card in CARDS if card.needs == "sources"]
-    Scorer([near, far], metrics=names)(fused[0])  # imports
-    print(f"{'metric':<14}{'first':>8}{'next':>8}{'original':>10}{'faster':>8}{'loop':>8}{'faster':>8}")
+    default = [name for name in names if "." not in name]
+    quick = [name for name in default if not name.startswith("fmi")]
+    scorer([*names, *PORTED])(pair()[2])  # imports
+    print(f"{device_name()}; one 520x520 gray pair; seconds for the first fused image of a scene and for one more")
+    print(f"{'metric':<22}{'first':>8}{'next':>8}{'original':>10}{'faster':>8}{'loop':>10}{'faster':>8}{'peak MB':>9}")
     for name in names:
-        scorer = Scorer([near, far], metrics=[name])
-        first, following = (seconds(scorer, image) for image in fused)
-        line = f"{name:<14}{first:8.3f}{following:8.3f}"
-        for original in ORIGINAL.get(name, ()):
-            line += f"{original:10.3g}{original / first:7.0f}x" if original else ""
-        print(line)
-    for title, chosen in (
-        ("all default readings", [n for n in names if "." not in n]),
-        ("the same without FMI", [n for n in names if "." not in n and not n.startswith("fmi")]),
-    ):
-        scorer = Scorer([near, far], metrics=chosen)
-        first, following = (seconds(scorer, image) for image in fused)
-        print(f"{title}: {first:.2f} s, each further fused image {following:.2f} s")
+        print(row(name, [name], *ORIGINAL.get(name, (None, None))))
+    vectorised = sum(original for original, _ in RECORDED.values())
+    print(row("all default readings", default, vectorised))
+    print(row("the same without FMI", quick, None))
+    print(row("as a PyTorch port has", PORTED, PORT))
+    thirty = scorer(quick)
+    start = time.perf_counter()
+    for shift in range(30):
+        thirty(np.roll(pair()[2], shift, axis=1))
+    many = time.perf_counter() - start
+    print(
+        f"30 fused images of one pair without FMI: {many:.2f} s, {many / seconds(scorer(quick), pair()[2]):.1f} times one image"
+    )
+    batches()
+
+
+def batches(count: int = 16) -> None:
+    """The batched metrics, an image at a time and at once, on the CPU and on a GPU where there is one."""
+    import torch
+
+    near, far, fused, _ = pair()
+    names = [name for name in BATCHED if "." not in name]
+    start = time.perf_counter()
+    for _ in range(count):
+        Scorer([near, far], metrics=names)(fused)
+    print(f"{len(names)} metrics, {count} scenes: {time.perf_counter() - start:.2f} s one by one", end="")
+    for device in ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
+        tensors = [torch.from_numpy(x).to(device).expand(count, 1, -1, -1) for x in (near, far, fused)]
+        for _ in range(2):
+            start = time.perf_counter()
+            {name: score.cpu() for name, score in evaluate_batch(tensors[:2], tensors[2], names).items()}
+        print(f", {time.perf_counter() - start:.2f} s as a batch ({device})", end="")
+    print()
 
 
 if __name__ == "__main__":
