@@ -169,13 +169,23 @@ def to_unit(image: np.ndarray, dtype: np.dtype | type = np.float32) -> np.ndarra
     return image.astype(dtype, copy=False)
 
 
+def to_255(image: Image, dtype: type = np.float64) -> np.ndarray:
+    """Any image as floats in 0..255, by its dtype alone and not rounded."""
+    if image.dtype == np.uint8:
+        return image.astype(dtype)
+    if image.dtype == np.uint16:
+        return image.astype(dtype) / np.asarray(257, dtype)
+    return image.astype(dtype) * np.asarray(255, dtype)
+
+
 def from_unit(image: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Floats near [0, 1] back to `dtype`: clipped, then rounded half up; never stretched."""
     image = np.clip(image, 0, 1)
     if np.issubdtype(dtype, np.floating):
         return image.astype(dtype, copy=False)
-    top = np.asarray(np.iinfo(dtype).max, image.dtype)
-    return np.floor(image * top + np.asarray(0.5, image.dtype)).astype(dtype)
+    image *= np.asarray(np.iinfo(dtype).max, image.dtype)
+    image += np.asarray(0.5, image.dtype)
+    return np.floor(image, out=image).astype(dtype)
 
 
 def to_gray(image: np.ndarray, weights: str = "skimage") -> np.ndarray:

@@ -9,11 +9,14 @@ from functools import partial
 
 import numpy as np
 
-from mffrepro.baselines._frame import fuse_channels
 from mffrepro.errors import OptionError
-from mffrepro.fusion.pyramid import analyse, smallest_side, synthesise
+from mffrepro.fusion.pyramid import detail_strip, reduce, smallest_side, synthesise
 from mffrepro.fusion.rules import choose_max
-from mffrepro.images import FocusStack, FusionResult, as_stack
+from mffrepro.images import FocusStack, FusionResult, as_stack, to_255
+from mffrepro.strips import Strip, in_threads, strips
+
+#: Pixels of a strip of all sources together that stay in the processor's cache.
+STRIP_PIXELS = 2**16
 
 
 def fuse(stack: FocusStack, *, levels: int = 4) -> FusionResult:
@@ -37,11 +40,29 @@ def fuse(stack: FocusStack, *, levels: int = 4) -> FusionResult:
         raise OptionError(f"levels is {levels}; use 1 or more")
     as_stack(stack, min_side=smallest_side(levels))
     started = time.perf_counter()
-    return fuse_channels(stack, partial(_fuse_channel, levels=levels), started, "lp")
+    channels = [stack.images[..., c] for c in range(3)] if stack.is_colour else [stack.images]
+    fused = [_fuse_channel(list(images), levels) / np.float32(255) for images in channels]
+    return FusionResult.finish(stack, np.stack(fused, -1) if stack.is_colour else fused[0], None, started, "lp")
 
 
-def _fuse_channel(sources: np.ndarray, levels: int) -> np.ndarray:
-    pyramids = [analyse(source, levels) for source in sources]
-    details = [choose_max(np.stack(bands)) for bands in zip(*(details for details, _ in pyramids), strict=True)]
-    base = sum(base for _, base in pyramids) / len(pyramids)
-    return synthesise(details, base, sources[0].shape)
+def _fuse_channel(images: list[np.ndarray], levels: int) -> np.ndarray:
+    """One channel (H, W) of each source, of any dtype, to the fused one on 0..255."""
+    shape, details = images[0].shape, []
+    convert = partial(to_255, dtype=np.float32)  # exact: the filters' taps are whole numbers over a power of two
+    for _ in range(levels):
+        smaller = in_threads(lambda image, convert=convert: reduce(convert(image)), images)
+        details.append(_fuse_details(images, smaller, convert))
+        images, convert = smaller, np.asarray
+    return synthesise(details, sum(images) / len(images), shape)
+
+
+def _fuse_details(images: list[np.ndarray], smaller: list[np.ndarray], convert) -> np.ndarray:
+    """Strip by strip: the details of many large sources at once would fill the memory."""
+    height, width = (2 * side for side in smaller[0].shape)
+
+    def fuse(strip: Strip) -> np.ndarray:
+        rows = strip.with_halo
+        bands = [detail_strip(convert(image[rows]), rows.start, small) for image, small in zip(images, smaller, strict=True)]
+        return strip.inner(choose_max(bands))
+
+    return np.concatenate(in_threads(fuse, strips(height, width, STRIP_PIXELS, halo=4)))

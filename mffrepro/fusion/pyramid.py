@@ -26,6 +26,35 @@ def _expand(image: np.ndarray) -> np.ndarray:
     return _smooth(spread, 2 * KERNEL)
 
 
+def reduce(image: np.ndarray) -> np.ndarray:
+    """(H, W) smoothed and halved; an odd side is rounded up."""
+    return _smooth(_even(image), KERNEL)[::2, ::2]
+
+
+def detail(image: np.ndarray, smaller: np.ndarray) -> np.ndarray:
+    """What `reduce` lost of an image; of even size, where the image's is odd it is mirrored."""
+    return _even(image) - _expand(smaller)
+
+
+def detail_strip(strip: np.ndarray, start: int, smaller: np.ndarray) -> np.ndarray:
+    """`detail` of some rows of an image alone.
+
+    Args:
+        strip: (h, W) rows; an even number of them unless they are the last.
+        start: Number of the first, even.
+        smaller: `reduce` of the whole image.
+    """
+    # A row of the expanded image depends on two rows of the smaller one to either side.
+    first = max(0, start // 2 - 2)
+    last = (start + len(strip) + 1) // 2 + 2
+    return _even(strip) - _expand(smaller[first:last])[start - 2 * first :][: len(strip) + len(strip) % 2]
+
+
+def _even(image: np.ndarray) -> np.ndarray:
+    odd = [(0, side % 2) for side in image.shape]
+    return np.pad(image, odd, mode="reflect") if any(image.shape[axis] % 2 for axis in (0, 1)) else image
+
+
 def analyse(image: np.ndarray, levels: int) -> tuple[list[np.ndarray], np.ndarray]:
     """Detail images from fine to coarse, and the base.
 
@@ -35,10 +64,8 @@ def analyse(image: np.ndarray, levels: int) -> tuple[list[np.ndarray], np.ndarra
     """
     details = []
     for _ in range(levels):
-        odd = [(0, side % 2) for side in image.shape]
-        even = np.pad(image, odd, mode="reflect")
-        smaller = _smooth(even, KERNEL)[::2, ::2]
-        details.append(even - _expand(smaller))
+        smaller = reduce(image)
+        details.append(detail(image, smaller))
         image = smaller
     return details, image
 

@@ -1,15 +1,18 @@
-"""From a network that judges two images to the fusion of many: one after the other, or all against the first.
+"""From a network that judges two images to the fusion of many.
 
 A judge looks at an image once (`look`) and compares two looks (`compare`). Serial fusion looks at 2(N - 1) images,
-decision calibration at N [ma2022gacn, section 3.4]; both compare N - 1 times.
+decision calibration at N [ma2022gacn, section 3.4]; all forms compare N - 1 times. No form keeps more than two looks, or more
+than one image as floats.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
-Calibration = Literal["log", "literal"]
+from mffrepro.images import to_unit
+
+Calibration = Literal["carry", "log", "literal"]
 
 
 class Judge(Protocol):
@@ -21,43 +24,76 @@ class Judge(Protocol):
     def compare(self, first: Any, second: Any) -> tuple[np.ndarray, np.ndarray]:
         """Final map (H, W) in [0, 1], 1 where the first is sharper, and the logit (H, W) of the map before smoothing."""
 
+    def merge(self, first: Any, second: Any, final: np.ndarray) -> Any:
+        """About what `look` would see in the image fused by that final map, without looking again; may reuse `first`."""
+
 
 def serial(images: Sequence[np.ndarray], judge: Judge) -> tuple[np.ndarray, np.ndarray]:
     """Fuse the first two, then the result with the third, and so on.
 
     Args:
         images: N >= 2 of (H, W) or (H, W, 3), float in [0, 1].
-        judge: The decision network.
+        judge: The decision network; `merge` is not needed.
     Returns:
         The fused image, and the decision (N, H, W), which is the share each source kept to the end.
     """
-    fused = images[0]
-    shares = np.zeros((len(images), *fused.shape[:2]), np.float32)
-    shares[0] = 1
-    for i, image in enumerate(images[1:], start=1):
-        final, _ = judge.compare(judge.look(fused), judge.look(image))
-        shares[:i] *= final
-        shares[i] = 1 - final
-        weight = final[..., None] if fused.ndim == 3 else final
-        fused = weight * fused + (1 - weight) * image
-    return fused, shares
+    return _one_after_the_other(images, judge, lambda best, image, final, fused: judge.look(fused))
 
 
-def calibrated(images: Sequence[np.ndarray], judge: Judge, *, form: Calibration = "log") -> tuple[np.ndarray, np.ndarray]:
-    """Compare every image with the first and let the relative clarities decide, Eq. 19 of GACN.
+def carried(images: Sequence[np.ndarray], judge: Judge) -> tuple[np.ndarray, np.ndarray]:
+    """Serial fusion that never looks at its own result: the winner's look is carried along, pixel by pixel.
+
+    Costs what decision calibration costs, and what is compared is always the sharpest seen so far, so that two images that
+    both beat the first are told apart.
 
     Args:
         images: As for `serial`.
         judge: The decision network.
-        form: ``"literal"`` is Eq. 19 on the final maps with the authors' 1e-4 in the denominator; saturated maps tie, and
-            the earlier image wins. ``"log"`` is the same order of clarities taken from the logits, which do not
-            saturate at 0 and 1 (A4.6).
     Returns:
-        The fused image, every pixel copied from one source, and the decision (N, H, W), 0 or 1.
+        As `serial`.
     """
-    first = judge.look(images[0])
-    best, winner = None, np.zeros(images[0].shape[:2], np.intp)
-    for i, image in enumerate(images[1:], start=1):
+    return _one_after_the_other(images, judge, lambda best, image, final, fused: judge.merge(best, image, final))
+
+
+def _one_after_the_other(images: Sequence[np.ndarray], judge: Judge, look_again) -> tuple[np.ndarray, np.ndarray]:
+    fused, best, shares = None, None, None
+    for i, image in enumerate(progress(images)):
+        if i == 0:
+            fused, best = image, judge.look(image)
+            shares = np.zeros((len(images), *image.shape[:2]), np.float32)
+            shares[0] = 1
+            continue
+        look = judge.look(image)
+        final, _ = judge.compare(best, look)
+        shares[:i] *= final
+        shares[i] = 1 - final
+        weight = final[..., None] if image.ndim == 3 else final
+        fused = weight * fused + (1 - weight) * image
+        if i + 1 < len(images):
+            best = look_again(best, look, final, fused)
+        del look  # looks at large images fill the memory: let go before the next
+    return fused, shares
+
+
+def calibrated(images: Sequence[np.ndarray], judge: Judge, *, form: Calibration = "carry") -> tuple[np.ndarray, np.ndarray]:
+    """Look at every image once, and let their clarities decide.
+
+    Args:
+        images: As for `serial`.
+        judge: The decision network.
+        form: ``"carry"`` is `carried`. The other two compare every image with the first only: ``"literal"`` is Eq. 19 of GACN on
+            the final maps with the authors' 1e-4 in the denominator; saturated maps tie, and the earlier image wins. ``"log"`` is
+            the same order of clarities taken from the logits, which do not saturate at 0 and 1 (A4.6).
+    Returns:
+        The fused image and the decision (N, H, W); of ``"literal"`` and ``"log"`` every pixel is copied from one source.
+    """
+    if form == "carry":
+        return carried(images, judge)
+    best, winner, fused, first = None, None, None, None
+    for i, image in enumerate(progress(images)):
+        if i == 0:
+            fused, first, winner = image.copy(), judge.look(image), np.zeros(image.shape[:2], np.intp)
+            continue
         final, logit = judge.compare(first, judge.look(image))
         if form == "log":
             value, start = -logit, np.zeros_like(logit)  # log clarity of image i over that of the first
@@ -65,9 +101,27 @@ def calibrated(images: Sequence[np.ndarray], judge: Judge, *, form: Calibration 
             value, start, reference = 1 - final, final, final  # Eq. 19 fixes the clarities of the first two to sum to 1
         else:
             value = reference * (1 - final) / (final + 1e-4)
-        best = start if best is None else best
-        winner[value > best] = i
-        best = np.maximum(best, value)
-    decision = (winner == np.arange(len(images))[:, None, None]).astype(np.float32)
-    index = winner[None, ..., None] if images[0].ndim == 3 else winner[None]
-    return np.take_along_axis(np.asarray(images), index, 0)[0], decision
+        best = start.copy() if best is None else best
+        better = value > best
+        fused[better], winner[better], best[better] = image[better], i, value[better]
+    return fused, (winner == np.arange(len(images))[:, None, None]).astype(np.float32)
+
+
+def progress(images: Sequence[np.ndarray]) -> Iterable[np.ndarray]:
+    """The images one by one; on a terminal with a bar once two seconds have passed."""
+    from tqdm import tqdm
+
+    return tqdm(images, desc="fusing", unit="image", delay=2, leave=False, disable=None)
+
+
+class Floats(Sequence):
+    """The images of a stack as float32 in [0, 1], each made when it is asked for."""
+
+    def __init__(self, images: np.ndarray) -> None:
+        self.images = images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return to_unit(self.images[index])

@@ -16,10 +16,10 @@ from scipy.special import xlogy
 
 from mffrepro.images import ImageOrPath
 from mffrepro.metrics._filters import derivatives
-from mffrepro.metrics._threads import in_threads
 from mffrepro.metrics.local import Local, evenly
 from mffrepro.metrics.scene import Gray, Scene
 from mffrepro.metrics.scoring import score_alone
+from mffrepro.strips import in_threads
 
 SIDE = 3
 CELLS = SIDE * SIDE

@@ -16,9 +16,9 @@ from scipy.fft import fft2, ifft2
 
 from mffrepro.images import ImageOrPath
 from mffrepro.metrics._filters import correlate, gaussian, magnitude
-from mffrepro.metrics._threads import in_strips, in_threads
 from mffrepro.metrics.scene import Gray, Scene
 from mffrepro.metrics.scoring import score_alone
+from mffrepro.strips import in_strips, in_threads
 
 SCALES, ORIENTATIONS = 4, 6
 SHORTEST_WAVE, SCALE_RATIO, BANDWIDTH = 3, 2.1, 0.55

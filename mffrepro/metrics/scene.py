@@ -14,7 +14,17 @@ from typing import Any
 import numpy as np
 
 from mffrepro.errors import ImageError, OptionError
-from mffrepro.images import GRAY_WEIGHTS, FocusStack, Image, ImageOrPath, as_stack, check_image, check_same_size, read_image
+from mffrepro.images import (
+    GRAY_WEIGHTS,
+    FocusStack,
+    Image,
+    ImageOrPath,
+    as_stack,
+    check_image,
+    check_same_size,
+    read_image,
+    to_255,
+)
 
 GRAYS = ("matlab", "skimage")
 
@@ -118,12 +128,3 @@ def as_gray(image: Image, gray: str = "matlab") -> Gray:
     converted = Gray(unit * 255, full)
     converted.published = Gray(unit)
     return converted
-
-
-def to_255(image: Image) -> np.ndarray:
-    """Any image as float64 in 0..255, by its dtype alone and not rounded."""
-    if image.dtype == np.uint8:
-        return image.astype(np.float64)
-    if image.dtype == np.uint16:
-        return image / 257.0
-    return image.astype(np.float64) * 255

@@ -23,8 +23,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mffrepro.fusion.boxes import box_sum, guided_filter
-from mffrepro.fusion.several import Calibration, calibrated, serial
-from mffrepro.images import FocusStack, FusionResult, as_stack, to_gray, to_unit
+from mffrepro.fusion.several import Calibration, Floats, calibrated, serial
+from mffrepro.images import FocusStack, FusionResult, as_stack, to_gray
+from mffrepro.models.gacn_strips import Look, conv_to_one, decide_in_strips, sharpness_in_strips
 from mffrepro.models.weights import pick_device, read_published, read_safetensors, shipped
 
 Reading = Literal["paper", "public"]
@@ -58,8 +59,11 @@ class ChannelSE(nn.Module):
         self.excite = nn.Linear(channels // reduction, channels, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        weight = torch.sigmoid(self.excite(F.relu(self.squeeze(x.mean((2, 3))))))
-        return x * weight[:, :, None, None]
+        return x * self.weight(x.mean((2, 3)))[:, :, None, None]
+
+    def weight(self, mean: Tensor) -> Tensor:
+        """Of each channel, (B, C), from its mean over the image, (B, C)."""
+        return torch.sigmoid(self.excite(F.relu(self.squeeze(mean))))
 
 
 class SpatialSE(nn.Module):
@@ -70,7 +74,7 @@ class SpatialSE(nn.Module):
         self.conv = nn.Conv2d(channels, 1, kernel, padding=kernel // 2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * torch.sigmoid(self.conv(x))
+        return x * torch.sigmoid(conv_to_one(x, self.conv))
 
 
 class FeaturePath(nn.Module):
@@ -241,16 +245,22 @@ class GacnJudge:
         self.device = next(network.parameters()).device
 
     @torch.inference_mode()
-    def look(self, image: np.ndarray) -> tuple[Tensor, Tensor]:
+    def look(self, image: np.ndarray) -> Look:
         gray = torch.from_numpy(np.ascontiguousarray(to_gray(image) if image.ndim == 3 else image, np.float32))
         gray = gray[None, None].to(self.device)
-        return gray, self.network.sharpness(gray)
+        return Look(gray, sharpness_in_strips(self.network, gray))
 
     @torch.inference_mode()
-    def compare(self, first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]) -> tuple[np.ndarray, np.ndarray]:
-        maps = self.network.decide(first[0], second[0], first[1], second[1])
-        final = maps.final.clamp(0, 1)  # guided filtering leaves the range by up to 2e-4
-        return final[0, 0].cpu().numpy(), maps.logit[0, 0].cpu().numpy()
+    def compare(self, first: Look, second: Look) -> tuple[np.ndarray, np.ndarray]:
+        final, logit = decide_in_strips(self.network, first, second)
+        return final.clamp(0, 1).cpu().numpy(), logit.cpu().numpy()  # guided filtering leaves the range by up to 2e-4
+
+    @torch.inference_mode()
+    def merge(self, first: Look, second: Look, final: np.ndarray) -> Look:
+        weight = torch.from_numpy(final).to(self.device)
+        for ours, theirs in zip(first, second, strict=True):
+            ours.sub_(theirs).mul_(weight).add_(theirs)
+        return first
 
 
 def fuse(
@@ -259,7 +269,7 @@ def fuse(
     weights: str = "default",
     device: str = "auto",
     strategy: Literal["auto", "serial", "calibration"] = "auto",
-    calibration: Calibration = "log",
+    calibration: Calibration = "carry",
     boundary: Literal["paper", "public", "none"] | None = None,
     as_published: bool | None = None,
 ) -> FusionResult:
@@ -269,8 +279,8 @@ def fuse(
         stack: N >= 2 images, sides at least 11 pixels, gray or colour.
         weights: ``"default"`` (this project's), ``"published"`` (the authors'), ``"random"``, or a ``.safetensors`` file.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
-        strategy: For more than two images; ``"auto"`` is ``"serial"``.
-        calibration: Form of Eq. 19, see `mffrepro.fusion.several.calibrated`.
+        strategy: For more than two images; ``"auto"`` is ``"calibration"``.
+        calibration: Form of the calibration, see `mffrepro.fusion.several.calibrated`.
         boundary: Boundary smoothing; by default the reading that the weights were trained with.
         as_published: True smooths the boundary as the authors' code does, False as the paper's text says, whatever the
             weights; None leaves it to the weights.
@@ -288,9 +298,9 @@ def fuse(
         boundary = "public" if as_published else "paper"
     judge = GacnJudge(load(weights, device=device, boundary=boundary))
     started = time.perf_counter()
-    images = [to_unit(image) for image in stack.images]
-    if strategy == "calibration" and len(stack) > 2:
-        fused, decision = calibrated(images, judge, form=calibration)
-    else:
+    images = Floats(stack.images)
+    if strategy == "serial" or len(stack) == 2:
         fused, decision = serial(images, judge)
+    else:
+        fused, decision = calibrated(images, judge, form=calibration)
     return FusionResult.finish(stack, fused, decision, started, "gacn")

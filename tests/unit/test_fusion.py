@@ -146,6 +146,9 @@ class BrightJudge:
         self.compares += 1
         return (first >= second).astype(np.float32), np.sign(first - second)
 
+    def merge(self, first, second, final):
+        return final * first + (1 - final) * second
+
 
 class RatioJudge(BrightJudge):
     """Final map a / (a + b), as Eq. 19 assumes of clarities."""
@@ -186,6 +189,26 @@ def test_serial_halves_the_share_of_the_earlier_at_each_step():
     fused, shares = serial(images, HalfJudge())
     np.testing.assert_allclose(shares[:, 0, 0], [1 / 8, 1 / 8, 1 / 4, 1 / 2])
     np.testing.assert_allclose(fused, np.tensordot([1 / 8, 1 / 8, 1 / 4, 1 / 2], np.stack(images), 1))
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_carrying_the_winner_along_is_serial_fusion_with_half_the_looks(colour):
+    images, judge = images_of(6, colour=colour, seed=2), BrightJudge()
+    fused, shares = calibrated(images, judge)
+    expected, expected_shares = serial(images, BrightJudge())
+    assert (judge.looks, judge.compares) == (6, 6 - 1)
+    np.testing.assert_array_equal(fused, expected)
+    np.testing.assert_array_equal(shares, expected_shares)
+    backwards, _ = calibrated(images[::-1], BrightJudge())
+    np.testing.assert_array_equal(backwards, fused)
+
+
+def test_calibration_does_not_touch_the_images():
+    images = images_of(4, seed=3)
+    before = [image.copy() for image in images]
+    for form in ("carry", "log", "literal"):
+        calibrated(images, RatioJudge(), form=form)
+    np.testing.assert_array_equal(images, before)
 
 
 @pytest.mark.parametrize("form", ["log", "literal"])

@@ -90,6 +90,12 @@ def test_half_precision_weights_lose_nothing_visible() -> None:
     assert card("gacn.default")["sha256"] == hashlib.sha256(shipped("gacn.default").read_bytes()).hexdigest()
 
 
+def test_carried_calibration_is_what_auto_takes_for_many() -> None:
+    images = list(np.random.default_rng(9).integers(0, 256, (3, 32, 32), np.uint8))
+    auto, carried = (mff.fuse(images, "gacn", weights="random", strategy=s).image for s in ("auto", "calibration"))
+    np.testing.assert_array_equal(auto, carried)
+
+
 @pytest.mark.parametrize("form", ["log", "literal"])
 def test_calibration_copies_pixels(form: str) -> None:
     rng = np.random.default_rng(8)

@@ -3,14 +3,18 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import ndimage
 
 import mffrepro as mff
 from mffrepro import methods
 from mffrepro.baselines import cbf, msvd, pca, sf
 from mffrepro.errors import ImageError, OptionError
-from mffrepro.fusion import boxes, dtcwt, guided, regions
+from mffrepro.fusion import boxes, dtcwt, guided, pyramid, regions
+from mffrepro.fusion.rules import choose_max
 from mffrepro.images import as_stack
+from mffrepro.strips import strips
 
 
 def noise(*shape, seed=0):
@@ -274,3 +278,25 @@ def test_images_too_small_for_the_options_are_refused(method, options, side):
     assert fuse(as_stack(noise(2, side, side)), **options).image.shape == (side, side)
     with pytest.raises(ImageError, match=f"at least {side}x{side}"):
         fuse(as_stack(noise(2, side - 1, 30)), **options)
+
+
+@given(height=st.integers(20, 90), width=st.integers(5, 40), seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=20, deadline=None)
+def test_details_of_strips_are_the_strips_of_the_details(height, width, seed):
+    image = np.random.default_rng(seed).random((height, width))
+    smaller = pyramid.reduce(image)
+    whole = pyramid.detail(image, smaller)
+    for strip in strips(*whole.shape, 16 * width, halo=4):
+        rows = strip.with_halo
+        np.testing.assert_allclose(
+            strip.inner(pyramid.detail_strip(image[rows], rows.start, smaller)), whole[strip.rows], atol=1e-14
+        )
+
+
+def test_laplacian_fusion_in_strips_is_the_rule_on_whole_levels():
+    images = np.random.default_rng(7).integers(0, 256, (3, 601, 333), np.uint8)
+    details, bases = zip(*(pyramid.analyse(image.astype(float), 4) for image in images), strict=True)
+    fused = [choose_max(level) for level in zip(*details, strict=True)]
+    expected = pyramid.synthesise(fused, sum(bases) / 3, images[0].shape)
+    ours = mff.fuse(list(images), "lp").image
+    assert (ours == np.floor(expected.clip(0, 255) + 0.5)).mean() > 0.9999

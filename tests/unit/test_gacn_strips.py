@@ -1,0 +1,67 @@
+"""GACN strip by strip gives what one pass over the whole image gives."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from mffrepro.models import gacn, gacn_strips
+from mffrepro.strips import strips
+
+
+@pytest.fixture
+def narrow(monkeypatch):
+    """Strips of about 16 rows, so that a small image has several."""
+    monkeypatch.setattr(gacn_strips, "FEATURE_PIXELS", 16 * 45)
+    monkeypatch.setattr(gacn_strips, "DECISION_PIXELS", 16 * 45)
+
+
+def image(seed: int, height: int = 97, width: int = 45) -> torch.Tensor:
+    """Smooth enough that thresholds with slopes of 1000 do not turn rounding into decisions."""
+    rough = torch.from_numpy(np.random.default_rng(seed).random((1, 1, height // 8 + 2, width // 8 + 2), np.float32))
+    return nn.functional.interpolate(rough, (height, width), mode="bicubic").clamp(0, 1)
+
+
+def random_network(activity: str, boundary: str) -> gacn.GACN:
+    torch.manual_seed(0)
+    network = gacn.GACN(activity=activity, boundary=boundary, slope=20.0).eval()
+    for norm in (m for m in network.modules() if isinstance(m, nn.BatchNorm2d)):
+        nn.init.normal_(norm.running_mean, std=0.1)
+        nn.init.uniform_(norm.running_var, 0.5, 2)
+        nn.init.normal_(norm.bias, std=0.1)
+    return network
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("boundary", ["paper", "public"])
+@pytest.mark.parametrize("activity", ["paper", "public"])
+def test_strips_equal_the_whole(narrow, activity, boundary):
+    network, a, b = random_network(activity, boundary), image(0), image(1)
+    assert len(list(strips(97, 45, gacn_strips.DECISION_PIXELS, gacn_strips.DECISION_HALO))) > 4
+    looks = [gacn_strips.Look(x, gacn_strips.sharpness_in_strips(network, x)) for x in (a, b)]
+    for look, x in zip(looks, (a, b), strict=True):
+        torch.testing.assert_close(look.sharpness, network.sharpness(x), rtol=1e-4, atol=1e-5)
+    final, logit = gacn_strips.decide_in_strips(network, *looks)
+    maps = network.decide(a, b, *(look.sharpness.clone() for look in looks))
+    torch.testing.assert_close(logit, maps.logit[0, 0], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(final, maps.final[0, 0], rtol=0, atol=2e-3)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("channels", [32, 64])
+def test_convolution_to_one_map(channels):
+    conv = nn.Conv2d(channels, 1, 7, padding=3, bias=False)
+    x = torch.rand(1, channels, 19, 11)
+    torch.testing.assert_close(gacn_strips.conv_to_one(x, conv), conv(x), rtol=1e-5, atol=1e-5)
+    tall = x[..., :2]  # narrower than the kernel
+    torch.testing.assert_close(gacn_strips.conv_to_one(tall, conv), conv(tall), rtol=1e-5, atol=1e-5)
+
+
+def test_merged_looks_are_those_of_the_pixels_taken():
+    judge = gacn.GacnJudge(gacn.load("random"))
+    first, second = (judge.look(image(seed)[0, 0].numpy()) for seed in (2, 3))
+    expected = [torch.where(torch.arange(45) < 20, a, b) for a, b in zip(first, second, strict=True)]
+    final = np.zeros((97, 45), np.float32)
+    final[:, :20] = 1
+    for merged, wanted in zip(judge.merge(first, second, final), expected, strict=True):
+        torch.testing.assert_close(merged, wanted)

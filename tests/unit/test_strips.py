@@ -1,0 +1,30 @@
+"""Pieces of an image put together are the image."""
+
+import numpy as np
+import pytest
+
+from mffrepro.strips import in_strips, in_threads, strips
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "pixels", "halo"), [(97, 45, 720, 3), (15, 900, 100, 30), (520, 520, 2**15, 1), (1, 1, 1, 1)]
+)
+def test_strips_cover_every_row_once(height, width, pixels, halo):
+    rows = [strip.rows for strip in strips(height, width, pixels, halo)]
+    assert [i for s in rows for i in range(s.start, s.stop)] == list(range(height))
+    assert len(rows) == 1 or min(s.stop - s.start for s in rows) >= 15
+    assert all(s.start % 2 == 0 for s in rows)
+    x = np.broadcast_to(np.arange(height)[:, None], (height, width))
+    for strip in strips(height, width, pixels, halo):
+        assert (strip.inner(x[strip.with_halo]) == x[strip.rows]).all()
+
+
+def test_threads_keep_the_order():
+    assert in_threads(lambda i: i * i, range(50)) == [i * i for i in range(50)]
+
+
+def test_a_function_of_single_pixels_in_strips():
+    a, b = np.random.default_rng(0).random((2, 37, 5))
+    total, product = in_strips(lambda x, y: (x + y, x * y), a, b)
+    np.testing.assert_array_equal(total, a + b)
+    np.testing.assert_array_equal(product, a * b)
