@@ -17,7 +17,10 @@ from mffrepro.images import FocusStack, FusionResult, ImageOrPath, as_stack
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MethodCard:
-    """What is known of a method before it runs."""
+    """What is known of a method before it runs.
+
+    `seconds` is about what a pair of colour photographs, 520x520, takes on two cores, first call aside; for choosing what to run.
+    """
 
     name: str
     title: str
@@ -30,6 +33,7 @@ class MethodCard:
     weights: tuple[str, ...] = ()
     deterministic: bool = True
     has_decision: bool = False
+    seconds: float = 0.5
     note: str = ""
 
     def function(self) -> Callable[..., FusionResult]:
@@ -54,6 +58,7 @@ _CARDS = (
         min_side=11,
         weights=("default", "published", "random"),
         has_decision=True,
+        seconds=1,
     ),
     MethodCard(
         name="average",
@@ -158,6 +163,7 @@ _CARDS = (
         chapter="02_baselines",
         colour="per-channel",
         min_side=6,
+        seconds=1,
     ),
     MethodCard(
         name="sf",
@@ -189,6 +195,154 @@ _CARDS = (
         colour="decision",
         has_decision=True,
     ),
+    MethodCard(
+        name="nsct",
+        title="Contourlets",
+        target="mffrepro.baselines.nsct:fuse",
+        kind="classical",
+        bibkey="zhang2009nsct",
+        chapter="02_baselines",
+        colour="per-channel",
+        min_side=2,
+        seconds=3,
+    ),
+    MethodCard(
+        name="nsst",
+        title="Shearlets",
+        target="mffrepro.baselines.nsst:fuse",
+        kind="classical",
+        bibkey="easley2008",
+        chapter="02_baselines",
+        colour="per-channel",
+        min_side=2,
+        seconds=3,
+    ),
+    MethodCard(
+        name="cvt",
+        title="Curvelets",
+        target="mffrepro.baselines.cvt:fuse",
+        kind="classical",
+        bibkey="nencini2007",
+        chapter="02_baselines",
+        colour="per-channel",
+        seconds=1,
+    ),
+    MethodCard(
+        name="pcnn",
+        title="Pulse-coupled network",
+        target="mffrepro.baselines.pcnn:fuse",
+        kind="classical",
+        bibkey="qu2008",
+        chapter="02_baselines",
+        colour="luma",
+        seconds=10,
+    ),
+    MethodCard(
+        name="gd",
+        title="Gradient domain",
+        target="mffrepro.baselines.gd:fuse",
+        kind="classical",
+        bibkey="paul2016gd",
+        chapter="02_baselines",
+        colour="luma",
+        note="equalises the contrast, as its authors do",
+    ),
+    MethodCard(
+        name="dchwt",
+        title="Cosine harmonic wavelets",
+        target="mffrepro.baselines.dchwt:fuse",
+        kind="classical",
+        bibkey="kumar2013",
+        chapter="02_baselines",
+        colour="per-channel",
+    ),
+    MethodCard(
+        name="nmei",
+        title="Pulse exchange",
+        target="mffrepro.baselines.nmei:fuse",
+        kind="classical",
+        bibkey="nie2021exchange",
+        chapter="02_baselines",
+        colour="decision",
+        has_decision=True,
+        note="identity uncertain: the name has no reference; read as networks that exchange their pulses",
+    ),
+    MethodCard(
+        name="dsift",
+        title="Dense SIFT",
+        target="mffrepro.baselines.dsift:fuse",
+        kind="classical",
+        bibkey="liu2015dsift",
+        chapter="02_baselines",
+        colour="decision",
+        has_decision=True,
+        seconds=2,
+    ),
+    MethodCard(
+        name="sr",
+        title="Sparse representation",
+        target="mffrepro.baselines.sr:fuse",
+        kind="classical",
+        bibkey="yang2010sr",
+        chapter="02_baselines",
+        colour="per-channel",
+        min_side=8,
+        seconds=180,
+    ),
+    MethodCard(
+        name="mst_sr",
+        title="Multi-scale transform with sparse coding",
+        target="mffrepro.baselines.mst_sr:fuse",
+        kind="classical",
+        bibkey="liu2015mstsr",
+        chapter="02_baselines",
+        colour="per-channel",
+        min_side=17,
+        seconds=2,
+    ),
+    MethodCard(
+        name="asr",
+        title="Adaptive sparse representation",
+        target="mffrepro.baselines.asr:fuse",
+        kind="classical",
+        bibkey="liu2015asr",
+        chapter="02_baselines",
+        colour="per-channel",
+        min_side=8,
+        seconds=200,
+    ),
+    MethodCard(
+        name="csr",
+        title="Convolutional sparse representation",
+        target="mffrepro.baselines.csr:fuse",
+        kind="classical",
+        bibkey="liu2016csr",
+        chapter="02_baselines",
+        colour="per-channel",
+        min_side=8,
+        seconds=45,
+    ),
+    MethodCard(
+        name="mwg",
+        title="Multi-scale weighted gradients",
+        target="mffrepro.baselines.mwg:fuse",
+        kind="classical",
+        bibkey="zhou2014mwg",
+        chapter="02_baselines",
+        colour="luma",
+        min_side=3,
+        seconds=4,
+    ),
+    MethodCard(
+        name="focus_stack",
+        title="Focus-Stack",
+        target="mffrepro.baselines.focus_stack:fuse",
+        kind="classical",
+        bibkey="mcguinness2015",
+        chapter="02_baselines",
+        colour="decision",
+        has_decision=True,
+    ),
 )
 
 CARDS: dict[str, MethodCard] = {card.name: card for card in _CARDS}
@@ -201,6 +355,11 @@ def get(name: str) -> MethodCard:
     if name not in CARDS:
         raise unknown("method", name, CARDS, "mffrepro list methods")
     return CARDS[name]
+
+
+def within(seconds: float) -> list[str]:
+    """Names of the methods whose cards promise to be done by then; what a chapter runs when it must be quick."""
+    return [card.name for card in CARDS.values() if card.seconds <= seconds]
 
 
 def parse(spec: str) -> tuple[MethodCard, str]:
@@ -282,7 +441,8 @@ def table():
     for card in CARDS.values():
         own = ", ".join(f"{n}={p.default!r}" for n, p in card.options().items() if n not in COMMON)
         row = {"name": card.name, "title": card.title, "kind": card.kind, "colour": card.colour}
-        row |= {"decision map": card.has_decision, "weights": ", ".join(card.weights), "options": own, "reference": card.bibkey}
+        row |= {"decision map": card.has_decision, "seconds": card.seconds, "weights": ", ".join(card.weights)}
+        row |= {"options": own, "reference": card.bibkey}
         rows.append(row)
     return pd.DataFrame(rows).set_index("name")
 

@@ -5,6 +5,7 @@ ratio wins and the coarsest images are averaged.
 """
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -39,17 +40,19 @@ def fuse(stack: FocusStack, *, levels: int = 4) -> FusionResult:
     if levels < 1:
         raise OptionError(f"levels is {levels}; use 1 or more")
     as_stack(stack, min_side=smallest_side(levels))
-    return fuse_channels(stack, lambda s: _fuse_level(255 * s, levels) / 255, time.perf_counter(), "rp")
+    return fuse_channels(stack, lambda s: fuse_ratios(255 * s, levels) / 255, time.perf_counter(), "rp")
 
 
-def _fuse_level(sources: np.ndarray, levels: int) -> np.ndarray:
-    """Fuse the ratios of one level, the level below by recursion, and multiply."""
+def fuse_ratios(
+    sources: np.ndarray, levels: int, fuse_base: Callable[[np.ndarray], np.ndarray] = lambda bases: bases.mean(0)
+) -> np.ndarray:
+    """Fuse the ratios of one level of (N, H, W) on 0..255, the level below by recursion, and multiply."""
     if levels == 0:
-        return sources.mean(0)
+        return fuse_base(sources)
     height, width = sources.shape[1:]
     sources = np.pad(sources, [(0, 0), (0, height % 2), (0, width % 2)], mode="reflect")
     pyramids = [analyse(source, 1) for source in sources]
     ratios = [source / (source - detail + FLOOR) for source, ((detail,), _) in zip(sources, pyramids, strict=True)]
-    base = _fuse_level(np.stack([base for _, base in pyramids]), levels - 1)
+    base = fuse_ratios(np.stack([base for _, base in pyramids]), levels - 1, fuse_base)
     expanded = synthesise([np.zeros_like(sources[0])], base, sources.shape[1:])
     return (choose_max(np.stack(ratios)) * (expanded + FLOOR))[:height, :width]

@@ -18,7 +18,7 @@ PRECISIONS = ("no", "bf16", "fp16")
 
 
 def train(
-    network: Annotated[str, typer.Argument(help="A network that has a recipe, such as gacn.")],
+    network: Annotated[str, typer.Argument(help="A network that has a recipe, such as gacn; or dictionaries.")],
     preset: Annotated[str, typer.Option(help="Recipe: practical, paper or smoke.")] = "practical",
     data: Annotated[str, typer.Option(help="Labelled photographs: embedded, bsds500, voc2012 or coco2017.")] = "embedded",
     root: Annotated[Path | None, typer.Option(help="Folder that voc2012 or coco2017 was unpacked in.")] = None,
@@ -44,6 +44,8 @@ def train(
     _check_precision(precision, device)
     regions = _regions(data, root)
     out = out or Path("runs") / network
+    if network == "dictionaries":
+        return _learn_dictionaries(recipe, regions["train"], out, data=data, seed=seed, resume=resume)
     progress = Progress(recipe.epochs, out)
     run(
         recipe, regions, out, seed=seed, device=device, precision=precision, workers=workers,
@@ -51,6 +53,19 @@ def train(
     )  # fmt: skip
     progress.close()
     print(f"best weights -> {out / 'best.safetensors'}")
+
+
+def _learn_dictionaries(recipe: Any, photographs: Sequence, out: Path, *, data: str, seed: int, resume: bool) -> None:
+    from mffrepro.training.dictionaries import learn_to_folder
+
+    if resume:
+        raise OptionError("dictionaries are learned in minutes and not resumed; leave --resume out")
+
+    def report(name: str, number: int, error: float) -> None:
+        print(f"{name:<6} round {number:>3}  rms {error:.4f}", flush=True)
+
+    path = learn_to_folder(recipe, photographs, out, data=data, seed=seed, report=report)
+    print(f"dictionaries -> {path}")
 
 
 def _check_precision(precision: str, device: str) -> None:

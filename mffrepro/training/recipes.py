@@ -6,8 +6,9 @@ from typing import Any, get_type_hints
 
 from mffrepro.errors import unknown
 
-#: Network -> ``module:mapping`` from the names of its presets to recipes, imported on first use.
-RECIPES = {"gacn": "mffrepro.training.gacn:PRESETS"}
+#: Network -> ``module:mapping`` from the names of its presets to recipes, imported on first use. ``dictionaries`` stands for
+#: all that sparse coding learns.
+RECIPES = {"gacn": "mffrepro.training.gacn:PRESETS", "dictionaries": "mffrepro.training.dictionaries:PRESETS"}
 
 
 def presets(network: str) -> dict[str, Any]:

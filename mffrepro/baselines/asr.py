@@ -1,0 +1,80 @@
+"""Adaptive sparse representation fusion: sparse coding with a dictionary of its own for each direction of edges."""
+
+import time
+
+import numpy as np
+
+from mffrepro.baselines._frame import fuse_channels
+from mffrepro.baselines.sr import check_options
+from mffrepro.errors import OptionError
+from mffrepro.fusion import dictionaries
+from mffrepro.fusion.sparse import fuse_by_codes
+from mffrepro.images import FocusStack, FusionResult, as_stack
+
+#: Sectors of 30 degrees, each with a dictionary; a patch without a main direction goes to the general one, number 0.
+SECTORS = 6
+#: A direction is the main one of a patch if it has this many times its even share of the gradient.
+DOMINANCE = 1.5
+
+
+def fuse(
+    stack: FocusStack, *, dictionary: str = "default", eps: float = 0.1, stride: int = 1, noise: float = 0.0
+) -> FusionResult:
+    """Sparse coding of all 8x8 patches in the dictionary of their direction, the largest code winning, each channel on its own.
+
+    A pair of 520x520 pixels takes near a minute per channel on two cores, with ``eps=5, stride=2`` some seconds.
+
+    Args:
+        stack: N >= 2 images, sides at least 8 pixels; gray or colour.
+        dictionary: ``"default"`` (learned here), ``"published"`` (the authors', fetched) or a safetensors file.
+        eps: Largest length of what a code may leave of a patch without noise, gray on 0..255, over 0.
+        stride: Step between patches, pixels, from 1 to 8.
+        noise: Standard deviation of the noise to leave out, gray on 0..255.
+    Returns:
+        The fused image; no decision map, since patches of different sources overlap.
+    Raises:
+        ImageError: The images are smaller than a patch.
+        OptionError: `eps`, `stride` or `noise` out of range.
+        DataError: The dictionary cannot be had.
+    Deviations:
+        None known from the authors' code for two multi-focus images. Of more, the patch with the largest variance names the
+        direction for all.
+    References:
+        [liu2015asr], results compared: [liu2020survey].
+    Chapter: 02_baselines
+    """
+    check_options(eps, stride)
+    if not 0 <= noise < np.inf:
+        raise OptionError(f"noise is {noise}; use 0 or more")
+    as_stack(stack, min_side=dictionaries.SIDE)
+    atoms = dictionaries.load("asr", dictionary)
+    tolerance = eps + dictionaries.SIDE * 1.15 * noise
+    started = time.perf_counter()
+
+    def fuse_channel(sources: np.ndarray) -> np.ndarray:
+        return fuse_by_codes(255 * sources, atoms, eps=tolerance, stride=stride, pick=_direction_of_sharpest) / 255
+
+    return fuse_channels(stack, fuse_channel, started, "asr")
+
+
+def _direction_of_sharpest(patches: np.ndarray) -> np.ndarray:
+    sharpest = patches.var(-1).argmax(0)
+    return direction(patches[sharpest, np.arange(len(sharpest))])
+
+
+def direction(patches: np.ndarray) -> np.ndarray:
+    """Number of the dictionary that each patch (n, 64) belongs to: 0, or from 1 the sector of its main gradient."""
+    images = np.pad(patches.reshape(-1, dictionaries.SIDE, dictionaries.SIDE), [(0, 0), (1, 1), (1, 1)])
+    down, across = _sobel(images), _sobel(images.swapaxes(1, 2)).swapaxes(1, 2)
+    angle = np.degrees(np.arctan2(down, across)) % 180
+    # An angle of exactly 0 counts in no sector, in the authors' code and therefore here.
+    sector = np.ceil(angle * SECTORS / 180).astype(np.intp)
+    energy = np.hypot(down, across)
+    shares = np.stack([(energy * (sector == k)).sum((1, 2)) for k in range(1, SECTORS + 1)])
+    return np.where(shares.max(0) > DOMINANCE / SECTORS * shares.sum(0), shares.argmax(0) + 1, 0)
+
+
+def _sobel(padded: np.ndarray) -> np.ndarray:
+    """Difference down the rows, smoothed along them."""
+    difference = padded[:, 2:] - padded[:, :-2]
+    return difference[..., :-2] + 2 * difference[..., 1:-1] + difference[..., 2:]

@@ -1,0 +1,47 @@
+"""Nonsubsampled shearlet fusion: short wedge filters in place of the contourlet's filter bank."""
+
+import time
+from functools import partial
+
+from mffrepro.baselines._directional import Level, choose_max_each, fuse_directions
+from mffrepro.baselines._frame import fuse_channels
+from mffrepro.errors import OptionError
+from mffrepro.fusion.nsst import join, split
+from mffrepro.images import FocusStack, FusionResult, as_stack
+
+
+def fuse(
+    stack: FocusStack,
+    *,
+    directions: tuple[int, ...] = (16, 16, 8, 8),
+    sizes: tuple[int, ...] = (16, 16, 8, 8),
+    pyramid: str = "maxflat",
+) -> FusionResult:
+    """Nonsubsampled shearlet fusion with Li's choose-max rule, each channel on its own.
+
+    Args:
+        stack: N >= 2 images, sides at least 2 pixels; gray or colour.
+        directions: How many directions each level has, from fine to coarse; even numbers.
+        sizes: Side of the shearing filters of each level, pixels.
+        pyramid: Filters of the pyramid, ``"maxflat"`` or ``"pyrexc"``.
+    Returns:
+        The fused image; no decision map, since each band decides for itself.
+    Raises:
+        ImageError: A side is under 2 pixels.
+        OptionError: No levels, not as many sizes as directions, an odd number of directions, or there are no such filters.
+    Deviations:
+        Papers that compare with shearlets name no rule; the usual one is taken. The transform has the settings of Yin et al.
+        (2019); images need not be square. The windows are drawn on the filters' own grid, where they add up to one, and not
+        resampled from a polar grid and divided by their sum. No published output was at hand to compare with.
+    References:
+        Transform of [easley2008], settings of [yin2019nsst], rule of [li1995wavelet].
+    Chapter: 02_baselines
+    """
+    if not directions or len(directions) != len(sizes):
+        raise OptionError(f"there are {len(directions)} directions and {len(sizes)} sizes; give both for each level")
+    as_stack(stack, min_side=2)
+    levels = [
+        Level(partial(split, count=count, size=size), join, choose_max_each)
+        for count, size in zip(directions, sizes, strict=True)
+    ]
+    return fuse_channels(stack, lambda s: fuse_directions(s, levels, pyramid=pyramid), time.perf_counter(), "nsst")

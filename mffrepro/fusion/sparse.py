@@ -1,0 +1,150 @@
+"""Sparse codes: patches as weighted sums of few atoms of a dictionary, and images chosen patch by patch by those codes."""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from mffrepro.strips import in_threads
+
+#: Signals pursued together: enough to pay for the calls of NumPy, few enough that their bases stay in the processor's cache.
+BATCH = 128
+#: Rows in one product with the dictionary. A larger product makes the BLAS start threads of its own beside those of `code`,
+#: and both together take twice as long.
+ROWS = 16
+#: Rows of patches that a thread codes at once.
+STRIP = 8
+TINY = np.finfo(np.float64).tiny
+
+
+class Codes(NamedTuple):
+    """Sparse codes of n signals.
+
+    Attributes:
+        atoms: (n, k) indices of atoms, in the order they were taken.
+        weights: (n, k), the weight of each; zero once a signal is done.
+        residuals: (n, d), what the weighted atoms leave of the signals.
+    """
+
+    atoms: np.ndarray
+    weights: np.ndarray
+    residuals: np.ndarray
+
+
+# ------------------------------------------------------------------------------------------------- pursuit
+
+
+def pursue(signals: np.ndarray, dictionary: np.ndarray, *, eps: float = 0.0, most: int | None = None) -> Codes:
+    """Orthogonal matching pursuit: take the atom nearest to what is left, fit all atoms taken so far, repeat.
+
+    All signals take a step together. Each keeps an orthonormal basis of its atoms, so that a step is one projection; the
+    weights of the atoms follow from those in the basis at the end, by back-substitution.
+
+    Args:
+        signals: (n, d) float64; `code` splits many into batches.
+        dictionary: (d, m), columns of length one.
+        eps: A signal is done once the length of its residual is at most this.
+        most: Largest number of atoms for a signal; all that are independent by default.
+    References:
+        [pati1993omp].
+    """
+    count, size = signals.shape
+    most = min(size, dictionary.shape[1], most or size)
+    left = np.concatenate([signals, np.zeros((-count % ROWS, size))])
+    rows = np.ascontiguousarray(dictionary.T)
+    atoms, weights = np.zeros((len(left), most), np.intp), np.zeros((len(left), most))
+    basis, mixing = np.empty((len(left), most, size)), np.zeros((len(left), most, most))
+    unfinished, step = _squares(left) > eps**2, 0
+    while step < most and unfinished.any():
+        similarity = left.reshape(-1, ROWS, size) @ dictionary
+        taken = np.abs(similarity, out=similarity).reshape(len(left), -1).argmax(1)
+        known, new = basis[:, :step], rows[taken]
+        shares = known @ new[..., None]
+        new -= (shares.swapaxes(1, 2) @ known)[:, 0]
+        length = np.maximum(np.sqrt(_squares(new)), TINY)
+        new /= length[:, None]
+        weight = np.einsum("nd,nd->n", new, left) * unfinished
+        left -= weight[:, None] * new
+        atoms[:, step], weights[:, step], basis[:, step] = taken, weight, new
+        mixing[:, step, :step], mixing[:, step, step] = shares[..., 0], length
+        unfinished &= _squares(left) > eps**2
+        step += 1
+    for last in reversed(range(step)):
+        weights[:, last] /= mixing[:, last, last]
+        weights[:, :last] -= mixing[:, last, :last] * weights[:, last, None]
+    return Codes(atoms[:count, :step], weights[:count, :step], left[:count])
+
+
+def _squares(vectors: np.ndarray) -> np.ndarray:
+    return np.einsum("nd,nd->n", vectors, vectors)
+
+
+def activity(signals: np.ndarray, dictionary: np.ndarray, *, eps: float) -> tuple[np.ndarray, np.ndarray]:
+    """Sum of the magnitudes of each signal's weights (n,), and what its code leaves of it (n, d); any number of signals."""
+    norms, residuals = np.empty(len(signals)), np.empty_like(signals)
+    order = np.argsort(_squares(signals), kind="stable")  # signals of like energy need a like number of steps
+    for start in range(0, len(signals), BATCH):
+        batch = order[start : start + BATCH]
+        codes = pursue(signals[batch], dictionary, eps=eps)
+        norms[batch], residuals[batch] = np.abs(codes.weights).sum(1), codes.residuals
+    return norms, residuals
+
+
+# -------------------------------------------------------------------------------------------------- fusion
+
+
+def fuse_by_codes(
+    sources: np.ndarray,
+    dictionaries: np.ndarray,
+    *,
+    eps: float,
+    stride: int,
+    pick: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> np.ndarray:
+    """Take each patch from the source whose code has the largest sum of magnitudes; average where patches overlap.
+
+    Args:
+        sources: (N, H, W) float64.
+        dictionaries: (K, d, m), atoms for square patches of d pixels, row after row.
+        eps: Largest length of what a code may leave of a patch.
+        stride: Step between patches, pixels.
+        pick: From patches (N, n, d) to the dictionary (n,) that all sources share there; the first everywhere by default.
+    Returns:
+        (H, W). Ties go to the earlier source. Pixels that no patch covers are the mean of the sources.
+    References:
+        [yang2010sr].
+    """
+    side = math.isqrt(dictionaries.shape[1])
+    height, width = sources.shape[1:]
+    total, count = np.zeros((height, width)), np.zeros((height, width))
+    if min(height, width) >= side:
+        windows = np.lib.stride_tricks.sliding_window_view(sources, (side, side), (1, 2))[:, ::stride, ::stride]
+        starts = range(0, windows.shape[1], STRIP)
+        strips = [windows[:, start : start + STRIP] for start in starts]
+        for start, fused in zip(starts, in_threads(partial(_fuse_strip, dictionaries, eps, pick), strips), strict=True):
+            _add_patches(total[start * stride :], fused, stride)
+            _add_patches(count[start * stride :], np.ones_like(fused), stride)
+    return np.where(count, total / np.maximum(count, 1), sources.mean(0))
+
+
+def _fuse_strip(dictionaries: np.ndarray, eps: float, pick: Callable | None, windows: np.ndarray) -> np.ndarray:
+    """From the patches of all sources (N, rows, columns, side, side) to the fused ones (rows, columns, side, side)."""
+    patches = windows.reshape(*windows.shape[:1], -1, dictionaries.shape[1])
+    details = patches - patches.mean(-1, keepdims=True)
+    choice = np.zeros(patches.shape[1], np.intp) if pick is None else pick(patches)
+    candidates = np.ones(patches.shape[:2], bool)
+    candidates[1:] = (patches[1:] != patches[0]).any(-1)  # an equal patch would tie, and ties go to the first source
+    norms, coded = np.full(patches.shape[:2], -1.0), patches.copy()
+    for k in np.unique(choice):
+        here = candidates & (choice == k)
+        norms[here], residuals = activity(details[here], dictionaries[k], eps=eps)
+        coded[here] -= residuals
+    return coded[norms.argmax(0), np.arange(len(choice))].reshape(windows.shape[1:])
+
+
+def _add_patches(image: np.ndarray, patches: np.ndarray, stride: int) -> None:
+    rows, columns, side, _ = patches.shape
+    for i, j in np.ndindex(side, side):
+        image[i : i + stride * rows : stride, j : j + stride * columns : stride] += patches[..., i, j]
