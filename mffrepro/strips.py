@@ -16,18 +16,6 @@ def in_threads(function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any
         return list(pool.map(function, items))
 
 
-def in_torch_threads(function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
-    """`in_threads` for functions that call torch: while they run, torch starts no threads of its own beside them."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        return in_threads(function, items)
-    finally:
-        torch.set_num_threads(before)
-
-
 class Strip(NamedTuple):
     """Rows of an image, and the rows around them that they depend on."""
 

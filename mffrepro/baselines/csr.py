@@ -8,9 +8,8 @@ import numpy as np
 from mffrepro.baselines._frame import fuse_channels
 from mffrepro.errors import OptionError
 from mffrepro.fusion import dictionaries
-from mffrepro.fusion.convolutional import code, low_pass, synthesise
+from mffrepro.fusion.convolutional import code_each, low_pass, synthesise
 from mffrepro.images import FocusStack, FusionResult, as_stack
-from mffrepro.strips import in_torch_threads
 
 #: Images are mirrored this far at their borders for the low-pass, pixels.
 MARGIN = 16
@@ -63,8 +62,7 @@ def fuse(
         if (sources == sources[0]).all():
             return sources[0]
         bases = np.stack([low_pass(source, smoothness, MARGIN) for source in sources])
-        details = (sources - bases).astype(np.float32)
-        codes = in_torch_threads(lambda detail: code(detail, filters, sparsity=sparsity, tolerance=tolerance), details)
+        codes = code_each((sources - bases).astype(np.float32), filters, sparsity=sparsity, tolerance=tolerance)
         activity = np.stack([_mean(np.abs(maps).sum(0), radius) for maps in codes])
         winner = len(sources) - 1 - activity[::-1].argmax(0)  # ties go to the last source, as in the authors' code
         chosen = sum(np.where(winner == n, maps, 0) for n, maps in enumerate(codes))
