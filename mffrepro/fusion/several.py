@@ -5,7 +5,7 @@ decision calibration at N [ma2022gacn, section 3.4]; all forms compare N - 1 tim
 than one image as floats.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -26,6 +26,34 @@ class Judge(Protocol):
 
     def merge(self, first: Any, second: Any, final: np.ndarray) -> Any:
         """About what `look` would see in the image fused by that final map, without looking again; may reuse `first`."""
+
+
+class MapJudge:
+    """Any method that yields a soft decision map for two images, as a judge. It keeps nothing of an image but the image.
+
+    Args:
+        decide: From two images (H, W[, 3]), float in [0, 1], to the share (H, W) of the first.
+    """
+
+    def __init__(self, decide: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> None:
+        self.decide = decide
+
+    def look(self, image: np.ndarray) -> np.ndarray:
+        return image
+
+    def compare(self, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        final = np.clip(self.decide(first, second), 0, 1).astype(np.float32)
+        tiny = np.finfo(np.float32).tiny  # a saturated map has the largest logit there is, not an infinite one
+        return final, np.log(np.maximum(final, tiny)) - np.log(np.maximum(1 - final, tiny))
+
+    def merge(self, first: np.ndarray, second: np.ndarray, final: np.ndarray) -> np.ndarray:
+        return mix(first, second, final)
+
+
+def mix(first: np.ndarray, second: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """The share (H, W) of the first image and the rest of the second, gray or colour."""
+    weight = share[..., None] if first.ndim == 3 else share
+    return weight * first + (1 - weight) * second
 
 
 def serial(images: Sequence[np.ndarray], judge: Judge) -> tuple[np.ndarray, np.ndarray]:
@@ -67,8 +95,7 @@ def _one_after_the_other(images: Sequence[np.ndarray], judge: Judge, look_again)
         final, _ = judge.compare(best, look)
         shares[:i] *= final
         shares[i] = 1 - final
-        weight = final[..., None] if image.ndim == 3 else final
-        fused = weight * fused + (1 - weight) * image
+        fused = mix(fused, image, final)
         if i + 1 < len(images):
             best = look_again(best, look, final, fused)
         del look  # looks at large images fill the memory: let go before the next

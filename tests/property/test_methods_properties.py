@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import mffrepro as mff
 from mffrepro import methods
 
-#: Methods without a network are fast enough for many examples; a network gets a few.
+#: Methods without a network are fast enough for many examples, slow ones by their fast options; a network gets a few.
 CLASSICAL = [card.name for card in methods.CARDS.values() if card.kind == "classical"]
 
 seeds = st.integers(0, 2**32 - 1)
@@ -25,7 +25,7 @@ def noise(seed, *shape):
 def test_any_size_and_number_of_images(name, seed, height, width, count, colour):
     side = methods.get(name).min_side
     images = noise(seed, count, max(height, side), max(width, side), *([3] if colour else []))
-    fused = mff.fuse(images, name).image
+    fused = mff.fuse(images, name, **methods.get(name).fast).image
     assert (fused.shape, fused.dtype) == (images[0].shape, np.uint8)
 
 
@@ -34,9 +34,10 @@ def test_any_size_and_number_of_images(name, seed, height, width, count, colour)
 @settings(max_examples=8, deadline=None)
 def test_depth_changes_only_the_rounding(name, seed):
     images = noise(seed, 2, 64, 65)
-    eight = mff.fuse(images, name).image
-    sixteen = mff.fuse(images.astype(np.uint16) * 257, name).image
-    floats = mff.fuse(images / 255, name).image
+    fast = methods.get(name).fast
+    eight = mff.fuse(images, name, **fast).image
+    sixteen = mff.fuse(images.astype(np.uint16) * 257, name, **fast).image
+    floats = mff.fuse(images / 255, name, **fast).image
     assert np.abs(sixteen / 257 - eight).max() <= 0.51
     assert np.abs(floats * 255 - eight).max() <= 0.51
 

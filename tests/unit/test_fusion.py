@@ -8,7 +8,7 @@ from scipy import ndimage
 from mffrepro.fusion.boxes import box_mean, box_sum, guided_filter
 from mffrepro.fusion.pyramid import analyse, mirror, smallest_side, synthesise
 from mffrepro.fusion.rules import choose_max
-from mffrepro.fusion.several import calibrated, serial
+from mffrepro.fusion.several import MapJudge, calibrated, serial
 
 # ------------------------------------------------------------------------------------------------ windows
 
@@ -201,6 +201,29 @@ def test_carrying_the_winner_along_is_serial_fusion_with_half_the_looks(colour):
     np.testing.assert_array_equal(shares, expected_shares)
     backwards, _ = calibrated(images[::-1], BrightJudge())
     np.testing.assert_array_equal(backwards, fused)
+
+
+@pytest.mark.parametrize("form", ["carry", "log", "literal"])
+@pytest.mark.parametrize("colour", [False, True])
+def test_any_soft_map_can_be_calibrated(form, colour):
+    """Shares of the power of a pixel's value: the brightest image wins, whatever stands first."""
+    images = images_of(5, colour=colour, seed=4)
+
+    def clarity(image):
+        return (image.mean(-1) if colour else image) ** 8
+
+    fused, decision = calibrated(images, MapJudge(lambda a, b: clarity(a) / (clarity(a) + clarity(b))), form=form)
+    best = np.stack([clarity(image) for image in images])
+    sure = np.sort(best, 0)[-1] > 2 * np.sort(best, 0)[-2]
+    assert (decision.argmax(0) == best.argmax(0))[sure].all()
+    assert np.isfinite(fused).all()
+
+
+def test_a_saturated_map_has_a_finite_logit():
+    final, logit = MapJudge(lambda a, b: a).compare(np.array([[0.0, 0.5, 1.0]]), np.zeros((1, 3)))
+    np.testing.assert_array_equal(final, [[0, 0.5, 1]])
+    assert np.isfinite(logit).all()
+    assert logit[0, 0] < logit[0, 1] == 0 < logit[0, 2]
 
 
 def test_calibration_does_not_touch_the_images():

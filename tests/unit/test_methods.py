@@ -25,8 +25,8 @@ METHODS = [pytest.param(card, id=card.name) for card in methods.CARDS.values()]
 
 
 def run(card, images, **options):
-    options.setdefault("weights", at_hand(card))
-    return mff.fuse(images, card.name, **options)
+    """By the card's fast options where it has some: what is tested here does not depend on them."""
+    return mff.fuse(images, card.name, **{"weights": at_hand(card)} | dict(card.fast) | options)
 
 
 def photographs(count=2, size=(64, 64), *, colour=True, dtype=np.uint8, seed=0):
