@@ -5,7 +5,8 @@ Images are NumPy arrays (H, W), filtered by OpenCV, or torch tensors (B, H, W) o
 
 import cv2
 import numpy as np
-from array_api_compat import array_namespace, is_torch_array
+
+from mffrepro.metrics._arrays import namespace
 
 #: Border -> OpenCV's name for it; "valid" keeps only full windows.
 _BORDERS = {
@@ -30,7 +31,7 @@ def correlate(image: np.ndarray, vertical: np.ndarray, horizontal: np.ndarray, b
         horizontal: Factor along the columns' index.
         border: "zero", "replicate" (border pixel repeated), "mirror" (not repeated) or "valid" (no border, smaller result).
     """
-    if is_torch_array(image):
+    if not isinstance(image, np.ndarray):
         return _correlate_batch(image, vertical, horizontal, border)
     result = cv2.sepFilter2D(image, cv2.CV_64F, horizontal, vertical, borderType=_BORDERS[border])
     if border != "valid":
@@ -58,7 +59,7 @@ def derivatives(image: np.ndarray, kernels: tuple[np.ndarray, np.ndarray] = SOBE
 
 def magnitude(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """sqrt(x^2 + y^2); several times as fast as np.hypot, whose care about overflow is not needed here."""
-    return array_namespace(x).sqrt(x * x + y * y)
+    return namespace(x).sqrt(x * x + y * y)
 
 
 def gaussian(size: int, sigma: float) -> np.ndarray:

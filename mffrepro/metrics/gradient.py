@@ -14,9 +14,9 @@ from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
-from array_api_compat import array_namespace
 
 from mffrepro.images import ImageOrPath
+from mffrepro.metrics._arrays import namespace
 from mffrepro.metrics._filters import derivatives, magnitude
 from mffrepro.metrics.local import Local, evenly
 from mffrepro.metrics.scene import Gray, Scene
@@ -40,7 +40,7 @@ class Kept(NamedTuple):
 def edges(image: Gray) -> Edges:
     """Sobel gradient with zero border; a horizontal derivative of 0 counts as 1e-5, as in the original."""
     across, down = derivatives(image.values)
-    xp = array_namespace(across)
+    xp = namespace(across)
     angle = xp.atan(down / xp.where(across == 0, 1e-5, across))
     return Edges(magnitude(across, down), angle)
 
@@ -48,21 +48,21 @@ def edges(image: Gray) -> Edges:
 def edges_kumar(image: Gray) -> Edges:
     """Sobel gradient / 8 with mirrored border; orientation from the horizontal derivative over the vertical one."""
     across, down = (d / 8 for d in derivatives(image.values, border="mirror"))
-    xp = array_namespace(across)
+    xp = namespace(across)
     return Edges(magnitude(across, down), xp.where((across == 0) & (down == 0), 0.0, xp.atan(across / down)))
 
 
 def sigmoid(x: np.ndarray, top: float, slope: float, middle: float) -> np.ndarray:
-    return top / (1 + array_namespace(x).exp(-slope * (x - middle)))
+    return top / (1 + namespace(x).exp(-slope * (x - middle)))
 
 
 def not_zero(strength: np.ndarray) -> np.ndarray:
     """The original's guard against dividing by zero."""
-    return array_namespace(strength).where(strength == 0, 1e-5, strength)
+    return namespace(strength).where(strength == 0, 1e-5, strength)
 
 
 def _weaker_over_stronger(sources: list[Edges], fused: Edges) -> list[np.ndarray]:
-    xp, ratios, strength = array_namespace(fused.strength), [], fused.strength
+    xp, ratios, strength = namespace(fused.strength), [], fused.strength
     for source in sources:
         source_, fused_ = not_zero(source.strength), not_zero(strength)
         ratios.append(xp.where(source.strength > strength, strength / source_, source_ / fused_))
@@ -98,7 +98,7 @@ def kept_toolbox(fused: Gray, scene: Scene) -> list[Kept]:
 def kept_kumar(fused: Gray, scene: Scene) -> list[Kept]:
     """One Kept per source, Kumar's constants: gradients under 2 hardly count."""
     f = fused.get(edges_kumar)
-    xp, result = array_namespace(f.strength), []
+    xp, result = namespace(f.strength), []
     for s in (source.get(edges_kumar) for source in scene.sources):
         stronger = xp.maximum(s.strength, f.strength)
         weaker = xp.minimum(s.strength, f.strength)

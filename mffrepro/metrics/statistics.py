@@ -9,9 +9,9 @@ What we changed: nothing in the numbers.
 from collections.abc import Sequence
 
 import numpy as np
-from array_api_compat import array_namespace
 
 from mffrepro.images import ImageOrPath
+from mffrepro.metrics._arrays import namespace
 from mffrepro.metrics._filters import derivatives, magnitude
 from mffrepro.metrics.local import Local, evenly
 from mffrepro.metrics.scene import Gray, Scene
@@ -20,13 +20,15 @@ from mffrepro.metrics.scoring import score_alone
 
 def forward_differences(image: Gray) -> tuple[np.ndarray, np.ndarray]:
     """To the next column and to the next row; 0 at the last ones."""
-    x, xp = image.values, array_namespace(image.values)
-    return xp.diff(x, axis=-1, append=x[..., -1:]), xp.diff(x, axis=-2, append=x[..., -1:, :])
+    x = image.values
+    across, down = x * 0, x * 0
+    across[..., :-1], down[..., :-1, :] = x[..., 1:] - x[..., :-1], x[..., 1:, :] - x[..., :-1, :]
+    return across, down
 
 
 def _ag_map(scene: Scene, fused: Gray) -> Local:
     across, down = fused.get(forward_differences)
-    return evenly(array_namespace(across).sqrt((across**2 + down**2) / 2))
+    return evenly(namespace(across).sqrt((across**2 + down**2) / 2))
 
 
 def _ag(scene: Scene, fused: Gray) -> float:
@@ -34,8 +36,9 @@ def _ag(scene: Scene, fused: Gray) -> float:
 
 
 def _ag_kumar(scene: Scene, fused: Gray) -> float:
-    x, xp = fused.values, array_namespace(fused.values)
-    return evenly(magnitude(xp.roll(x, -1, axis=-1) - x, xp.roll(x, -1, axis=-2) - x)).score()
+    x, concatenate = fused.values, namespace(fused.values).concatenate
+    right, lower = concatenate([x[..., 1:], x[..., :1]], axis=-1), concatenate([x[..., 1:, :], x[..., :1, :]], axis=-2)
+    return evenly(magnitude(right - x, lower - x)).score()
 
 
 def _sf(scene: Scene, fused: Gray) -> float:
@@ -47,11 +50,11 @@ _sf_kumar = _sf  # the two collections agree here
 
 
 def _sd(scene: Scene, fused: Gray) -> float:
-    return array_namespace(fused.values).std(fused.values, axis=(-2, -1))
+    return namespace(fused.values).std(fused.values, axis=(-2, -1), correction=0)
 
 
 def _sd_mfif(scene: Scene, fused: Gray) -> float:
-    return array_namespace(fused.values).std(fused.values, axis=-2, correction=1).mean(-1)
+    return namespace(fused.values).std(fused.values, axis=-2, correction=1).mean(-1)
 
 
 def _ei_map(scene: Scene, fused: Gray) -> Local:
@@ -68,8 +71,8 @@ def _api(scene: Scene, fused: Gray) -> float:
 
 def _pearson(x: np.ndarray, y: np.ndarray) -> float:
     """Correlation over all pixels; NaN where either image is constant, whatever rounding makes of its mean."""
-    xp, over = array_namespace(x), (-2, -1)
-    constant = (xp.min(x, axis=over) == xp.max(x, axis=over)) | (xp.min(y, axis=over) == xp.max(y, axis=over))
+    xp, over = namespace(x), (-2, -1)
+    constant = (xp.amin(x, axis=over) == xp.amax(x, axis=over)) | (xp.amin(y, axis=over) == xp.amax(y, axis=over))
     x, y = (a - xp.mean(a, axis=over, keepdims=True) for a in (x, y))
     correlation = (x * y).sum(over) / ((x * x).sum(over) * (y * y).sum(over)) ** 0.5
     return xp.where(constant, xp.nan, correlation)
@@ -82,7 +85,7 @@ def _cc(scene: Scene, fused: Gray) -> float:
 def _scd(scene: Scene, fused: Gray) -> float:
     a, b = (source.values for source in scene.sources)
     correlations = _pearson(fused.values - b + 1e-5, a), _pearson(fused.values - a + 1e-5, b)
-    xp = array_namespace(a)
+    xp = namespace(a)
     return sum(xp.where(xp.isnan(c), 0.0, c) for c in correlations)
 
 

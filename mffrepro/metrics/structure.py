@@ -15,9 +15,9 @@ from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
-from array_api_compat import array_namespace
 
 from mffrepro.images import ImageOrPath
+from mffrepro.metrics._arrays import namespace
 from mffrepro.metrics._filters import PREWITT, box8_sum, correlate, derivatives, gaussian, magnitude
 from mffrepro.metrics.local import Local, evenly
 from mffrepro.metrics.scene import Gray, Scene
@@ -80,7 +80,7 @@ def covariance(image: Gray, other: Gray, window) -> np.ndarray:
 def exact_covariance(image: Gray, other: Gray, window) -> np.ndarray:
     """Local covariance, exactly 0 where either image is flat."""
     result = image.get(covariance, other, window)
-    return array_namespace(result).where(image.get(flat, window) | other.get(flat, window), 0.0, result)
+    return namespace(result).where(image.get(flat, window) | other.get(flat, window), 0.0, result)
 
 
 def ssim_map(
@@ -119,7 +119,7 @@ def _shared(sources: Sequence[Gray], fused: Gray, window, constants, **options) 
     weights = variances(sources, window, exact_covariance, **options)
     maps = (ssim_map(fused, source, window, constants, exact_covariance) for source in sources)
     quality = sum(w * m for w, m in zip(weights, maps, strict=True)) / sum(weights)
-    return Shared(quality, reduce(array_namespace(quality).maximum, weights), _CENTRE[window])
+    return Shared(quality, reduce(namespace(quality).maximum, weights), _CENTRE[window])
 
 
 # -------------------------------------------------------------------------------------------------------- Yang's measure
@@ -129,7 +129,7 @@ def _agreeing(a: Gray, b: Gray, fused: Gray, share: np.ndarray, **options) -> Lo
     """SSIM of each window: shared by variance where the sources agree, else the better of the two."""
     to_a, to_b = (ssim_map(fused, source, gauss7, TINY, **options) for source in (a, b))
     agree = b.get(ssim_map, a, gauss7, TINY, *options.values()) >= 0.75
-    xp = array_namespace(share)
+    xp = namespace(share)
     quality = xp.where(agree, share * to_a + (1 - share) * to_b, xp.maximum(to_a, to_b))
     return evenly(quality, _CENTRE[gauss7])
 
@@ -216,7 +216,7 @@ def _covariance_share(scene: Scene, fused: Gray, window, moment) -> np.ndarray:
 
 def _qc_map(scene: Scene, fused: Gray) -> Local:
     share = _covariance_share(scene, fused, box8, exact_covariance)
-    xp = array_namespace(share)
+    xp = namespace(share)
     share = xp.where(xp.isnan(share), 0.5, xp.clip(share, 0, 1))
     to_a, to_b = (ssim_map(fused, source, box8, TINY, exact_covariance) for source in scene.sources)
     return evenly(share * to_a + (1 - share) * to_b, _CENTRE[box8])
@@ -230,7 +230,7 @@ def _qc_zl(scene: Scene, fused: Gray) -> float:
     share = _covariance_share(scene, fused, gauss7, covariance)
     to_a, to_b = (ssim_map(fused, source, gauss7, TINY) for source in scene.sources)
     quality = share * to_a + (1 - share) * to_b
-    xp = array_namespace(share)
+    xp = namespace(share)
     return evenly(xp.where(share < 0, 0.0, xp.where(share > 1, 1.0, quality))).score()
 
 
