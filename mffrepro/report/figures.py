@@ -70,6 +70,34 @@ def heat(values: np.ndarray, *, low: float = 0.0, high: float = 1.0) -> Image:
     return from_unit(np.where(np.isnan(values)[..., None], 1.0, colours), np.dtype(np.uint8))
 
 
+def signed(values: np.ndarray, *, limit: float | None = None) -> np.ndarray:
+    """A map of signed numbers as a gray picture: zero is mid-gray, `limit` and above white, minus `limit` and below black.
+
+    Args:
+        values: (H, W).
+        limit: Without it, what one value in a hundred exceeds in magnitude.
+    Returns:
+        (H, W) in [0, 1].
+    """
+    limit = limit or float(np.quantile(np.abs(values), 0.99)) or 1.0
+    return np.clip(values / (2 * limit) + 0.5, 0, 1)
+
+
+def mosaic(tiles: np.ndarray, *, columns: int, enlarge: int = 1) -> np.ndarray:
+    """Small pictures of signed numbers in one: each from minus to plus its own largest magnitude, white lines between them.
+
+    Args:
+        tiles: (N, h, w), such as the atoms of a dictionary.
+        columns: Tiles in a row; N is a multiple of it.
+        enlarge: Pixels of the picture along each side of a value.
+    Returns:
+        (H, W) in [0, 1].
+    """
+    shown = [np.kron(signed(tile, limit=float(np.abs(tile).max())), np.ones((enlarge, enlarge))) for tile in tiles]
+    framed = [np.pad(tile, 1, constant_values=1.0) for tile in shown]
+    return np.block([framed[i : i + columns] for i in range(0, len(framed), columns)])
+
+
 def matrix(table: pd.DataFrame, *, alt: str, caption: str = "", digits: int | None = None) -> Shown:
     """A table of numbers from -1 to 1 as coloured squares: orange is negative, blue positive, white zero.
 
@@ -127,6 +155,28 @@ def curves(
             axes.plot(x, y, label=label, marker="osD^vP*X"[i % 8], markersize=5, linestyle="-" if i < 8 else "--")
         axes.set(xlabel=xlabel, ylabel=ylabel)
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return Shown(figure, alt=alt, caption=caption)
+
+
+def bars(values: Mapping[str, float], *, xlabel: str, alt: str, caption: str = "", digits: int = 2) -> Shown:
+    """One horizontal bar per name, in the order given from the top, with its number beside it.
+
+    Args:
+        values: Label to number >= 0.
+        xlabel: Label of the axis.
+        alt: Alternative text.
+        caption: Caption.
+        digits: Decimals of the numbers.
+    """
+    with styled():
+        figure = Figure(figsize=(PAGE, 0.26 * len(values) + 0.8))
+        axes = figure.subplots()
+        drawn = axes.barh(list(values), list(values.values()), color=SECOND, height=0.7)
+        axes.bar_label(drawn, fmt=f"%.{digits}f", padding=3, fontsize=11)
+        axes.invert_yaxis()
+        axes.grid(visible=False, axis="y")
+        axes.margins(x=0.12, y=0.02)
+        axes.set(xlabel=xlabel)
     return Shown(figure, alt=alt, caption=caption)
 
 

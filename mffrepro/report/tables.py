@@ -1,5 +1,7 @@
 """Tables: scores with the best marked by each metric's own direction, and reported beside reproduced numbers."""
 
+import inspect
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +10,7 @@ from pandas.io.formats.style import Styler
 
 from mffrepro import metrics as quality
 from mffrepro.data.manifests import manifest_folder
+from mffrepro.methods import MethodCard
 
 ARROWS = {"higher": "↑", "lower": "↓", None: ""}
 
@@ -84,6 +87,13 @@ def plain(table: pd.DataFrame, *, caption: str = "", digits: int = 4) -> Styler:
     return _dressed(styler, caption)
 
 
+def deviations(card: MethodCard) -> str:
+    """What a method's docstring says of how it differs from the original, as one paragraph; empty where it says nothing."""
+    text = inspect.getdoc(card.function()) or ""
+    section = re.search(r"^Deviations:\n((?: .*\n|\n)+)", text, re.MULTILINE)
+    return " ".join(section[1].split()).replace("`", "") if section else ""
+
+
 def sortable(table: pd.DataFrame):
     """A table that the reader can sort and search, without a network; a plain one where itables is not installed."""
     try:
@@ -119,6 +129,14 @@ SYMBOLS = {
     "Q_g": "qg", "Q_y": "qy", "Q_ncie": "qncie", "Q_cb": "qcb", "FMI_EDGE": "fmi_edge", "FMI_DCT": "fmi_dct",
     "Q_ABF": "qabf", "Q_LABF": "labf", "Q_MI": "mi", "Q_AG": "ag", "Q_SF": "sf", "IE": "en", "AG": "ag", "SD": "sd", "SF": "sf",
     "Time_s": "seconds",
+}  # fmt: skip
+
+#: Names in the papers' tables -> methods here; a network's printed numbers are those of the authors' weights.
+PRINTED_NAMES = {
+    "GACN": "gacn.published", "CVT": "cvt", "DSIFT": "dsift", "DTCWT": "dtcwt", "DWT": "dwt", "Focus-Stack": "focus_stack",
+    "LP": "lp",
+    "MWG": "mwg", "NSCT": "nsct", "RP": "rp", "SF": "sf", "SR": "sr", "ASR": "asr", "CSR": "csr", "MSVD": "msvd", "GD": "gd",
+    "MSTSR": "mst_sr", "MGIVF": "mgivf", "PCA": "pca", "LPT": "lp", "NSST": "nsst", "PCNN": "pcnn",
 }  # fmt: skip
 
 

@@ -121,6 +121,40 @@ def test_wrong_pixels_of_a_decision_are_counted() -> None:
     assert labels == ["truth", "found: 10.00% wrong"]
 
 
+def test_signed_numbers_are_gray_around_the_middle() -> None:
+    assert np.array_equal(figures.signed(np.array([[-4.0, -1.0, 0.0, 2.0]]), limit=2), [[0, 0.25, 0.5, 1]])
+    assert np.array_equal(figures.signed(np.zeros((2, 2))), np.full((2, 2), 0.5))
+
+
+def test_mosaic_lays_tiles_out_in_rows() -> None:
+    """Six tiles of 2x3 in rows of three, each value 2x2 pixels, white lines of one pixel around each tile."""
+    tiles = np.arange(1.0, 7)[:, None, None] * np.array([[1, 0, -1], [-1, 0, 1]])
+    picture = figures.mosaic(tiles, columns=3, enlarge=2)
+    assert picture.shape == (2 * 6, 3 * 8)
+    assert (picture[0] == 1).all()
+    assert np.array_equal(picture[1, 1:7], [1, 1, 0.5, 0.5, 0, 0])
+    assert np.array_equal(picture[:6, :8], picture[6:, 16:]), "each tile has a scale of its own"
+
+
+def test_bars_are_named_and_numbered_from_the_top() -> None:
+    shown = figures.bars({"long": 2.5, "short": 0.125}, xlabel="gray levels", alt="two bars", digits=3)
+    (axes,) = shown.figure.axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["long", "short"]
+    assert [text.get_text() for text in axes.texts] == ["2.500", "0.125"]
+    assert axes.yaxis_inverted()
+
+
+def test_deviations_are_read_from_the_docstring() -> None:
+    from mffrepro.methods import get
+
+    assert tables.deviations(get("lp")).startswith("None known from the toolbox")
+    assert tables.deviations(get("average")) == ""
+    text = tables.deviations(get("dwt"))
+    assert "  " not in text
+    assert "`" not in text
+    assert "References" not in text
+
+
 def test_charts_are_the_same_every_time() -> None:
     def draw() -> str:
         return figures.curves([0, 1], {"a": [1, 2]}, xlabel="x", ylabel="y", alt="a line")._repr_html_()
