@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
+from outputs import MFIFB, SURVEY, read
 
 import mffrepro as mff
 from mffrepro.baselines import msvd
@@ -19,9 +20,6 @@ from mffrepro.images import to_unit
 
 IMAGES, RECORDS = (manifest_folder() / name for name in ("fidelity.csv", "fidelity_records.csv"))
 
-#: Survey of Liu et al. (2020): two pairs of Lytro, two gray ones. MFIFB: the pairs whose sources are lossless there.
-SURVEY = ("g_01", "g_02", "c_01", "c_02")
-MFIFB = ("aymaz_03", "aymaz_10")
 
 #: Rows of the records that name a method of this package.
 RECORDED = ("lp", "rp", "dwt", "dtcwt", "cvt", "nsct", "sr", "mwg", "dsift", "sf", "focus_stack")
@@ -99,17 +97,11 @@ CASES = (
 
 def compare(folder: Path, case: Case, pair: str) -> dict[str, float]:
     """Share of equal values and PSNR of one pair; a value counts as equal if rounding could have made it so."""
-    sources = [_read(folder / f"src_{pair}_{letter}.png") for letter in case.order]
-    gap = case.run(sources, case) - _read(folder / f"{pair}_{case.stored}.png")
+    sources = [read(folder / f"src_{pair}_{letter}.png") for letter in case.order]
+    gap = case.run(sources, case) - read(folder / f"{pair}_{case.stored}.png")
     gap[np.abs(gap) <= 0.5 + 1e-9] = 0
     with np.errstate(divide="ignore"):
         return {"equal": float((gap == 0).mean()), "psnr": float(10 * np.log10(255**2 / np.square(gap).mean()))}
-
-
-def _read(path: Path) -> np.ndarray:
-    """A stored image, one channel where all three are the same."""
-    image = mff.read_image(path)
-    return image[..., 0] if image.ndim == 3 and (np.ptp(image, -1) == 0).all() else image
 
 
 def recorded_scores() -> pd.DataFrame:

@@ -2,41 +2,11 @@
 
 import numpy as np
 import pytest
+from outputs import MFIFB, SURVEY, decibels, share_equal, sources
 
 import mffrepro as mff
 from mffrepro.baselines import msvd
 from mffrepro.images import to_unit
-
-#: Survey of Liu et al. (2020): two pairs of Lytro, two gray ones. MFIFB: the pairs whose sources are lossless there.
-SURVEY = ["c_01", "c_02", "g_01", "g_02"]
-MFIFB = ["aymaz_03", "aymaz_10"]
-
-
-@pytest.fixture(scope="module")
-def published(goldens):
-    """Reads a stored image by its name, one channel where all three are the same."""
-
-    def read(name: str) -> np.ndarray:
-        image = mff.read_image(goldens / "baselines" / f"{name}.png")
-        return image[..., 0] if image.ndim == 3 and (np.ptp(image, -1) == 0).all() else image
-
-    return read
-
-
-def sources(published, pair: str) -> list[np.ndarray]:
-    """The two sources; the wrappers of MFIFB pass B first, which decides ties."""
-    names = ("B", "A") if pair in MFIFB else ("1", "2")
-    return [published(f"src_{pair}_{name}") for name in names]
-
-
-def share_equal(fused: np.ndarray, golden: np.ndarray) -> float:
-    assert fused.shape == golden.shape
-    return float((fused == golden).mean())
-
-
-def decibels(fused: np.ndarray, golden: np.ndarray) -> float:
-    assert fused.shape == golden.shape
-    return float(10 * np.log10(255**2 / np.square(fused.astype(float) - golden).mean()))
 
 
 def stretched(image: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ Full images of SR and ASR take minutes, so that a crop is coded: away from its b
 
 import numpy as np
 import pytest
+from outputs import decibels, share_equal, sources
 
 import mffrepro as mff
 
@@ -16,35 +17,10 @@ CROPS = {"g_01": (200, 200), "g_02": (230, 180), "c_01": (240, 330)}
 LEAST_OF_CSR = [("aymaz_03", 66.6), ("aymaz_10", 58.2)]
 
 
-@pytest.fixture(scope="module")
-def published(goldens, mirror):
-    """Reads a stored image by its name, one channel where all three are the same; the dictionaries lie in the mirror."""
-
-    def read(name: str) -> np.ndarray:
-        image = mff.read_image(goldens / "baselines" / f"{name}.png")
-        return image[..., 0] if image.ndim == 3 and (np.ptp(image, -1) == 0).all() else image
-
-    return read
-
-
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
+def own_cache(mirror, tmp_path, monkeypatch):
+    """The dictionaries lie in the mirror."""
     monkeypatch.setenv("MFFREPRO_CACHE", str(tmp_path))
-
-
-def sources(published, pair: str) -> list[np.ndarray]:
-    """The two sources; the wrappers of MFIFB pass B first, which decides ties."""
-    return [published(f"src_{pair}_{name}") for name in (("B", "A") if "aymaz" in pair else ("1", "2"))]
-
-
-def share_equal(fused: np.ndarray, golden: np.ndarray) -> float:
-    assert fused.shape == golden.shape
-    return float((fused == golden).mean())
-
-
-def decibels(fused: np.ndarray, golden: np.ndarray) -> float:
-    assert fused.shape == golden.shape
-    return float(10 * np.log10(255**2 / max(np.square(fused.astype(float) - golden).mean(), 1e-9)))
 
 
 @pytest.mark.parametrize("pair", ["g_01", "g_02", "c_01", "c_02"])

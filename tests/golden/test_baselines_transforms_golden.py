@@ -2,23 +2,9 @@
 
 import numpy as np
 import pytest
+from outputs import MFIFB, SURVEY
 
 import mffrepro as mff
-
-#: Survey of Liu et al. (2020): two pairs of Lytro, two gray ones. MFIFB: the pairs whose sources are lossless there.
-SURVEY = ["c_01", "c_02", "g_01", "g_02"]
-MFIFB = ["aymaz_03", "aymaz_10"]
-
-
-@pytest.fixture(scope="module")
-def published(goldens):
-    """Reads a stored image by its name, one channel where all three are the same."""
-
-    def read(name: str) -> np.ndarray:
-        image = mff.read_image(goldens / "baselines" / f"{name}.png")
-        return image[..., 0] if image.ndim == 3 and (np.ptp(image, -1) == 0).all() else image
-
-    return read
 
 
 @pytest.mark.parametrize("pair", SURVEY)

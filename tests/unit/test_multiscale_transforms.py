@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scenes import halves, noise
 from scipy import ndimage
 
 import mffrepro as mff
@@ -18,19 +19,6 @@ from mffrepro.images import as_stack
 SIZES = [(64, 64), (65, 98), (17, 40), (3, 2), (1, 1), (1, 9)]
 any_size = st.tuples(st.integers(1, 48), st.integers(1, 48))
 seeds = st.integers(0, 2**32 - 1)
-
-
-def noise(*shape, seed=0):
-    return np.random.default_rng(seed).random(shape)
-
-
-def halves(height=96, width=97, channels=3):
-    """Two sources of one scene, sharp on the left and on the right."""
-    scene = ndimage.gaussian_filter(noise(height, width, channels), (1, 1, 0))
-    scene = (scene - scene.min()) / np.ptp(scene)
-    blurred = ndimage.gaussian_filter(scene, (2.5, 2.5, 0))
-    left = (np.arange(width) < width // 2)[None, :, None]
-    return np.stack([np.where(left, scene, blurred), np.where(left, blurred, scene)])
 
 
 def wave(angle, frequency=0.3, side=64):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import ndimage
+from scenes import halves, noise
 
 import mffrepro as mff
 from mffrepro import methods
@@ -15,20 +15,6 @@ from mffrepro.fusion import boxes, dtcwt, guided, pyramid, regions
 from mffrepro.fusion.rules import choose_max
 from mffrepro.images import as_stack
 from mffrepro.strips import strips
-
-
-def noise(*shape, seed=0):
-    return np.random.default_rng(seed).random(shape)
-
-
-def halves(height=96, width=97, channels=3):
-    """Two sources of one scene, sharp on the left and on the right."""
-    scene = ndimage.gaussian_filter(noise(height, width, channels), (1, 1, 0))
-    scene = (scene - scene.min()) / np.ptp(scene)
-    blurred = ndimage.gaussian_filter(scene, (2.5, 2.5, 0))
-    left = (np.arange(width) < width // 2)[None, :, None]
-    return np.stack([np.where(left, scene, blurred), np.where(left, blurred, scene)])
-
 
 # --------------------------------------------------------------------------- dual-tree complex wavelets
 
