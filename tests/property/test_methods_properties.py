@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from quick import QUICK
 
 import mffrepro as mff
 from mffrepro import methods
 
-#: Methods without a network are fast enough for many examples, slow ones by their fast options; a network gets a few.
+#: Methods without a network are fast enough for many examples; a network gets a few.
 CLASSICAL = [card.name for card in methods.CARDS.values() if card.kind == "classical"]
 
 seeds = st.integers(0, 2**32 - 1)
@@ -25,7 +26,7 @@ def noise(seed, *shape):
 def test_any_size_and_number_of_images(name, seed, height, width, count, colour):
     side = methods.get(name).min_side
     images = noise(seed, count, max(height, side), max(width, side), *([3] if colour else []))
-    fused = mff.fuse(images, name, **methods.get(name).fast).image
+    fused = mff.fuse(images, name, **QUICK.get(name, {})).image
     assert (fused.shape, fused.dtype) == (images[0].shape, np.uint8)
 
 
@@ -34,10 +35,10 @@ def test_any_size_and_number_of_images(name, seed, height, width, count, colour)
 @settings(max_examples=8, deadline=None)
 def test_depth_changes_only_the_rounding(name, seed):
     images = noise(seed, 2, 64, 65)
-    fast = methods.get(name).fast
-    eight = mff.fuse(images, name, **fast).image
-    sixteen = mff.fuse(images.astype(np.uint16) * 257, name, **fast).image
-    floats = mff.fuse(images / 255, name, **fast).image
+    quick = QUICK.get(name, {})
+    eight = mff.fuse(images, name, **quick).image
+    sixteen = mff.fuse(images.astype(np.uint16) * 257, name, **quick).image
+    floats = mff.fuse(images / 255, name, **quick).image
     assert np.abs(sixteen / 257 - eight).max() <= 0.51
     assert np.abs(floats * 255 - eight).max() <= 0.51
 

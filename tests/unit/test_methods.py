@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from quick import QUICK
 
 import mffrepro as mff
 from mffrepro import methods
@@ -25,8 +26,7 @@ METHODS = [pytest.param(card, id=card.name) for card in methods.CARDS.values()]
 
 
 def run(card, images, **options):
-    """By the card's fast options where it has some: what is tested here does not depend on them."""
-    return mff.fuse(images, card.name, **{"weights": at_hand(card)} | dict(card.fast) | options)
+    return mff.fuse(images, card.name, **{"weights": at_hand(card)} | QUICK.get(card.name, {}) | options)
 
 
 def photographs(count=2, size=(64, 64), *, colour=True, dtype=np.uint8, seed=0):
@@ -149,9 +149,10 @@ def test_strategies_agree_on_two_images(strategy):
     np.testing.assert_array_equal(run(card, images, strategy=strategy).image, expected.image)
 
 
-def test_calibration_copies_each_pixel_from_one_source():
+@pytest.mark.parametrize("form", ["literal", "log"])
+def test_calibration_against_the_first_copies_each_pixel_from_one_source(form):
     images = photographs(5)
-    result = run(methods.get("gacn"), images, strategy="calibration")
+    result = run(methods.get("gacn"), images, strategy="calibration", calibration=form)
     assert set(np.unique(result.decision)) <= {0, 1}
     assert (result.image == images).all(-1).any(0).all()
 
@@ -212,7 +213,7 @@ def test_wrong_names_and_options_are_answered(method, options, message):
 
 def test_what_every_method_accepts():
     for card in methods.CARDS.values():
-        assert mff.fuse(photographs(), card.name, device="cpu", weights=at_hand(card), strategy="auto").method == card.name
+        assert run(card, photographs(), device="cpu", strategy="auto").method == card.name
 
 
 def test_named_weights_are_short_for_the_option():
