@@ -1,12 +1,13 @@
 """The grid: methods x stacks x metrics.
 
-One stack is the unit of work. Its sources are read once, the source side of every metric is computed once, each method
-fuses it once, and its rows are stored before the next stack begins.
+A cell is one method on one stack, scored by all metrics: what is stored as soon as it is done, and the most that a killed run
+loses. In the plain loop the cells of a stack share its sources and the source side of every metric. On the workers of a client
+each cell stands alone and computes both again: a worker that dies takes one cell with it, which another worker repeats.
 """
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from mffrepro.benchmark.store import Store
 from mffrepro.data import Dataset, load
 from mffrepro.errors import MffError, OptionError, unknown
 from mffrepro.images import FocusStack
-from mffrepro.methods import check_options, fuse
+from mffrepro.methods import CARDS, check_options, fuse
 from mffrepro.metrics.scene import GRAYS, Gray, Scene
 from mffrepro.metrics.scoring import score
 
@@ -53,12 +54,13 @@ def benchmark(
     """Fuse every stack by every method and score each result by every metric.
 
     Args:
-        methods: Names such as ``"lp"`` or ``"gacn.published"``, or a mapping from row labels to (name, options).
+        methods: Names such as ``"lp"`` or ``"gacn.published"``, a mapping from row labels to (name, options), or ``"all"``:
+            every method, and networks also with all other weights that have a name.
         dataset: Name of a data set or a Dataset.
         metrics: Names, or ``"all"`` that apply to the stack.
         store: Parquet file to keep the rows in. Cells it already holds are not computed again, so a killed run goes on
             where it stopped; where a fusion failed it is tried once more.
-        client: A ``dask.distributed`` client; the stacks then run on its workers, with the same result.
+        client: A ``dask.distributed`` client; the cells then run on its workers, with the same result.
         gray: Gray conversion of the metrics, ``"matlab"`` or ``"skimage"``.
         progress: ``"auto"`` shows a bar on a terminal, ``"no"`` none.
     Returns:
@@ -75,9 +77,9 @@ def benchmark(
         raise unknown("gray conversion", gray, GRAYS)
     kept = Store(store)
     jobs = _jobs(data, entries, metrics, gray, kept)
-    bar = tqdm(total=len(data), desc=data.name, unit="stack", delay=2, disable=True if progress == "no" else None)
-    with bar:
-        bar.update(len(data) - len(jobs))
+    cells, left = len(data) * len(entries), sum(len(job.todo) for job in jobs)
+    with tqdm(total=cells, desc=data.name, unit="fusion", delay=2, disable=True if progress == "no" else None) as bar:
+        bar.update(cells - left)
         for rows in _run(jobs, data, client):
             kept.add(rows)
             bar.update()
@@ -86,7 +88,7 @@ def benchmark(
 
 def _entries(methods: Methods) -> list[Entry]:
     if isinstance(methods, str):
-        methods = [methods]
+        methods = every_method() if methods == "all" else [methods]
     pairs = methods.items() if isinstance(methods, Mapping) else ((name, (name, {})) for name in methods)
     entries = [Entry(label, name, dict(options)) for label, (name, options) in pairs]
     if not entries:
@@ -94,6 +96,15 @@ def _entries(methods: Methods) -> list[Entry]:
     for entry in entries:
         check_options(entry.method, entry.options)
     return entries
+
+
+def every_method() -> list[str]:
+    """All methods of the registry, each network with its shipped weights first and then with all others that have a name."""
+    names = []
+    for card in CARDS.values():
+        states = [weights for weights in card.weights if weights != "random"] or ["default"]
+        names += [card.name if weights == "default" else f"{card.name}.{weights}" for weights in states]
+    return names
 
 
 def _check_metrics(metrics: str | Sequence[str]) -> None:
@@ -121,7 +132,7 @@ def _jobs(data: Dataset, entries: list[Entry], metrics: str | Sequence[str], gra
         todo = []
         for entry in entries:
             key = {"dataset": data.name, "stack": stack, "method": entry.label, "options": entry.options_text, "gray": gray}
-            missing = tuple(name for name in _requested(metrics) if not kept.has(**key, metric=name))
+            missing = tuple(name for name in requested(metrics) if not kept.has(**key, metric=name))
             if missing:
                 todo.append((entry, missing))
         if todo:
@@ -129,7 +140,7 @@ def _jobs(data: Dataset, entries: list[Entry], metrics: str | Sequence[str], gra
     return jobs
 
 
-def _requested(metrics: str | Sequence[str]) -> list[str]:
+def requested(metrics: str | Sequence[str]) -> list[str]:
     """Metric names asked for; those of "all" that do not apply to a stack are left out there with a reason."""
     if metrics == "all":
         return [card.name for card in quality.CARDS if card.variant_of is None]
@@ -137,25 +148,40 @@ def _requested(metrics: str | Sequence[str]) -> list[str]:
 
 
 def _run(jobs: list[Job], data: Dataset, client: Any) -> Iterator[list[dict]]:
+    """The rows of one cell after the other, in whatever order they are done."""
     if client is None:
         for job in jobs:
-            yield score_job(job, data)
+            yield from score_job(job, data)
         return
     from distributed import as_completed
 
-    futures = [client.submit(score_job, job, data, pure=False) for job in jobs]
-    for _, rows in as_completed(futures, with_results=True):
-        yield rows
+    cells = [replace(job, todo=(part,)) for job in jobs for part in job.todo]
+    futures = {client.submit(_score_cell, cell, data, pure=False): cell for cell in cells}
+    for future in as_completed(list(futures)):
+        cell, error = futures.pop(future), future.exception()
+        yield future.result() if error is None else next(_failed(cell, error))
+        future.release()  # else the scheduler repeats it when the worker that holds its rows dies
 
 
-def score_job(job: Job, data: Dataset) -> list[dict]:
-    """All rows of one stack; a stack that cannot be read fails in each of its cells, and the others go on."""
+def _score_cell(cell: Job, data: Dataset) -> list[dict]:
+    return next(score_job(cell, data))
+
+
+def score_job(job: Job, data: Dataset) -> Iterator[list[dict]]:
+    """The rows of one cell of a stack after the other; where the stack cannot be read, all of them fail, and others go on."""
     try:
         stack = data[job.stack]
         scene = quality.Scorer(stack, gray=job.gray).scene
     except Exception as error:
-        return [row for entry, names in job.todo for row in _rows(job, entry, dict.fromkeys(names, (NAN, _reason(error))), NAN)]
-    return [row for entry, names in job.todo for row in _score_entry(job, entry, names, stack, scene)]
+        yield from _failed(job, error)
+        return
+    for entry, names in job.todo:
+        yield _score_entry(job, entry, names, stack, scene)
+
+
+def _failed(job: Job, error: Exception) -> Iterator[list[dict]]:
+    for entry, names in job.todo:
+        yield _rows(job, entry, dict.fromkeys(names, (NAN, _reason(error))), NAN)
 
 
 def _score_entry(job: Job, entry: Entry, names: Sequence[str], stack: FocusStack, scene: Scene) -> list[dict]:
@@ -194,12 +220,12 @@ def _wanted(table: pd.DataFrame, data: Dataset, entries: list[Entry], metrics: s
     options = {entry.label: entry.options_text for entry in entries}
     rows = table[(table.dataset == data.name) & (table.gray == gray) & table.method.isin(order) & table["stack"].isin(data.names)]
     rows = rows[rows.options == rows.method.map(options)]
-    rows = rows[rows.metric.isin(_requested(metrics))]
+    rows = rows[rows.metric.isin(requested(metrics))]
     place = pd.DataFrame(
         {
             "stack": rows["stack"].map(list(data.names).index),
             "method": rows.method.map(order),
-            "metric": rows.metric.map(_requested(metrics).index),
+            "metric": rows.metric.map(requested(metrics).index),
         }
     )
     return rows.loc[place.sort_values(["stack", "method", "metric"]).index].reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""Where a benchmark keeps its rows: one Parquet file, replaced whole after each stack."""
+"""Where a benchmark keeps its rows: one Parquet file, replaced whole after each cell."""
 
 import io
 import math

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def benchmark(
     method: Annotated[
-        list[str] | None, typer.Option("--method", "-m", help="A method; repeat for more.  [default: gacn, lp, average]")
+        list[str] | None, typer.Option("--method", "-m", help="A method or all; repeat for more.  [default: gacn, lp, average]")
     ] = None,
     dataset: Annotated[
         str, typer.Option("--dataset", "-d", help="A name of: mffrepro list datasets; or a folder of stacks.")
@@ -30,6 +30,7 @@ def benchmark(
     csv: Annotated[Path | None, typer.Option(help="Write all values to this CSV file, one row each.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first stacks, this many.")] = None,
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler, such as tcp://host:8786.")] = None,
+    record: Annotated[bool, typer.Option("--record", help="Write the run into this clone's data_manifests/recorded.")] = False,
 ) -> None:
     """Fuse every stack of a data set by every method and print the mean of every metric.
 
@@ -42,11 +43,16 @@ def benchmark(
     if csv is not None and (csv.is_dir() or not csv.parent.is_dir()):
         raise OptionError(f"{csv} cannot be written; choose a file in a folder that exists")
     data = _dataset(dataset)[:limit]
-    results = run(names, data, wanted, store, _client(scheduler), gray=gray)
+    if record:
+        _check_recordable(data.name)
+    results = run("all" if names == ["all"] else names, data, wanted, store, _client(scheduler), gray=gray)
     if csv is not None:
         _write(results, csv)
     _print_means(results)
     _print_failures(results)
+    _print_drift(results, data.name)
+    if record:
+        _record(results)
     if results["seconds"].isna().any():
         raise typer.Exit(1)
 
@@ -59,6 +65,22 @@ def _dataset(name: str) -> "Dataset":
     data = load("folder", root=name)
     data.name = str(Path(name).resolve())  # a store may hold several folders
     return data
+
+
+def _check_recordable(dataset: str) -> None:
+    """Before anything runs: a night of computing must not end with a refusal."""
+    from mffrepro.benchmark.record import check_recordable, checkout
+
+    checkout()
+    check_recordable([dataset])
+
+
+def _record(results: "pd.DataFrame") -> None:
+    from mffrepro.benchmark import write_record
+    from mffrepro.environment import device_name
+
+    for path in write_record(results, device_name()):
+        say(f"recorded in {path}")
 
 
 def _client(address: str | None) -> Any:
@@ -121,3 +143,13 @@ def _print_failures(results: "pd.DataFrame") -> None:
     say(f"{len(failed)} of {len(results)} cells have no value:")
     for reason, cells in failed.groupby("reason", sort=False):
         say(f"  {len(cells)} of {', '.join(cells['method'].unique())}: {reason}")
+
+
+def _print_drift(results: "pd.DataFrame", dataset: str) -> None:
+    from mffrepro.benchmark import drift, read_record
+
+    moved = drift(results, read_record(dataset))
+    for metric, cells in moved.groupby("metric", sort=False):
+        worst = cells.loc[cells["change"].abs().fillna(float("inf")).idxmax()]
+        values = f"{number(worst['recorded'])} recorded, {number(worst['now'])} now"
+        say(f"cells whose {metric} is not as recorded: {len(cells)}; {worst['method']} on {worst['stack']}: {values}")

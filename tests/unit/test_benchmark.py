@@ -2,14 +2,19 @@
 
 import json
 import math
+import os
+import signal
+import time
 from contextlib import contextmanager
+from functools import partial
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import mffrepro as mff
-from mffrepro.benchmark import Store, benchmark, grid
+from mffrepro.benchmark import Store, benchmark, every_method, grid
 from mffrepro.benchmark.store import COLUMNS
 from mffrepro.data import Dataset, load
 from mffrepro.errors import DataError, ImageError, OptionError
@@ -57,6 +62,19 @@ def test_one_row_per_cell_in_the_order_of_the_arguments():
     assert set(frame.gray) == {"matlab"}
     assert (frame.reason == "").all()
     assert (frame.seconds > 0).all()
+
+
+def test_all_methods_are_those_of_the_registry_and_named_weights_too():
+    names = every_method()
+    assert {name.partition(".")[0] for name in names} == set(mff.methods.CARDS)
+    assert {"gacn", "gacn.published"} <= set(names)
+    assert not [name for name in names if name.endswith((".default", ".random"))]
+    assert len(set(names)) == len(names)
+
+
+def test_all_runs_every_one_of_them(monkeypatch):
+    monkeypatch.setattr(grid, "fuse", lambda stack, method, **_: mff.fuse(stack, "average"))
+    assert list(benchmark("all", toys(1), "en").method) == every_method()
 
 
 def test_values_are_those_of_fuse_and_evaluate():
@@ -136,18 +154,19 @@ def test_a_killed_run_repeats_nothing_that_was_finished(tmp_path, monkeypatch, f
     store, counted = tmp_path / "r.parquet", grid.fuse
 
     def killed(stack, method, **options):
-        if stack.name == "toy2":
+        if stack.name == "toy2" and method == "average":
             raise KeyboardInterrupt
         return counted(stack, method, **options)
 
     monkeypatch.setattr(grid, "fuse", killed)
     with pytest.raises(KeyboardInterrupt):
         benchmark(["lp", "average"], toys(4), METRICS, store)
-    assert fusions == [(f"toy{i}", method) for i in (0, 1) for method in ("lp", "average")]
+    finished = [(f"toy{i}", method) for i in (0, 1) for method in ("lp", "average")]
+    assert fusions == [*finished, ("toy2", "lp")]
     monkeypatch.setattr(grid, "fuse", counted)
     fusions.clear()
     resumed = benchmark(["lp", "average"], toys(4), METRICS, store)
-    assert fusions == [(f"toy{i}", method) for i in (2, 3) for method in ("lp", "average")]
+    assert fusions == [("toy2", "average"), ("toy3", "lp"), ("toy3", "average")]
     pd.testing.assert_frame_equal(values(resumed), values(benchmark(["lp", "average"], toys(4), METRICS)))
 
 
@@ -316,7 +335,7 @@ def test_dask_workers_give_the_same_values(tmp_path):
     with dask_client(processes=False) as client:
         there = benchmark(["lp", "average"], data, METRICS, tmp_path / "r.parquet", client)
         again = benchmark(["lp", "average"], data, METRICS, tmp_path / "r.parquet", client)
-    pd.testing.assert_frame_equal(values(here), values(there))
+    pd.testing.assert_frame_equal(values(here), values(there), check_exact=True)
     pd.testing.assert_frame_equal(there, again)
 
 
@@ -325,4 +344,61 @@ def test_data_sets_travel_to_other_processes():
     data = load("embedded", kind="spread", size=64)[:2]
     with dask_client(processes=True) as client:
         there = benchmark("average", data, METRICS, client=client)
-    pd.testing.assert_frame_equal(values(benchmark("average", data, METRICS)), values(there))
+    pd.testing.assert_frame_equal(values(benchmark("average", data, METRICS)), values(there), check_exact=True)
+
+
+class Deadly(Dataset):
+    """The first process that reads a given stack is killed then and there; whoever comes next reads it."""
+
+    def __init__(self, folder, stack, count=4):
+        super().__init__("toys", {f"toy{i}": partial(toy, i) for i in range(count)})
+        self.folder, self.stack = folder, stack
+
+    def __getitem__(self, key):
+        first = not list(self.folder.glob(f"{key}-*"))
+        (self.folder / f"{key}-{uuid4().hex}").touch()
+        time.sleep(0.5)  # as long as a real cell would at least, so that finished rows have left the worker before it dies
+        if key == self.stack and first:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__getitem__(key)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_a_worker_killed_in_mid_run_costs_one_cell(tmp_path):
+    with dask_client(processes=True) as client:
+        there = benchmark(["lp", "average"], Deadly(tmp_path, "toy3"), METRICS, tmp_path / "r.parquet", client)
+    reads = len(list(tmp_path.glob("toy*")))
+    assert 9 <= reads <= 10, "eight cells, the killed one again, and perhaps one whose rows were on their way"
+    pd.testing.assert_frame_equal(values(benchmark(["lp", "average"], toys(4), METRICS)), values(there), check_exact=True)
+
+
+class _Future:
+    def __init__(self, rows):
+        self.rows = rows
+
+    def exception(self):
+        return None if self.rows else MemoryError("worker exceeded its memory")
+
+    def result(self):
+        return self.rows
+
+    def release(self):
+        pass
+
+
+def test_a_cell_that_kills_every_worker_is_alone_in_it(monkeypatch):
+    """Dask gives a task up after some deaths; here the client gives up at once on each cell of toy1."""
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(distributed, "as_completed", list)
+
+    class Client:
+        def submit(self, function, cell, data, pure):
+            assert [len(cell.todo), pure] == [1, False]
+            return _Future([] if cell.stack == "toy1" else function(cell, data))
+
+    frame = benchmark(["lp", "average"], toys(), METRICS, client=Client())
+    lost = frame["stack"] == "toy1"
+    assert lost.sum() == 2 * len(METRICS)
+    assert set(frame[lost].reason) == {"MemoryError: worker exceeded its memory"}
+    pd.testing.assert_frame_equal(values(frame[~lost]), values(benchmark(["lp", "average"], toys(), METRICS)[~lost]))

@@ -404,6 +404,43 @@ def test_benchmark_refuses(refused, folder, arguments, message):
     assert message in refused("benchmark", *arguments)
 
 
+@pytest.fixture
+def clone(monkeypatch, tmp_path_factory):
+    """A repository of its own to record in."""
+    root = tmp_path_factory.mktemp("clone")
+    (root / "pyproject.toml").write_text("")
+    (root / "data_manifests").mkdir()
+    author = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
+    for arguments in (["init", "-q"], ["add", "."], [*author, "commit", "-q", "-m", "first"]):
+        subprocess.run(["git", "-C", str(root), *arguments], check=True, capture_output=True)
+    monkeypatch.setattr("mffrepro.benchmark.record.manifest_folder", lambda: root / "data_manifests")
+    return root
+
+
+RECORD = ["benchmark", "-m", "average", "--limit", "1", "--metrics", "en,sd", "--record"]
+
+
+def test_benchmark_records_and_then_says_what_moved(run, clone):
+    path = clone / "data_manifests" / "recorded" / "embedded.csv"
+    code, _, err = run(*RECORD)
+    assert (code, err) == (0, f"mffrepro: recorded in {path}\n")
+    table = pd.read_csv(path)
+    assert run(*RECORD)[2] == err
+    path.write_text(table.assign(sd=table["sd"] * 1.01).to_csv(index=False))
+    shown = f"{table['sd'][0] * 1.01:.4f} recorded, {table['sd'][0]:.4f} now"
+    said = f"mffrepro: cells whose sd is not as recorded: 1; average on astronaut_blur1: {shown}\n"
+    assert run(*RECORD[:-1])[2] == said
+    assert run(*RECORD)[2] == said + err
+    pd.testing.assert_frame_equal(pd.read_csv(path).drop(columns="seconds"), table.drop(columns="seconds"))
+
+
+def test_benchmark_refuses_to_record_before_it_runs(refused, clone, folder, monkeypatch):
+    monkeypatch.setattr("mffrepro.benchmark.grid.fuse", None)
+    assert "is not recorded, since others lack it" in refused(*RECORD, "-d", "pairs")
+    (clone / ".git").rename(clone / "git")
+    assert "is no clone of the repository" in refused(*RECORD)
+
+
 def test_benchmark_without_its_scheduler(refused, monkeypatch):
     distributed = pytest.importorskip("distributed")
 
@@ -539,7 +576,7 @@ def test_lists_have_a_row_per_card(run):
 def test_list_methods_shows_the_options_of_one(run, refused):
     out = run("list", "methods", "lp")[1]
     assert re.search(r"levels +4 +int", out)
-    assert re.search(r"calibration +'log' +'log' \| 'literal'", run("list", "methods", "gacn.published")[1])
+    assert re.search(r"calibration +'carry' +'carry' \| 'log' \| 'literal'", run("list", "methods", "gacn.published")[1])
     assert "did you mean 'lp'" in refused("list", "methods", "lpp")
 
 

@@ -1,0 +1,240 @@
+"""Recorded runs: the numbers of a benchmark, kept in the repository for builds that lack its data.
+
+One CSV file per data set in ``data_manifests/recorded``: a row per fused stack and gray conversion, a column per metric, and
+beside the numbers the commit, device and date they come from. A row is replaced whole, so these are true of all its numbers.
+"""
+
+import subprocess
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from mffrepro.benchmark.grid import benchmark, every_method, requested
+from mffrepro.benchmark.store import COLUMNS as STORED
+from mffrepro.data import cards
+from mffrepro.data.manifests import manifest, manifest_folder, manifest_names
+from mffrepro.errors import DataError, OptionError
+from mffrepro.images import write_atomically
+from mffrepro.methods import parse
+from mffrepro.metrics import names as metric_names
+
+#: What a row is known by, and where its numbers come from. The columns of the metrics follow.
+KEY = ("dataset", "stack", "method", "weights", "gray")
+ORIGIN = ("seconds", "commit", "device", "date")
+KINDS = {name: float if name == "seconds" else str for name in (*KEY, *ORIGIN)}
+DIGITS = 7
+
+
+def write_record(results: pd.DataFrame, device: str) -> list[Path]:
+    """Write the fusions of a benchmark to the record, in place of the rows it has of the same stacks, methods and grays.
+
+    Args:
+        results: What `mffrepro.benchmark` returns; fusions that failed are left out.
+        device: What it ran on, in words.
+    Returns:
+        The files, one per data set.
+    Raises:
+        OptionError: A row was made with options, or of photographs that others do not have: the record knows names only.
+        DataError: This is no clone of the repository, or the file cannot be written.
+    Chapter: 09_leaderboard
+    """
+    folder = checkout() / "data_manifests" / "recorded"
+    check_recordable(results["dataset"].unique())
+    if (results["options"] != "").any():
+        raise OptionError("methods with options are not recorded; name methods alone")
+    done = results[results["seconds"].notna()]
+    origin = {"commit": _commit(), "device": device, "date": time.strftime("%Y-%m-%d", time.gmtime())}
+    paths = []
+    for dataset, rows in _wide(done).assign(**origin).groupby("dataset"):
+        paths.append(folder / f"{dataset}.csv")
+        _write(_merged(_read(paths[-1]), rows), paths[-1])
+    return paths
+
+
+def _wide(results: pd.DataFrame) -> pd.DataFrame:
+    """One row per fusion; of one that was made twice, for further metrics, the shorter time. Nobody can repeat its digits."""
+    method, weights = zip(*map(_parts, results["method"]), strict=True) if len(results) else ((), ())
+    named = results.assign(method=method, weights=weights)
+    seconds = named.groupby(list(KEY))["seconds"].min().map(lambda value: float(f"{value:.3g}"))
+    return named.pivot(index=list(KEY), columns="metric", values="value").join(seconds).reset_index()
+
+
+def _parts(label: str) -> tuple[str, str]:
+    card, weights = parse(label)
+    return card.name, weights if card.weights else ""
+
+
+def _merged(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
+    rows = pd.concat([old, new], ignore_index=True).drop_duplicates(list(KEY), keep="last").sort_values(list(KEY))
+    ordered = [name for name in metric_names(variants=True) if name in rows and rows[name].notna().any()]
+    return rows[[*KEY, *ORIGIN, *ordered]]
+
+
+def _read(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype=KINDS).fillna({"weights": ""}) if path.exists() else _no_rows()
+
+
+def _no_rows() -> pd.DataFrame:
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in KINDS.items()})
+
+
+def _write(rows: pd.DataFrame, path: Path) -> None:
+    try:
+        path.parent.mkdir(exist_ok=True)
+        write_atomically(path, rows.to_csv(index=False, float_format=f"%.{DIGITS}g", lineterminator="\n").encode())
+    except OSError as error:
+        raise DataError(f"{path} cannot be written ({error.strerror}); mend that and record again") from None
+
+
+def check_recordable(datasets: Iterable[str]) -> None:
+    """To be asked before a long run, too; raises OptionError for photographs of one's own."""
+    for name in datasets:
+        if not _is_public(name):
+            raise OptionError(f"{name} is not recorded, since others lack it; record one of mffrepro list datasets")
+
+
+def _is_public(dataset: str) -> bool:
+    return dataset == "embedded" or dataset in manifest_names()
+
+
+def checkout() -> Path:
+    """The clone of the repository that this package runs from.
+
+    Raises:
+        DataError: It runs from somewhere else.
+    """
+    root = manifest_folder().parent
+    if not ((root / ".git").exists() and (root / "pyproject.toml").exists()):
+        raise DataError(f"{root} is no clone of the repository; record with a mffrepro installed from one by pip install -e")
+    return root
+
+
+def _commit() -> str:
+    """Short hash of the commit; a plus says that the package differed from it."""
+    return _git("rev-parse", "--short=10", "HEAD") + "+" * bool(_git("status", "--porcelain", "--", "mffrepro"))
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(checkout()), *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
+    except (OSError, subprocess.SubprocessError) as error:
+        raise DataError(f"git cannot name this commit ({type(error).__name__}); install git or commit once") from None
+
+
+# ------------------------------------------------------------------------------------------------------ reading
+
+
+def read_record(dataset: str) -> pd.DataFrame:
+    """The recorded run of a data set.
+
+    A data set without a record of its own takes, from the others, the rows of stacks that consist of the very same files:
+    the twenty pairs of ``lytro`` are among those of ``gacn26``.
+
+    Args:
+        dataset: A name of `mffrepro.datasets`.
+    Returns:
+        Long format: dataset, stack, method, weights, metric, gray, value, seconds, commit, device, date. No rows where
+        nothing was recorded.
+    Chapter: 09_leaderboard
+    """
+    folder = manifest_folder() / "recorded"
+    rows = _read(folder / f"{dataset}.csv") if _is_public(dataset) else _no_rows()  # a folder's name is a path
+    if rows.empty and dataset in manifest_names():
+        rows = pd.concat([rows, *(_borrowed(name, dataset) for name in manifest_names() if name != dataset)], ignore_index=True)
+    long = rows.melt([*KEY, *ORIGIN], var_name="metric").dropna(subset="value")
+    order = [*KEY[:4], "metric", "gray", "value", *ORIGIN]
+    return long[order].sort_values(order[:6], ignore_index=True)
+
+
+def _borrowed(name: str, dataset: str) -> pd.DataFrame:
+    rows = _read(manifest_folder() / "recorded" / f"{name}.csv")
+    here, there = ({files: stack for stack, files in _stack_files(one).items()} for one in (dataset, name))
+    same = {there[files]: stack for files, stack in here.items() if files in there}
+    rows = rows[rows["stack"].isin(same)]
+    return rows.assign(dataset=dataset, stack=rows["stack"].map(same))
+
+
+def _stack_files(dataset: str) -> dict[str, tuple[str, ...]]:
+    """The digests of the files of each stack."""
+    files: dict[str, tuple[str, ...]] = {}
+    for entry in manifest(dataset).files:
+        files[entry.stack] = (*files.get(entry.stack, ()), entry.sha256)
+    return files
+
+
+def drift(results: pd.DataFrame, recorded: pd.DataFrame, tolerance: float = 1e-4) -> pd.DataFrame:
+    """Cells whose value is not the recorded one any more.
+
+    Args:
+        results: What `mffrepro.benchmark` returns. Fusions that failed, and cells that were not recorded, are passed over.
+        recorded: What `read_record` returns.
+        tolerance: Largest difference that does not count, relative to the larger of the two values.
+    Returns:
+        stack, method, metric, gray, recorded, now, change (relative). Seconds are not compared.
+    """
+    now = results.loc[results["seconds"].notna() & (results["options"] == ""), ["stack", "method", "metric", "gray", "value"]]
+    then = recorded.assign(method=_labels(recorded))[["stack", "method", "metric", "gray", "value"]]
+    both = then.merge(now, on=["stack", "method", "metric", "gray"], suffixes=("_then", "_now"))
+    both = both.rename(columns={"value_then": "recorded", "value_now": "now"})
+    larger = both[["recorded", "now"]].abs().max(axis=1)
+    both["change"] = ((both["now"] - both["recorded"]) / larger).mask(both["now"] == both["recorded"], 0.0)
+    return both[~(both["change"].abs() <= tolerance)].reset_index(drop=True)  # a value that is gone compares with nothing
+
+
+def _labels(recorded: pd.DataFrame) -> pd.Series:
+    """Methods as `mffrepro.benchmark` calls them: ``"gacn"``, ``"gacn.published"``."""
+    named = ~recorded["weights"].isin(("", "default"))
+    return recorded["method"].mask(named, recorded["method"] + "." + recorded["weights"])
+
+
+# ----------------------------------------------------------------------------------------------- for the chapters
+
+
+def computed_or_recorded(
+    methods: str | Sequence[str],
+    dataset: str,
+    metrics: str | Sequence[str] = "all",
+    *,
+    gray: str = "matlab",
+    compute: str | Sequence[str] = "all",
+) -> pd.DataFrame:
+    """A benchmark where the data is at hand, else its last recorded run. Nothing is downloaded.
+
+    Args:
+        methods: Names, or ``"all"``; as for `mffrepro.benchmark`.
+        dataset: Name of a data set.
+        metrics: Names, or ``"all"``.
+        gray: Gray conversion of the metrics.
+        compute: Those of the methods to run now if that can be done; the others come from the record.
+    Returns:
+        As `mffrepro.benchmark`, with one more column, ``origin``: ``"this run"``, or where the record is from.
+        A method that neither run nor record has keeps a row per metric that says so.
+    Chapter: 09_leaderboard
+    """
+    wanted = every_method() if methods == "all" else [methods] if isinstance(methods, str) else list(methods)
+    at_hand = any(card.name == dataset and card.available for card in cards())
+    now = [name for name in wanted if at_hand and (compute == "all" or name in compute)]
+    fresh = benchmark(now, dataset, metrics, gray=gray, progress="no").assign(origin="this run") if now else None
+    old = _recorded(dataset, [name for name in wanted if name not in now], requested(metrics), gray)
+    missing = [name for name in wanted if name not in {*now, *old["method"]}]
+    parts = [fresh, old, _gaps(dataset, missing, requested(metrics), gray)]
+    rows = pd.concat([part for part in parts if part is not None and len(part)], ignore_index=True)
+    return rows.sort_values("method", key=lambda names: names.map(wanted.index), kind="stable", ignore_index=True)
+
+
+def _recorded(dataset: str, methods: Sequence[str], metrics: Sequence[str], gray: str) -> pd.DataFrame:
+    rows = read_record(dataset)
+    origin = "recorded " + rows["date"] + " at " + rows["commit"] + ", " + rows["device"]
+    rows = rows.assign(method=_labels(rows), options="", reason="", origin=origin)
+    chosen = rows["method"].isin(methods) & rows["metric"].isin(metrics) & (rows["gray"] == gray)
+    return rows.loc[chosen, [*STORED, "origin"]]
+
+
+def _gaps(dataset: str, methods: Sequence[str], metrics: Sequence[str], gray: str) -> pd.DataFrame:
+    reason = f"neither run here nor recorded; run mffrepro benchmark -d {dataset} --record with it"
+    blank = dict.fromkeys((*STORED, "origin"), "") | {"dataset": dataset, "gray": gray, "reason": reason}
+    blank |= {"value": float("nan"), "seconds": float("nan")}
+    return pd.DataFrame([blank | {"method": method, "metric": metric} for method in methods for metric in metrics])

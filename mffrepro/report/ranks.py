@@ -1,0 +1,176 @@
+"""Ranks: who wins how often, how sure that is, and what a method costs.
+
+Scores of different metrics cannot be averaged, ranks can. In each stack every metric ranks the methods, the mean of these ranks
+is ranked again, and these are the blocks of Friedman's test: whether a single stack prefers one method says little, whether many
+stacks agree can be tested [demsar2006].
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from scipy import stats
+
+from mffrepro import metrics as quality
+from mffrepro.report.style import ACCENT, PAGE, SECOND, Shown, styled
+
+
+def oriented(results: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
+    """Values turned so that more is better, one row per stack and metric, one column per method.
+
+    Methods without any value are left out, and so are rows that then lack one: means over different stacks compare nothing.
+
+    Args:
+        results: What `mffrepro.benchmark` returns.
+        metrics: Names; each must have a direction.
+    """
+    chosen = results[results["metric"].isin(metrics)]
+    table = chosen.pivot(index=["stack", "metric"], columns="method", values="value")[list(chosen["method"].unique())]
+    signs = {name: -1.0 if quality.get(name).better == "lower" else 1.0 for name in metrics}
+    return table.mul(table.index.get_level_values("metric").map(signs), axis=0).dropna(axis=1, how="all").dropna()
+
+
+def stack_ranks(results: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
+    """Rank of every method in every stack, 1 is best: the rank of its mean rank over the metrics.
+
+    Args:
+        results: What `mffrepro.benchmark` returns.
+        metrics: Names of those that vote, one vote each.
+    Returns:
+        Stacks by methods; equal methods share the mean of their ranks. Stacks that lack a value somewhere are left out.
+    """
+    votes = oriented(results, metrics).rank(axis=1, ascending=False).groupby("stack", sort=False)
+    complete = votes.size() == len(metrics)
+    return votes.mean()[complete].round(9).rank(axis=1)  # 2/3 + 1/3 must equal 1/3 + 2/3
+
+
+@dataclass(frozen=True)
+class Friedman:
+    """Friedman's test of "all methods are alike", and the difference of mean ranks that Nemenyi's test asks for."""
+
+    stacks: int
+    methods: int
+    statistic: float
+    p: float
+    critical: float
+
+
+def friedman(ranks: pd.DataFrame, alpha: float = 0.05) -> Friedman:
+    """Do the stacks agree on an order at all, and how far apart must two methods be?
+
+    Args:
+        ranks: Stacks by methods, as of `stack_ranks`; at least two stacks and three methods.
+        alpha: Probability of a false alarm, over all comparisons of two methods together.
+    References:
+        [demsar2006]
+    """
+    stacks, methods = ranks.shape
+    statistic, p = stats.friedmanchisquare(*ranks.to_numpy().T)
+    spread = stats.studentized_range.ppf(1 - alpha, methods, np.inf) / np.sqrt(2)
+    return Friedman(stacks, methods, float(statistic), float(p), float(spread * np.sqrt(methods * (methods + 1) / (6 * stacks))))
+
+
+def intervals(table: pd.DataFrame, *, seed: int, level: float = 0.95, repetitions: int = 2000) -> pd.DataFrame:
+    """Mean of every column and its bootstrap interval over the rows.
+
+    Args:
+        table: Stacks by methods.
+        seed: Of the draws.
+        level: Share of the bootstrap means between the two ends.
+        repetitions: How many draws of as many rows, with replacement.
+    Returns:
+        mean, low, high, one row per column of the table.
+    """
+    values = table.to_numpy()
+    draws = np.random.default_rng(seed).integers(len(values), size=(repetitions, len(values)))
+    ends = np.quantile(values[draws].mean(axis=1), ((1 - level) / 2, (1 + level) / 2), axis=0)
+    return pd.DataFrame({"mean": values.mean(axis=0), "low": ends[0], "high": ends[1]}, index=table.columns)
+
+
+def groups(mean: pd.Series, critical: float) -> list[list[str]]:
+    """Largest sets of neighbours in the order whose ends are less than the critical difference apart; two members at least."""
+    names, values = list(mean.sort_values().index), np.sort(mean.to_numpy())
+    ends = np.searchsorted(values, values + critical)
+    found = [(start, end) for start, end in enumerate(ends) if end - start > 1]
+    return [names[start:end] for i, (start, end) in enumerate(found) if i == 0 or end > found[i - 1][1]]
+
+
+def rank_chart(spread: pd.DataFrame, critical: float, *, alt: str, caption: str = "") -> Shown:
+    """Mean ranks with their intervals, best on top; bars at the right join methods that cannot be told apart.
+
+    Args:
+        spread: mean, low and high per method, as of `intervals`.
+        critical: The difference that counts, as of `friedman`.
+        alt: Alternative text.
+        caption: Caption.
+    """
+    spread = spread.sort_values("mean")
+    place = {name: i for i, name in enumerate(spread.index)}
+    with styled():
+        figure = Figure(figsize=(0.8 * PAGE, 0.23 * len(spread) + 1.0))
+        axes, bars = figure.subplots(1, 2, sharey=True, width_ratios=(4, 1))
+        whiskers = spread["mean"] - spread["low"], spread["high"] - spread["mean"]
+        axes.errorbar(spread["mean"], range(len(spread)), xerr=whiskers, fmt="o", color=SECOND, capsize=2)
+        axes.set_yticks(range(len(spread)), spread.index)
+        axes.invert_yaxis()
+        axes.set(xlabel="mean rank, 1 is best")
+        for i, group in enumerate(groups(spread["mean"], critical)):
+            bars.plot([i, i], [place[group[0]] - 0.2, place[group[-1]] + 0.2], color=ACCENT, linewidth=2.5)
+        bars.set_axis_off()
+        bars.margins(x=0.2)
+    return Shown(figure, alt=alt, caption=caption)
+
+
+# --------------------------------------------------------------------------------------------- quality and time
+
+
+def pareto(cost: Mapping[str, float], rank: Mapping[str, float]) -> list[str]:
+    """Names that no other one beats: whoever is cheaper than they are has a worse rank. By cost, cheapest first."""
+    front: list[str] = []
+    for name in sorted(cost, key=lambda name: (cost[name], rank[name])):
+        if not front or rank[name] < rank[front[-1]]:
+            front.append(name)
+    return front
+
+
+def price_chart(seconds: Mapping[str, float], rank: Mapping[str, float], *, alt: str, caption: str = "") -> Shown:
+    """Mean rank against seconds, the better the higher; a line joins those of the Pareto front, which alone bear their names.
+
+    Args:
+        seconds: Per method.
+        rank: Per method.
+        alt: Alternative text.
+        caption: Caption.
+    """
+    front = pareto(seconds, rank)
+    with styled():
+        figure = Figure(figsize=(PAGE, 0.6 * PAGE))
+        axes = figure.subplots()
+        axes.scatter(list(seconds.values()), [rank[name] for name in seconds], color=SECOND, alpha=0.6)
+        axes.plot([seconds[name] for name in front], [rank[name] for name in front], "o-", color=ACCENT)
+        for i, name in enumerate(front):  # above and below in turn: neighbours on the front may be close
+            axes.annotate(name, (seconds[name], rank[name]), (4, (7, -15)[i % 2]), textcoords="offset points")
+        axes.set_xscale("log")
+        axes.invert_yaxis()
+        axes.margins(x=0.15, y=0.12)
+        axes.set(xlabel="seconds per fusion", ylabel="mean rank")
+    return Shown(figure, alt=alt, caption=caption)
+
+
+# ------------------------------------------------------------------------------------------------- agreement
+
+
+def agreement(results: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
+    """Spearman's correlation of each two metrics over the methods of a stack, by direction; its mean over the stacks.
+
+    Args:
+        results: What `mffrepro.benchmark` returns.
+        metrics: Names; each must have a direction.
+    Returns:
+        Metrics by metrics, 1 where they order the methods alike, -1 where one reverses the other.
+    """
+    ranks = oriented(results, metrics).rank(axis=1)
+    tables = [block.droplevel("stack").T.corr() for _, block in ranks.groupby("stack", sort=False)]
+    return (sum(table.fillna(0) for table in tables) / len(tables)).reindex(index=metrics, columns=metrics)
