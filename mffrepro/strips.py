@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -11,9 +12,10 @@ import numpy as np
 
 def in_threads(function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
     """``[function(item) for item in items]``, in that order, on up to four cores: NumPy, OpenCV and SciPy let go of the
-    interpreter lock while they compute."""
+    interpreter lock while they compute. What ``np.errstate`` says here holds there too."""
+    context = copy_context()
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        return list(pool.map(function, items))
+        return list(pool.map(lambda item: context.copy().run(function, item), items))
 
 
 class Strip(NamedTuple):

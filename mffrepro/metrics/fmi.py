@@ -221,7 +221,7 @@ def _strip_similarity(strip: list[np.ndarray]) -> np.ndarray:
 
 
 def _fmi(scene: Scene, fused: Gray, feature) -> Local:
-    features = [fused.get(feature), *(source.get(feature) for source in scene.sources)]
+    features = in_threads(lambda image: image.get(feature), [fused, *scene.sources])
     similarities = np.concatenate(in_threads(_strip_similarity, _strips(*features)))
     return _map_of(similarities, features[0])
 

@@ -18,7 +18,7 @@ from mffrepro.images import ImageOrPath
 from mffrepro.metrics._filters import correlate, gaussian, magnitude
 from mffrepro.metrics.scene import Gray, Scene
 from mffrepro.metrics.scoring import score_alone
-from mffrepro.strips import in_strips, in_threads
+from mffrepro.strips import in_strips, in_threads, strips
 
 SCALES, ORIENTATIONS = 4, 6
 SHORTEST_WAVE, SCALE_RATIO, BANDWIDTH = 3, 2.1, 0.55
@@ -67,7 +67,7 @@ def filters(shape: tuple[int, int], lowpass_frequencies) -> Filters:
     lowpass_radius = np.hypot(lowpass_frequencies(shape[0])[:, None], lowpass_frequencies(shape[1]))
     lowpass = 1 / (1 + (lowpass_radius / 0.45) ** 30)
     radial = [_log_gabor(radius, SHORTEST_WAVE * SCALE_RATIO**scale) * lowpass for scale in range(SCALES)]
-    angular = [_angular(angle, orientation * np.pi / ORIENTATIONS) for orientation in range(ORIENTATIONS)]
+    angular = in_threads(lambda orientation: _angular(angle, orientation * np.pi / ORIENTATIONS), range(ORIENTATIONS))
     every_scale = sum(radial)
     return Filters(radial, angular, in_threads(lambda a: _noise(radial[0] * a, every_scale * a), angular))
 
@@ -92,7 +92,10 @@ def congruency(image: Gray, scene: Scene, lowpass_frequencies) -> Congruency:
     spectrum = fft2(image.values)
     bands = [spectrum * r for r in radial]
     oriented = in_threads(lambda pair: _oriented_energy(_responses(bands, pair[0]), pair[1]), zip(angular, noise, strict=True))
-    return Congruency(*in_strips(_moments, *itertools.chain(*oriented)))
+    maps = list(itertools.chain(*oriented))
+    pieces = strips(*image.values.shape, pixels=2**16, halo=0)
+    parts = in_threads(lambda piece: in_strips(_moments, *(m[piece.rows] for m in maps)), pieces)
+    return Congruency(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 
 def _responses(bands: list[np.ndarray], angular: np.ndarray) -> list[np.ndarray]:
@@ -172,22 +175,26 @@ def mean_and_variance(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def target_statistics(scene: Scene, lowpass_frequencies) -> list[list[tuple[np.ndarray, np.ndarray]]]:
-    return [[mean_and_variance(m) for m in target.maps] for target in scene.get(targets, lowpass_frequencies)]
+    return in_threads(lambda target: [mean_and_variance(m) for m in target.maps], scene.get(targets, lowpass_frequencies))
 
 
 def _kept(scene: Scene, fused: Gray, lowpass_frequencies) -> float:
     goals = scene.get(targets, lowpass_frequencies)
     known = scene.get(target_statistics, lowpass_frequencies)
     count = np.count_nonzero(goals[-1].mask)
-    product = 1.0
-    for kind, own in enumerate(fused.get(congruency, scene, lowpass_frequencies)):
+    if not count:
+        return np.nan
+
+    def of_kind(kind: int, own: np.ndarray) -> float:
         own_statistics = mean_and_variance(own)
         similar = (
             _correlation(own, goal.maps[kind], own_statistics, statistics[kind]) * goal.mask
             for goal, statistics in zip(goals, known, strict=True)
         )
-        product *= np.sum(np.maximum.reduce(list(similar))) / count if count else np.nan
-    return product
+        return np.sum(np.maximum.reduce(list(similar))) / count
+
+    maps = fused.get(congruency, scene, lowpass_frequencies)
+    return np.prod(in_threads(lambda pair: of_kind(*pair), enumerate(maps)))
 
 
 def _correlation(x, y, statistics_x, statistics_y) -> np.ndarray:

@@ -23,6 +23,13 @@ def test_threads_keep_the_order():
     assert in_threads(lambda i: i * i, range(50)) == [i * i for i in range(50)]
 
 
+def test_threads_divide_as_their_caller_does():
+    with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
+        in_threads(lambda x: np.ones(1) / x, [np.zeros(1)])
+    with np.errstate(divide="ignore"):
+        assert np.isinf(in_threads(lambda x: np.ones(1) / x, [np.zeros(1)])[0])
+
+
 def test_a_function_of_single_pixels_in_strips():
     a, b = np.random.default_rng(0).random((2, 37, 5))
     total, product = in_strips(lambda x, y: (x + y, x * y), a, b)
