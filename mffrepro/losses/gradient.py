@@ -47,10 +47,15 @@ def qg_loss(
     return (1 - gained.sum(over_image) / weights.sum(over_image)).mean()
 
 
-def _gradient(image: Tensor) -> tuple[Tensor, Tensor]:
-    """Strength (Eq. 8) and direction (Eq. 9) by the Sobel operator, zero border."""
+def sobel(image: Tensor, *, padding: int = 1) -> tuple[Tensor, Tensor]:
+    """Horizontal and vertical differences of a batch (B, 1, H, W), zeros outside; without padding, of the inner pixels only."""
     x = image.new_tensor([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
-    sx, sy = F.conv2d(image, torch.stack((x, x.T))[:, None], padding=1).split(1, 1)
+    return F.conv2d(image, torch.stack((x, x.T))[:, None], padding=padding).split(1, 1)
+
+
+def _gradient(image: Tensor) -> tuple[Tensor, Tensor]:
+    """Strength (Eq. 8) and direction (Eq. 9), zero border."""
+    sx, sy = sobel(image)
     strength = (sx.square() + sy.square() + EPS**2).sqrt()
     sx = torch.where(sx.abs() < EPS, torch.full_like(sx, EPS), sx)
     return strength, torch.atan(sy / sx)

@@ -1,12 +1,17 @@
-"""Diagrams drawn from a network itself: the shapes are those that a forward pass had."""
+"""Diagrams drawn from what ran: the shapes are those of a forward pass, the order of a fusion is that of its calls."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import matplotlib.patches as patches
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mffrepro.report.style import PAGE, Shown, styled
+from mffrepro.fusion.several import Judge
+from mffrepro.report.style import PAGE, PALETTE, Shown, styled
 
 
 def trace_shapes(network, inputs: Sequence) -> dict[str, tuple[int, ...]]:
@@ -71,3 +76,105 @@ def _box(axes: Axes, x: float, y: float, text: str, shape: str, colour: str) -> 
 def show_shape(shape: Sequence[int]) -> str:
     """``(1, 64, 96, 96)`` as ``64 × 96 × 96``."""
     return " × ".join(str(side) for side in shape[1:])
+
+
+# ------------------------------------------------------------------------------------- fusion of many images
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a judge.
+
+    Attributes:
+        kind: ``"look"`` or ``"compare"``.
+        text: Of a look, the number of the source from 1, or ``"fused"``.
+        inputs: Numbers of the calls whose results it needed.
+        seconds: How long it took.
+    """
+
+    kind: str
+    text: str
+    inputs: tuple[int, ...]
+    seconds: float
+
+
+class Traced:
+    """A judge that notes what it is asked, and for how long it thinks; see `mffrepro.fusion.several`.
+
+    Args:
+        judge: Who answers.
+        images: The sources, the very arrays that will be fused.
+    """
+
+    def __init__(self, judge: Judge, images: Sequence[np.ndarray]) -> None:
+        self.judge, self.images = judge, images
+        self.calls: list[Call] = []
+
+    def look(self, image: np.ndarray) -> tuple[int, Any]:
+        number = next((i + 1 for i, source in enumerate(self.images) if source is image), None)
+        # What is no source was fused by the comparison before.
+        inputs = () if number else (len(self.calls) - 1,)
+        return self._note("look", str(number or "fused"), inputs, self.judge.look, image)
+
+    def compare(self, first: tuple[int, Any], second: tuple[int, Any]) -> tuple[np.ndarray, np.ndarray]:
+        return self._note("compare", "", (first[0], second[0]), self.judge.compare, first[1], second[1])[1]
+
+    def merge(self, first: tuple[int, Any], second: tuple[int, Any], final: np.ndarray) -> tuple[int, Any]:
+        return len(self.calls) - 1, self.judge.merge(first[1], second[1], final)
+
+    def _note(self, kind: str, text: str, inputs: tuple[int, ...], ask, *arguments) -> tuple[int, Any]:
+        started = time.perf_counter()
+        answer = ask(*arguments)
+        self.calls.append(Call(kind, text, inputs, time.perf_counter() - started))
+        return len(self.calls) - 1, answer
+
+    def count(self, kind: str) -> int:
+        return sum(call.kind == kind for call in self.calls)
+
+    def seconds(self, kind: str) -> float:
+        """Median of the calls of one kind: the first ones are slower."""
+        return float(np.median([call.seconds for call in self.calls if call.kind == kind]))
+
+
+def strategies(traces: Mapping[str, Traced], *, alt: str, caption: str = "") -> Shown:
+    """What each way to fuse many images asks its judge: looks above, comparisons below, arrows from what they need.
+
+    Args:
+        traces: Name of the way to the judge that it has asked.
+        alt: Alternative text.
+        caption: Caption.
+    """
+    longest = max(trace.count("look") for trace in traces.values())
+    with styled():
+        figure = Figure(figsize=(PAGE, 1.75 * len(traces)))
+        for axes, (name, trace) in zip(np.atleast_1d(figure.subplots(len(traces), 1)), traces.items(), strict=True):
+            axes.set(xlim=(-0.1, longest), ylim=(-0.85, 1.0))
+            axes.set_axis_off()
+            axes.set_title(f"{name}: {trace.count('look')} looks, {trace.count('compare')} comparisons", loc="left", fontsize=11)
+            _draw_calls(axes, trace.calls)
+    return Shown(figure, alt=alt, caption=caption)
+
+
+def _draw_calls(axes: Axes, calls: Sequence[Call]) -> None:
+    """Looks from left to right in their order; a comparison stands below the last look that it needs."""
+    places: list[tuple[float, float]] = []
+    looks = 0
+    for call in calls:
+        if call.kind == "look":
+            place, text, colour = (looks + 0.42, 0.55), f"look at\n{call.text}", PALETTE[0]
+            looks += 1
+        else:
+            place, text, colour = (max(places[i][0] for i in call.inputs) + 0.15, -0.45), "compare", PALETTE[1]
+        for i in call.inputs:
+            axes.annotate("", _edge(place, places[i]), _edge(places[i], place), arrowprops={"arrowstyle": "->", "color": "#444"})
+        places.append(place)
+        corner = (place[0] - 0.36, place[1] - 0.26)
+        axes.add_patch(patches.FancyBboxPatch(corner, 0.72, 0.52, "round,pad=0.02", facecolor=colour + "33", edgecolor=colour))
+        axes.text(*place, text, ha="center", va="center", fontsize=9)
+
+
+def _edge(box: tuple[float, float], towards: tuple[float, float]) -> tuple[float, float]:
+    """Where an arrow that comes from there meets a box: above, below, or, on one level, at the side."""
+    if box[1] == towards[1]:
+        return box[0] + (0.39 if towards[0] > box[0] else -0.39), box[1]
+    return box[0] + 0.2 * np.sign(towards[0] - box[0]), box[1] + (0.29 if towards[1] > box[1] else -0.29)

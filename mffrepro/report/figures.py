@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from mffrepro.images import Image, from_unit, to_unit, write_atomically
 from mffrepro.report.gallery import Box, Gallery
-from mffrepro.report.style import ACCENT, PAGE, SECOND, Shown, styled
+from mffrepro.report.style import ACCENT, PAGE, PALETTE, SECOND, Shown, styled
 
 #: From -1 to 1: orange is negative, blue positive, white zero.
 DIVERGING = LinearSegmentedColormap.from_list("orange-blue", [ACCENT, "#ffffff", SECOND])
@@ -155,6 +155,31 @@ def curves(
             axes.plot(x, y, label=label, marker="osD^vP*X"[i % 8], markersize=5, linestyle="-" if i < 8 else "--")
         axes.set(xlabel=xlabel, ylabel=ylabel)
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return Shown(figure, alt=alt, caption=caption)
+
+
+def pair_curves(tables: Mapping[str, pd.DataFrame], *, alt: str, caption: str = "") -> Shown:
+    """A panel per metric: the score of every method on every pair, the legend in the order of the means.
+
+    Args:
+        tables: Metric to a table of pairs by methods, larger is better; all tables have the same methods, and may have gaps.
+        alt: Alternative text.
+        caption: Caption.
+    """
+    first = next(iter(tables.values()))
+    looks = {name: (PALETTE[i % 8], "osD^vP*X"[i % 8], "-" if i < 8 else "--") for i, name in enumerate(first.columns)}
+    with styled():
+        figure = Figure(figsize=(PAGE, (0.9 + 0.17 * len(looks)) * len(tables)))
+        for axes, (metric, table) in zip(np.atleast_1d(figure.subplots(len(tables), 1)), tables.items(), strict=True):
+            means = table.mean().sort_values(ascending=False)
+            for name, mean in means.items():
+                colour, marker, line = looks[name]
+                axes.plot(range(len(table)), table[name], line, color=colour, marker=marker, markersize=3, linewidth=1)
+                axes.lines[-1].set_label(f"{mean:.4f} {name}")
+            axes.set_title(metric, loc="left")
+            axes.set_xticks([])
+            axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8.5)
+        axes.set_xlabel("pairs")
     return Shown(figure, alt=alt, caption=caption)
 
 

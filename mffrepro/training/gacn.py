@@ -18,7 +18,7 @@ from torch import Tensor
 from mffrepro.data.regions import LabelledImage
 from mffrepro.data.synthetic import gaussian_blur
 from mffrepro.errors import OptionError
-from mffrepro.losses import dice_loss, qg_loss
+from mffrepro.losses import balanced_loss, dice_loss, edge_loss, focal_loss, qg_loss, tensor_loss
 from mffrepro.models.gacn import GACN, Reading
 from mffrepro.training.pairs import FocusPairs, turn
 
@@ -33,6 +33,9 @@ class GacnRecipe:
     angle: Literal["abs", "smooth", "folded"] = "abs"  # Table 2
     reduction: Literal["global", "pixel"] = "global"  # A4.2
     qg_weight: float = 1.0  # lambda of Eq. 6
+    mask_loss: Literal["dice", "focal", "bce"] = "dice"  # Fig. 9
+    gradient_loss: Literal["qg", "ep", "st", "none"] = "qg"  # Fig. 9 (A4.14)
+    edge_weight: float = 1e-4  # lambda of the losses "ep" and "st", section 4.5.1
     epochs: int = 50
     samples: int = 4050
     batch: int = 16
@@ -73,15 +76,25 @@ class GacnRecipe:
         model.slope = self.slope_start ** (1 - progress) * 1000.0**progress
 
     def losses(self, model: GACN, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Eq. 6: Dice on the initial map, Q_g on the image fused by the final one."""
-        a, b, mask = batch["a"], batch["b"], batch["mask"]
-        maps = model(a, b)
-        dice = dice_loss(maps.initial, mask)
-        gradient = qg_loss((a, b), maps.fused, angle=self.angle, reduction=self.reduction)
+        """Eq. 6: a mask loss on the initial map, a gradient loss on the image fused by the final one."""
+        maps, mask = model(batch["a"], batch["b"]), batch["mask"]
+        parts = {self.mask_loss: MASK_LOSSES[self.mask_loss](maps.initial, mask)}
+        total = parts[self.mask_loss]
+        if self.gradient_loss != "none":
+            parts[self.gradient_loss] = self._gradient(batch, maps.fused)
+            total = total + (self.qg_weight if self.gradient_loss == "qg" else self.edge_weight) * parts[self.gradient_loss]
         with torch.no_grad():
             right, sure = mask > 0.5, maps.initial > 0.5
             iou = (right & sure).sum() / (right | sure).sum().clamp(min=1)
-        return {"total": dice + self.qg_weight * gradient, "dice": dice, "qg": gradient, "iou": iou}
+        return {"total": total, **parts, "iou": iou}
+
+    def _gradient(self, batch: dict[str, Tensor], fused: Tensor) -> Tensor:
+        sources = batch["a"], batch["b"]
+        if self.gradient_loss == "ep":
+            return edge_loss(batch["original"], fused)
+        if self.gradient_loss == "st":
+            return tensor_loss(sources, fused)
+        return qg_loss(sources, fused, angle=self.angle, reduction=self.reduction)
 
     # ------------------------------------------------------------------------------------------ one sample
 
@@ -96,14 +109,18 @@ class GacnRecipe:
         top, left = rng.integers(self.size - self.crop + 1, size=2)
         margin = slice(top, top + self.crop), slice(left, left + self.crop)
         sample = self.pair(np.ascontiguousarray(image), np.ascontiguousarray(label) > 0.5, rng)
-        a, b, label = (sample[k][margin] for k in ("a", "b", "mask"))
+        sample = {name: part[margin] for name, part in sample.items()}
+        a, b, label = (sample[name] for name in ("a", "b", "mask"))
         if rng.random() < 0.5:  # misregistration of up to two pixels
             a, b = (_shift(a, rng), b) if rng.random() < 0.5 else (a, _shift(b, rng))
         noise = rng.normal(0, 0.1 * rng.random(), a.shape).astype(np.float32)
         a, b = (np.clip(0.95 * x + 0.05 * noise, 0, 1) for x in (a, b))
         if rng.random() < 0.5:
             a, b, label = b, a, 1 - label
-        return {"a": a, "b": b, "mask": label}
+        made = {"a": a, "b": b, "mask": label}
+        if "original" in sample:  # what a right decision would fuse, noise included
+            made["original"] = np.clip(0.95 * sample["original"] + 0.05 * noise, 0, 1)
+        return made
 
     def pair(self, image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Near- and far-focused photograph (Fig. 4): sigma 2, radius 1 to 7 (A4.13); mask 1 = the first is sharper."""
@@ -113,7 +130,8 @@ class GacnRecipe:
         matte = gaussian_blur(label, 8.0, size=91) if self.defocus == "spread" else label
         near = label * image + (1 - label) * blurred
         far = (1 - matte) * image + matte * blurred
-        return {"a": near, "b": far, "mask": label}
+        made = {"a": near, "b": far, "mask": label}
+        return made | {"original": image} if self.gradient_loss == "ep" else made
 
 
 def _shift(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -121,6 +139,8 @@ def _shift(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     matrix = np.float32([[1, 0, right], [0, 1, down]])
     return cv2.warpAffine(image, matrix, image.shape[1::-1], flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
 
+
+MASK_LOSSES = {"dice": dice_loss, "focal": focal_loss, "bce": balanced_loss}
 
 PRESETS = {
     "paper": GacnRecipe(),

@@ -189,3 +189,58 @@ def test_flow_draws_every_box() -> None:
     assert isinstance(shown, Shown)
     texts = {text.get_text() for text in shown.figure.axes[0].texts}
     assert {"part", "conv", "out", "1 × 2", "3"} <= texts
+
+
+class Brighter:
+    """A judge that prefers the brighter pixel, and answers `merge` by the brighter of both."""
+
+    def look(self, image):
+        return image
+
+    def compare(self, first, second):
+        final = (first > second).astype(np.float32)
+        return final, 2 * final - 1
+
+    def merge(self, first, second, final):
+        return np.where(final > 0.5, first, second)
+
+
+def traced(fusion, count: int = 4):
+    images = list(np.random.default_rng(0).random((count, 6, 5), np.float32))
+    trace = diagram.Traced(Brighter(), images)
+    fused, _ = fusion(images, trace)
+    assert np.array_equal(fused, np.max(images, 0)), "a traced judge answers as it would have"
+    return trace
+
+
+def test_a_traced_judge_knows_what_it_was_asked() -> None:
+    from mffrepro.fusion.several import calibrated, serial
+
+    one_by_one, carry = traced(serial), traced(calibrated)
+    assert (one_by_one.count("look"), one_by_one.count("compare")) == (6, 3)
+    assert (carry.count("look"), carry.count("compare")) == (4, 3)
+    assert [call.text for call in one_by_one.calls if call.kind == "look"] == ["1", "2", "fused", "3", "fused", "4"]
+    assert [call.inputs for call in one_by_one.calls] == [(), (), (0, 1), (2,), (), (3, 4), (5,), (), (6, 7)]
+    assert [call.inputs for call in carry.calls] == [(), (), (0, 1), (), (2, 3), (), (4, 5)], "a winner comes from a comparison"
+    assert one_by_one.seconds("look") >= 0
+
+
+def test_strategies_draw_every_call() -> None:
+    from mffrepro.fusion.several import calibrated, serial
+
+    shown = diagram.strategies({"serial": traced(serial), "carry": traced(calibrated)}, alt="two ways")
+    titles = [axes.get_title(loc="left") for axes in shown.figure.axes]
+    assert titles == ["serial: 6 looks, 3 comparisons", "carry: 4 looks, 3 comparisons"]
+    texts = [[text.get_text() for text in axes.texts if text.get_text()] for axes in shown.figure.axes]
+    assert [len(boxes) for boxes in texts] == [9, 7]
+    assert texts[0].count("look at\nfused") == 2
+
+
+def test_curves_per_pair_are_listed_by_their_means() -> None:
+    table = pd.DataFrame({"low": [0.1, 0.2], "high": [0.5, float("nan")], "middle": [0.3, 0.4]}, index=["one", "two"])
+    shown = figures.pair_curves({"qg": table, "qcb": 1 - table}, alt="two panels")
+    first, second = ([text.get_text() for text in axes.get_legend().get_texts()] for axes in shown.figure.axes)
+    assert first == ["0.5000 high", "0.3500 middle", "0.1500 low"]
+    assert [text.split()[1] for text in second] == ["low", "middle", "high"]
+    colours = [{line.get_label().split()[1]: line.get_color() for line in axes.lines} for axes in shown.figure.axes]
+    assert colours[0] == colours[1], "a method looks the same in every panel"

@@ -1,0 +1,92 @@
+"""The losses as options of the recipe, and the study that compares them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from mffrepro.data import load, load_regions
+from mffrepro.losses import balanced_loss, dice_loss, edge_loss, focal_loss, qg_loss, tensor_loss
+from mffrepro.training import loss_study
+from mffrepro.training.gacn import GacnRecipe
+
+RECIPE = GacnRecipe(epochs=1, samples=4, batch=4, size=64, crop=48, validation=4, slope_start=10.0, slope_epochs=1)
+
+
+@pytest.fixture(scope="module")
+def regions():
+    return load_regions("embedded")
+
+
+def batch_of(recipe: GacnRecipe, regions, split: str = "train") -> dict[str, torch.Tensor]:
+    data = recipe.data(regions, split=split, seed=3)
+    samples = [data[i] for i in range(4)]
+    return {name: torch.stack([sample[name] for sample in samples]) for name in samples[0]}
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_the_original_is_handed_out_where_it_is_needed_and_changes_nothing_else(regions, split) -> None:
+    plain, edges = (batch_of(replace(RECIPE, gradient_loss=kind), regions, split) for kind in ("qg", "ep"))
+    assert set(plain) == {"a", "b", "mask"}
+    assert set(edges) == {"a", "b", "mask", "original"}
+    assert all(torch.equal(plain[name], edges[name]) for name in plain)
+
+
+def test_the_original_is_what_a_right_decision_would_fuse(regions) -> None:
+    """Inside the mask, the near-focused image is the original, noise and contrast of the augmentation included."""
+    batch = batch_of(replace(RECIPE, gradient_loss="ep", defocus="mask"), regions)
+    fused = torch.where(batch["mask"] > 0.5, batch["a"], batch["b"])
+    gaps = (fused - batch["original"]).abs().mean((1, 2, 3))
+    assert gaps.min() < 1e-6, "without misregistration it is equal"
+    worse = (torch.where(batch["mask"] > 0.5, batch["b"], batch["a"]) - batch["original"]).abs().mean((1, 2, 3))
+    assert (gaps < worse).all()
+
+
+def test_defaults_are_dice_and_qg_to_the_bit(regions) -> None:
+    torch.manual_seed(0)
+    model, batch = RECIPE.model(), batch_of(RECIPE, regions)
+    losses, maps = RECIPE.losses(model, batch), model(batch["a"], batch["b"])
+    assert list(losses) == ["total", "dice", "qg", "iou"]
+    dice, qg = dice_loss(maps.initial, batch["mask"]), qg_loss((batch["a"], batch["b"]), maps.fused)
+    assert torch.equal(losses["total"], dice + 1.0 * qg)
+    assert torch.equal(losses["dice"], dice)
+    assert torch.equal(losses["qg"], qg)
+
+
+@pytest.mark.parametrize(("mask_loss", "gradient_loss"), loss_study.COMBINATIONS.values())
+def test_the_total_is_the_weighted_sum_of_what_was_asked_for(regions, mask_loss, gradient_loss) -> None:
+    recipe = replace(RECIPE, mask_loss=mask_loss, gradient_loss=gradient_loss, qg_weight=0.5, edge_weight=1e-3)
+    torch.manual_seed(0)
+    model, batch = recipe.model(), batch_of(recipe, regions)
+    losses, maps = recipe.losses(model, batch), model(batch["a"], batch["b"])
+    sources = batch["a"], batch["b"]
+    mask = {"dice": dice_loss, "focal": focal_loss, "bce": balanced_loss}[mask_loss](maps.initial, batch["mask"])
+    gradient = {
+        "none": lambda: torch.zeros(()),
+        "qg": lambda: 0.5 * qg_loss(sources, maps.fused),
+        "ep": lambda: 1e-3 * edge_loss(batch["original"], maps.fused),
+        "st": lambda: 1e-3 * tensor_loss(sources, maps.fused),
+    }[gradient_loss]()
+    assert losses["total"].item() == pytest.approx((mask + gradient).item(), rel=1e-6)
+    losses["total"].backward()
+    assert all(torch.isfinite(p.grad).all() for p in model.parameters())
+
+
+def test_noise_of_a_map_by_hand() -> None:
+    """A cross of one source in the middle of the other: two regions; 12 steps of 1 along 2 * 5 * 4 neighbours."""
+    share = np.zeros((5, 5))
+    share[2, 1:4] = share[1:4, 2] = 1
+    assert loss_study.noise(share) == pytest.approx({"regions": 2, "variation": 12 / 20})
+    board = np.indices((4, 4)).sum(0) % 2
+    assert loss_study.noise(board) == pytest.approx({"regions": 16, "variation": 2})
+
+
+def test_the_study_has_a_row_for_each_combination(regions, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(loss_study, "COMBINATIONS", {name: loss_study.COMBINATIONS[name] for name in ("dice", "dice + ep")})
+    stacks = list(load("embedded", kind="composite", levels=(3,), size=96))[:1]
+    table = loss_study.loss_study(RECIPE, {"train": regions, "val": regions[:1]}, stacks, tmp_path, device="cpu")
+    assert list(table.index) == ["dice", "dice + ep"]
+    assert {*loss_study.METRICS, "regions", "variation", "seconds"} == set(table.columns)
+    assert table.notna().all(axis=None)
+    assert (tmp_path / "dice + ep" / "best.safetensors").exists()
