@@ -614,7 +614,7 @@ figures.metric_curves(
     blur_scores,
     xlabel="standard deviation of the blur, pixels",
     alt="Curves of the paper's metrics falling with the blur of the fused image, at different rates.",
-    caption="The paper does not print its grid of blurs; this one runs from none to five pixels.",
+    caption=f"The paper does not print its grid of blurs; this one runs from none to {sigmas[-1]} pixels.",
 )
 
 # %% [markdown]
