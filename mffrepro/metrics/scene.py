@@ -9,6 +9,8 @@ dtype alone (uint8 as it is, uint16 / 257, float x 255) and rounded half up. The
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -30,17 +32,24 @@ GRAYS = ("matlab", "skimage")
 
 
 class Remembering:
-    """Computes each feature of itself once; the memory lives as long as the object."""
+    """Computes each feature of itself once, whatever thread asks first; the memory lives as long as the object."""
 
     def __init__(self) -> None:
-        self._memory: dict[tuple, Any] = {}
+        self._memory: dict[tuple, Future] = {}
+        self._lock = Lock()
 
     def get(self, feature: Callable, *options: Any) -> Any:
         """``feature(self, *options)``, from memory where it was asked for before."""
         key = (feature, *options)
-        if key not in self._memory:
-            self._memory[key] = feature(self, *options)
-        return self._memory[key]
+        with self._lock:
+            first = key not in self._memory
+            known = self._memory.setdefault(key, Future())
+        if first:
+            try:
+                known.set_result(feature(self, *options))
+            except BaseException as error:
+                known.set_exception(error)
+        return known.result()
 
 
 class Gray(Remembering):

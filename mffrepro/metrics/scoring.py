@@ -9,6 +9,7 @@ from mffrepro.errors import ImageError, OptionError
 from mffrepro.images import FocusStack, FusionResult, ImageOrPath
 from mffrepro.metrics.cards import CARDS, MetricCard, get
 from mffrepro.metrics.scene import Gray, Scene
+from mffrepro.strips import in_threads
 
 Metrics = str | Sequence[str]
 
@@ -58,7 +59,9 @@ class Scorer:
         if isinstance(fused, FusionResult):
             fused, decision = fused.image, fused.decision if decision is None else decision
         image = self.scene.fused(fused, decision)
-        return {card.name: score(card, self.scene, image) for card in self._cards(image)}
+        cards = self._cards(image)
+        values = in_threads(lambda card: score(card, self.scene, image), cards)
+        return {card.name: value for card, value in zip(cards, values, strict=True)}
 
     def _cards(self, fused: Gray) -> list[MetricCard]:
         if isinstance(self.metrics, list):

@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import re
+import time
 from math import inf, log2, sqrt
 from pathlib import Path
 
@@ -360,3 +361,25 @@ def test_listing_the_cards_loads_nothing_heavy():
     code = f"import sys, mffrepro.metrics as m; m.names(); print([n for n in {heavy} if n in sys.modules])"
     root = Path(__file__).parents[2]
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=True).stdout == "[]\n"
+
+
+def test_a_feature_is_computed_once_whichever_thread_asks_first():
+    from mffrepro.metrics.scene import Remembering
+    from mffrepro.strips import in_threads
+
+    calls = []
+
+    def slow(owner):
+        calls.append(owner)
+        time.sleep(0.05)
+        return object()
+
+    def broken(owner):
+        raise ValueError("no")
+
+    owner = Remembering()
+    assert len({id(got) for got in in_threads(lambda _: owner.get(slow), range(8))}) == 1
+    assert calls == [owner]
+    for _ in range(2):
+        with pytest.raises(ValueError, match="no"):
+            owner.get(broken)
