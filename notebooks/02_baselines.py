@@ -22,7 +22,7 @@
 # mostly as one row without a picture. What does each compute, where does it fail, is ours the same as the one that others ran, and **which should
 # you choose?**
 #
-# *Needs: nothing but a CPU; about a minute and a half (quick) or half an hour (full).*
+# *Needs: nothing but a CPU; about half a minute (quick); the full profile takes far longer.*
 
 # %% [markdown]
 # ## Set up

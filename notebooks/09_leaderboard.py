@@ -21,7 +21,7 @@
 # Every paper ends with a table in which its own method wins. Here all methods of the package meet all metrics on the same stacks, with the
 # uncertainty that such tables leave out. **Who is better than whom, how sure is that, what does it cost, and would the truth agree?**
 #
-# *Needs: nothing but a CPU; about a minute and a half (quick) or half an hour (full).*
+# *Needs: nothing but a CPU; about a minute (quick); the full profile takes far longer.*
 
 # %% [markdown]
 # ## Set up
