@@ -23,7 +23,7 @@ def edge_loss(original: Tensor, fused: Tensor) -> Tensor:
         [ma2022gacn], section 4.5.1.
     Chapter: 07_gacn
     """
-    gaps = [x - y for x, y in zip(sobel(fused, padding=0), sobel(original, padding=0), strict=True)]
+    gaps = [x - y for x, y in zip(sobel(fused, border="valid"), sobel(original, border="valid"), strict=True)]
     squares = sum(gap.square() for gap in gaps)
     # Less EPS, so that a copy loses nothing; the root keeps a finite gradient there.
     return ((squares + EPS**2).sqrt() - EPS).sum((1, 2, 3)).mean()

@@ -1,12 +1,13 @@
 """The gradient-aware loss of GACN: one minus a differentiable Q_g."""
 
-import math
 from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+
+from mffrepro.formulas.edges import TOOLBOX, agreement, orientation
+from mffrepro.formulas.filters import derivatives
 
 EPS = 1e-6  # keeps roots and quotients finite where an image is flat; gradients of [0, 1] images reach 4
 
@@ -39,7 +40,8 @@ def qg_loss(
     gained, weights = 0.0, 0.0
     for source in sources:
         strength, direction = _gradient(source)
-        quality = _strength_term(strength, strength_f, steepness) * _angle_term(direction, angle_f, angle, steepness)  # Eq. 17
+        ratio = _weaker_over_stronger(strength, strength_f, steepness)
+        quality = TOOLBOX.kept(ratio, _agreement(direction, angle_f, angle, steepness))  # Eq. 15-17
         gained, weights = gained + quality * strength, weights + strength  # w = g^1
     if reduction == "pixel":
         return 1 - (gained / weights).mean()
@@ -47,40 +49,32 @@ def qg_loss(
     return (1 - gained.sum(over_image) / weights.sum(over_image)).mean()
 
 
-def sobel(image: Tensor, *, padding: int = 1) -> tuple[Tensor, Tensor]:
-    """Horizontal and vertical differences of a batch (B, 1, H, W), zeros outside; without padding, of the inner pixels only."""
-    x = image.new_tensor([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
-    return F.conv2d(image, torch.stack((x, x.T))[:, None], padding=padding).split(1, 1)
+def sobel(image: Tensor, *, border: str = "zero") -> tuple[Tensor, Tensor]:
+    """Horizontal and vertical differences of a batch (B, 1, H, W); with the border "valid", of the inner pixels only."""
+    across, down = derivatives(image[:, 0], border=border)
+    return across[:, None], down[:, None]
 
 
 def _gradient(image: Tensor) -> tuple[Tensor, Tensor]:
     """Strength (Eq. 8) and direction (Eq. 9), zero border."""
     sx, sy = sobel(image)
-    strength = (sx.square() + sy.square() + EPS**2).sqrt()
-    sx = torch.where(sx.abs() < EPS, torch.full_like(sx, EPS), sx)
-    return strength, torch.atan(sy / sx)
+    return (sx.square() + sy.square() + EPS**2).sqrt(), orientation(sx, sy, none=EPS, instead=EPS)
 
 
 def _step(x: Tensor, y: Tensor, steepness: float) -> Tensor:
     return torch.sigmoid(steepness * (x - y))  # Eq. 12
 
 
-def _strength_term(source: Tensor, fused: Tensor, steepness: float) -> Tensor:
-    fused_is_stronger = _step(fused, source, steepness)
+def _weaker_over_stronger(source: Tensor, fused: Tensor, steepness: float) -> Tensor:
+    """Eq. 13."""
+    stronger = _step(fused, source, steepness)  # that the fused gradient is
     # Away from the switch one of the two quotients is huge and its weight zero: bounding it keeps gradients finite.
-    ratio = fused_is_stronger * (source / fused).clamp(max=1e3) + (1 - fused_is_stronger) * (fused / source).clamp(
-        max=1e3
-    )  # Eq. 13
-    return torch.sigmoid(10 * (ratio - 0.5))  # Eq. 15
+    return stronger * (source / fused).clamp(max=1e3) + (1 - stronger) * (fused / source).clamp(max=1e3)
 
 
-def _angle_term(source: Tensor, fused: Tensor, kind: str, steepness: float) -> Tensor:
+def _agreement(source: Tensor, fused: Tensor, kind: str, steepness: float) -> Tensor:
+    """Eq. 11, or with the smooth absolute value of Eq. 14."""
     difference = source - fused
     if kind == "smooth":
-        size = difference * (2 * _step(source, fused, steepness) - 1)  # Eq. 14
-    else:
-        size = difference.abs()
-    agreement = 1 - size / (math.pi / 2)  # Eq. 11
-    if kind == "folded":
-        agreement = agreement.abs()
-    return torch.sigmoid(20 * (agreement - 0.75))  # Eq. 16
+        return 1 - difference * (2 * _step(source, fused, steepness) - 1) * (2 / torch.pi)
+    return agreement(difference, folded=kind == "folded")

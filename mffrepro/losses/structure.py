@@ -1,15 +1,11 @@
 """One minus a differentiable Q_Y: structural similarity with the sources, after Yang [yang2008]."""
 
 from collections.abc import Sequence
-from functools import cache
+from typing import NamedTuple, Self
 
-import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-SIDE, SIGMA = 7, 1.5
-#: Above this similarity the sources agree and share a window by variance; below, the better one counts.
-AGREEMENT = 0.75
+from mffrepro.formulas.similarity import gauss7, similarity, yang
 
 
 def qy_loss(sources: Sequence[Tensor], fused: Tensor, *, stabiliser: float = 1e-8) -> Tensor:
@@ -36,33 +32,27 @@ def qy_loss(sources: Sequence[Tensor], fused: Tensor, *, stabiliser: float = 1e-
     References:
         [yang2008]; the metric is `mffrepro.metrics.qy`.
     """
-    a, b = sources
-    variance_a, variance_b = (_covariance(x, x) for x in (a, b))
-    share = (variance_a + stabiliser / 2) / (variance_a + variance_b + stabiliser)
-    to_a, to_b = (_similarity(x, fused, stabiliser) for x in (a, b))
-    agree = _similarity(a, b, stabiliser) >= AGREEMENT
-    return 1 - torch.where(agree, share * to_a + (1 - share) * to_b, torch.maximum(to_a, to_b)).mean()
+    near, far = sources
+    a, b, f = (Moments.of(x) for x in (near, far, fused))
+    share = (a.variance + stabiliser / 2) / (a.variance + b.variance + stabiliser)
+    return 1 - yang(a.similarity(b, stabiliser), share, a.similarity(f, stabiliser), b.similarity(f, stabiliser)).mean()
 
 
-def _similarity(x: Tensor, y: Tensor, stabiliser: float) -> Tensor:
-    """SSIM of each full window."""
-    mean_x, mean_y = _mean(x), _mean(y)
-    luminance = (2 * mean_x * mean_y + stabiliser) / (mean_x.square() + mean_y.square() + stabiliser)
-    return luminance * (2 * _covariance(x, y) + stabiliser) / (_covariance(x, x) + _covariance(y, y) + stabiliser)
+class Moments(NamedTuple):
+    """Local mean and variance of a batch, each full window, and the batch (B, H, W) less its images' means."""
 
+    mean: Tensor
+    variance: Tensor
+    centred: Tensor
 
-def _covariance(x: Tensor, y: Tensor) -> Tensor:
-    # E[xy] - E[x]E[y] cancels in float32; about the mean of the image it cancels much less, and the covariance is the same.
-    x, y = (z - z.mean((2, 3), keepdim=True) for z in (x, y))
-    return _mean(x * y) - _mean(x) * _mean(y)
+    @classmethod
+    def of(cls, image: Tensor) -> Self:
+        # E[xy] - E[x]E[y] cancels in float32; about the mean of the image it cancels much less, and the covariance is the same.
+        image = image[:, 0]
+        centred = image - image.mean((1, 2), keepdim=True)
+        return cls(gauss7(image), gauss7(centred.square()) - gauss7(centred).square(), centred)
 
-
-def _mean(x: Tensor) -> Tensor:
-    weights = x.new_tensor(_gaussian())
-    return F.conv2d(F.conv2d(x, weights.view(1, 1, SIDE, 1)), weights.view(1, 1, 1, SIDE))
-
-
-@cache
-def _gaussian() -> tuple[float, ...]:
-    weights = torch.exp(-((torch.arange(SIDE, dtype=torch.float64) - SIDE // 2) ** 2) / (2 * SIGMA**2))
-    return tuple((weights / weights.sum()).tolist())
+    def similarity(self, other: Self, stabiliser: float) -> Tensor:
+        covariance = gauss7(self.centred * other.centred) - gauss7(self.centred) * gauss7(other.centred)
+        means, variances = (self.mean, other.mean), (self.variance, other.variance)
+        return similarity(means, variances, covariance, (stabiliser, stabiliser))

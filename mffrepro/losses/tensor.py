@@ -34,5 +34,5 @@ def tensor_loss(sources: Sequence[Tensor], fused: Tensor) -> Tensor:
 
 def _tensor(image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The entries xx, xy and yy of the gradient times itself."""
-    x, y = sobel(image, padding=0)
+    x, y = sobel(image, border="valid")
     return x.square(), x * y, y.square()

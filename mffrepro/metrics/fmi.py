@@ -14,8 +14,8 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import xlogy
 
+from mffrepro.formulas.filters import derivatives
 from mffrepro.images import ImageOrPath
-from mffrepro.metrics._filters import derivatives
 from mffrepro.metrics.local import Local, evenly
 from mffrepro.metrics.scene import Gray, Scene
 from mffrepro.metrics.scoring import score_alone

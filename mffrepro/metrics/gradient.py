@@ -15,9 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mffrepro.formulas.arrays import namespace
+from mffrepro.formulas.edges import CLASSIC, KUMAR, TOOLBOX, agreement, orientation
+from mffrepro.formulas.filters import derivatives, magnitude
 from mffrepro.images import ImageOrPath
-from mffrepro.metrics._arrays import namespace
-from mffrepro.metrics._filters import derivatives, magnitude
 from mffrepro.metrics.local import Local, evenly
 from mffrepro.metrics.scene import Gray, Scene
 from mffrepro.metrics.scoring import score_alone
@@ -40,9 +41,7 @@ class Kept(NamedTuple):
 def edges(image: Gray) -> Edges:
     """Sobel gradient with zero border; a horizontal derivative of 0 counts as 1e-5, as in the original."""
     across, down = derivatives(image.values)
-    xp = namespace(across)
-    angle = xp.atan(down / xp.where(across == 0, 1e-5, across))
-    return Edges(magnitude(across, down), angle)
+    return Edges(magnitude(across, down), orientation(across, down, none=0, instead=1e-5))
 
 
 def edges_kumar(image: Gray) -> Edges:
@@ -50,10 +49,6 @@ def edges_kumar(image: Gray) -> Edges:
     across, down = (d / 8 for d in derivatives(image.values, border="mirror"))
     xp = namespace(across)
     return Edges(magnitude(across, down), xp.where((across == 0) & (down == 0), 0.0, xp.atan(across / down)))
-
-
-def sigmoid(x: np.ndarray, top: float, slope: float, middle: float) -> np.ndarray:
-    return top / (1 + namespace(x).exp(-slope * (x - middle)))
 
 
 def not_zero(strength: np.ndarray) -> np.ndarray:
@@ -75,14 +70,8 @@ def kept_classic(fused: Gray, scene: Scene) -> list[Kept]:
     f, sources = fused.get(edges), [source.get(edges) for source in scene.sources]
     result = []
     for s, ratio in zip(sources, _weaker_over_stronger(sources, f), strict=True):
-        angle = sigmoid(1 - abs(s.angle - f.angle) * (2 / np.pi), 0.9879, 22, 0.8)
-        result.append(Kept(sigmoid(ratio, 0.9994, 15, 0.5) * angle, not_zero(s.strength)))
+        result.append(Kept(CLASSIC.kept(ratio, agreement(s.angle - f.angle, folded=False)), not_zero(s.strength)))
     return result
-
-
-def _folded(difference: np.ndarray) -> np.ndarray:
-    """1 for equal or opposite orientations, 0 for perpendicular ones."""
-    return abs(abs(difference) - np.pi / 2) * (2 / np.pi)
 
 
 def kept_toolbox(fused: Gray, scene: Scene) -> list[Kept]:
@@ -90,8 +79,7 @@ def kept_toolbox(fused: Gray, scene: Scene) -> list[Kept]:
     f, sources = fused.published.get(edges), [source.published.get(edges) for source in scene.sources]
     result = []
     for s, ratio in zip(sources, _weaker_over_stronger(sources, f), strict=True):
-        angle = sigmoid(_folded(s.angle - f.angle), 1, 20, 0.75)
-        result.append(Kept(sigmoid(ratio, 1, 10, 0.5) * angle, not_zero(s.strength)))
+        result.append(Kept(TOOLBOX.kept(ratio, agreement(s.angle - f.angle, folded=True)), not_zero(s.strength)))
     return result
 
 
@@ -102,9 +90,8 @@ def kept_kumar(fused: Gray, scene: Scene) -> list[Kept]:
     for s in (source.get(edges_kumar) for source in scene.sources):
         stronger = xp.maximum(s.strength, f.strength)
         weaker = xp.minimum(s.strength, f.strength)
-        strength = sigmoid(xp.where(weaker == 0, 0.0, weaker / stronger), 0.9999, 19, 0.5)
-        angle = sigmoid(_folded(s.angle - f.angle), 0.9995, 22, 0.5)
-        result.append(Kept(xp.sqrt(strength * angle), xp.where(s.strength >= 2, s.strength**1.5, 0.001)))
+        quality = KUMAR.kept(xp.where(weaker == 0, 0.0, weaker / stronger), agreement(s.angle - f.angle, folded=True))
+        result.append(Kept(xp.sqrt(quality), xp.where(s.strength >= 2, s.strength**1.5, 0.001)))
     return result
 
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mffrepro.metrics._arrays import namespace
+from mffrepro.formulas.arrays import namespace
 
 
 class Local(NamedTuple):

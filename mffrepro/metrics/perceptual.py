@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.fft import fftfreq, irfft2, rfft2, rfftfreq
 
+from mffrepro.formulas.filters import correlate, derivatives, gaussian, magnitude
 from mffrepro.images import ImageOrPath
-from mffrepro.metrics._filters import correlate, derivatives, gaussian, magnitude
 from mffrepro.metrics.information import stretched
 from mffrepro.metrics.local import Local, evenly, nowhere
 from mffrepro.metrics.scene import Gray, Scene

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.fft import fft2, ifft2
 
+from mffrepro.formulas.filters import correlate, gaussian, magnitude
 from mffrepro.images import ImageOrPath
-from mffrepro.metrics._filters import correlate, gaussian, magnitude
 from mffrepro.metrics.scene import Gray, Scene
 from mffrepro.metrics.scoring import score_alone
 from mffrepro.strips import in_strips, in_threads, strips

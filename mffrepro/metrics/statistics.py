@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mffrepro.formulas.arrays import namespace
+from mffrepro.formulas.filters import derivatives, magnitude
 from mffrepro.images import ImageOrPath
-from mffrepro.metrics._arrays import namespace
-from mffrepro.metrics._filters import derivatives, magnitude
 from mffrepro.metrics.local import Local, evenly
 from mffrepro.metrics.scene import Gray, Scene
 from mffrepro.metrics.scoring import score_alone

@@ -16,9 +16,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mffrepro.formulas.arrays import namespace
+from mffrepro.formulas.filters import PREWITT, box8_sum, correlate, derivatives, gaussian, magnitude
+from mffrepro.formulas.similarity import gauss7, similarity, yang
 from mffrepro.images import ImageOrPath
-from mffrepro.metrics._arrays import namespace
-from mffrepro.metrics._filters import PREWITT, box8_sum, correlate, derivatives, gaussian, magnitude
 from mffrepro.metrics.local import Local, evenly
 from mffrepro.metrics.scene import Gray, Scene
 from mffrepro.metrics.scoring import score_alone
@@ -27,11 +28,6 @@ from mffrepro.metrics.scoring import score_alone
 TINY = (2e-16, 2e-16)
 PIELLA = ((1e-6 * 255) ** 2, (1e-6 * 255) ** 2)
 TOOLBOX = ((0.01 * 255) ** 2, (0.03 * 255) ** 2)
-
-
-def gauss7(x: np.ndarray) -> np.ndarray:
-    """Local mean over each full 7x7 window, Gaussian of sigma 1.5."""
-    return correlate(x, gaussian(7, 1.5), gaussian(7, 1.5), "valid")
 
 
 def gauss11(x: np.ndarray) -> np.ndarray:
@@ -87,11 +83,9 @@ def ssim_map(
     fused: Gray, source: Gray, window, constants: tuple[float, float], moment=covariance, floor: float = 0.0
 ) -> np.ndarray:
     """SSIM of each full window; `floor` is added to the denominator."""
-    c1, c2 = constants
-    mu_f, mu_s = fused.get(local_mean, window), source.get(local_mean, window)
-    var_f, var_s = fused.get(moment, fused, window), source.get(moment, source, window)
-    top = (2 * mu_f * mu_s + c1) * (2 * fused.get(moment, source, window) + c2)
-    return top / ((mu_f**2 + mu_s**2 + c1) * (var_f + var_s + c2) + floor)
+    means = fused.get(local_mean, window), source.get(local_mean, window)
+    own = fused.get(moment, fused, window), source.get(moment, source, window)
+    return similarity(means, own, fused.get(moment, source, window), constants, floor)
 
 
 def variances(sources: Sequence[Gray], window, moment, lift: float = 0.5) -> list[np.ndarray]:
@@ -128,10 +122,8 @@ def _shared(sources: Sequence[Gray], fused: Gray, window, constants, **options) 
 def _agreeing(a: Gray, b: Gray, fused: Gray, share: np.ndarray, **options) -> Local:
     """SSIM of each window: shared by variance where the sources agree, else the better of the two."""
     to_a, to_b = (ssim_map(fused, source, gauss7, TINY, **options) for source in (a, b))
-    agree = b.get(ssim_map, a, gauss7, TINY, *options.values()) >= 0.75
-    xp = namespace(share)
-    quality = xp.where(agree, share * to_a + (1 - share) * to_b, xp.maximum(to_a, to_b))
-    return evenly(quality, _CENTRE[gauss7])
+    a_to_b = b.get(ssim_map, a, gauss7, TINY, *options.values())
+    return evenly(yang(a_to_b, share, to_a, to_b), _CENTRE[gauss7])
 
 
 def _qy_map(scene: Scene, fused: Gray) -> Local:

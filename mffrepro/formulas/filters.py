@@ -6,7 +6,7 @@ Images are NumPy arrays (H, W), filtered by OpenCV, or torch tensors (B, H, W) o
 import cv2
 import numpy as np
 
-from mffrepro.metrics._arrays import namespace
+from mffrepro.formulas.arrays import namespace
 
 #: Border -> OpenCV's name for it; "valid" keeps only full windows.
 _BORDERS = {
