@@ -65,6 +65,9 @@ class GacnRecipe:
             return FocusPairs(regions, self.augment, length=self.samples, size=self.size, seed=seed)
         return FocusPairs(regions, self.pair, length=self.validation, size=self.size, seed=seed)
 
+    def optimiser(self, model: GACN) -> torch.optim.Optimizer:
+        return torch.optim.Adam(model.parameters(), lr=self.rate)
+
     def learning_rate(self, epoch: int) -> float:
         if self.schedule == "cosine":
             return self.rate * 0.5 * (1 + math.cos(math.pi * epoch / self.epochs))

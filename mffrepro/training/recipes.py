@@ -35,6 +35,12 @@ def recipe(network: str, preset: str = "practical") -> Any:
     return known[preset]
 
 
+def rebuild(fields: dict[str, Any]) -> Any:
+    """The recipe that a run folder or a card describes, from its fields as JSON keeps them; ``name`` says whose it is."""
+    kind = type(next(iter(presets(fields["name"]).values())))
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+
+
 def option_kinds(made: Any) -> dict[str, Any]:
     """The annotation of every option of a recipe that can be set."""
     hints = get_type_hints(type(made))

@@ -7,12 +7,12 @@ import argparse
 import hashlib
 import json
 import time
-from importlib import import_module
 from pathlib import Path
 
 from mffrepro.images import write_atomically
-from mffrepro.models.weights import read_safetensors, to_bytes
-from mffrepro.training.trainer import read_log
+from mffrepro.models.weights import to_bytes
+from mffrepro.training.recipes import rebuild
+from mffrepro.training.trainer import load_model, read_log
 
 LICENCES = {
     "bsds500": "for non-commercial research and education: trained on BSDS500, whose terms say so",
@@ -33,14 +33,11 @@ def ship(run: Path, name: str, *, data: str, device: str, note: str = "", folder
     Returns:
         Path of the weights.
     """
-    method = name.partition(".")[0]
     described = json.loads((run / "recipe.json").read_text())
     rows = read_log(run / "log.csv")
     best = min(rows, key=lambda row: row["val_total"])
-    state, options = read_safetensors(run / "best.safetensors")
-    network = getattr(import_module(f"mffrepro.models.{method}"), method.upper())(**options)
-    network.load_state_dict(state)
-    weights = to_bytes(network, options, half=True)
+    network = load_model(rebuild(described["recipe"]).model(), run / "best.safetensors")
+    weights = to_bytes(network, network.options, half=True)
     card = {
         "name": name,
         "recipe": described["recipe"],
