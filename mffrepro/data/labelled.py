@@ -1,4 +1,4 @@
-"""Photographs with label maps: the Berkeley set, PASCAL VOC 2012, and MS COCO 2017.
+"""Photographs with label maps: the Berkeley set, PASCAL VOC 2012, and MS COCO 2017; and any photographs, without.
 
 A label map gives each pixel the number of its region. Nothing is held in memory: a photograph and its maps are read
 each time they are asked for.
@@ -14,9 +14,10 @@ import numpy as np
 
 from mffrepro.data.archives import extract
 from mffrepro.data.fetch import cache_folder, fetch
+from mffrepro.data.folder import list_images
 from mffrepro.data.manifests import Entry, manifest
-from mffrepro.errors import DataError
-from mffrepro.images import read_image
+from mffrepro.errors import DataError, OptionError
+from mffrepro.images import from_unit, read_image, to_unit
 
 #: Pixels of the object in the photographs GACN was trained on.
 COCO_AREA = (20_000, 170_000)
@@ -49,6 +50,36 @@ class LabelledImage:
     def labels(self) -> tuple[np.ndarray, ...]:
         """One (H, W) integer map per annotator; in sets of objects 0 is the background."""
         return tuple(self._read_labels())
+
+
+# ------------------------------------------------------------------------------------------- any photographs
+
+
+def folder_photographs(root: str | Path | None) -> list[LabelledImage]:
+    """The photographs in a folder, in the order of their numbers; asking for their label maps is an error.
+
+    Raises:
+        OptionError: No folder is named.
+        DataError: It is missing, or holds no photograph.
+    """
+    if root is None:
+        raise OptionError("folder needs root=; give the folder of the photographs")
+    folder = Path(root).expanduser()
+    paths = list_images(folder) if folder.is_dir() else []
+    if not paths:
+        raise DataError(f"{folder} holds no photographs; give a folder with PNG, JPEG, TIFF, WebP or BMP files")
+    return [LabelledImage(path.stem, partial(_read_bytes, path), partial(_no_labels, path)) for path in paths]
+
+
+def _read_bytes(path: Path) -> np.ndarray:
+    image = read_image(path)
+    return image if image.dtype == np.uint8 else from_unit(to_unit(image), np.dtype(np.uint8))
+
+
+def _no_labels(path: Path) -> tuple[np.ndarray, ...]:
+    raise DataError(
+        f"{path} has no label maps; train a network that learns from patches, such as cnn_fuse, or give labelled data"
+    )
 
 
 # ------------------------------------------------------------------------------------------------ Berkeley

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from mffrepro.data.embedded import embedded_regions
-from mffrepro.data.labelled import LabelledImage, bsds500, coco2017, voc2012
+from mffrepro.data.labelled import LabelledImage, bsds500, coco2017, folder_photographs, voc2012
 from mffrepro.errors import OptionError, unknown
 
 SPLITS = {
@@ -19,6 +19,7 @@ SPLITS = {
     "voc2012": ("train", "val", "trainval"),
     "coco2017": ("train", "val"),
     "embedded": ("train",),
+    "folder": ("train",),
 }
 
 
@@ -27,9 +28,10 @@ def load_regions(name: str, *, split: str = "train", root: str | Path | None = N
 
     Args:
         name: ``"bsds500"`` (train 200, val 100), ``"voc2012"`` (objects of the segmentation lists), ``"coco2017"``
-            (photographs with exactly one object of 20 000 to 170 000 pixels, as GACN was trained on) or ``"embedded"``.
-        split: ``"train"`` or ``"val"``; VOC 2012 also has ``"trainval"``, ``"embedded"`` only ``"train"``.
-        root: Folder the archives of VOC 2012 or COCO 2017 were unpacked in.
+            (photographs with exactly one object of 20 000 to 170 000 pixels, as GACN was trained on), ``"embedded"``, or
+            ``"folder"``, any photographs, without label maps: enough for the networks that learn from patches.
+        split: ``"train"`` or ``"val"``; VOC 2012 also has ``"trainval"``, ``"embedded"`` and ``"folder"`` only ``"train"``.
+        root: Folder the archives of VOC 2012 or COCO 2017 were unpacked in; the folder of photographs.
     Returns:
         A sequence that reads nothing but lists until one of its photographs or label maps is asked for.
     Raises:
@@ -44,6 +46,8 @@ def load_regions(name: str, *, split: str = "train", root: str | Path | None = N
         return voc2012(split, root)
     if name == "coco2017":
         return coco2017(split, root)
+    if name == "folder":
+        return folder_photographs(root)
     if root is not None:
         raise OptionError(f"{name} takes no root; leave it out")
     if name == "bsds500":

@@ -5,12 +5,13 @@ that a file is all it takes to rebuild the network. Published files are read wit
 """
 
 import json
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mffrepro.data import weight_file
 from mffrepro.errors import DataError, OptionError
@@ -42,6 +43,46 @@ def to_bytes(model: torch.nn.Module, options: dict[str, Any], *, half: bool = Fa
     if half:
         state = {name: t.half() if t.is_floating_point() else t for name, t in state.items()}
     return save(state, {"options": json.dumps(options)})
+
+
+def prepare(
+    make: Callable[..., nn.Module],
+    name: str,
+    weights: str,
+    device: str,
+    published: Callable[[], tuple[dict, dict]] | None = None,
+) -> nn.Module:
+    """A network in the state that `weights` names, on its device, for inference.
+
+    Args:
+        make: Makes the network; its arguments are the options that are saved with weights.
+        name: Of the method.
+        weights: ``"default"``, ``"published"``, ``"random"``, or the path of a ``.safetensors`` file of the trainer.
+        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+        published: Yields the authors' tensors under our names, and the options; None where nothing is published.
+    Raises:
+        OptionError: Published weights of a network that has none.
+        DataError: Weights that cannot be had.
+    """
+    if weights == "published" and published is None:
+        raise OptionError(f"the authors of {name} publish no weights; use weights='default'")
+    if weights == "random":
+        torch.manual_seed(0)
+        network = make()
+    else:
+        if weights == "published":
+            state, options = published()
+        else:
+            state, options = read_safetensors(shipped(f"{name}.default") if weights == "default" else weights)
+        network = make(**options)
+        network.load_state_dict(_generator(state))
+    return network.eval().to(pick_device(device), memory_format=torch.channels_last)
+
+
+def _generator(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Of an adversarial training only the generator fuses; other states as they are."""
+    part = {key.removeprefix("generator."): tensor for key, tensor in state.items() if key.startswith("generator.")}
+    return part or state
 
 
 def shipped(name: str) -> Path:

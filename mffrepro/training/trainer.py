@@ -99,7 +99,7 @@ def train(
         data["train"].begin_epoch(epoch)
         recipe.prepare(accelerator.unwrap_model(model), epoch)
         for group in optimiser.param_groups:
-            group["lr"] = recipe.learning_rate(epoch)
+            group["lr"] = recipe.learning_rate(epoch) * group.get("lr_scale", 1.0)
         steps = len(loaders["train"])
         report = (lambda step, epoch=epoch, steps=steps: on_step(epoch, step, steps)) if on_step else None
         fitted = _pass(recipe, model, loaders["train"], accelerator, optimiser, report)

@@ -1,0 +1,226 @@
+r"""CNN-Fuse of Liu et al. (2017): the first network that learned which of two patches is the sharper.
+
+Three convolutions and one pooling for either patch, the maps of both joined, two fully connected layers. Four steps make a
+fused image: scores for every patch, averaged where patches overlap; a pixel goes to the first source where the mean is over
+one half; regions under a hundredth of the image change sides; a guided filter softens the border of the decision. The
+untitled text called cnnwt here describes this method again; it is the spatial mode of ours.
+
+The authors publish their weights as a MATLAB file beside their code, without a licence that lets others pass it on.
+``python -m mffrepro.models.cnn_fuse published.mat mine.safetensors`` makes a file of it for ``weights="mine.safetensors"``.
+
+What we changed: nothing in the layout; shipped weights have a quarter of the maps.
+
+References: [liu2017cnn], [cnnwt]. Chapter: 06_cnnwt.
+"""
+
+import argparse
+import time
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mffrepro.errors import DataError, OptionError
+from mffrepro.fusion.guided import guided_filter
+from mffrepro.fusion.regions import remove_small
+from mffrepro.fusion.several import Calibration, Floats, mix
+from mffrepro.images import FocusStack, FusionResult, as_stack, write_atomically
+from mffrepro.models.siamese import Border, Look, PatchJudge, Siamese, fuse_many
+from mffrepro.models.weights import prepare, to_bytes
+
+
+class CnnFuse(Siamese):
+    """The network of Fig. 2 of Liu et al.; 8 759 042 parameters at full width.
+
+    Args:
+        width: Factor on the maps of the branch; 1 is the paper's size.
+        hidden: Outputs of the first fully connected layer. No ReLU follows it, as in the published code, so fewer lose nothing.
+        channels: 1, or the sub-bands that the wavelet mode of cnnwt shows it.
+        patch: Side of the patches.
+        border: What lies around a patch; ``"zeros"`` in the paper and for the published weights.
+    """
+
+    def __init__(
+        self, *, width: float = 1.0, hidden: int = 256, channels: int = 1, patch: int = 16, border: Border = "context"
+    ) -> None:
+        super().__init__(
+            (64, 128, "pool", 256), (hidden,), channels=channels, patch=patch, width=width, border=border, linear=True
+        )  # maps and place of the pooling: A3.4
+        self.options = {"width": width, "hidden": hidden, "channels": channels, "patch": patch, "border": border}
+
+
+def segment(focus: np.ndarray, *, threshold: float = 0.5, smallest: float = 0.01) -> np.ndarray:
+    """The initial decision map, bool: focus map (H, W) over the threshold (A3.12), no region under a share of the image."""
+    sharper = (focus > threshold).astype(np.intp)
+    return remove_small(sharper, np.ceil(smallest * focus.size)) > 0
+
+
+def check_limits(threshold: float, smallest: float) -> None:
+    if not (0 < threshold < 1 and 0 <= smallest < 1):
+        raise OptionError(f"threshold={threshold:g}, smallest={smallest:g}; give 0 < threshold < 1 and 0 <= smallest < 1")
+
+
+def soften(initial: np.ndarray, first: np.ndarray, second: np.ndarray, *, radius: int = 8, eps: float = 0.1) -> np.ndarray:
+    """The final decision map: the initial one, filtered along the edges of the image that it would fuse (gray, A3.10)."""
+    share = initial.astype(np.float64)
+    filtered = guided_filter(mix(first, second, share).astype(np.float64), share, radius=radius, eps=eps)
+    return np.clip(filtered, 0, 1).astype(np.float32)
+
+
+# ----------------------------------------------------------------------------------------------- inference
+
+
+@lru_cache(maxsize=4)
+def load(weights: str = "default", *, device: str = "auto") -> CnnFuse:
+    """The network ready for inference.
+
+    Args:
+        weights: ``"default"``, ``"random"``, or the path of a ``.safetensors`` file of the trainer or of `convert`.
+        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+    """
+    return prepare(partial(CnnFuse, width=0.25, hidden=32), "cnn_fuse", weights, device)  # that size for random weights
+
+
+def judge(
+    network: CnnFuse,
+    *,
+    dense: int | None = None,
+    threshold: float = 0.5,
+    smallest: float = 0.01,
+    radius: int = 8,
+    eps: float = 0.1,
+) -> PatchJudge:  # fmt: skip
+    """The network as a judge of `mffrepro.fusion.several`; the arguments are those of `fuse`."""
+
+    def decide(focus: np.ndarray, first: Look, second: Look) -> np.ndarray:
+        initial = segment(focus, threshold=threshold, smallest=smallest)
+        return soften(initial, first.gray, second.gray, radius=radius, eps=eps) if radius else initial.astype(np.float32)
+
+    return PatchJudge(network, decide, step=dense)
+
+
+def fuse(
+    stack: FocusStack,
+    *,
+    weights: str = "default",
+    device: str = "auto",
+    strategy: Literal["auto", "serial", "calibration"] = "auto",
+    calibration: Calibration = "carry",
+    dense: int | None = None,
+    threshold: float = 0.5,
+    smallest: float = 0.01,
+    radius: int = 8,
+    eps: float = 0.1,
+) -> FusionResult:
+    """Fuse a stack with CNN-Fuse; the map is computed on gray and applied to all channels.
+
+    Args:
+        stack: N >= 2 images, sides at least those of a patch, 16 pixels; gray or colour.
+        weights: ``"default"`` (this project's), ``"random"``, or a ``.safetensors`` file; `convert` makes one of the authors'.
+        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+        strategy: For more than two images; ``"auto"`` is ``"serial"``, as in the paper.
+        calibration: Form of the calibration, see `mffrepro.fusion.several.calibrated`.
+        dense: Pixels between neighbouring patches, 2 (as the pooling gives) or 1.
+        threshold: Share of the first source over which it takes a pixel.
+        smallest: Least area of a region, as a share of the image; 0 keeps all.
+        radius: Half width of the guided filter's window; 0 leaves the filter out.
+        eps: Regularisation of the guided filter, in squared units of gray in [0, 1].
+    Returns:
+        Fused image and decision map.
+    Raises:
+        ImageError: Images too small.
+        OptionError: No such `dense`, or a number out of its range.
+        DataError: Weights that cannot be had.
+    Deviations:
+        Small regions of both polarities go to the nearest large one at once; the published code turns bright ones first.
+    References:
+        [liu2017cnn].
+    Chapter: 06_cnnwt
+    """
+    check_limits(threshold, smallest)
+    if radius < 0 or eps <= 0:
+        raise OptionError(f"radius={radius}, eps={eps:g}; give a radius >= 0 and eps > 0")
+    chosen = {"threshold": threshold, "smallest": smallest, "radius": radius, "eps": eps}
+    network = load(weights, device=device)
+    as_stack(stack, min_side=network.patch)
+    asked = judge(network, dense=dense, **chosen)
+    started = time.perf_counter()
+    fused, decision = fuse_many(Floats(stack.images), asked, strategy, calibration)
+    return FusionResult.finish(stack, fused, decision, started, "cnn_fuse")
+
+
+# -------------------------------------------------------------------------------------- the authors' weights
+
+
+def from_published(arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
+    """State of `CnnFuse` from the arrays of the authors' MATLAB file.
+
+    A kernel is stored as one column, its rows running fastest; the channels of the input come first, those of the output last.
+
+    Raises:
+        DataError: An array is missing or of another shape.
+    """
+    state = {}
+    for ours, theirs, shape in _LAYOUT:
+        weight = _array(arrays, f"weights_{theirs}", shape)
+        inputs, places, outputs = shape
+        side = int(places**0.5)
+        state[f"{ours}.weight"] = torch.from_numpy(
+            weight.reshape(inputs, side, side, outputs, order="F").transpose(3, 0, 1, 2).copy()
+        )
+        state[f"{ours}.bias"] = torch.from_numpy(_array(arrays, f"biases_{theirs}", (outputs,)))
+    return state
+
+
+#: Layer here, name there, and inputs, places of the kernel, outputs.
+_LAYOUT = (
+    ("branch.0", "b1_1", (1, 9, 64)), ("branch.1", "b1_2", (64, 9, 128)), ("branch.2", "b1_3", (128, 9, 256)),
+    ("head.0", "feature", (512, 64, 256)), ("head.1", "output", (256, 1, 2)),
+)  # fmt: skip
+
+
+def _array(arrays: dict[str, np.ndarray], name: str, shape: tuple[int, ...]) -> np.ndarray:
+    size = int(np.prod(shape))
+    if name not in arrays or arrays[name].size != size:
+        found = f"of shape {arrays[name].shape}" if name in arrays else "missing"
+        raise DataError(f"{name} is {found}, not {shape}; give the .mat file of the multi-focus network of Liu et al. (2017)")
+    return np.asarray(arrays[name], np.float32).reshape(shape, order="F")
+
+
+def convert(source: str | Path, target: str | Path) -> Path:
+    """Turn the authors' ``.mat`` file, which holds arrays only and executes nothing, into weights for ``cnn_fuse``.
+
+    Args:
+        source: The file beside the published code, with ``weights_b1_1 ... biases_output``.
+        target: A ``.safetensors`` file.
+    Raises:
+        DataError: Not such a file.
+    Chapter: 06_cnnwt
+    """
+    from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
+
+    try:
+        arrays = loadmat(source)
+    except (OSError, TypeError, ValueError, NotImplementedError, MatReadError) as error:
+        reason = str(error).split("\n")[0] or type(error).__name__
+        raise DataError(f"{source} is not a readable MATLAB file ({reason}); give the .mat file of Liu et al. (2017)") from None
+    network = CnnFuse(border="zeros")
+    network.load_state_dict(from_published(arrays))
+    write_atomically(target, to_bytes(network, network.options))
+    return Path(target)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Turn the published MATLAB file of CNN-Fuse into weights for cnn_fuse.")
+    parser.add_argument("source", type=Path)
+    parser.add_argument("target", type=Path)
+    arguments = parser.parse_args()
+    print(convert(arguments.source, arguments.target))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""The recipe of cnnwt in its wavelet mode: both networks learn side by side, from the bands of the same patches.
+
+A patch of 16x16 coefficients is 32x32 pixels wide, or 16x16 in the low band of the dual tree, which is not decimated. All
+else is as for cnn_fuse, whose network this is; the text prints no other training.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from mffrepro.models.cnnwt import Cnnwt, Transform, see_high, see_low, split
+from mffrepro.training.patches import PatchRecipe, both_orders
+
+#: Coefficients at the border of a crop that are left out: the filters of the transform look over the border there.
+TRIM = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class CnnwtRecipe(PatchRecipe):
+    """Options of one training; every field can be set from the command line with ``--set name=value``."""
+
+    name: str = "cnnwt"
+    transform: Transform = "dwt"
+    hidden: int = 256
+    samples: int = 1_000_000
+
+    def model(self) -> Cnnwt:
+        return Cnnwt(transform=self.transform, width=self.width, hidden=self.hidden, border=self.border)
+
+    def crop_side(self) -> int:
+        return 2 * (self.patch + 2 * self.model().high.halo + 2 * TRIM)
+
+    def show(self, crop: np.ndarray) -> dict[str, np.ndarray]:
+        """Both bands of a crop as the networks see them, (C, side, side) each, cut to a patch and its surroundings."""
+        low, high = split(crop, self.transform)
+        shown = {"low": see_low(low, self.transform)[None], "high": np.moveaxis(see_high(high, self.transform), -1, 0)}
+        side = len(crop) // 2 - 2 * TRIM
+        return {name: _centre(bands, side) for name, bands in shown.items()}
+
+    def losses(self, model: Cnnwt, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        parts = {}
+        for band in ("low", "high"):
+            network = getattr(model, band)
+            parts[band], parts[f"{band}_accuracy"] = both_orders(network, batch[f"sharp_{band}"], batch[f"blurred_{band}"])
+        return {"total": parts["low"] + parts["high"], **parts}
+
+
+def _centre(bands: np.ndarray, side: int) -> np.ndarray:
+    top, left = ((length - side) // 2 for length in bands.shape[1:])
+    return bands[:, top : top + side, left : left + side]
+
+
+PRESETS = {
+    "paper": CnnwtRecipe(validation=10_000),
+    "practical": CnnwtRecipe(
+        width=0.25, hidden=32, border="context", rate=0.01, schedule="cosine", samples=16_000, validation=2000
+    ),
+    "smoke": CnnwtRecipe(width=0.0625, hidden=4, epochs=2, samples=32, batch=16, validation=16, rate=0.01),
+}

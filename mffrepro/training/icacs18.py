@@ -1,0 +1,38 @@
+"""The recipe of icacs18: 20 000 labelled patch pairs, stochastic gradient descent with momentum.
+
+``paper`` is what is printed, and a guess where nothing is: batch, epochs and the step of the schedule (section 6). At a rate
+of 1e-6 it hardly leaves its initial weights (A2.11). ``practical`` has a rate that learns, half the maps, and patches with
+their surroundings.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mffrepro.models.icacs18 import Icacs18
+from mffrepro.models.siamese import Pool
+from mffrepro.training.patches import PatchRecipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Icacs18Recipe(PatchRecipe):
+    """Options of one training; every field can be set from the command line with ``--set name=value``."""
+
+    name: str = "icacs18"
+    pool: Pool = "max"  # A2.1
+    poolings: int = 3  # A2.7
+    rate: float = 1e-6
+    gamma: float = 0.5
+    every: int = 4
+    biases: Literal["same", "caffe"] = "caffe"
+
+    def model(self) -> Icacs18:
+        return Icacs18(width=self.width, patch=self.patch, pool=self.pool, border=self.border, poolings=self.poolings)
+
+
+PRESETS = {
+    "paper": Icacs18Recipe(),
+    "practical": Icacs18Recipe(
+        width=0.5, border="context", rate=0.01, schedule="cosine", epochs=6, samples=8000, validation=2000
+    ),
+    "smoke": Icacs18Recipe(width=0.0625, epochs=2, samples=32, batch=16, validation=16, rate=0.01),
+}
