@@ -39,3 +39,16 @@ def remove_small(labels: np.ndarray, smallest: float) -> np.ndarray:
         return labels
     nearest = ndimage.distance_transform_edt(small, return_distances=False, return_indices=True)
     return labels[tuple(nearest)]
+
+
+def fill_holes(mask: np.ndarray, smallest: float) -> np.ndarray:
+    """The mask with every hole under `smallest` pixels filled, also where it touches the border.
+
+    Args:
+        mask: (H, W) bool; unset pixels that share an edge are one hole.
+        smallest: Least area of a hole that stays, pixels.
+    """
+    _, holes, statistics, _ = cv2.connectedComponentsWithStats((~mask).astype(np.uint8), connectivity=4)
+    small = statistics[:, cv2.CC_STAT_AREA] < smallest
+    small[0] = False  # the mask itself
+    return mask | small[holes]

@@ -26,7 +26,7 @@ from mffrepro.fusion.boxes import box_sum, guided_filter
 from mffrepro.fusion.several import Calibration, Floats, calibrated, serial
 from mffrepro.images import FocusStack, FusionResult, as_stack, to_gray
 from mffrepro.models.gacn_strips import Look, conv_to_one, decide_in_strips, sharpness_in_strips
-from mffrepro.models.weights import pick_device, read_published, read_safetensors, shipped
+from mffrepro.models.weights import prepare, read_published
 
 Reading = Literal["paper", "public"]
 
@@ -223,18 +223,10 @@ def load(weights: str = "default", *, device: str = "auto", boundary: str | None
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         boundary: Overrides the reading of section 3.4 that the weights come with.
     """
-    if weights == "random":
-        torch.manual_seed(0)
-        network = GACN()
-    elif weights == "published":
-        network = GACN(activity="public", boundary="public")
-        network.load_state_dict(from_published(read_published("gacn.published")))
-    else:
-        state, options = read_safetensors(shipped("gacn.default") if weights == "default" else weights)
-        network = GACN(**options)
-        network.load_state_dict(state)
+    readings = {"activity": "public", "boundary": "public"}  # those that the authors trained with
+    network = prepare(GACN, "gacn", weights, device, lambda: (from_published(read_published("gacn.published")), readings))
     network.boundary = boundary or network.boundary
-    return network.eval().to(pick_device(device), memory_format=torch.channels_last)
+    return network
 
 
 class GacnJudge:

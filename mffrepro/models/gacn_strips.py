@@ -27,11 +27,11 @@ class Look(NamedTuple):
 
 def sharpness_in_strips(network: nn.Module, gray: Tensor) -> Tensor:
     """`GACN.sharpness` of one image (1, 1, H, W)."""
-    maps = _features(network.features, gray)
+    maps = features_in_strips(network.features, gray)
     return _activity(network, maps)
 
 
-def _features(path: nn.Module, gray: Tensor) -> Tensor:
+def features_in_strips(path: nn.Module, gray: Tensor) -> Tensor:
     """`FeaturePath.forward`: the maps of all layers fill one tensor, which is the concatenation that the next layer reads."""
     height, width = gray.shape[-2:]
     width_of_layer = path.conv[0].conv.out_channels

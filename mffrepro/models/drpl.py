@@ -1,0 +1,114 @@
+r"""DRPL: a network that regresses the decision map of whole images, asked twice with the sources exchanged.
+
+Both answers must complement each other: the map of (A, B) and the map of (B, A) sum to one. Here that is the training's pair
+loss, and at inference the two are averaged, so that the fused image does not depend on the order of the sources.
+
+What we changed: the layout is our reading. The paper names an encoder and decoder without patches, a pair loss, a gradient loss
+and an SSIM loss; neither its table of layers nor its code was at hand. Ours goes down to half the size once, looks about
+with dilated convolutions, and comes back.
+
+References: [li2020drpl]. Chapter: 08_networks.
+"""
+
+import time
+from functools import lru_cache, partial
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mffrepro.fusion.several import Floats, MapJudge, calibrated, serial
+from mffrepro.images import FocusStack, FusionResult, as_stack, to_gray
+from mffrepro.models._parts import conv, device_of, in_strips, to_array, to_tensor
+from mffrepro.models.weights import prepare
+
+#: Distances between the taps of the convolutions at half the size.
+DILATIONS = (1, 2, 4, 8, 4, 1)
+
+block = partial(conv, border="replicate", norm=nn.BatchNorm2d, activation=nn.ReLU())
+
+
+class Around(nn.Module):
+    """A dilated convolution whose result is added to what came in."""
+
+    def __init__(self, channels: int, dilation: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation, bias=False)
+        self.norm = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + torch.relu(self.norm(self.conv(x)))
+
+
+class DRPL(nn.Module):
+    """Two gray batches (B, 1, H, W) in [0, 1] -> the logit of the first one's share, the same shape.
+
+    Args:
+        width: Maps at full size; twice as many at half the size.
+    """
+
+    reach = 2 * sum(DILATIONS) + 6  # rows: those at half the size count twice; even, so that strips begin where pixels pair up
+
+    def __init__(self, *, width: int = 24) -> None:
+        super().__init__()
+        self.options = {"width": width}
+        self.entry = nn.Sequential(block(2, width), block(width, width))
+        self.down = nn.Conv2d(width, 2 * width, 3, stride=2, padding=1)
+        self.around = nn.Sequential(*[Around(2 * width, d) for d in DILATIONS])
+        self.up = nn.Conv2d(2 * width, width, 1)
+        self.exit = nn.Sequential(block(2 * width, width), nn.Conv2d(width, 1, 1))
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        fine = self.entry(torch.cat([a, b], 1))
+        coarse = self.up(self.around(torch.relu(self.down(fine))))
+        # Each coarse pixel covers two by two: nothing is read from beyond the strip, whatever its height.
+        coarse = F.interpolate(coarse, scale_factor=2.0)[..., : fine.shape[-2], : fine.shape[-1]]
+        return self.exit(torch.cat([fine, coarse], 1))
+
+    def share(self, a: Tensor, b: Tensor) -> Tensor:
+        """The share of the first image, from both orders: the mean of M(A, B) and 1 - M(B, A)."""
+        return (torch.sigmoid(self(a, b)) + torch.sigmoid(-self(b, a))) / 2
+
+
+@lru_cache(maxsize=4)
+def load(weights: str = "default", *, device: str = "auto") -> DRPL:
+    """DRPL ready for inference; arguments as for `fuse`."""
+    return prepare(DRPL, "drpl", weights, device)
+
+
+def decide(network: DRPL, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """The share (H, W) of the first of two images (H, W[, 3]) in [0, 1]."""
+    grays = [to_gray(image) if image.ndim == 3 else image for image in (first, second)]
+    return to_array(in_strips(network.share, [to_tensor(gray, device_of(network)) for gray in grays], network.reach))
+
+
+def fuse(
+    stack: FocusStack,
+    *,
+    weights: str = "default",
+    device: str = "auto",
+    strategy: Literal["auto", "serial", "calibration"] = "auto",
+) -> FusionResult:
+    """Fuse by a regressed decision map; decided on gray, applied to all channels.
+
+    Args:
+        stack: N >= 2 images of any size, gray or colour.
+        weights: ``"default"`` (this project's), ``"random"``, or a ``.safetensors`` file.
+        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+        strategy: For more than two images; ``"auto"`` is ``"calibration"``. The network looks at pairs only, so that both compare
+            what was fused so far with the next image.
+    Returns:
+        Fused image and decision map.
+    Raises:
+        DataError: Weights that cannot be had.
+    References:
+        [li2020drpl].
+    Chapter: 08_networks
+    """
+    as_stack(stack)
+    judge = MapJudge(partial(decide, load(weights, device=device)))
+    started = time.perf_counter()
+    fused, decision = (serial if strategy == "serial" or len(stack) == 2 else calibrated)(Floats(stack.images), judge)
+    return FusionResult.finish(stack, fused, decision, started, "drpl")
