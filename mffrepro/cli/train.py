@@ -19,9 +19,9 @@ PRECISIONS = ("no", "bf16", "fp16")
 
 def train(
     network: Annotated[str, typer.Argument(help="A network that has a recipe, such as gacn; or dictionaries.")],
-    preset: Annotated[str, typer.Option(help="Recipe: practical, paper or smoke.")] = "practical",
-    data: Annotated[str, typer.Option(help="Labelled photographs: embedded, bsds500, voc2012 or coco2017.")] = "embedded",
-    root: Annotated[Path | None, typer.Option(help="Folder that voc2012 or coco2017 was unpacked in.")] = None,
+    preset: Annotated[str, typer.Option(help="Recipe: practical, paper, smoke, or an ablation of the network.")] = "practical",
+    data: Annotated[str, typer.Option(help="Photographs: embedded, bsds500, voc2012, coco2017 or folder.")] = "embedded",
+    root: Annotated[Path | None, typer.Option(help="Folder that voc2012 or coco2017 was unpacked in, or of photographs.")] = None,
     setting: Annotated[list[str] | None, typer.Option("--set", help="Change the recipe, name=value; repeat for more.")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder.  [default: runs/NETWORK]")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -43,6 +43,8 @@ def train(
     )
     _check_precision(precision, device)
     regions = _regions(data, root)
+    if hasattr(recipe, "split"):
+        regions = recipe.split(regions, seed)
     out = out or Path("runs") / network
     if network == "dictionaries":
         return _learn_dictionaries(recipe, regions["train"], out, data=data, seed=seed, resume=resume)

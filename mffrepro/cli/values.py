@@ -39,7 +39,7 @@ def convert(name: str, text: str, kind: Any) -> Any:
     if origin is Literal:
         return check_choice(f"value of {name}", text, inner)
     if isinstance(origin, type) and issubclass(origin, Iterable):
-        return tuple(convert(name, part, inner[0]) for part in text.split(","))
+        return tuple(convert(name, part, inner[0]) for part in text.split(",")) if text else ()
     if kind is bool:
         return {"true": True, "false": False}[check_choice(f"value of {name}", text.lower(), ("true", "false"))]
     return _number(name, text, kind) if kind in (int, float) else text

@@ -21,14 +21,17 @@ class FocusPairs(torch.utils.data.Dataset):
 
     Args:
         regions: Labelled photographs; each is visited equally often.
-        make: Turns a gray float image in [0, 1], a bool mask and a generator into arrays (H, W) or (C, H, W).
+        make: Turns a float image in [0, 1], a bool mask and a generator into arrays (H, W) or (H, W, C).
         length: Samples in an epoch.
         size: Photographs and label maps are resized to size x size first.
         seed: Of the whole run.
+        colour: Whether images are (H, W, 3) instead of gray.
     """
 
-    def __init__(self, regions: Sequence[LabelledImage], make: Maker, *, length: int, size: int, seed: int) -> None:
-        self.regions, self.make, self.length, self.size, self.seed = regions, make, length, size, seed
+    def __init__(
+        self, regions: Sequence[LabelledImage], make: Maker, *, length: int, size: int, seed: int, colour: bool = False
+    ) -> None:
+        self.regions, self.make, self.length, self.size, self.seed, self.colour = regions, make, length, size, seed, colour
         self.epoch = 0
         self._resized: dict[int, tuple[np.ndarray, LabelledImage]] = {}
 
@@ -41,19 +44,24 @@ class FocusPairs(torch.utils.data.Dataset):
 
     def __getitem__(self, index: int) -> Sample:
         order = np.random.default_rng((self.seed, self.epoch)).permutation(max(self.length, len(self.regions)))
-        gray, labelled = self._photograph(int(order[index]) % len(self.regions))
-        rng = np.random.default_rng((self.seed, self.epoch, index))
-        arrays = self.make(gray, draw_mask(labelled, rng), rng)
+        visit, i = divmod(int(order[index]), len(self.regions))
+        image, labelled = self._photograph(i)
+        arrays = self.arrays(image, labelled, np.random.default_rng((self.seed, self.epoch, index)), visit)
         return {name: torch.from_numpy(np.ascontiguousarray(np.atleast_3d(a).transpose(2, 0, 1))) for name, a in arrays.items()}
+
+    def arrays(self, image: np.ndarray, labelled: LabelledImage, rng: np.random.Generator, visit: int) -> dict[str, np.ndarray]:
+        """One sample; `visit` counts the samples that this photograph has given to the epoch before."""
+        return self.make(image, draw_mask(labelled, rng), rng)
 
     def _photograph(self, i: int) -> tuple[np.ndarray, LabelledImage]:
         if i not in self._resized:  # decoding costs more than all the rest of a sample
             square, source = (self.size, self.size), self.regions[i]
-            gray = cv2.cvtColor(cv2.resize(source.image, square, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+            image = cv2.resize(source.image, square, interpolation=cv2.INTER_AREA)
+            image = image if self.colour else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
             labels = [cv2.resize(m.astype(np.uint16), square, interpolation=cv2.INTER_NEAREST) for m in source.labels]
-            self._resized[i] = gray, LabelledImage(source.name, lambda: gray, lambda: labels)
-        gray, labelled = self._resized[i]
-        return gray.astype(np.float32) / 255, labelled
+            self._resized[i] = image, LabelledImage(source.name, lambda: image, lambda: labels)
+        image, labelled = self._resized[i]
+        return image.astype(np.float32) / 255, labelled
 
 
 def turn(image: np.ndarray, degrees: float, interpolation: int) -> np.ndarray:

@@ -8,7 +8,24 @@ from mffrepro.errors import unknown
 
 #: Network -> ``module:mapping`` from the names of its presets to recipes, imported on first use. ``dictionaries`` stands for
 #: all that sparse coding learns.
-RECIPES = {"gacn": "mffrepro.training.gacn:PRESETS", "dictionaries": "mffrepro.training.dictionaries:PRESETS"}
+RECIPES = {
+    "gacn": "mffrepro.training.gacn:PRESETS",
+    "icacs18": "mffrepro.training.icacs18:PRESETS",
+    "cnn_fuse": "mffrepro.training.cnn_fuse:PRESETS",
+    "cnnwt": "mffrepro.training.cnnwt:PRESETS",
+    "tlcnn": "mffrepro.training.tlcnn:PRESETS",
+    "tlcolor": "mffrepro.training.tlcolor:PRESETS",
+    "vgg19": "mffrepro.training.vgg:PRESETS",
+    "sesf": "mffrepro.training.sesf:PRESETS",
+    "ifcnn": "mffrepro.training.ifcnn:PRESETS",
+    "densefuse": "mffrepro.training.densefuse:PRESETS",
+    "drpl": "mffrepro.training.drpl:PRESETS",
+    "mff_gan": "mffrepro.training.mff_gan:PRESETS",
+    "fusiondn": "mffrepro.training.fusiondn:PRESETS",
+    "u2fusion": "mffrepro.training.u2fusion:PRESETS",
+    "pmgi": "mffrepro.training.pmgi:PRESETS",
+    "dictionaries": "mffrepro.training.dictionaries:PRESETS",
+}
 
 
 def presets(network: str) -> dict[str, Any]:

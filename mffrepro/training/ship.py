@@ -17,6 +17,7 @@ from mffrepro.training.trainer import load_model, read_log
 LICENCES = {
     "bsds500": "for non-commercial research and education: trained on BSDS500, whose terms say so",
     "embedded": "as the photographs of scikit-image it was trained on, public domain or CC0",
+    "textures": "as this package: trained on pictures that it draws itself",
 }
 
 
@@ -37,6 +38,7 @@ def ship(run: Path, name: str, *, data: str, device: str, note: str = "", folder
     rows = read_log(run / "log.csv")
     best = min(rows, key=lambda row: row["val_total"])
     network = load_model(rebuild(described["recipe"]).model(), run / "best.safetensors")
+    network = getattr(network, "generator", network)  # of two adversaries only the generator fuses
     weights = to_bytes(network, network.options, half=True)
     card = {
         "name": name,

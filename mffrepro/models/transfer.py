@@ -1,0 +1,296 @@
+"""What tlcnn and tlcolor share: a VGG-19 moved into an encoder and decoder that predicts where one image is out of focus.
+
+Neither paper prints all of it. tlcolor has the more precise description; comments name the equations, and the ambiguities by
+their numbers (A0.x of tlcnn, A1.x of tlcolor).
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mffrepro.errors import OptionError, unknown
+from mffrepro.fusion.several import Floats, carried, mix, serial
+from mffrepro.images import FocusStack, FusionResult
+from mffrepro.models.secondary import Agreement, Selection, choose, secondary_maps
+from mffrepro.models.vgg import STAGES, channels, conv_keys, normalise
+from mffrepro.models.weights import pick_device, read_safetensors, shipped
+
+Downsample = Literal["stride", "avg", "max"]
+#: What becomes of pixels whose maps agree: all to the source of the better candidate, or each to the less blurred one.
+Doubt = Literal["source", "compare"]
+STEP = 32  # five halvings
+SLIM = 1 / 16  # width of the weights that ship with the package
+
+
+class Block(nn.Module):
+    """Convolution, batch normalisation, Mish: Eq. 1 of tlcolor, C_i = M(C_{i-1} * W_i + b_i)."""
+
+    def __init__(self, conv: nn.Module, *, bn: bool, activation: Callable[[Tensor], Tensor] = F.mish) -> None:
+        super().__init__()
+        self.conv = conv
+        self.norm = nn.BatchNorm2d(conv.out_channels) if bn else nn.Identity()
+        self.activation = activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.activation(self.norm(self.conv(x)))
+
+
+class Encoder(nn.Module):
+    """One stage: VGG's convolutions, then five new ones, the last of which halves the sides (A0.1, A0.2).
+
+    The transferred convolutions keep their own width; the first new one changes it.
+    """
+
+    new = 5
+
+    def __init__(
+        self, inputs: int, vgg: int, outputs: int, count: int, *, bn: bool, downsample: Downsample, vgg_act: str
+    ) -> None:
+        super().__init__()
+        activation = F.mish if vgg_act == "mish" else torch.relu  # A0.26
+        sizes = [inputs] + [vgg] * count
+        self.vgg = nn.ModuleList([Block(conv3(a, b), bn=bn, activation=activation) for a, b in pairwise(sizes)])
+        sizes = [vgg] + [outputs] * self.new
+        strides = [1] * (self.new - 1) + [2 if downsample == "stride" else 1]
+        self.added = nn.ModuleList([Block(conv3(a, b, s), bn=bn) for (a, b), s in zip(pairwise(sizes), strides, strict=True)])
+        self.pool = {"stride": nn.Identity(), "avg": nn.AvgPool2d(2), "max": nn.MaxPool2d(2)}[downsample]
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The map before the sides are halved, for the skip, and the one after."""
+        for block in (*self.vgg, *self.added[:-1]):
+            x = block(x)
+        return x, self.pool(self.added[-1](x))
+
+
+class Decoder(nn.Module):
+    """One stage: a transposed convolution doubles the sides, the encoder's map of that size joins, convolutions follow.
+
+    Eq. 1 of tlcnn: y_i = h(x_{j-1}) (+) M(C_{i-1} * W_i), the circle read as concatenation (A0.6).
+    """
+
+    def __init__(self, inputs: int, outputs: int, count: int, *, bn: bool, skip: Literal["concat", "add"]) -> None:
+        super().__init__()
+        self.up = Block(nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1), bn=bn)
+        self.join = skip
+        sizes = [outputs * (2 if skip == "concat" else 1)] + [outputs] * count
+        self.convs = nn.ModuleList([Block(conv3(a, b), bn=bn) for a, b in pairwise(sizes)])
+        self.head = nn.Conv2d(outputs, 2, 3, padding=1)  # side output: in focus, out of focus
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        x = self.up(x)
+        x = torch.cat([skip, x], 1) if self.join == "concat" else skip + x
+        for block in self.convs:
+            x = block(x)
+        return x
+
+
+class TransferNet(nn.Module):
+    """Five encoders, five decoders: one image in, how much each pixel is out of focus.
+
+    Args:
+        width: Share of the full channels in what is new: added encoder layers and decoders (A1.2).
+        vgg_width: The same for the transferred layers; only 1 can take ImageNet's weights.
+        dec_convs: Convolutions of each decoder after the transposed one; tlcnn's text says 8 in all (A0.5).
+        bn: Batch normalisation.
+        init: Of all layers that are not transferred: ``"xavier"``, or ``"normal"`` of standard deviation 0.05.
+        downsample: How an encoder halves the sides (A0.1).
+        skip: How a decoder takes in the encoder's map (A0.6).
+        vgg_act: Activation after the transferred layers, ``"mish"`` as after all, or ``"relu"`` as they learned it (A0.26).
+    """
+
+    def __init__(
+        self,
+        *,
+        width: float = 1.0,
+        vgg_width: float = 1.0,
+        dec_convs: Sequence[int] = (8, 8, 8, 6, 6),
+        bn: bool = True,
+        init: Literal["xavier", "normal"] = "xavier",
+        downsample: Downsample = "stride",
+        skip: Literal["concat", "add"] = "concat",
+        vgg_act: Literal["mish", "relu"] = "mish",
+    ) -> None:
+        super().__init__()
+        if len(dec_convs) != len(STAGES) or min(dec_convs) < 1:
+            raise OptionError(f"dec_convs is {dec_convs}; give five counts of at least 1")
+        self.options = {"width": width, "vgg_width": vgg_width, "dec_convs": list(dec_convs), "bn": bn, "init": init}
+        self.options |= {"downsample": downsample, "skip": skip, "vgg_act": vgg_act}
+        vgg, own = channels(vgg_width), channels(width)
+        kinds = {"bn": bn, "downsample": downsample, "vgg_act": vgg_act}
+        stages = zip([3, *own], vgg, own, [count for _, count in STAGES], strict=False)
+        self.encoders = nn.ModuleList([Encoder(a, v, b, count, **kinds) for a, v, b, count in stages])
+        mirrored = [own[-1], *reversed(own)]
+        stages = zip(pairwise(mirrored), dec_convs, strict=True)
+        self.decoders = nn.ModuleList([Decoder(a, b, count, bn=bn, skip=skip) for (a, b), count in stages])
+        self.apply(_XAVIER if init == "xavier" else _NORMAL)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Logits of the five decoders, each (B, 2, H, W): in focus, out of focus; the last is the prediction.
+
+        Args:
+            image: (B, 3, H, W) in [0, 1], sides multiples of 32.
+        """
+        x, skips, sides = normalise(image), [], []
+        for encoder in self.encoders:
+            before, x = encoder(x)
+            skips.append(before)
+        for decoder, skip in zip(self.decoders, reversed(skips), strict=True):
+            x = decoder(x, skip)
+            sides.append(decoder.head(x))
+        size = image.shape[-2:]
+        return [F.interpolate(side, size, mode="bilinear", align_corners=False) for side in sides[:-1]] + sides[-1:]
+
+    def defocus(self, image: Tensor) -> Tensor:
+        """Probability (B, H, W) that a pixel is out of focus, images of any size (A0.16): Eq. 3 of the last decoder."""
+        height, width = image.shape[-2:]
+        padded = reflect(image, -height % STEP, -width % STEP)
+        return self(padded)[-1].softmax(1)[:, 1, :height, :width]
+
+
+def conv3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1)
+
+
+def _initialise(weights: Callable[[Tensor], Tensor]) -> Callable[[nn.Module], None]:
+    def apply(layer: nn.Module) -> None:
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            weights(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    return apply
+
+
+_XAVIER = _initialise(nn.init.xavier_uniform_)
+_NORMAL = _initialise(lambda weight: nn.init.normal_(weight, std=0.05))
+
+
+def reflect(image: Tensor, down: int, right: int) -> Tensor:
+    """Mirror rows below and columns to the right; again where the image is smaller than what is missing."""
+    for axis, missing in ((-2, down), (-1, right)):
+        length = image.shape[axis]
+        period = max(1, 2 * (length - 1))
+        index = torch.arange(length + missing, device=image.device) % period
+        image = image.index_select(axis, torch.where(index < length, index, period - index))
+    return image
+
+
+# ------------------------------------------------------------------------------------------------- transfer
+
+
+def transfer(network: TransferNet, source: dict[str, Tensor]) -> None:
+    """Copy the 16 convolutions of a VGG-19 in torchvision's names into the encoders.
+
+    Raises:
+        OptionError: The widths differ.
+    """
+    for encoder, keys in zip(network.encoders, conv_keys(), strict=True):
+        for block, key in zip(encoder.vgg, keys, strict=True):
+            weight, inputs = source[f"{key}.weight"], block.conv.in_channels
+            if weight.shape != block.conv.weight.shape:
+                raise OptionError(
+                    f"{key} has {tuple(weight.shape)} weights and the network {tuple(block.conv.weight.shape)}: "
+                    f"transfer from a VGG-19 whose width is that of vgg_width, into a network as wide ({inputs} inputs)"
+                )
+            with torch.no_grad():
+                block.conv.weight.copy_(weight)
+                block.conv.bias.copy_(source[f"{key}.bias"])
+
+
+def freeze_vgg(network: TransferNet) -> None:
+    """Keep the transferred convolutions as they are (A0.14)."""
+    for encoder in network.encoders:
+        for block in encoder.vgg:
+            block.conv.requires_grad_(False)
+
+
+def count_parameters(network: TransferNet) -> dict[str, int]:
+    """Parameters of the convolutions: transferred, added, of the decoders, of the side outputs."""
+    parts = {
+        "transferred": [b for e in network.encoders for b in e.vgg],
+        "added": [b for e in network.encoders for b in e.added],
+        "decoders": [b for d in network.decoders for b in (d.up, *d.convs)],
+        "side outputs": [d.head for d in network.decoders],
+    }
+    return {
+        name: sum(p.numel() for block in blocks for p in getattr(block, "conv", block).parameters())
+        for name, blocks in parts.items()
+    }
+
+
+# ----------------------------------------------------------------------------------------------- inference
+
+
+class DefocusJudge:
+    """A network that sees one image at a time, as the judge of `mffrepro.fusion.several`: looks are images and their maps."""
+
+    def __init__(
+        self,
+        network: TransferNet,
+        *,
+        m3: Agreement = "xor",
+        select: Selection = "qabf",
+        doubt: Doubt = "source",
+        size: int | None = None,
+    ) -> None:
+        if doubt not in ("source", "compare"):
+            raise unknown("doubt", doubt, ("source", "compare"))
+        self.network, self.m3, self.select, self.doubt, self.size = network, m3, select, doubt, size
+        self.device = next(network.parameters()).device
+
+    @torch.inference_mode()
+    def defocus(self, image: np.ndarray) -> np.ndarray:
+        """Probability (H, W) that a pixel of an image (H, W[, 3]), float in [0, 1], is out of focus."""
+        colour = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
+        batch = torch.from_numpy(np.ascontiguousarray(colour.transpose(2, 0, 1), np.float32))[None].to(self.device)
+        batch = batch.to(memory_format=torch.channels_last)
+        if self.size is None:
+            return self.network.defocus(batch)[0].cpu().numpy()
+        shrunk = F.interpolate(batch, (self.size, self.size), mode="bilinear", antialias=True)
+        found = self.network.defocus(shrunk)[:, None]
+        return F.interpolate(found, image.shape[:2], mode="bilinear")[0, 0].cpu().numpy()
+
+    def look(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return image, self.defocus(image)
+
+    def compare(self, first: tuple, second: tuple) -> tuple[np.ndarray, np.ndarray]:
+        (s1, p1), (s2, p2) = first, second
+        if self.doubt == "compare":  # where one map says 1 and the other 0 this is what they say
+            return (p1 <= p2).astype(np.float32), _logit(p2) - _logit(p1)
+        share = choose(s1, s2, secondary_maps(p1 > 0.5, p2 > 0.5, self.m3), self.select).share
+        return share, _logit(p2) - _logit(p1)
+
+    def merge(self, first: tuple, second: tuple, final: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return tuple(mix(a, b, final) for a, b in zip(first, second, strict=True))
+
+
+def _logit(p: np.ndarray) -> np.ndarray:
+    tiny = np.finfo(np.float32).tiny
+    return np.log(np.maximum(p, tiny)) - np.log(np.maximum(1 - p, tiny))
+
+
+@lru_cache(maxsize=8)
+def load_network(method: str, weights: str, device: str) -> TransferNet:
+    """A network of tlcnn or tlcolor ready for inference: the name of shipped weights, ``"random"`` or a ``.safetensors`` file."""
+    if weights == "random":
+        torch.manual_seed(0)
+        network = TransferNet(width=SLIM, vgg_width=SLIM)
+    else:
+        state, options = read_safetensors(weights if weights.endswith(".safetensors") else shipped(f"{method}.{weights}"))
+        network = TransferNet(**options)
+        network.load_state_dict(state)
+    return network.eval().to(pick_device(device), memory_format=torch.channels_last)
+
+
+def fuse_stack(stack: FocusStack, judge: DefocusJudge, strategy: str, method: str) -> FusionResult:
+    """Pairwise for two images; of more, the winner's map is carried along, or every intermediate result is looked at again."""
+    started = time.perf_counter()
+    combine = serial if strategy == "serial" else carried
+    fused, decision = combine(Floats(stack.images), judge)
+    return FusionResult.finish(stack, fused, decision, started, method)

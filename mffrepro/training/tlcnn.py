@@ -1,0 +1,5 @@
+"""Recipes of tlcnn."""
+
+from mffrepro.training.transfer import presets
+
+PRESETS = presets("tlcnn")

@@ -1,0 +1,5 @@
+"""Recipes of tlcolor."""
+
+from mffrepro.training.transfer import presets
+
+PRESETS = presets("tlcolor")
