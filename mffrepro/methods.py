@@ -21,6 +21,7 @@ class MethodCard:
 
     `seconds` is about what a pair of colour photographs, 520x520, takes on two cores, first call aside; for choosing what to run.
     `fast` are options with which a slow method takes a fraction of that, for a look rather than for a table.
+    `ablations` are weights that show what a part of the training is worth: to be asked for by name, not rows of every table.
     """
 
     name: str
@@ -32,6 +33,7 @@ class MethodCard:
     colour: Literal["decision", "luma", "per-channel"]
     min_side: int = 1
     weights: tuple[str, ...] = ()
+    ablations: tuple[str, ...] = ()
     deterministic: bool = True
     has_decision: bool = False
     seconds: float = 0.5
@@ -61,6 +63,182 @@ _CARDS = (
         weights=("default", "published", "random"),
         has_decision=True,
         seconds=1,
+    ),
+    MethodCard(
+        name="tlcnn",
+        title="Transfer-learned CNN",
+        target="mffrepro.models.tlcnn:fuse",
+        kind="network",
+        bibkey="tlcnn",
+        chapter="03_tlcnn",
+        colour="decision",
+        min_side=3,
+        weights=("default", "random"),
+        ablations=("avg", "max"),
+        has_decision=True,
+        seconds=1,
+    ),
+    MethodCard(
+        name="tlcolor",
+        title="Transfer-learned colour CNN",
+        target="mffrepro.models.tlcolor:fuse",
+        kind="network",
+        bibkey="tlcolor",
+        chapter="04_tlcolor",
+        colour="decision",
+        min_side=3,
+        weights=("default", "random"),
+        ablations=("nontl", "compare_loss", "compare_bn", "compare_initial", "seed1", "seed2", "seed3", "seed4", "seed5"),
+        has_decision=True,
+        seconds=1,
+    ),
+    MethodCard(
+        name="icacs18",
+        title="ICACS '18",
+        target="mffrepro.models.icacs18:fuse",
+        kind="network",
+        bibkey="li2018icacs",
+        chapter="05_icacs18",
+        colour="decision",
+        min_side=16,
+        weights=("default", "random"),
+        has_decision=True,
+        seconds=1,
+        note="shipped weights have half the maps of the paper",
+    ),
+    MethodCard(
+        name="cnnwt",
+        title="Wavelet CNN",
+        target="mffrepro.models.cnnwt:fuse",
+        kind="network",
+        bibkey="cnnwt",
+        chapter="06_cnnwt",
+        colour="per-channel",
+        min_side=31,
+        weights=("default", "random"),
+        has_decision=True,
+        note="decides for each band; its decision map is the share of each source in the coefficients of both kinds",
+    ),
+    MethodCard(
+        name="cnn_fuse",
+        title="CNN-Fuse",
+        target="mffrepro.models.cnn_fuse:fuse",
+        kind="network",
+        bibkey="liu2017cnn",
+        chapter="06_cnnwt",
+        colour="decision",
+        min_side=16,
+        weights=("default", "random"),
+        has_decision=True,
+        note="shipped weights have a quarter of the maps of the paper; the authors' are converted by mffrepro.models.cnn_fuse",
+    ),
+    MethodCard(
+        name="sesf",
+        title="SESF-Fuse",
+        target="mffrepro.models.sesf:fuse",
+        kind="network",
+        bibkey="ma2021sesf",
+        chapter="08_networks",
+        colour="decision",
+        min_side=11,
+        weights=("default", "published", "random"),
+        has_decision=True,
+    ),
+    MethodCard(
+        name="drpl",
+        title="DRPL",
+        target="mffrepro.models.drpl:fuse",
+        kind="network",
+        bibkey="li2020drpl",
+        chapter="08_networks",
+        colour="decision",
+        weights=("default", "random"),
+        has_decision=True,
+        seconds=1,
+        note="layout is our reading: neither the table of layers nor code or weights could be had",
+    ),
+    MethodCard(
+        name="ifcnn",
+        title="IFCNN",
+        target="mffrepro.models.ifcnn:fuse",
+        kind="network",
+        bibkey="zhang2020ifcnn",
+        chapter="08_networks",
+        colour="per-channel",
+        weights=("default", "published", "random"),
+        note="fuses the channels together, not one by one",
+    ),
+    MethodCard(
+        name="densefuse",
+        title="DenseFuse",
+        target="mffrepro.models.densefuse:fuse",
+        kind="network",
+        bibkey="li2019densefuse",
+        chapter="08_networks",
+        colour="per-channel",
+        min_side=2,
+        weights=("default", "published", "random"),
+        seconds=1.5,
+    ),
+    MethodCard(
+        name="u2fusion",
+        title="U2Fusion",
+        target="mffrepro.models.u2fusion:fuse",
+        kind="network",
+        bibkey="xu2022u2fusion",
+        chapter="08_networks",
+        colour="luma",
+        min_side=2,
+        weights=("default", "published", "random"),
+        seconds=1,
+        note="shipped weights have half the maps of the paper and never saw a VGG-16",
+    ),
+    MethodCard(
+        name="fusiondn",
+        title="FusionDN",
+        target="mffrepro.models.fusiondn:fuse",
+        kind="network",
+        bibkey="xu2020fusiondn",
+        chapter="08_networks",
+        colour="luma",
+        min_side=2,
+        weights=("default", "random"),
+        seconds=2,
+        note="shipped weights have half the maps of the paper and never saw a VGG-16; no weights are published",
+    ),
+    MethodCard(
+        name="mff_gan",
+        title="MFF-GAN",
+        target="mffrepro.models.mff_gan:fuse",
+        kind="network",
+        bibkey="zhang2021mffgan",
+        chapter="08_networks",
+        colour="luma",
+        weights=("default", "published", "random"),
+    ),
+    MethodCard(
+        name="pmgi",
+        title="PMGI",
+        target="mffrepro.models.pmgi:fuse",
+        kind="network",
+        bibkey="zhang2020pmgi",
+        chapter="08_networks",
+        colour="luma",
+        min_side=2,
+        weights=("default", "published", "random"),
+    ),
+    MethodCard(
+        name="mff_ssim",
+        title="MFF-SSIM",
+        target="mffrepro.models.mff_ssim:fuse",
+        kind="classical",
+        bibkey="xu2020mffssim",
+        chapter="08_networks",
+        colour="per-channel",
+        min_side=2,
+        seconds=100,
+        fast={"iterations": 40, "rate": 1e-2},
+        note="no network: the image itself is optimised",
     ),
     MethodCard(
         name="average",
@@ -430,8 +608,9 @@ def check_options(spec: str, options: Mapping[str, Any]) -> tuple[MethodCard, di
         chosen["weights"] = named_weights
     if chosen["strategy"] not in ("auto", "serial", "calibration"):
         raise unknown("strategy", chosen["strategy"], ("auto", "serial", "calibration"))
-    if "weights" in known and chosen["weights"] not in card.weights and not str(chosen["weights"]).endswith(".safetensors"):
-        raise unknown(f"weights of {card.name}", chosen["weights"], card.weights)
+    named = card.weights + card.ablations
+    if "weights" in known and chosen["weights"] not in named and not str(chosen["weights"]).endswith(".safetensors"):
+        raise unknown(f"weights of {card.name}", chosen["weights"], named)
     for name in chosen.keys() - known.keys():
         if name not in COMMON:
             raise unknown(f"option of {card.name}", name, known.keys() - COMMON.keys(), "mffrepro list methods")

@@ -6,4 +6,5 @@ QUICK = {
     "csr": {"tolerance": 0.2},
     "pcnn": {"iterations": 20},
     "mwg": {"iterations": 50},
+    "mff_ssim": {"iterations": 8, "rate": 1e-2},
 }

@@ -40,6 +40,32 @@ def trace_shapes(network, inputs: Sequence) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
+def multiply_adds(network, inputs: Sequence) -> int:
+    """Multiplications, each with its addition, in the convolutions and linear layers of one forward pass.
+
+    Args:
+        network: A torch module.
+        inputs: Arguments of the pass.
+    """
+    import torch
+
+    total = 0
+
+    def count(module, _, output) -> None:
+        nonlocal total
+        total += output.numel() * module.weight[0].numel()
+
+    layers = [module for module in network.modules() if isinstance(module, (torch.nn.Conv2d, torch.nn.Linear))]
+    hooks = [layer.register_forward_hook(count) for layer in layers]
+    try:
+        with torch.inference_mode():
+            network(*inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return total
+
+
 def flow(rows: Sequence[tuple[str, Sequence[tuple[str, str]], str]], *, alt: str, caption: str = "") -> Shown:
     """Rows of boxes joined by arrows, each row one part of a network.
 
@@ -71,6 +97,27 @@ def _box(axes: Axes, x: float, y: float, text: str, shape: str, colour: str) -> 
     )
     axes.text(x + 0.45, y + 0.2, text, ha="center", va="center", fontsize=9)
     axes.text(x + 0.45, y - 0.06, shape, ha="center", va="center", fontsize=8.5, color="#444")
+
+
+def classifier_boxes(network) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Boxes for `flow` of a patch classifier, from one forward pass: its branch, and what follows for both patches.
+
+    Args:
+        network: A `mffrepro.models.siamese.Siamese`.
+    """
+    import torch
+
+    side = network.patch + 2 * network.halo
+    names = {"conv": "conv 3 × 3\n+ ReLU", "pool": f"{network.pool} pool\n2 × 2"}
+    with torch.inference_mode():
+        traced = list(network.trace(torch.zeros(1, 1, side, side)))
+        joined = torch.cat([traced[-1][1]] * 2, 1)
+        head = [("join both\nbranches", show_shape(joined.shape))]
+        for i, layer in enumerate(network.head, start=1):
+            joined = layer(joined)
+            head.append((f"fully\nconnected {i}", show_shape(joined.shape)))
+    branch = [("gray patch", f"1 × {side} × {side}"), *((names[kind], show_shape(maps.shape)) for kind, maps in traced)]
+    return branch, [*head, ("softmax", show_shape(joined.shape))]
 
 
 def show_shape(shape: Sequence[int]) -> str:
@@ -178,3 +225,41 @@ def _edge(box: tuple[float, float], towards: tuple[float, float]) -> tuple[float
     if box[1] == towards[1]:
         return box[0] + (0.39 if towards[0] > box[0] else -0.39), box[1]
     return box[0] + 0.2 * np.sign(towards[0] - box[0]), box[1] + (0.29 if towards[1] > box[1] else -0.29)
+
+
+# ------------------------------------------------------------------------------------------------- families
+
+
+def tree(root: str, branches: Mapping[str, Mapping[str, Sequence[str]]], *, alt: str, caption: str = "") -> Shown:
+    """A tree of three levels from left to right: the root, its branches, theirs, and the names on each twig.
+
+    Args:
+        root: What all have in common.
+        branches: Branch -> twig -> names.
+        alt: Alternative text.
+        caption: Caption.
+    """
+    twigs = [(branch, twig, names) for branch, part in branches.items() for twig, names in part.items()]
+    with styled():
+        figure = Figure(figsize=(PAGE, 0.62 * len(twigs) + 0.4))
+        axes = figure.subplots()
+        axes.set(xlim=(0, 10), ylim=(-len(twigs) + 0.4, 0.6))
+        axes.set_axis_off()
+        middle = -(len(twigs) - 1) / 2
+        _label(axes, 0.95, middle, root, "#888888", 1.7)
+        for number, branch in enumerate(branches):
+            rows = [-i for i, (owner, _, _) in enumerate(twigs) if owner == branch]
+            here = float(np.mean(rows))
+            axes.plot((1.8, 2.4), (middle, here), color="#888", linewidth=1, zorder=0)
+            _label(axes, 3.3, here, branch, PALETTE[number], 1.8)
+            for row in rows:
+                axes.plot((4.2, 4.8), (here, row), color="#888", linewidth=1, zorder=0)
+                _label(axes, 5.75, row, twigs[-row][1], PALETTE[number], 1.9)
+                axes.text(6.85, row, ", ".join(twigs[-row][2]), va="center", fontsize=10)
+    return Shown(figure, alt=alt, caption=caption)
+
+
+def _label(axes: Axes, x: float, y: float, text: str, colour: str, width: float) -> None:
+    corner = (x - width / 2, y - 0.26)
+    axes.add_patch(patches.FancyBboxPatch(corner, width, 0.52, "round,pad=0.02", facecolor=colour + "33", edgecolor=colour))
+    axes.text(x, y, text, ha="center", va="center", fontsize=9.5)

@@ -137,6 +137,9 @@ PRINTED_NAMES = {
     "LP": "lp",
     "MWG": "mwg", "NSCT": "nsct", "RP": "rp", "SF": "sf", "SR": "sr", "ASR": "asr", "CSR": "csr", "MSVD": "msvd", "GD": "gd",
     "MSTSR": "mst_sr", "MGIVF": "mgivf", "PCA": "pca", "LPT": "lp", "NSST": "nsst", "PCNN": "pcnn",
+    "CNN-Fuse": "cnn_fuse", "SESF-Fuse": "sesf.published", "Dense-Fuse": "densefuse.published", "IFCNN": "ifcnn.published",
+    "U2Fusion": "u2fusion.published", "MFF-GAN": "mff_gan.published", "PMGI": "pmgi.published", "DRPL": "drpl",
+    "FusionDN": "fusiondn", "MFF-SSIM": "mff_ssim",
 }  # fmt: skip
 
 

@@ -214,5 +214,8 @@ def test_wheel_holds_the_package_and_its_data_and_nothing_else(tmp_path):
         "mffrepro/data_manifests/weights.toml",
         "mffrepro/weights/gacn.default.safetensors",
         "mffrepro/weights/gacn.default.json",
+        "mffrepro/weights/tlcnn.default.safetensors",
+        "mffrepro/weights/cnn_fuse.default.safetensors",
+        "mffrepro/weights/sesf.default.safetensors",
     ):
         assert needed in names

@@ -1,0 +1,379 @@
+"""tlcnn and tlcolor: layers and shapes against the papers, the transfer, the rule against a brute-force twin, the recipe."""
+
+import json
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+import mffrepro as mff
+from mffrepro.data import load_regions
+from mffrepro.data.labelled import LabelledImage
+from mffrepro.data.synthetic import composite
+from mffrepro.errors import DataError, OptionError
+from mffrepro.images import to_unit
+from mffrepro.losses import layer_loss
+from mffrepro.metrics import qabf
+from mffrepro.models.secondary import choose, secondary_maps
+from mffrepro.models.tlcnn import load
+from mffrepro.models.transfer import DefocusJudge, TransferNet, count_parameters, freeze_vgg, reflect, transfer
+from mffrepro.models.vgg import VGG19, channels, conv_keys
+from mffrepro.training.recipes import rebuild, recipe
+from mffrepro.training.transfer import FocusLevels, TransferRecipe, objects
+
+TINY = 1 / 64
+
+
+@pytest.fixture(scope="module")
+def network() -> TransferNet:
+    torch.manual_seed(0)
+    return TransferNet(width=TINY, vgg_width=TINY).eval()
+
+
+# ---------------------------------------------------------------------------------------------- shapes and counts
+
+
+def test_layers_are_those_of_the_text(network) -> None:
+    assert [len(e.vgg) for e in network.encoders] == [2, 2, 4, 4, 4]
+    assert [len(e.vgg) + len(e.added) for e in network.encoders] == [7, 7, 9, 9, 9]
+    assert [len(d.convs) for d in network.decoders] == [8, 8, 8, 6, 6]
+
+
+def test_full_width_has_the_parameters_that_the_layers_imply() -> None:
+    with torch.device("meta"):
+        counts = count_parameters(TransferNet())
+    assert counts["transferred"] == 20_024_384  # VGG-19 without its classifier, torchvision's own count
+    assert counts["added"] == pytest.approx(27.5e6, rel=2e-3)
+    assert counts["decoders"] == pytest.approx(60.2e6, rel=2e-3)
+
+
+def test_literal_decoders_have_eight_convolutions() -> None:
+    assert [len(d.convs) for d in TransferNet(width=TINY, vgg_width=TINY, dec_convs=(8,) * 5).decoders] == [8] * 5
+    with pytest.raises(OptionError, match="five counts"):
+        TransferNet(dec_convs=(8, 8))
+
+
+@pytest.mark.parametrize("downsample", ["stride", "avg", "max"])
+def test_an_image_of_224_shrinks_to_7_and_comes_back(downsample: str) -> None:
+    network = TransferNet(width=TINY, vgg_width=TINY, downsample=downsample, skip="add", vgg_act="relu", bn=False).eval()
+    x, sizes = torch.rand(1, 3, 224, 224), []
+    with torch.inference_mode():
+        for encoder in network.encoders:
+            _, x = encoder(x)
+            sizes.append(x.shape[-1])
+        sides = network(torch.rand(1, 3, 64, 96))
+    assert sizes == [112, 56, 28, 14, 7]
+    assert [tuple(side.shape) for side in sides] == [(1, 2, 64, 96)] * 5
+
+
+def test_options_rebuild_the_network(network) -> None:
+    TransferNet(**network.options).load_state_dict(network.state_dict())
+
+
+@given(st.integers(2, 40), st.integers(2, 40), st.integers(0, 50), st.integers(0, 50))
+def test_mirroring_is_that_of_numpy(height: int, width: int, down: int, right: int) -> None:
+    image = np.random.default_rng(0).random((1, 1, height, width))
+    expected = np.pad(image, ((0, 0), (0, 0), (0, down), (0, right)), mode="reflect")
+    np.testing.assert_array_equal(reflect(torch.from_numpy(image), down, right).numpy(), expected)
+
+
+# ------------------------------------------------------------------------------------------------------- transfer
+
+
+def torchvision_state(width: float) -> dict[str, torch.Tensor]:
+    """A state dict as torchvision's VGG-19 has it, at any width, classifier included."""
+    from torchvision.models.vgg import cfgs, make_layers
+
+    scaled = channels(width)
+    full = (64, 128, 256, 512, 512)
+    stage, plan = 0, []
+    for entry in cfgs["E"]:
+        plan.append("M" if entry == "M" else scaled[stage])
+        assert entry in ("M", full[stage])
+        stage += entry == "M"
+    state = torch.nn.Sequential()
+    state.features = make_layers(plan)
+    return dict(state.state_dict()) | {"classifier.0.weight": torch.zeros(1)}
+
+
+def test_the_convolutions_are_torchvisions(network) -> None:
+    torch.manual_seed(7)
+    source = torchvision_state(TINY)
+    fresh = TransferNet(width=TINY, vgg_width=TINY)
+    transfer(fresh, source)
+    moved = [block.conv for encoder in fresh.encoders for block in encoder.vgg]
+    keys = sorted({key.rsplit(".", 1)[0] for key in source if key.startswith("features")}, key=lambda k: int(k.split(".")[1]))
+    assert keys == [key for stage in conv_keys() for key in stage]
+    for conv, key in zip(moved, keys, strict=True):
+        assert torch.equal(conv.weight, source[f"{key}.weight"])
+        assert torch.equal(conv.bias, source[f"{key}.bias"])
+
+
+def test_another_width_is_refused(network) -> None:
+    with pytest.raises(OptionError, match="width is that of vgg_width"):
+        transfer(network, torchvision_state(1 / 4))
+
+
+def test_our_slim_vgg_speaks_torchvisions_names() -> None:
+    assert {k for k in VGG19(TINY, 12).state_dict() if k.startswith("features")} == {
+        k for k in torchvision_state(TINY) if k.startswith("features")
+    }
+
+
+def test_frozen_convolutions_do_not_move() -> None:
+    fresh = recipe("tlcnn", "smoke")
+    frozen = replace(fresh, freeze=True).model()
+    optimiser = replace(fresh, freeze=True, rate=1e-2).optimiser(frozen)
+    before = frozen.encoders[0].vgg[0].conv.weight.clone()
+    batch = {name: torch.rand(1, c, 64, 64) for name, c in (("a", 3), ("b", 3))} | {
+        "mask": (torch.rand(1, 1, 64, 64) > 0.5).float()
+    }
+    fresh.losses(frozen, batch)["total"].backward()
+    optimiser.step()
+    assert torch.equal(frozen.encoders[0].vgg[0].conv.weight, before)
+    freeze_vgg(frozen)  # twice changes nothing
+
+
+# ----------------------------------------------------------------------------------------------------------- loss
+
+
+def test_loss_by_hand() -> None:
+    logits = torch.tensor([0.0, 2.0]).view(1, 2, 1, 1).expand(1, 2, 2, 2)
+    p = 1 / (1 + np.exp(-2.0))
+    truth = torch.tensor([[1.0, 1.0], [0.0, 1.0]])[None, None]
+    cross = -(3 * np.log(p) + np.log(1 - p)) / 4
+    squares = (3 * (1 - p) ** 2 + p**2) / 4
+    assert layer_loss([logits], truth).item() == pytest.approx(cross + squares, rel=1e-6)
+    assert layer_loss([logits], truth, l2=False).item() == pytest.approx(cross, rel=1e-6)
+
+
+def test_loss_weighs_the_stages() -> None:
+    truth = torch.ones(1, 1, 4, 4)
+    good, bad = torch.zeros(1, 2, 4, 4), torch.zeros(1, 2, 4, 4)
+    good[:, 1], bad[:, 0] = 3, 3
+    one, other = (layer_loss([side], truth).item() for side in (good, bad))
+    assert layer_loss([good, bad], truth).item() == pytest.approx((one + other) / 2)
+    assert layer_loss([good, bad], truth, weights=(0.6, 0.2)).item() == pytest.approx(0.75 * one + 0.25 * other)
+    with pytest.raises(OptionError, match="3 weights for 2"):
+        layer_loss([good, bad], truth, weights=(1, 1, 1))
+
+
+def test_loss_has_the_gradient_of_its_differences() -> None:
+    sides = [torch.randn(1, 2, 3, 3, dtype=torch.float64, requires_grad=True) for _ in range(2)]
+    truth = (torch.rand(1, 1, 3, 3) > 0.5).double()
+    weights = [0.3, 0.7]
+
+    def value(*stages):  # layer_loss computes in float32, as training does
+        terms = [F.cross_entropy(s, truth[:, 0].long()) + (s.softmax(1)[:, 1] - truth[:, 0]).square().mean() for s in stages]
+        return sum(w * t for w, t in zip(weights, terms, strict=True))
+
+    layer_loss(sides, truth, weights=weights).backward()
+    ours = [side.grad.clone() for side in sides]
+    theirs = torch.autograd.grad(value(*sides), sides)
+    for a, b in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(a, b, atol=1e-6, rtol=1e-5)
+
+
+# ----------------------------------------------------------------------------------------------------------- rule
+
+
+def brute_force(s1, s2, m1, m2, m3):
+    """The rule as the text tells it, a pixel at a time."""
+    height, width = m1.shape
+    f1, f2 = np.empty_like(s1), np.empty_like(s2)
+    for i in range(height):
+        for j in range(width):
+            one, two = int(m1[i, j]), int(m2[i, j])
+            agree = int(one == 1 - two) if m3 == "xor" else int(one == 1 and 1 - two == 1)
+            m4, m5 = one * agree, two * agree
+            f1[i, j] = m4 * s2[i, j] + (1 - m4) * s1[i, j]
+            f2[i, j] = m5 * s1[i, j] + (1 - m5) * s2[i, j]
+    return f1 if qabf([s1, s2], f1) >= qabf([s1, s2], f2) - 1e-12 else f2, f1, f2
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 1000), st.sampled_from(["xor", "literal"]))
+def test_rule_against_brute_force(seed: int, m3: str) -> None:
+    rng = np.random.default_rng(seed)
+    s1, s2 = rng.integers(0, 256, (2, 12, 14)) / 255
+    m1, m2 = rng.random((2, 12, 14)) > 0.5
+    chosen, f1, f2 = brute_force(s1, s2, m1, m2, m3)
+    found = choose(s1, s2, secondary_maps(m1, m2, m3))
+    np.testing.assert_array_equal(found.candidates[0], f1)
+    np.testing.assert_array_equal(found.candidates[1], f2)
+    np.testing.assert_array_equal(found.candidates[found.chosen], chosen)
+
+
+def test_the_literal_reading_makes_the_second_candidate_the_second_source() -> None:
+    rng = np.random.default_rng(1)
+    s1, s2 = rng.random((2, 16, 16))
+    m1, m2 = rng.random((2, 16, 16)) > 0.5
+    literal = secondary_maps(m1, m2, "literal")
+    assert not literal.second.any()
+    assert np.array_equal(literal.first, secondary_maps(m1, m2).first)
+    assert np.array_equal(choose(s1, s2, literal).candidates[1], s2)
+
+
+def test_complementary_maps_give_one_candidate_and_the_first_wins() -> None:
+    rng = np.random.default_rng(2)
+    s1, s2 = rng.random((2, 16, 16))
+    m1 = rng.random((16, 16)) > 0.5
+    found = choose(s1, s2, secondary_maps(m1, ~m1))
+    assert np.array_equal(*found.candidates)
+    assert found.chosen == 0
+
+
+def test_unknown_readings_are_named() -> None:
+    with pytest.raises(OptionError, match="m3"):
+        secondary_maps(np.zeros((2, 2), bool), np.zeros((2, 2), bool), "and")
+    with pytest.raises(OptionError, match="select"):
+        choose(np.zeros((8, 8)), np.zeros((8, 8)), secondary_maps(*np.zeros((2, 8, 8), bool)), "best")
+
+
+# ------------------------------------------------------------------------------------------------------- the methods
+
+
+@pytest.mark.parametrize("method", ["tlcnn", "tlcolor"])
+def test_shipped_weights_find_the_focus(method: str) -> None:
+    stack = mff.load("embedded", kind="composite", levels=(4,), size=192)[1]
+    result = mff.fuse(stack, method)
+    assert mff.evaluate(stack, result, ["mask_accuracy"])["mask_accuracy"] > 0.9
+    plain = mff.evaluate(stack, mff.fuse(stack, "average"), ["qabf", "psnr"])
+    ours = mff.evaluate(stack, result, ["qabf", "psnr"])
+    assert ours["qabf"] > plain["qabf"] + 0.1
+    assert ours["psnr"] > plain["psnr"]
+    share = result.decision.sum(0)
+    assert np.allclose(share, 1)
+
+
+def test_selection_is_an_option() -> None:
+    stack = mff.load("embedded", kind="composite", levels=(2,), size=96)[0]
+    scores = {s: mff.evaluate(stack, mff.fuse(stack, "tlcnn", select=s), ["qabf"])["qabf"] for s in ("qabf", "first", "second")}
+    assert scores["qabf"] == max(scores.values())
+
+
+def test_compared_probabilities_leave_no_doubt() -> None:
+    stack = mff.load("embedded", kind="composite", levels=(4,), size=128)[1]
+    judge = DefocusJudge(load("default"), doubt="compare")
+    looks = [judge.look(image) for image in to_unit(stack.images)]
+    share, logit = judge.compare(*looks)
+    sure = (looks[0][1] > 0.5) != (looks[1][1] > 0.5)
+    paper, _ = DefocusJudge(load("default"), select="first").compare(*looks)
+    np.testing.assert_array_equal(share[sure], paper[sure])
+    np.testing.assert_array_equal(share > 0.5, logit >= 0)
+    with pytest.raises(OptionError, match="doubt"):
+        mff.fuse(stack, "tlcnn", doubt="guess")
+
+
+def test_resized_for_the_network_and_back() -> None:
+    stack = mff.load("embedded", kind="composite", levels=(4,), size=128)[1]
+    result = mff.fuse(stack, "tlcnn", size=96)
+    assert result.decision.shape == stack.decision.shape
+
+
+# --------------------------------------------------------------------------------------------------------- the recipe
+
+
+def test_paper_presets_are_as_printed() -> None:
+    for name in ("tlcnn", "tlcolor"):
+        paper = recipe(name, "paper")
+        assert (paper.rate, paper.decay, paper.epochs, paper.size) == (1e-6, 1e-3, 50, 224)
+        assert (paper.samples, paper.validation, paper.photographs) == (9000, 1000, (1800, 200))
+        assert (paper.kernels, paper.levels, paper.transfer, paper.width) == ((3,), 5, "imagenet", 1.0)
+        with torch.device("meta"):
+            groups = paper.optimiser(TransferNet()).param_groups[0]
+        assert (groups["lr"], groups["momentum"], groups["weight_decay"]) == (1e-6, 0.9, 1e-3)
+
+
+def test_imagenet_that_cannot_be_fetched_is_said(monkeypatch) -> None:
+    from torchvision.models import VGG19_Weights
+
+    def refuse(self, *args, **kwargs):
+        raise OSError("no network")
+
+    monkeypatch.setattr(VGG19_Weights, "get_state_dict", refuse)
+    with pytest.raises(DataError, match="surrogate"):
+        recipe("tlcnn", "paper").model()
+
+
+def voc_folder(root, count: int):
+    """A folder in VOC's layout with one object in each photograph."""
+    from PIL import Image
+
+    base = root / "VOCdevkit" / "VOC2012"
+    for part in ("JPEGImages", "SegmentationObject", "ImageSets/Segmentation"):
+        (base / part).mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    names = [f"2007_{i:06d}" for i in range(count)]
+    for name in names:
+        Image.fromarray(rng.integers(0, 256, (60, 80, 3), dtype=np.uint8)).save(base / "JPEGImages" / f"{name}.jpg")
+        labels = np.zeros((60, 80), np.uint8)
+        labels[10:40, 20:60] = 1
+        labels[9, 20:60] = 255
+        palette = Image.fromarray(labels, "P")
+        palette.putpalette([0, 0, 0, 128, 0, 0] + [0] * 762)
+        palette.save(base / "SegmentationObject" / f"{name}.png")
+    for split, part in (("train", names[: count // 2]), ("val", names[count // 2 :])):
+        (base / "ImageSets" / "Segmentation" / f"{split}.txt").write_text("\n".join(part))
+    return root
+
+
+def test_voc_is_split_by_photograph_and_an_epoch_has_every_level(tmp_path, monkeypatch) -> None:
+    drawn = []
+
+    def noted(image, mask, *, size, level):
+        drawn.append((image.tobytes(), level))
+        return composite(image, mask, size=size, level=level)
+
+    monkeypatch.setattr("mffrepro.training.transfer.composite", noted)
+    root = voc_folder(tmp_path, 12)
+    regions = {split: load_regions("voc2012", split=split, root=root) for split in ("train", "val")}
+    made = replace(recipe("tlcnn", "paper"), photographs=(9, 1), size=64, crop=64, samples=45, validation=5)
+    parts = made.split(regions, seed=3)
+    assert (len(parts["train"]), len(parts["val"])) == (9, 1)
+    assert not {r.name for r in parts["train"]} & {r.name for r in parts["val"]}
+    data = made.data(parts["train"], split="train", seed=1)
+    samples = [data[i] for i in range(len(data))]
+    assert len(set(drawn)) == 45  # nine photographs at five levels each
+    assert {level for _, level in drawn} == {1, 2, 3, 4, 5}
+    assert sum(s["mask"].mean() for s in samples) / 45 == pytest.approx(30 * 40 / 4800, abs=0.02)
+    again = made.data(parts["train"], split="train", seed=1)
+    assert torch.equal(again[7]["a"], samples[7]["a"])
+
+
+def test_smaller_sets_are_split_in_the_same_shares() -> None:
+    images = [LabelledImage(str(i), lambda: None, lambda: []) for i in range(30)]
+    parts = recipe("tlcnn", "paper").split({"train": images, "val": images[:3]}, seed=1)
+    assert (len(parts["train"]), len(parts["val"])) == (27, 3)
+    with pytest.raises(OptionError, match="cannot be split"):
+        recipe("tlcnn", "paper").split({"train": images[:3]}, seed=1)
+
+
+def test_photographs_without_objects_are_named() -> None:
+    blank = LabelledImage("blank", lambda: None, lambda: [np.zeros((4, 4), np.uint8)])
+    with pytest.raises(OptionError, match="masks=regions"):
+        objects(blank)
+
+
+def test_labels_say_what_is_out_of_focus() -> None:
+    made = replace(recipe("tlcolor"), augment=False, kernels=(7,), crop=224)
+    sample = FocusLevels(load_regions("embedded"), made, length=5, seed=0)[0]
+    inside = sample["mask"].bool().expand_as(sample["a"])
+    detail = {name: (sample[name] - F.avg_pool2d(sample[name], 3, 1, 1)).abs() for name in ("a", "b")}
+    assert detail["a"][inside].mean() > detail["b"][inside].mean()  # a is sharp inside the mask, so its label there is 0
+    assert detail["a"][~inside].mean() < detail["b"][~inside].mean()
+
+
+def test_cards_rebuild_their_recipes() -> None:
+    made = recipe("tlcolor", "compare_bn")
+    assert rebuild(json.loads(json.dumps(asdict(made)))) == made
+
+
+def test_bad_recipes_are_refused() -> None:
+    for wrong in ({"crop": 100}, {"batch": 0}, {"batch": 10_000}):
+        with pytest.raises(OptionError):
+            replace(TransferRecipe(name="tlcnn"), **wrong)
