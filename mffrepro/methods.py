@@ -74,7 +74,7 @@ _CARDS = (
         colour="decision",
         min_side=3,
         weights=("default", "random"),
-        ablations=("avg", "max"),
+        ablations=("long", "avg", "max"),
         has_decision=True,
         seconds=1,
     ),

@@ -156,8 +156,8 @@ figures.comparison(
 # ## Loss and training
 #
 # Cross-entropy and squared error on the maps of all five decoders (Eq. 5-8, restored from tlcnn), RMSprop. The networks below were all
-# trained under one budget on unions of regions of the Berkeley set; only what their names say is different. `default`, which the package uses, was
-# trained longer.
+# trained under one budget on unions of regions of the Berkeley set; only what their names say is different. `default`, which the package
+# uses, is one of five that were trained alike (Table 2).
 
 # %% tags=["hide-input"]
 variants = {

@@ -21,7 +21,7 @@
 # Can one network, trained end to end, both decide where each photograph is sharp and hand back the fused image, with no
 # post-processing by hand? That is the question of [Ma et al., 2022](https://doi.org/10.1016/j.neucom.2021.10.115).
 #
-# *Needs: a CPU; about a minute and a half (quick); the full profile takes far longer. With `retrain = "yes"` a GPU.*
+# *Needs: a CPU; about three minutes (quick); the full profile takes far longer. With `retrain = "yes"` a GPU.*
 
 # %% [markdown]
 # ## Set up

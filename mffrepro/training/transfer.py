@@ -175,22 +175,21 @@ def _flipped(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> t
 
 
 def presets(name: str) -> dict[str, TransferRecipe]:
-    """The recipes of either paper: ``paper``, ``practical``, a ``short`` one with its ablations, and ``smoke``."""
+    """The recipes of either paper: ``paper``, ``practical`` and its ablations of the same budget, ``long``, and ``smoke``."""
     practical = TransferRecipe(
         name=name, width=SLIM, vgg_width=SLIM, transfer="surrogate", masks="regions", photographs=(), kernels=(5, 7),
-        softest=1.0, noise=0.01, augment=True, size=256, crop=96, epochs=16, samples=480, validation=72, batch=6, rate=3e-4,
+        softest=1.0, noise=0.01, augment=True, size=256, crop=96, epochs=5, samples=300, validation=72, batch=6, rate=3e-4,
         decay=1e-5, schedule="cosine",
     )  # fmt: skip
-    short = replace(practical, epochs=5, samples=300)  # one budget for all that is compared
     return {
         "paper": TransferRecipe(name=name),
         "practical": practical,
-        "short": short,
-        "nontl": replace(short, transfer="none"),
-        "avg": replace(short, downsample="avg"),
-        "max": replace(short, downsample="max"),
-        "compare_loss": replace(short, loss="cross-entropy", supervise="last"),
-        "compare_bn": replace(short, bn=False),
-        "compare_initial": replace(short, init="normal"),
+        "long": replace(practical, epochs=16, samples=480),
+        "nontl": replace(practical, transfer="none"),
+        "avg": replace(practical, downsample="avg"),
+        "max": replace(practical, downsample="max"),
+        "compare_loss": replace(practical, loss="cross-entropy", supervise="last"),
+        "compare_bn": replace(practical, bn=False),
+        "compare_initial": replace(practical, init="normal"),
         "smoke": replace(practical, transfer="none", epochs=2, samples=4, validation=2, batch=2, size=64, crop=64),
     }
