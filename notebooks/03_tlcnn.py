@@ -322,7 +322,9 @@ doubts = {
 tables.plain(pd.DataFrame(doubts).T, caption="Q_ABF of three readings, and of a Laplacian pyramid")
 
 # %% [markdown]
-# ## Tables 1 to 3: reported, reproduced, difference
+# ## Tables and figures: reported, reproduced, difference
+#
+# ### Tables 1 to 3
 #
 # Each table is one pair of photographs the paper does not name. Lytro 04, 13 and 18 come near in $Q_{AG}$ and $Q_{SF}$ when they are
 # shrunk to 224 pixels; here they are scored as they are, 520 × 520, so only the **order** of the methods can be compared, not the values.
@@ -431,6 +433,8 @@ for label, name in runs.items():
         "validation loss": best["val_total"], "validation iou": best["val_iou"],
         "training loss": best["train_total"], "qabf": means["qabf"], "mask_iou": means["mask_iou"],
     }  # fmt: skip
+
+# %% tags=["hide-input"]
 ablation = pd.DataFrame(ablated).T
 display(tables.plain(ablation, caption=f"Equal budgets; qabf and mask_iou on {len(test_pairs)} embedded pairs"))
 figures.curves(
@@ -470,6 +474,7 @@ def leads(metric, lower=False, without=()):
     return {"place": int(left["tlcnn"]), "of": len(left), "pairs won": int((best == "tlcnn").sum())}
 
 
+# %% tags=["hide-input"]
 for claim, metric in {"C0.1": "qabf", "C0.2": "mi"}.items():
     numbers = leads(metric) if tested else {}
     display(claims.judge(claim, numbers["place"] == 1 if tested else None, numbers, note=where))
@@ -538,6 +543,7 @@ def first_over(label, level):
     return int(reached[0]) + 1 if len(reached) else len(logs[label]) + 1
 
 
+# %% tags=["hide-input"]
 plain, bare, alone = "stride 2 (tlcolor.seed1)", "no batch normalisation", "not transferred"
 gap = {label: rows[label, "validation loss"] - rows[label, "training loss"] for label in (plain, bare)}
 level = 0.9 * max(log["val_iou"].max() for log in logs.values())
@@ -567,6 +573,8 @@ for s in twos[::6] if run.quick else twos[::2]:
         | {"M4": (pair_maps.first == truth).mean(), "M5": (pair_maps.second == ~truth).mean()}
     )
 kept, right = pd.DataFrame(kept).mean().to_dict(), pd.DataFrame(right).mean().to_dict()
+
+# %% tags=["hide-input"]
 gains = kept["selected"] - max(kept["always F1"], kept["always F2"])
 display(
     claims.judge("C0.11", gains > 0, kept, note="Selected is at least both by construction; it holds if it is more on average.")

@@ -70,6 +70,8 @@ from mffrepro.data import load_regions
 from mffrepro.images import to_unit
 from mffrepro.models import secondary, tlcolor, transfer, vgg
 from mffrepro.models.weights import card
+
+# %% tags=["remove-input"]
 from mffrepro.report import claims, diagram, figures, style, tables
 
 started = time.perf_counter()
@@ -123,16 +125,6 @@ diagram.flow(
     caption="Fig. 3 to 5: every layer is a convolution, batch normalisation and Mish.",
 )
 
-# %%
-counted = {
-    "transferred": sum(len(e.vgg) for e in network.encoders),
-    "new in encoders": sum(len(e.added) for e in network.encoders),
-    "in decoders": sum(len(d.convs) for d in network.decoders),
-    "transposed": len(network.decoders),
-}
-text = {"transferred": 16, "new in encoders": 25, "in decoders": 36, "transposed": 5}
-tables.plain(pd.DataFrame({"the text": text, "here": counted}), caption="Convolutions", digits=0)
-
 # %% [markdown]
 # ## Data
 #
@@ -153,9 +145,29 @@ figures.comparison(
 )
 
 # %% [markdown]
-# ## Loss and training
+# ## Model
 #
-# Cross-entropy and squared error on the maps of all five decoders (Eq. 5-8, restored from tlcnn), RMSprop. The networks below were all
+# `mffrepro.models.transfer.TransferNet`, printed in [the sister chapter](03_tlcnn.ipynb). Its layers against those the text counts:
+
+# %%
+counted = {
+    "transferred": sum(len(e.vgg) for e in network.encoders),
+    "new in encoders": sum(len(e.added) for e in network.encoders),
+    "in decoders": sum(len(d.convs) for d in network.decoders),
+    "transposed": len(network.decoders),
+}
+text = {"transferred": 16, "new in encoders": 25, "in decoders": 36, "transposed": 5}
+tables.plain(pd.DataFrame({"the text": text, "here": counted}), caption="Convolutions", digits=0)
+
+# %% [markdown]
+# ## Loss
+#
+# Cross-entropy and squared error on the maps of all five decoders, with equal weights (Eq. 5-8, restored from tlcnn).
+
+# %% [markdown]
+# ## Training
+#
+# By RMSprop. The networks below were all
 # trained under one budget on unions of regions of the Berkeley set; only what their names say is different. `default`, which the package
 # uses, is one of five that were trained alike (Table 2).
 
@@ -176,6 +188,8 @@ facts = {
 }
 display(tables.plain(pd.DataFrame(facts).T.infer_objects(), caption=f"Trained on {trainings['default']['data']}"))
 curves = {label: [row["val_iou"] for row in made["log"]] for label, made in trainings.items() if label != "default"}
+
+# %% tags=["hide-input"]
 display(
     figures.curves(
         range(1, 1 + len(curves["Proposed"])),
@@ -222,7 +236,7 @@ figures.comparison(
 )
 
 # %% [markdown]
-# ## Tables and figures
+# ## Tables and figures: reported, reproduced, difference
 #
 # ### Table 1: loss, batch normalisation, initialisation
 #
@@ -244,6 +258,7 @@ lytro_pairs = [mff.load("lytro")[name] for name in groups] if available["lytro"]
 lytro_pairs = lytro_pairs[:2] if run.quick else lytro_pairs
 
 
+# %% tags=["hide-input"]
 def score(stacks, networks, metrics):
     """Rows of stack, network and metrics, and the fused images."""
     rows, images = [], {}
@@ -353,6 +368,12 @@ figures.comparison(
 )
 
 # %% [markdown]
+# ## Ablations
+#
+# Tables 1 to 3 are the paper's own. Pooling in place of the strides, and what the rule makes of doubtful pixels, are in
+# [the chapter on tlcnn](03_tlcnn.ipynb).
+
+# %% [markdown]
 # ## Claims and verdicts
 #
 # Ablation, stability, transfer: all computed here, from slim networks after minutes of training and the surrogate source task.
@@ -377,6 +398,8 @@ for claim, other in {"C1.2": "Compare-loss", "C1.3": "Compare-bn", "C1.4": "Comp
     display(
         claims.judge(claim, ahead("Proposed", other) >= 3, numbers, note="Holds with three metrics of five. " + note, seeds=[1])
     )
+
+# %% tags=["hide-input"]
 wobble = table2.std()
 between = by_group[pair.name][five].std() if pair.name in by_group else table1[five].std()
 ratio = (wobble / between).to_dict()
@@ -394,6 +417,8 @@ count = len(gain)
 better = (gain > 0).sum()
 numbers = {f"pairs won on {name}": int(better[name]) for name in ("qabf", "mi", "ag")} | {"of": count}
 display(claims.judge("C1.6", bool((better[["qabf", "mi", "ag"]] == count).all()), numbers, seeds=[1]))
+
+# %% tags=["hide-input"]
 display(claims.judge("C1.7", better["labf"] == count, {"pairs won on labf": int(better["labf"]), "of": count}, seeds=[1]))
 display(
     claims.judge(
@@ -431,6 +456,7 @@ def top(metric, count):
     return {f"{i + 1}.": name for i, name in enumerate(by_mean[metric].sort_values().index[:count])}
 
 
+# %% tags=["hide-input"]
 rivals = {"sesf", "ifcnn"} <= set(listed)
 order = list(by_mean["labf"].sort_values().index) if enough else []
 verdict = order[:2] == ["sesf", "tlcolor"] if "sesf" in listed else None
@@ -448,6 +474,8 @@ display(
 )
 leaders = set(list(by_mean["qabf"].sort_values().index)[:3]) if enough else set()
 verdict = leaders == {"tlcolor", "ifcnn", "sesf"} if rivals else None
+
+# %% tags=["hide-input"]
 display(claims.judge("C1.12", verdict, top("qabf", 3) if enough else {}, note=where))
 asked = [group for group in (groups[0], groups[1], groups[2], groups[5]) if group in ranks]
 numbers = {f"place on sf, {group}": int(ranks[group].loc["tlcolor", "sf"]) for group in asked}
@@ -489,6 +517,8 @@ colours = {}
 for name in ("dwt", "gd", "msvd", "pca", "mgivf", "tlcolor"):
     lab = rgb2lab(to_unit(mff.fuse(first, name, device=device).image))
     colours[name] = float(np.min([deltaE_ciede2000(lab, other) for other in labs], axis=0).mean())
+
+# %% tags=["hide-input"]
 worst = set(sorted(colours, key=colours.get)[-2:])
 display(
     claims.judge(
@@ -531,6 +561,8 @@ pooled = {}
 for label, (method, weights) in {"stride": ("tlcolor", "seed1"), "avg": ("tlcnn", "avg"), "max": ("tlcnn", "max")}.items():
     found = [mff.evaluate(s, mff.fuse(s, method, weights=weights, device=device), ["mask_iou", "qabf"]) for s in embedded_pairs]
     pooled |= {f"{name}, {label}": float(np.mean([row[name] for row in found])) for name in ("mask_iou", "qabf")}
+
+# %% tags=["hide-input"]
 best = all(pooled[f"{name}, stride"] >= max(pooled[f"{name}, avg"], pooled[f"{name}, max"]) for name in ("mask_iou", "qabf"))
 display(claims.judge("C1.20", best, pooled, note="Equal budgets, one seed.", seeds=[1]))
 patch = [name for name in ("icacs18", "cnnwt", "cnn_fuse") if name in mff.methods.CARDS]

@@ -421,6 +421,7 @@ def share(first, second):
     return first / (first + second)
 
 
+# %%
 judges = {
     "gacn": judge,
     "sesf": sesf.SesfJudge(sesf.load(device=device)),
@@ -512,6 +513,7 @@ def fastest(job, repeats=3):
     return min(times)
 
 
+# %% tags=["hide-input"]
 with torch.inference_mode():
     probe = torch.rand(1, 1, 520, 520, device=blank.device)
     moved = []
@@ -533,6 +535,8 @@ ceilings = {
     "bytes": f"{sum(moved) / 1e9:.2f} GB, at {bandwidth / 1e9:.1f} GB/s {least['memory']:.2f} s",
     "taken": f"{taken:.2f} s, {max(least.values()) / taken:.0%} of what the tighter ceiling allows",
 }
+
+# %% tags=["hide-input"]
 tables.plain(pd.DataFrame({"a pair of 520 × 520": ceilings}), caption=f"Ceilings: {mff.environment.device_name()}")
 
 # %% [markdown]
@@ -793,6 +797,7 @@ def by_kind(table):
     )
 
 
+# %%
 kinds, listed = by_kind(measured.drop(columns="seconds"))
 where = "26 pairs"
 if len(kinds) < 2:  # the decoders have not been recorded there

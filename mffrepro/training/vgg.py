@@ -81,6 +81,7 @@ class Textures(torch.utils.data.Dataset):
 
 
 PRESETS = {
+    "paper": VggRecipe(width=1.0, side=224, epochs=90, samples=50_000, validation=5000),  # for those who cannot fetch ImageNet's
     "practical": VggRecipe(),
     "smoke": VggRecipe(epochs=2, samples=24, validation=12, batch=12),
 }
