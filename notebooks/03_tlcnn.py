@@ -142,8 +142,8 @@ figures.comparison(
 # %% [markdown]
 # The samples themselves (Fig. 8), as the recipe of the shipped weights makes them. It cuts small pieces, mirrors
 # them, varies their brightness and crispness, blurs by kernels of 5 or 7 pixels, and adds a little noise **after** the blur. A first
-# network, trained without that noise on photographs at nearly their own scale, had 98 % of the validation pixels right and half of those of
-# the embedded set, which is chance: it had learned that the traces of JPEG are gone where a photograph was blurred.
+# network, trained without that noise on photographs at nearly their own scale, was nearly always right on the validation photographs and
+# no better than chance on the embedded set: it had learned that the traces of JPEG are gone where a photograph was blurred.
 
 # %%
 from mffrepro.training.recipes import recipe

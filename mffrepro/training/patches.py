@@ -8,6 +8,7 @@ References: [liu2017cnn], [li2018icacs]. Chapter: 06_cnnwt.
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -170,7 +171,7 @@ def _at_least(gray: np.ndarray, side: int) -> np.ndarray:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PatchRecipe:
+class PatchRecipe(ABC):
     """Options that the three classifiers share; each recipe adds its network."""
 
     name: str
@@ -201,8 +202,9 @@ class PatchRecipe:
         if min(*self.levels, *self.validation_levels) < 1:
             raise OptionError("levels count how often a patch is blurred; give numbers from 1")
 
+    @abstractmethod
     def model(self) -> nn.Module:
-        raise NotImplementedError
+        """The network with its initial weights."""
 
     def data(self, regions: Sequence[LabelledImage], *, split: Literal["train", "val"], seed: int) -> torch.utils.data.Dataset:
         length, levels = (self.samples, self.levels) if split == "train" else (self.validation, self.validation_levels)
@@ -236,7 +238,7 @@ class PatchRecipe:
             return self.rate * 0.5 * (1 + math.cos(math.pi * epoch / self.epochs))
         return self.rate * self.gamma ** (epoch // self.every)
 
-    def prepare(self, model: nn.Module, epoch: int) -> None:
+    def prepare(self, model: nn.Module, epoch: int) -> None:  # noqa: B027 - a recipe may leave it as it is
         """Nothing changes between the epochs."""
 
     def losses(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
