@@ -90,7 +90,20 @@ def test_fusion_by_codes_is_patch_by_patch(size, stride):
             total[i : i + 8, j : j + 8] += (patches[best] - codes[best][2]).reshape(8, 8)
             count[i : i + 8, j : j + 8] += 1
     expected = np.where(count, total / np.maximum(count, 1), sources.mean(0))
-    np.testing.assert_allclose(sparse.fuse_by_codes(sources, dictionary[None], eps=200.0, stride=stride), expected, atol=1e-8)
+    # What a code leaves of a patch is known in single precision; a patch of the wrong source would be off by tens.
+    np.testing.assert_allclose(sparse.fuse_by_codes(sources, dictionary[None], eps=200.0, stride=stride), expected, atol=1e-3)
+
+
+def test_sums_that_single_precision_cannot_tell_apart_are_compared_in_double():
+    """The second source is the first, but for 1e-9 more of one atom: too little for single precision."""
+    dictionary = np.eye(64)
+    first = 100 * noise(1, 8, 8)[0]
+    first[0, 0] = abs(first[0, 0]) + 1
+    second = first.copy()
+    second[0, 0] += 1e-9
+    for sources, expected in (((first, second), second), ((second, first), second)):
+        fused = sparse.fuse_by_codes(np.stack(sources), dictionary[None], eps=1e-12, stride=1)
+        assert fused[0, 0] == expected[0, 0]
 
 
 def test_images_smaller_than_a_patch_are_averaged():
