@@ -382,18 +382,22 @@ tables.scores(on_lytro, caption=f"Means over {len(lytro)} pairs, {lytro[0].name}
 #
 # Patch sizes, kinds and numbers of poolings, and what lies around a patch: each row is a small network of its own, trained for seconds on the
 # Berkeley set and tested on the embedded pairs (`python -m mffrepro.training.patch_study icacs18`). *On grid* is the share of the borders of the decision that
-# lie on lines eight pixels apart; *accuracy anywhere* counts patches without texture too.
+# lie on lines eight pixels apart; *accuracy anywhere* counts patches without texture too. Two rows need other settings to converge. The mean
+# over a window wipes out detail, which is what tells sharp from blurred: it learns slowly, and gets three times the epochs. With one pooling
+# the fully connected layer has sixteen times as many inputs, and at the common rate the network is dead after the second epoch.
 
 # %% tags=["hide-input"]
 from mffrepro.data.manifests import manifest_folder
 
 study = pd.read_csv(manifest_folder() / "recorded" / "p002_study.csv", index_col="network")
 facts = study.iloc[0]
-where = f"networks trained for seconds, recorded {facts['date']} ({facts['device']}): {facts['epochs'] * facts['samples']} pairs of {facts['data']}, seed {facts['seed']}"
+where = f"networks trained for seconds to minutes, recorded {facts['date']} ({facts['device']}): {facts['samples']} pairs of {facts['data']} an epoch, seed {facts['seed']}"
 columns = [
     "accuracy",
     "accuracy anywhere",
     "accuracy on real",
+    "epochs",
+    "rate",
     "epochs to 99 %",
     "parameters",
     "en",
@@ -402,7 +406,7 @@ columns = [
     "qabf",
     "on grid",
 ]
-whole = {"epochs to 99 %": "Int64", "parameters": "Int64"}
+whole = {"epochs": "Int64", "epochs to 99 %": "Int64", "parameters": "Int64"}
 tables.plain(study[columns].astype(whole), caption=f"One change at a time; {where}")
 
 # %% [markdown]
@@ -491,12 +495,12 @@ blocks = one["boundary_f"] > three["boundary_f"] and three["on grid"] > one["on 
 display(claims.judge("C2.6", blocks, numbers, note=f"Poolings of a branch; {where}.", seeds=seeds))
 
 # %% tags=["hide-input"]
-mean = study.loc["mean pooling"]
-numbers = {f"{what}, {name}": row[what] for name, row in (("mean", mean), ("max", three)) for what in ("accuracy anywhere", "en")}
-better = all(mean[what] >= three[what] for what in ("accuracy anywhere", "en"))
-learned = bool(np.isfinite(mean["epochs to 99 %"]))
-note = f"{where}." if learned else f"With mean pooling no epoch of the study reached 99 %; {where}."
-display(claims.judge("C2.7", better if learned else None, numbers, note=note, seeds=seeds))
+mean, largest = study.loc["mean pooling"], study.loc["the same, three times as long"]
+whats = ("accuracy anywhere", "en")
+numbers = {f"{what}, {name}": row[what] for name, row in (("mean", mean), ("max", largest)) for what in whats}
+numbers |= {f"epochs to 99 %, {name}": int(row["epochs to 99 %"]) for name, row in (("mean", mean), ("max", largest))}
+better = all(mean[what] >= largest[what] for what in whats)
+display(claims.judge("C2.7", better, numbers, note=f"{int(mean['epochs'])} epochs each; {where}.", seeds=seeds))
 pairs_seen = [[judge.look(to_unit(image)) for image in pair.images] for pair in tested]
 apart = float(np.mean([np.abs(judge.scores(*seen) + judge.scores(*reversed(seen)) - 1).mean() for seen in pairs_seen]))
 display(claims.judge("C2.8", apart < 0.05, {"mean |s1 + s2 - 1|": apart}, note="Close: under 0.05."))

@@ -8,8 +8,8 @@ transferred (`mffrepro.models.vgg`) and prints the formulas of the loss and of t
 from typing import Literal
 
 from mffrepro.images import FocusStack, FusionResult
-from mffrepro.models.secondary import Agreement, Selection
-from mffrepro.models.transfer import DefocusJudge, Doubt, TransferNet, fuse_stack, load_network
+from mffrepro.models.secondary import Agreement
+from mffrepro.models.transfer import DefocusJudge, Select, TransferNet, fuse_stack, load_network
 
 
 def load(weights: str = "default", *, device: str = "auto") -> TransferNet:
@@ -24,11 +24,11 @@ def fuse(
     device: str = "auto",
     strategy: Literal["auto", "serial", "calibration"] = "auto",
     m3: Agreement = "xor",
-    select: Selection = "qabf",
-    doubt: Doubt = "source",
+    select: Select = "compare",
+    smoothing: float = 2.0,
     size: int | None = None,
 ) -> FusionResult:
-    """Fuse a stack with tlcnn: a map of what is out of focus for each image, the maps made consistent, the better candidate.
+    """Fuse a stack with tlcnn: a map of what is out of focus for each image, the maps compared.
 
     Args:
         stack: N >= 2 images, gray or colour, any size.
@@ -37,17 +37,21 @@ def fuse(
         strategy: For more than two images, which the paper does not treat: ``"serial"`` looks at every intermediate result,
             ``"calibration"`` (and ``"auto"``) at every image once.
         m3: Reading of the AND step (A0.7).
-        select: Which candidate is returned (A0.11).
-        doubt: What is done where both maps or neither say "out of focus": ``"source"`` leaves it to the chosen candidate, as the
-            paper does, ``"compare"`` takes the source that is less likely out of focus, and then nothing is left to choose.
+        select: What is done where both maps or neither say "out of focus". ``"compare"`` takes each pixel from the source that is
+            less likely out of focus. ``"qabf"``, the paper's rule, leaves them to the candidate with the higher Q_ABF (A0.11),
+            which takes a whole source there; ``"first"`` and ``"second"`` always return that candidate.
+        smoothing: Standard deviation, in pixels, by which ``"compare"`` smooths the difference of the two probabilities.
         size: Side to which images are resized for the network, 224 in training; None: as they are (A0.16).
     Returns:
         Fused image and binary decision map.
     Raises:
+        OptionError: No such reading, or a `smoothing` below 0.
         DataError: Weights that cannot be had.
+    Deviations:
+        The default compares the maps: with these slim weights the paper's rule gives up too much of the image to one source.
     References:
         [tlcnn].
     Chapter: 03_tlcnn
     """
-    judge = DefocusJudge(load(weights, device=device), m3=m3, select=select, doubt=doubt, size=size)
+    judge = DefocusJudge(load(weights, device=device), m3=m3, select=select, smoothing=smoothing, size=size)
     return fuse_stack(stack, judge, strategy, "tlcnn")

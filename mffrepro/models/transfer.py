@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, get_args
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -18,13 +19,13 @@ from torch.nn import functional as F
 from mffrepro.errors import OptionError, unknown
 from mffrepro.fusion.several import Floats, carried, mix, serial
 from mffrepro.images import FocusStack, FusionResult
-from mffrepro.models.secondary import Agreement, Selection, choose, secondary_maps
+from mffrepro.models.secondary import Agreement, choose, secondary_maps
 from mffrepro.models.vgg import STAGES, channels, conv_keys, normalise
 from mffrepro.models.weights import pick_device, read_safetensors, shipped
 
 Downsample = Literal["stride", "avg", "max"]
-#: What becomes of pixels whose maps agree: all to the source of the better candidate, or each to the less blurred one.
-Doubt = Literal["source", "compare"]
+#: What becomes of pixels whose maps agree: each to the source that is less likely out of focus, or all as one candidate has them.
+Select = Literal["compare", "qabf", "first", "second"]
 STEP = 32  # five halvings
 SLIM = 1 / 16  # width of the weights that ship with the package
 
@@ -235,13 +236,15 @@ class DefocusJudge:
         network: TransferNet,
         *,
         m3: Agreement = "xor",
-        select: Selection = "qabf",
-        doubt: Doubt = "source",
+        select: Select = "compare",
+        smoothing: float = 2.0,
         size: int | None = None,
     ) -> None:
-        if doubt not in ("source", "compare"):
-            raise unknown("doubt", doubt, ("source", "compare"))
-        self.network, self.m3, self.select, self.doubt, self.size = network, m3, select, doubt, size
+        if select not in get_args(Select):
+            raise unknown("select", select, get_args(Select))
+        if not 0 <= smoothing < np.inf:
+            raise OptionError(f"smoothing is {smoothing}; use 0 or more pixels")
+        self.network, self.m3, self.select, self.smoothing, self.size = network, m3, select, smoothing, size
         self.device = next(network.parameters()).device
 
     @torch.inference_mode()
@@ -261,13 +264,18 @@ class DefocusJudge:
 
     def compare(self, first: tuple, second: tuple) -> tuple[np.ndarray, np.ndarray]:
         (s1, p1), (s2, p2) = first, second
-        if self.doubt == "compare":  # where one map says 1 and the other 0 this is what they say
-            return (p1 <= p2).astype(np.float32), _logit(p2) - _logit(p1)
+        if self.select == "compare":
+            clearer = _smoothed(p2 - p1, self.smoothing)
+            return (clearer >= 0).astype(np.float32), clearer
         share = choose(s1, s2, secondary_maps(p1 > 0.5, p2 > 0.5, self.m3), self.select).share
         return share, _logit(p2) - _logit(p1)
 
     def merge(self, first: tuple, second: tuple, final: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return tuple(mix(a, b, final) for a, b in zip(first, second, strict=True))
+
+
+def _smoothed(values: np.ndarray, sigma: float) -> np.ndarray:
+    return cv2.GaussianBlur(values, (0, 0), sigma) if sigma else values
 
 
 def _logit(p: np.ndarray) -> np.ndarray:

@@ -258,15 +258,31 @@ def test_selection_is_an_option() -> None:
 
 def test_compared_probabilities_leave_no_doubt() -> None:
     stack = mff.load("embedded", kind="composite", levels=(4,), size=128)[1]
-    judge = DefocusJudge(load("default"), doubt="compare")
+    judge = DefocusJudge(load("default"), select="compare", smoothing=0)
     looks = [judge.look(image) for image in to_unit(stack.images)]
-    share, logit = judge.compare(*looks)
+    share, clearer = judge.compare(*looks)
     sure = (looks[0][1] > 0.5) != (looks[1][1] > 0.5)
     paper, _ = DefocusJudge(load("default"), select="first").compare(*looks)
     np.testing.assert_array_equal(share[sure], paper[sure])
-    np.testing.assert_array_equal(share > 0.5, logit >= 0)
-    with pytest.raises(OptionError, match="doubt"):
-        mff.fuse(stack, "tlcnn", doubt="guess")
+    np.testing.assert_array_equal(share > 0.5, clearer >= 0)
+
+
+def test_smoothing_removes_single_pixels() -> None:
+    judge = DefocusJudge(load("random"), smoothing=2)
+    image, p1, p2 = np.zeros((9, 9)), np.full((9, 9), 0.2), np.full((9, 9), 0.6)
+    p1[4, 4] = 1.0
+    share, _ = judge.compare((image, p1), (image, p2))
+    assert share.all()
+    judge.smoothing = 0
+    share, _ = judge.compare((image, p1), (image, p2))
+    assert not share[4, 4]
+    assert share.sum() == 80
+
+
+@pytest.mark.parametrize("wrong", [{"select": "guess"}, {"smoothing": -1.0}, {"smoothing": np.nan}])
+def test_wrong_options_of_the_rule_are_named(wrong) -> None:
+    with pytest.raises(OptionError, match=next(iter(wrong))):
+        mff.fuse(np.zeros((2, 16, 16)), "tlcnn", weights="random", **wrong)
 
 
 def test_resized_for_the_network_and_back() -> None:
