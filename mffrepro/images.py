@@ -149,12 +149,14 @@ def as_stack(images: FocusStack | Sequence[ImageOrPath], name: str = "stack", mi
     if len(images) < 2:
         raise ImageError(f"fusion needs at least two images, {len(images)} given; add the other focus settings")
     names = [os.fspath(i) if isinstance(i, (str, os.PathLike)) else f"image {n + 1}" for n, i in enumerate(images)]
-    arrays = [
-        check_image(read_image(i) if isinstance(i, (str, os.PathLike)) else i, n, min_side)
-        for i, n in zip(images, names, strict=True)
-    ]
-    check_same_size(arrays, names)
-    return FocusStack(name, np.stack(arrays))
+    stacked = None
+    for i, (given, called) in enumerate(zip(images, names, strict=True)):
+        image = check_image(read_image(given) if isinstance(given, (str, os.PathLike)) else given, called, min_side)
+        if stacked is None:
+            stacked = np.empty((len(images), *image.shape), np.result_type(image))
+        check_same_size([stacked[0], image], [names[0], called])
+        stacked[i] = image  # one by one: a list of them beside the stack would take the memory twice
+    return FocusStack(name, stacked)
 
 
 # ---------------------------------------------------------------------------------------- range and gray

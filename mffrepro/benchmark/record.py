@@ -24,7 +24,7 @@ from mffrepro.metrics import names as metric_names
 KEY = ("dataset", "stack", "method", "weights", "gray")
 ORIGIN = ("seconds", "commit", "device", "date")
 KINDS = {name: float if name == "seconds" else str for name in (*KEY, *ORIGIN)}
-DIGITS = 7
+DIGITS = 6
 
 
 def write_record(results: pd.DataFrame, device: str) -> list[Path]:

@@ -28,7 +28,7 @@ def _expand(image: np.ndarray) -> np.ndarray:
 
 def reduce(image: np.ndarray) -> np.ndarray:
     """(H, W) smoothed and halved; an odd side is rounded up."""
-    return _smooth(_even(image), KERNEL)[::2, ::2]
+    return _smooth(_even(image), KERNEL)[::2, ::2].copy()  # a view would keep the large image in memory
 
 
 def detail(image: np.ndarray, smaller: np.ndarray) -> np.ndarray:
