@@ -415,7 +415,7 @@ _CARDS = (
         bibkey="qu2008",
         chapter="02_baselines",
         colour="luma",
-        seconds=10,
+        seconds=4,
         fast={"iterations": 50},
     ),
     MethodCard(
@@ -468,7 +468,7 @@ _CARDS = (
         chapter="02_baselines",
         colour="per-channel",
         min_side=8,
-        seconds=180,
+        seconds=50,
         fast={"eps": 5.0, "stride": 2},
     ),
     MethodCard(
@@ -491,7 +491,7 @@ _CARDS = (
         chapter="02_baselines",
         colour="per-channel",
         min_side=8,
-        seconds=200,
+        seconds=55,
         fast={"eps": 5.0, "stride": 2},
     ),
     MethodCard(
@@ -503,7 +503,7 @@ _CARDS = (
         chapter="02_baselines",
         colour="per-channel",
         min_side=8,
-        seconds=45,
+        seconds=27,
         fast={"tolerance": 1e-2},
     ),
     MethodCard(

@@ -24,8 +24,8 @@ from mffrepro.environment import device_name
 from mffrepro.images import FocusStack
 from mffrepro.report.tables import PRINTED_NAMES, reported
 
-#: Authors' code of GACN, wall seconds with two threads on two cores, PyTorch 2.13.
-AUTHORS = {"gacn": 2.1}
+#: Authors' code, wall seconds with two threads on two cores, PyTorch 2.13; measured once, on another machine.
+AUTHORS = {"gacn": 2.1, "sesf": 1.35, "ifcnn": 0.85, "densefuse": 2.4}
 
 
 def pair(side: int = 520) -> FocusStack:

@@ -279,6 +279,12 @@ def test_details_of_strips_are_the_strips_of_the_details(height, width, seed):
         )
 
 
+def test_a_smaller_level_does_not_keep_the_larger_one_in_memory():
+    smaller = pyramid.reduce(np.ones((64, 80)))
+    assert smaller.base is None
+    assert smaller.flags.c_contiguous
+
+
 def test_laplacian_fusion_in_strips_is_the_rule_on_whole_levels():
     images = np.random.default_rng(7).integers(0, 256, (3, 601, 333), np.uint8)
     details, bases = zip(*(pyramid.analyse(image.astype(float), 4) for image in images), strict=True)
