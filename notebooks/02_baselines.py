@@ -531,8 +531,6 @@ recorded, measured = (
 measured = measured.reindex(index=recorded.index, columns=recorded.columns)
 heads = {"recorded": recorded, "difference": measured - recorded}
 beside = pd.concat(heads, axis=1).swaplevel(axis=1)[[(metric, head) for metric in recorded.columns for head in heads]]
-not_measured = ", ".join(counts[counts == 0].index)
-print("Not measured, for it takes minutes per pair:", not_measured or "none")
 tables.plain(beside, digits=3, caption=f"Means over {counts.max()} pairs: recorded by others, and ours minus that").format(
     "{:+.3f}", subset=[c for c in beside if c[1] == "difference"], na_rep="–"
 )
