@@ -37,8 +37,8 @@ def fuse(
         OptionError: `eps`, `stride` or `noise` out of range.
         DataError: The dictionary cannot be had.
     Deviations:
-        None known from the authors' code for two multi-focus images, but for single precision (see `sr`). Of more, the patch with the largest variance names the
-        direction for all.
+        None known from the authors' code for two multi-focus images, but for single precision (see `sr`). Of more, the patch
+        with the largest variance names the direction for all.
     References:
         [liu2015asr], results compared: [liu2020survey].
     Chapter: 02_baselines

@@ -29,8 +29,8 @@ def fuse(stack: FocusStack, *, dictionary: str = "default", eps: float = 0.1, st
         DataError: The dictionary cannot be had.
     Deviations:
         The paper codes in a dictionary of cosines; the published results were made with a learned one, which is
-        ``dictionary="published"``. They also have stride 1 where the script that belongs to it has 2. Codes are in single precision, but for
-        patches whose codes are alike; what a code leaves of a patch, at most `eps`, is therefore not always what it was.
+        ``dictionary="published"``. They also have stride 1 where the script that belongs to it has 2. Codes are in single
+        precision, but for patches whose codes are alike; the at most `eps` that a code leaves of a patch may therefore differ.
     References:
         [yang2010sr], settings of [liu2015mstsr], results compared: [liu2020survey].
     Chapter: 02_baselines
