@@ -245,6 +245,8 @@ def test_shipped_weights_find_the_focus(method: str) -> None:
     plain = mff.evaluate(stack, mff.fuse(stack, "average"), ["qabf", "psnr"])
     ours = mff.evaluate(stack, result, ["qabf", "psnr"])
     assert ours["qabf"] > plain["qabf"] + 0.1
+    for rival in ("lp", "dwt"):
+        assert ours["qabf"] > mff.evaluate(stack, mff.fuse(stack, rival), ["qabf"])["qabf"]
     assert ours["psnr"] > plain["psnr"]
     share = result.decision.sum(0)
     assert np.allclose(share, 1)
