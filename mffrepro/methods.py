@@ -468,7 +468,7 @@ _CARDS = (
         chapter="02_baselines",
         colour="per-channel",
         min_side=8,
-        seconds=50,
+        seconds=75,
         fast={"eps": 5.0, "stride": 2},
     ),
     MethodCard(
@@ -491,7 +491,7 @@ _CARDS = (
         chapter="02_baselines",
         colour="per-channel",
         min_side=8,
-        seconds=55,
+        seconds=85,
         fast={"eps": 5.0, "stride": 2},
     ),
     MethodCard(

@@ -205,7 +205,7 @@ figures.comparison(
 # subtract the results. A method that follows the scene and not the grid leaves nothing.
 
 # %%
-#: Up to a quarter of a minute per channel with their published settings: the quick profile takes larger tolerances and steps.
+#: Up to half a minute per channel with their published settings: the quick profile takes larger tolerances and steps.
 cheap = {"eps": 10.0, "stride": 4}
 faster = {"sr": cheap, "asr": cheap, "csr": {"tolerance": 5e-2}, "pcnn": {"iterations": 60}}
 options = {card.name: faster.get(card.name, {}) if run.quick else {} for card in cards}

@@ -22,7 +22,7 @@ def fuse(
 ) -> FusionResult:
     """Sparse coding of all 8x8 patches in the dictionary of their direction, the largest code winning, each channel on its own.
 
-    A pair of 520x520 pixels takes about a quarter of a minute per channel on two cores, with ``eps=5, stride=2`` some seconds.
+    A pair of 520x520 pixels takes about half a minute per channel on two cores, with ``eps=5, stride=2`` some seconds.
 
     Args:
         stack: N >= 2 images, sides at least 8 pixels; gray or colour.

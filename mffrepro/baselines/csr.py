@@ -26,7 +26,7 @@ def fuse(
 ) -> FusionResult:
     """Convolutional sparse coding of what a low-pass leaves, the larger activity around a pixel winning, each channel on its own.
 
-    A pair of 520x520 pixels takes about ten seconds per channel on two cores; ``tolerance=1e-2`` a quarter of that.
+    A pair of 520x520 pixels takes about ten seconds per channel on two cores; ``tolerance=1e-2`` less than half of that.
 
     Args:
         stack: N >= 2 images, sides at least 8 pixels; gray or colour.

@@ -14,7 +14,7 @@ from mffrepro.images import FocusStack, FusionResult, as_stack
 def fuse(stack: FocusStack, *, dictionary: str = "default", eps: float = 0.1, stride: int = 1) -> FusionResult:
     """Sparse coding of all 8x8 patches, the largest code winning, each channel on its own.
 
-    A pair of 520x520 pixels takes about a quarter of a minute per channel on two cores, with ``eps=5, stride=2`` some seconds.
+    A pair of 520x520 pixels takes about half a minute per channel on two cores, with ``eps=5, stride=2`` some seconds.
 
     Args:
         stack: N >= 2 images, sides at least 8 pixels; gray or colour.
