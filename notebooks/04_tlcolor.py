@@ -440,7 +440,7 @@ display(claims.judge("C1.9", wrong["TL-based"] < wrong["non-TL-based"], wrong, n
 # %% tags=["hide-input"]
 present = [name for name in groups if name in by_group and "tlcolor" in by_group[name].index]
 listed = [name for name in printed_rivals if present and all(name in by_group[group].index for group in present)]
-where = f"{len(present)} pairs; methods: {', '.join(listed)}."
+where = f"{len(present)} pairs, tlcolor by our default rule; methods: {', '.join(listed)}."
 enough = len(listed) > 1
 ranks = {group: (by_group[group].loc[listed, five] * signs).rank(ascending=False).astype(int) for group in present if enough}
 mean_ranks = sum(ranks.values()) / len(ranks) if ranks else pd.DataFrame()
