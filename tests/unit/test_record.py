@@ -57,7 +57,7 @@ def test_what_is_written_is_read(clone):
     assert set(long["commit"]) == {head[:10]}
     assert long["date"].str.fullmatch(r"\d{4}-\d\d-\d\d").all()
     last = long[(long["stack"] == "mwg_lab") & (long["weights"] == "published")].set_index("metric")["value"]
-    np.testing.assert_allclose(last[["qabf", "mi"]], run()["value"].iloc[-2:], rtol=5e-7)
+    np.testing.assert_allclose(last[["qabf", "mi"]], run()["value"].iloc[-2:], rtol=5e-6)  # six digits
     assert len(drift(run(), long)) == 0
 
 
@@ -68,7 +68,7 @@ def test_the_file_is_small_sorted_and_the_same_whatever_the_order(clone):
     assert len(lines) == 5
     assert lines[0] == ",".join([*KEY, *ORIGIN, "qabf", "mi"]), "metrics in the order of their cards"
     assert lines[1:] == sorted(lines[1:])
-    assert lines[3].endswith(",3,3.333333")
+    assert lines[3].endswith(",3,3.33333")
     write_record(run().sample(frac=1, random_state=1), "CPU")
     assert text(clone) == first
     assert [path.name for path in (clone / "data_manifests" / "recorded").iterdir()] == ["gacn26.csv"]
