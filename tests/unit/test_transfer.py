@@ -307,6 +307,21 @@ def test_paper_presets_are_as_printed() -> None:
         assert (groups["lr"], groups["momentum"], groups["weight_decay"]) == (1e-6, 0.9, 1e-3)
 
 
+def test_the_full_width_recipe_takes_a_step() -> None:
+    made = replace(recipe("tlcnn", "paper"), transfer="none", masks="regions", photographs=(), size=64, crop=64, samples=8)
+    network = made.model()
+    data = made.data(load_regions("embedded"), split="train", seed=1)
+    batch = {name: torch.stack([data[i][name] for i in range(2)]) for name in ("a", "b", "mask")}
+    first = network.encoders[0].vgg[0].conv.weight
+    before = first.detach().clone()
+    optimiser = made.optimiser(network)
+    loss = made.losses(network, batch)["total"]
+    loss.backward()
+    optimiser.step()
+    assert torch.isfinite(loss)
+    assert 0 < (first - before).abs().max() < 1e-4  # a rate of 1e-6
+
+
 def test_imagenet_that_cannot_be_fetched_is_said(monkeypatch) -> None:
     from torchvision.models import VGG19_Weights
 
