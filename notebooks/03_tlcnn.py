@@ -396,6 +396,8 @@ def fuse_by(s, label):
 
 
 fused = {(s.name, name): fuse_by(s, name) for s in chosen for name in methods}
+
+# %%
 rows = [
     {"stack": s.name, "method": name} | mff.evaluate(s, fused[s.name, name], [*five, "psnr"])
     | {"mask_iou": mff.evaluate(s, fused[s.name, name], ["mask_iou"])["mask_iou"] if fused[s.name, name].decision is not None else np.nan}
