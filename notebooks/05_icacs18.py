@@ -384,7 +384,7 @@ tables.scores(on_lytro, caption=f"Means over {len(lytro)} pairs, {lytro[0].name}
 # Berkeley set and tested on the embedded pairs (`python -m mffrepro.training.patch_study icacs18`). *On grid* is the share of the borders of the decision that
 # lie on lines eight pixels apart; *accuracy anywhere* counts patches without texture too. Two rows need other settings to converge. The mean
 # over a window wipes out detail, which is what tells sharp from blurred: it learns slowly, and gets three times the epochs. With one pooling
-# the fully connected layer has sixteen times as many inputs, and at the common rate the network is dead after the second epoch.
+# the fully connected layer has sixteen times as many inputs, and at the common rate its training collapses: it has a smaller one.
 
 # %% tags=["hide-input"]
 from mffrepro.data.manifests import manifest_folder
