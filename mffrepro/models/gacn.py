@@ -74,16 +74,17 @@ class SpatialSE(nn.Module):
         self.conv = nn.Conv2d(channels, 1, kernel, padding=kernel // 2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * torch.sigmoid(conv_to_one(x, self.conv))
+        weight = torch.sigmoid(conv_to_one(x, self.conv))
+        return x * weight if torch.is_grad_enabled() else x.mul_(weight)  # a new array costs more than the product
 
 
 class FeaturePath(nn.Module):
     """(B, 1, H, W) -> (B, 64, H, W): four dense layers of 16 maps, each seen by all later ones."""
 
-    def __init__(self) -> None:
+    def __init__(self, attention: bool = True) -> None:
         super().__init__()
         self.conv = nn.ModuleList([ConvBlock(inputs, 16) for inputs in (1, 16, 32, 48)])
-        self.se = nn.ModuleList([ChannelSE(16) for _ in range(4)])
+        self.se = nn.ModuleList([ChannelSE(16) if attention else nn.Identity() for _ in range(4)])
 
     def forward(self, gray: Tensor) -> Tensor:
         features = [self.se[0](self.conv[0](gray))]
@@ -95,10 +96,10 @@ class FeaturePath(nn.Module):
 class DecisionPath(nn.Module):
     """(B, 64, H, W) -> (B, 1, H, W): attention before, between and after four convolutions."""
 
-    def __init__(self) -> None:
+    def __init__(self, attention: bool = True) -> None:
         super().__init__()
         channels = (64, 48, 32, 16, 1)
-        self.se = nn.ModuleList([SpatialSE(c) for c in channels])
+        self.se = nn.ModuleList([SpatialSE(c) if attention else nn.Identity() for c in channels])
         self.conv = nn.ModuleList([ConvBlock(a, b) for a, b in pairwise(channels)])
 
     def forward(self, activity: Tensor) -> Tensor:
@@ -116,6 +117,7 @@ class GACN(nn.Module):
             sigmoid(1000 (S_A - S_B)) of plain window sums S, as the authors' code does (A4.3).
         boundary: ``"paper"`` smooths where the blurred map lies in [0.1, 0.8]; ``"public"`` blends by the soft weight
             of the authors' code; ``"none"`` leaves the initial map (A4.11).
+        attention: False leaves out both kinds of attention; the paper has no such ablation, but the claim (C4.21).
         slope: k of Eq. 4.
     """
 
@@ -124,13 +126,18 @@ class GACN(nn.Module):
     guided_radius, guided_eps = 3, 0.1  # not in the paper; authors' code (A4.12)
 
     def __init__(
-        self, *, activity: Reading = "paper", boundary: Reading | Literal["none"] = "paper", slope: float = 1000.0
+        self,
+        *,
+        activity: Reading = "paper",
+        boundary: Reading | Literal["none"] = "paper",
+        attention: bool = True,
+        slope: float = 1000.0,
     ) -> None:
         super().__init__()
         self.activity, self.boundary, self.slope = activity, boundary, slope
-        self.options = {"activity": activity, "boundary": boundary}  # saved with the weights
-        self.features = FeaturePath()
-        self.decision = DecisionPath()
+        self.options = {"activity": activity, "boundary": boundary, "attention": attention}  # saved with the weights
+        self.features = FeaturePath(attention)
+        self.decision = DecisionPath(attention)
         self.register_buffer("gaussian", _gaussian_kernel(radius=4, sigma=8.0), persistent=False)
 
     def forward(self, a: Tensor, b: Tensor) -> Maps:

@@ -30,6 +30,7 @@ class GacnRecipe:
     name: str = "gacn"
     activity: Reading = "paper"  # A4.3
     boundary: Reading = "paper"
+    attention: bool = True  # C4.21
     angle: Literal["abs", "smooth", "folded"] = "abs"  # Table 2
     reduction: Literal["global", "pixel"] = "global"  # A4.2
     qg_weight: float = 1.0  # lambda of Eq. 6
@@ -58,7 +59,7 @@ class GacnRecipe:
             raise OptionError(f"crop is {self.crop} and size {self.size}; give a crop that fits into the size")
 
     def model(self) -> GACN:
-        return GACN(activity=self.activity, boundary=self.boundary)
+        return GACN(activity=self.activity, boundary=self.boundary, attention=self.attention)
 
     def data(self, regions: Sequence[LabelledImage], *, split: Literal["train", "val"], seed: int) -> FocusPairs:
         if split == "train":

@@ -13,12 +13,21 @@ from mffrepro.fusion.several import MapJudge, calibrated, serial
 # ------------------------------------------------------------------------------------------------ windows
 
 
+@pytest.mark.parametrize("maps", [1, 3])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 3e-5)])
 @pytest.mark.parametrize("radius", [0, 1, 3, 20])
-def test_box_sum_is_the_correlation_with_ones(radius):
-    x = torch.from_numpy(np.random.default_rng(0).normal(size=(2, 3, 9, 13)))
+def test_box_sum_is_the_correlation_with_ones(radius, dtype, tolerance, maps):
+    x = torch.from_numpy(np.random.default_rng(0).normal(size=(2, maps, 9, 13))).to(dtype)
     ones = np.ones((1, 1, 2 * radius + 1, 2 * radius + 1))
-    expected = ndimage.correlate(x.numpy(), ones, mode="constant")
-    np.testing.assert_allclose(box_sum(x, radius).numpy(), expected, atol=1e-12)
+    expected = ndimage.correlate(x.double().numpy(), ones, mode="constant")
+    np.testing.assert_allclose(box_sum(x, radius).numpy(), expected, atol=tolerance)
+
+
+def test_box_sum_keeps_its_digits_under_autocast():
+    x = torch.rand(1, 4, 12, 10, generator=torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", torch.bfloat16):
+        sums = box_sum(x, 2)
+    assert torch.equal(sums, box_sum(x, 2))
 
 
 def test_box_sum_is_the_same_for_both_memory_layouts():

@@ -22,9 +22,9 @@ def image(seed: int, height: int = 97, width: int = 45) -> torch.Tensor:
     return nn.functional.interpolate(rough, (height, width), mode="bicubic").clamp(0, 1)
 
 
-def random_network(activity: str, boundary: str) -> gacn.GACN:
+def random_network(activity: str, boundary: str, attention: bool = True) -> gacn.GACN:
     torch.manual_seed(0)
-    network = gacn.GACN(activity=activity, boundary=boundary, slope=20.0).eval()
+    network = gacn.GACN(activity=activity, boundary=boundary, attention=attention, slope=20.0).eval()
     for norm in (m for m in network.modules() if isinstance(m, nn.BatchNorm2d)):
         nn.init.normal_(norm.running_mean, std=0.1)
         nn.init.uniform_(norm.running_var, 0.5, 2)
@@ -33,10 +33,11 @@ def random_network(activity: str, boundary: str) -> gacn.GACN:
 
 
 @torch.inference_mode()
+@pytest.mark.parametrize("attention", [True, False])
 @pytest.mark.parametrize("boundary", ["paper", "public"])
 @pytest.mark.parametrize("activity", ["paper", "public"])
-def test_strips_equal_the_whole(narrow, activity, boundary):
-    network, a, b = random_network(activity, boundary), image(0), image(1)
+def test_strips_equal_the_whole(narrow, activity, boundary, attention):
+    network, a, b = random_network(activity, boundary, attention), image(0), image(1)
     assert len(list(strips(97, 45, gacn_strips.DECISION_PIXELS, gacn_strips.DECISION_HALO))) > 4
     looks = [gacn_strips.Look(x, gacn_strips.sharpness_in_strips(network, x)) for x in (a, b)]
     for look, x in zip(looks, (a, b), strict=True):
@@ -48,13 +49,23 @@ def test_strips_equal_the_whole(narrow, activity, boundary):
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("channels", [32, 64])
-def test_convolution_to_one_map(channels):
+@pytest.mark.parametrize("channels", [1, 32, 64])
+@pytest.mark.parametrize(("height", "width"), [(19, 11), (19, 2), (2, 19), (1, 1), (4, 4)])  # some smaller than the kernel
+def test_convolution_to_one_map(channels, height, width):
     conv = nn.Conv2d(channels, 1, 7, padding=3, bias=False)
-    x = torch.rand(1, channels, 19, 11)
+    x = torch.rand(2, channels, height, width)
     torch.testing.assert_close(gacn_strips.conv_to_one(x, conv), conv(x), rtol=1e-5, atol=1e-5)
-    tall = x[..., :2]  # narrower than the kernel
-    torch.testing.assert_close(gacn_strips.conv_to_one(tall, conv), conv(tall), rtol=1e-5, atol=1e-5)
+
+
+def test_convolution_to_one_map_has_the_gradient_of_the_convolution():
+    conv = nn.Conv2d(5, 1, 7, padding=3, bias=False).double()
+    x, weight = (torch.rand(shape, dtype=torch.float64) for shape in ((2, 5, 9, 8), (2, 1, 9, 8)))
+    gradients = []
+    for function in (lambda: gacn_strips.conv_to_one(x, conv), lambda: conv(x)):
+        conv.zero_grad()
+        (function() * weight).sum().backward()
+        gradients.append(conv.weight.grad.clone())
+    torch.testing.assert_close(*gradients)
 
 
 def test_merged_looks_are_those_of_the_pixels_taken():
