@@ -61,6 +61,7 @@ _CARDS = (
         colour="decision",
         min_side=11,
         weights=("default", "published", "random"),
+        ablations=("smooth", "seed2", "seed3"),
         has_decision=True,
         seconds=1,
     ),

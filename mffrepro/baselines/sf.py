@@ -23,7 +23,8 @@ def fuse(stack: FocusStack, *, block: int = 8, threshold: float = 0.0) -> Fusion
         OptionError: `block` is under 1.
     Deviations:
         Block side and threshold are tuned per image in the paper; these are the usual ones of later comparisons. Any number of
-        sources: the blocks vote by their shares. No published output was at hand to compare with.
+        sources: the blocks vote by their shares. No published output was at hand to compare with; the scores that the authors
+        of GACN recorded are those of a threshold that is never reached, which is the average.
     References:
         [li2001frequency].
     Chapter: 02_baselines

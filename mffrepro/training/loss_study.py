@@ -79,15 +79,16 @@ def loss_study(
         chosen = replace(recipe, mask_loss=mask_loss, gradient_loss=gradient_loss)
         train(chosen, regions, Path(out) / label, seed=seed, device=device)
         seconds = time.perf_counter() - started
-        scores = [_score(stack, Path(out) / label / "best.safetensors", device) for stack in stacks]
+        scores = [score(stack, Path(out) / label / "best.safetensors", device) for stack in stacks]
         rows[label] = {name: float(np.mean([row[name] for row in scores])) for name in scores[0]} | {"seconds": seconds}
     return pd.DataFrame(rows).T.rename_axis("losses")
 
 
-def _score(stack: FocusStack, weights: Path, device: str) -> dict[str, float]:
+def score(stack: FocusStack, weights: Path, device: str, metrics: Sequence[str] = METRICS) -> dict[str, float]:
+    """Metrics of the image that a network fuses from a stack, and `noise` of its initial map."""
     result = fuse(stack, weights=str(weights), device=device)
     initial = fuse(stack, weights=str(weights), device=device, boundary="none").decision[0]
-    return evaluate(stack, result, METRICS, gray="skimage") | noise(initial)
+    return evaluate(stack, result, metrics, gray="skimage") | noise(initial)
 
 
 def noise(share: np.ndarray) -> dict[str, float]:

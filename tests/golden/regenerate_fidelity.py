@@ -1,8 +1,7 @@
 """Write ``data_manifests/fidelity.csv`` and ``fidelity_records.csv``: how near the classical methods come to published results.
 
 Run as ``MFFREPRO_GOLDENS=folder MFFREPRO_MIRROR=folder python tests/golden/regenerate_fidelity.py [METHOD ...]`` after a method
-changed; without names all methods are measured, which takes an hour. Rows of other methods stay as they are. The mean scores are
-those of the recorded run of gacn26: a method that changed is recorded first (``mffrepro benchmark --record``).
+changed; without names all methods are measured, which takes an hour. Rows of other methods stay as they are.
 """
 
 import os
@@ -10,9 +9,19 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-from test_baselines_fidelity import CASES, IMAGES, METRICS, RECORDED, RECORDS, compare, recorded_scores
+from test_baselines_fidelity import (
+    CASES,
+    IMAGES,
+    METRICS,
+    RECORDED,
+    RECORDS,
+    as_text,
+    compare,
+    recorded_scores,
+    scores_as_recorded,
+)
 
-from mffrepro.benchmark import read_record
+import mffrepro as mff
 
 
 def image_rows(methods: list[str]) -> pd.DataFrame:
@@ -31,21 +40,21 @@ def image_rows(methods: list[str]) -> pd.DataFrame:
 
 
 def record_rows(methods: list[str]) -> pd.DataFrame:
-    theirs, ours, rows = recorded_scores(), read_record("gacn26"), []
-    ours = ours[(ours["gray"] == "skimage") & ours["weights"].isin(("", "default"))]
-    for method in (method for method in RECORDED if method in methods):
-        scores = ours[ours["method"] == method]
-        row = {"method": method, "pairs": scores["stack"].nunique()}
-        means = scores.groupby("metric")["value"].mean()
+    theirs, stacks, rows = recorded_scores(), list(mff.load("gacn26")), []
+    for method, options in RECORDED:
+        if method not in methods:
+            continue
+        means = pd.DataFrame([scores_as_recorded(stack, method, options) for stack in stacks]).mean()
+        row = {"method": method, "options": as_text(options), "pairs": len(stacks)}
         for metric in METRICS.values():
-            rows.append(row | {"metric": metric, "recorded": theirs.loc[method, metric].mean(), "measured": means.get(metric)})
+            rows.append(row | {"metric": metric, "recorded": theirs.loc[method, metric].mean(), "measured": means[metric]})
             print(*rows[-1].values(), flush=True)
     return pd.DataFrame(rows)
 
 
 def merge(path: Path, fresh: pd.DataFrame, order: list[str]) -> None:
     """Replace the rows of the methods that were measured, in the order in which tables show them."""
-    kept = pd.read_csv(path, keep_default_na=False, na_values={"measured": ""}) if path.exists() else fresh[:0]
+    kept = pd.read_csv(path, keep_default_na=False) if path.exists() else fresh[:0]
     if len(fresh):
         kept = pd.concat([kept[~kept["method"].isin(fresh["method"])], fresh])
     ranked = kept.assign(rank=[order.index(method) for method in kept["method"]])
@@ -55,7 +64,7 @@ def merge(path: Path, fresh: pd.DataFrame, order: list[str]) -> None:
 def main(methods: list[str]) -> None:
     for path, rows, order in (
         (IMAGES, image_rows, list(dict.fromkeys(case.method for case in CASES))),
-        (RECORDS, record_rows, list(RECORDED)),
+        (RECORDS, record_rows, list(dict.fromkeys(name for name, _ in RECORDED))),
     ):
         merge(path, rows(methods or order), order)
 

@@ -8,8 +8,9 @@ import torch
 
 from mffrepro.data import load, load_regions
 from mffrepro.losses import balanced_loss, dice_loss, edge_loss, focal_loss, qg_loss, tensor_loss
-from mffrepro.training import loss_study
-from mffrepro.training.gacn import GacnRecipe
+from mffrepro.training import gacn_runs, loss_study
+from mffrepro.training.gacn import PRESETS, GacnRecipe
+from mffrepro.training.trainer import train
 
 RECIPE = GacnRecipe(epochs=1, samples=4, batch=4, size=64, crop=48, validation=4, slope_start=10.0, slope_epochs=1)
 
@@ -90,3 +91,20 @@ def test_the_study_has_a_row_for_each_combination(regions, tmp_path, monkeypatch
     assert {*loss_study.METRICS, "regions", "variation", "seconds"} == set(table.columns)
     assert table.notna().all(axis=None)
     assert (tmp_path / "dice + ep" / "best.safetensors").exists()
+
+
+def test_a_finished_training_becomes_a_row(tmp_path, regions) -> None:
+    train(replace(RECIPE, angle="smooth"), {"train": regions[:2], "val": regions[:1]}, tmp_path / "run", seed=4, device="cpu")
+    stacks = list(load("embedded", kind="composite", levels=(3,), size=96))[:2]
+    row = gacn_runs.judge_run(tmp_path / "run", stacks, device="cpu")
+    assert row["seed"] == 4
+    assert row["best_epoch"] == row["epochs"] == 1
+    assert {"qg", "qy", "qncie", "qcb", "fmi_edge", "fmi_dct", "regions", "variation", "val_iou", "seconds"} <= row.keys()
+    scores = [loss_study.score(stack, tmp_path / "run" / "best.safetensors", "cpu", ["qg"])["qg"] for stack in stacks]
+    assert row["qg"] == pytest.approx(np.mean(scores))
+
+
+def test_a_training_is_named_by_what_differs_from_the_practical_recipe() -> None:
+    usual = PRESETS["practical"]
+    assert gacn_runs.changed(usual) == ""
+    assert gacn_runs.changed(replace(usual, angle="smooth", attention=False)) == "attention=False angle=smooth"
