@@ -1,4 +1,4 @@
-"""Seconds of every method on one 520x520 colour pair, and of a stack beside enfuse: ``make bench``.
+"""Seconds of every method on one 520x520 colour pair, and of stacks, one beside enfuse: ``make bench``.
 
 The images are made, so that nothing has to be fetched. "printed" are the seconds of Table 1 of GACN, on a GPU for networks and
 in MATLAB for classical methods; they show the order of magnitude. ``--fast`` leaves out what takes over ten seconds.
@@ -73,19 +73,25 @@ def stack_of(folder: Path, count: int = 17, height: int = 1200, width: int = 160
     return paths
 
 
-def beside_enfuse() -> None:
-    """A whole process each, files in and out: the pyramid, and the tool that photographers have."""
-    with tempfile.TemporaryDirectory() as folder:
-        paths, size = stack_of(Path(folder)), "17 images of 1600x1200"
-        ours = [sys.executable, "-m", "mffrepro", "fuse", *paths, "-m", "lp", "-o", f"{folder}/ours.tif"]
-        weights = ["--exposure-weight=0", "--saturation-weight=0", "--contrast-weight=1", "--hard-mask"]
-        theirs = ["enfuse", *weights, "-o", f"{folder}/theirs.tif", *paths]
-        print(f"\n{size}, whole process")
-        for name, command in (("mffrepro lp", ours), ("enfuse", theirs)):
-            if shutil.which(command[0]) is None:
-                print(f"{name:<14} not installed here (Debian package enfuse)")
-                continue
-            print(f"{name:<14}{_run(command)}")
+def stacks() -> None:
+    """A whole process each, files in and out: the pyramid beside the tool that photographers have, and two strategies of GACN."""
+    weights = ["--exposure-weight=0", "--saturation-weight=0", "--contrast-weight=1", "--hard-mask"]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        fuse, out = [sys.executable, "-m", "mffrepro", "fuse"], ["-o", str(folder / "fused.tif")]
+        paths = stack_of(folder)
+        commands = {"lp": [*fuse, *paths, "-m", "lp", *out], "enfuse": ["enfuse", *weights, *out, *paths]}
+        _report("17 images of 1600x1200", commands)
+        paths = stack_of(folder, height=600, width=800)
+        ways = ("serial", "calibration")
+        _report("17 images of 800x600", {f"gacn, {way}": [*fuse, *paths, "-m", "gacn", "--strategy", way, *out] for way in ways})
+
+
+def _report(size: str, commands: dict[str, list[str]]) -> None:
+    print(f"\n{size}, whole process")
+    for name, command in commands.items():
+        there = shutil.which(command[0]) is not None
+        print(f"{name:<18}{_run(command)}" if there else f"{name:<18}not installed here (Debian package enfuse)")
 
 
 def _run(command: list[str]) -> str:
@@ -112,7 +118,7 @@ def main() -> None:
     for card in methods.CARDS.values():
         if card.seconds <= 10 or not fast:
             print(row(card, stack, printed.get(card.name, printed.get(f"{card.name}.published"))), flush=True)
-    beside_enfuse()
+    stacks()
 
 
 if __name__ == "__main__":
