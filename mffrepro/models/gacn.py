@@ -226,7 +226,7 @@ def load(weights: str = "default", *, device: str = "auto", boundary: str | None
     """GACN ready for inference.
 
     Args:
-        weights: ``"default"``, ``"published"``, ``"random"``, or the path of a ``.safetensors`` file of the trainer.
+        weights: As in `fuse`.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         boundary: Overrides the reading of section 3.4 that the weights come with.
     """
@@ -276,7 +276,8 @@ def fuse(
 
     Args:
         stack: N >= 2 images, sides at least 11 pixels, gray or colour.
-        weights: ``"default"`` (this project's), ``"published"`` (the authors'), ``"random"``, or a ``.safetensors`` file.
+        weights: ``"default"`` (this project's), ``"published"`` (the authors'), the ablations on the method's card, ``"random"``,
+            or a ``.safetensors`` file.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         strategy: For more than two images; ``"auto"`` is ``"calibration"``.
         calibration: Form of the calibration, see `mffrepro.fusion.several.calibrated`.

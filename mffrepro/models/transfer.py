@@ -21,7 +21,7 @@ from mffrepro.fusion.several import Floats, carried, mix, serial
 from mffrepro.images import FocusStack, FusionResult
 from mffrepro.models.secondary import Agreement, choose, secondary_maps
 from mffrepro.models.vgg import STAGES, channels, conv_keys, normalise
-from mffrepro.models.weights import pick_device, read_safetensors, shipped
+from mffrepro.models.weights import pick_device, read_state
 
 Downsample = Literal["stride", "avg", "max"]
 #: What becomes of pixels whose maps agree: each to the source that is less likely out of focus, or all as one candidate has them.
@@ -290,7 +290,7 @@ def load_network(method: str, weights: str, device: str) -> TransferNet:
         torch.manual_seed(0)
         network = TransferNet(width=SLIM, vgg_width=SLIM)
     else:
-        state, options = read_safetensors(weights if weights.endswith(".safetensors") else shipped(f"{method}.{weights}"))
+        state, options = read_state(method, weights)
         network = TransferNet(**options)
         network.load_state_dict(state)
     return network.eval().to(pick_device(device), memory_format=torch.channels_last)

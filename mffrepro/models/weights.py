@@ -57,7 +57,7 @@ def prepare(
     Args:
         make: Makes the network; its arguments are the options that are saved with weights.
         name: Of the method.
-        weights: ``"default"``, ``"published"``, ``"random"``, or the path of a ``.safetensors`` file of the trainer.
+        weights: ``"default"`` or another shipped state, ``"published"``, ``"random"``, or the path of a ``.safetensors`` file.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         published: Yields the authors' tensors under our names, and the options; None where nothing is published.
     Raises:
@@ -73,7 +73,7 @@ def prepare(
         if weights == "published":
             state, options = published()
         else:
-            state, options = read_safetensors(shipped(f"{name}.default") if weights == "default" else weights)
+            state, options = read_state(name, weights)
         network = make(**options)
         network.load_state_dict(_generator(state))
     return network.eval().to(pick_device(device), memory_format=torch.channels_last)
@@ -83,6 +83,11 @@ def _generator(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Of an adversarial training only the generator fuses; other states as they are."""
     part = {key.removeprefix("generator."): tensor for key, tensor in state.items() if key.startswith("generator.")}
     return part or state
+
+
+def read_state(name: str, weights: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and options of a method's shipped state, such as ``"default"``, or of a ``.safetensors`` file of the trainer."""
+    return read_safetensors(weights if weights.endswith(".safetensors") else shipped(f"{name}.{weights}"))
 
 
 def shipped(name: str) -> Path:

@@ -5,8 +5,10 @@ import json
 from importlib import resources
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import mffrepro as mff
 from mffrepro.methods import CARDS
 from mffrepro.models.weights import card, read_safetensors, shipped
 from mffrepro.training.recipes import rebuild
@@ -33,6 +35,15 @@ def test_the_recipe_on_the_card_makes_a_network_that_takes_them(name: str) -> No
     network.load_state_dict(state)
     assert json.loads(json.dumps(network.options)) == options
     assert sum(p.numel() for p in network.parameters()) == card(name)["parameters"]
+
+
+@pytest.mark.parametrize("name", [f"{c.name}.{state}" for c in CARDS.values() for state in c.ablations])
+def test_a_state_asked_for_by_name_is_the_one_that_fuses(name: str) -> None:
+    sources = np.random.default_rng(0).random((2, 40, 40, 3), np.float32)
+    method, _, state = name.partition(".")
+    images = [mff.fuse(sources, method, weights=weights).image for weights in (state, str(shipped(name)))]
+    np.testing.assert_array_equal(*images)
+    np.testing.assert_array_equal(images[0], mff.fuse(sources, name).image)
 
 
 def test_every_state_that_a_card_promises_is_there() -> None:
