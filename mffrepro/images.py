@@ -149,6 +149,10 @@ def as_stack(images: FocusStack | Sequence[ImageOrPath], name: str = "stack", mi
     if len(images) < 2:
         raise ImageError(f"fusion needs at least two images, {len(images)} given; add the other focus settings")
     names = [os.fspath(i) if isinstance(i, (str, os.PathLike)) else f"image {n + 1}" for n, i in enumerate(images)]
+    if isinstance(images, np.ndarray) and images.dtype in (np.uint8, np.uint16):  # as it lies: large stacks would be held twice
+        checked = [check_image(image, called, min_side) for image, called in zip(images, names, strict=True)]
+        if checked[0].shape == images.shape[1:]:
+            return FocusStack(name, images)
     stacked = None
     for i, (given, called) in enumerate(zip(images, names, strict=True)):
         image = check_image(read_image(given) if isinstance(given, (str, os.PathLike)) else given, called, min_side)

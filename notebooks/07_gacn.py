@@ -218,7 +218,11 @@ listed = trainings.assign(changed=what).drop(columns=["epochs", "samples", "data
 origin = trainings.iloc[0]
 length = f"{origin['epochs']} epochs of {origin['samples']} samples"
 title = f"Recorded {trainings['date'].max()} ({origin['device']}, {origin['data']}, {length})"
-tables.plain(listed.rename(columns={"changed": "changed from the recipe"}), caption=title).hide(axis="index")
+display(tables.plain(listed.rename(columns={"changed": "changed from the recipe"}), caption=title).hide(axis="index"))
+by_seed = trainings[trainings["changed"] == ""].set_index("seed")["qg"]
+choices = trainings[trainings["changed"] != ""]
+moved = (choices["qg"] - choices["seed"].map(by_seed)).abs()
+print(f"Q_g differs by up to {np.ptp(by_seed):.4f} between seeds, by up to {moved.max():.4f} between recipes of one seed")
 
 # %% tags=["hide-output"]
 if run.retrain:

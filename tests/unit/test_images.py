@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
+import mffrepro as mff
 from mffrepro import images
 from mffrepro.errors import ImageError
 from mffrepro.images import (
@@ -286,6 +287,21 @@ def test_one_pixel_is_an_image_but_too_small_for_a_window():
 )
 def test_images_that_do_not_belong_together(second, message):
     assert message in complaint(as_stack, [GRAY, second])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_stack_of_integers_is_not_copied_and_not_written_to(dtype):
+    images = np.random.default_rng(0).integers(0, 256, (2, 36, 40, 3)).astype(dtype)
+    assert np.shares_memory(as_stack(images).images, images)
+    images.flags.writeable = False  # a method that writes to its sources would fail
+    for method in mff.methods.within(1):
+        mff.fuse(images, method)
+
+
+def test_a_stack_with_an_axis_too_many_is_read_like_its_images():
+    images = np.zeros((2, 5, 6, 1), np.uint8)
+    assert as_stack(images).images.shape == (2, 5, 6)
+    assert as_stack(np.zeros((2, 5, 6), np.float32)).images.dtype == np.float32
 
 
 def test_a_stack_needs_several_images(tmp_path):
