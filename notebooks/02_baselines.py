@@ -518,22 +518,22 @@ tables.plain(fidelity, caption="Against published images: the worst of each").hi
 # `dictionary="published"` fetches; ours is another, and fuses some patches otherwise.
 #
 # Where no image is published there are sometimes scores. The authors of GACN recorded theirs for 26 pairs
-# (their table is in the [chapter on GACN](07_gacn.ipynb)); beside the mean of each record stands by how much ours on the same
-# pairs is higher, by the same protocol. Part of that protocol is in no paper and was found by these scores: the fused images were cut
-# down to 8 bits, not rounded, which costs `lp` half a hundredth of $Q_g$.
+# (their table is in the [chapter on GACN](07_gacn.ipynb)); beside the mean of each record stands the gap, by how much ours on the
+# same pairs is higher, by the same protocol. Part of that protocol is in no paper and was found by these scores: the fused images were cut
+# down to 8 bits, not rounded, which costs `lp` 0.003 of $Q_g$.
 
-# %%
+# %% tags=["hide-input"]
 records = pd.read_csv(manifest_folder() / "fidelity_records.csv", keep_default_na=False)
 index = ["method", "options"]
 recorded, measured = (
     records.pivot_table(index=index, columns="metric", values=side, sort=False) for side in ("recorded", "measured")
 )
-heads = {"recorded": recorded, "difference": measured - recorded}
+heads = {"theirs": recorded, "gap": measured - recorded}
 beside = pd.concat(heads, axis=1).swaplevel(axis=1)[[(metric, head) for metric in recorded.columns for head in heads]]
 beside.index = [" ".join(filter(None, key)) for key in beside.index]
 tables.plain(
     beside, digits=3, caption=f"Means over {records['pairs'].max()} pairs: recorded by others, and ours minus that"
-).format("{:+.3f}", subset=[c for c in beside if c[1] == "difference"])
+).format("{:+.3f}", subset=[c for c in beside if c[1] == "gap"])
 
 # %% [markdown]
 # Three rows of the records lie a tenth and more under ours, lower than a method can score that copies pixels of the sharper source. Two of them are
