@@ -214,7 +214,7 @@ style.Shown(
 # %% tags=["hide-input"]
 trainings = pd.read_csv(manifest_folder() / "recorded" / "p004_trainings.csv", keep_default_na=False)
 what = trainings["changed"].replace("", "nothing")
-listed = trainings.assign(changed=what)[["changed", "seed", "qg", "qncie", "qcb", "regions", "val_iou", "best_epoch", "seconds"]]
+listed = trainings.assign(changed=what)[["changed", "seed", "qg", "qcb", "regions", "val_iou", "best_epoch", "seconds"]]
 origin = trainings.iloc[0]
 length = f"{origin['epochs']} epochs of {origin['samples']} samples"
 title = f"Recorded {trainings['date'].max()} ({origin['device']}, {origin['data']}, {length})"
