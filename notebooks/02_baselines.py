@@ -520,7 +520,7 @@ tables.plain(fidelity, caption="Against published images: the worst of each").hi
 # Where no image is published there are sometimes scores. The authors of GACN recorded theirs for 26 pairs
 # (their table is in the [chapter on GACN](07_gacn.ipynb)); beside the mean of each record stands the gap, by how much ours on the
 # same pairs is higher, by the same protocol. Part of that protocol is in no paper and was found by these scores: the fused images were cut
-# down to 8 bits, not rounded, which costs `lp` 0.003 of $Q_g$.
+# down to 8 bits, not rounded.
 
 # %% tags=["hide-input"]
 records = pd.read_csv(manifest_folder() / "fidelity_records.csv", keep_default_na=False)
@@ -543,7 +543,7 @@ tables.plain(
 #   $[0, 1]$ are compared with a threshold meant for $[0, 255]$. The row *SF* of the paper's Table 1 is therefore that of averaging.
 # * `focus_stack`: the program registers the images before it fuses them, although these are registered already. The homography it finds is a little
 #   wrong, the second image is resampled, and $Q_g$ loses a tenth. With `register=True` ours does the same.
-# * `dsift`: on eleven of the pairs $Q_g$ is that of the average as well, while the image that others published is the one computed here (table
+# * `dsift`: on some of the pairs $Q_g$ is that of the average as well, while the image that others published is the one computed here (table
 #   above). The remaining pairs are unexplained.
 #
 # `dwt` and `mwg` differ by about a hundredth: the wavelet and the settings behind those records are unknown. `sr` is left out, since our dictionary is
