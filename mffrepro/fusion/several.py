@@ -1,18 +1,26 @@
 """From a network that judges two images to the fusion of many.
 
 A judge looks at an image once (`look`) and compares two looks (`compare`). Serial fusion looks at 2(N - 1) images,
-decision calibration at N [ma2022gacn, section 3.4]; all forms compare N - 1 times. No form keeps more than two looks, or more
-than one image as floats.
+decision calibration at N [ma2022gacn, section 3.4]. All compare N - 1 times but `ranked`, which compares once. No form keeps more
+than two looks beside the one it is at, or more than one image as floats.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
-from mffrepro.images import to_unit
+from mffrepro.fusion.guided import guided_filter
+from mffrepro.images import to_gray, to_unit
+from mffrepro.strips import Strip, in_threads, strips
 
 Calibration = Literal["carry", "log", "literal"]
+
+#: The guided filter of `ranked`. GACN smooths the one border between two images over 7x7 pixels; borders between many lie closer
+#: together, and 5x5 keep more of what is sharp beside them.
+BLEND_RADIUS, BLEND_EPS = 2, 0.1
+#: Pixels of a strip there: it stays in the processor's cache.
+BLEND_PIXELS = 2**15
 
 
 class Judge(Protocol):
@@ -26,6 +34,23 @@ class Judge(Protocol):
 
     def merge(self, first: Any, second: Any, final: np.ndarray) -> Any:
         """About what `look` would see in the image fused by that final map, without looking again; may reuse `first`."""
+
+
+class RankingJudge(Judge, Protocol):
+    """A judge whose looks also say by themselves how sharp an image is."""
+
+    def clarity(self, look: Any) -> np.ndarray:
+        """(H, W), the larger the sharper, on a scale that all images share."""
+
+    def keep(self, look: Any) -> Any:
+        """That look in as little memory as may be."""
+
+    def exchange(self, first: Any, second: Any, where: np.ndarray) -> None:
+        """Let two looks change places at those pixels, (H, W) bool; in place."""
+
+    @property
+    def smooths(self) -> bool:
+        """Whether borders between sources shall be smoothed."""
 
 
 class MapJudge:
@@ -102,20 +127,92 @@ def _one_after_the_other(images: Sequence[np.ndarray], judge: Judge, look_again)
     return fused, shares
 
 
-def calibrated(images: Sequence[np.ndarray], judge: Judge, *, form: Calibration = "carry") -> tuple[np.ndarray, np.ndarray]:
+def ranked(images: Sequence[np.ndarray], judge: RankingJudge) -> tuple[np.ndarray, np.ndarray]:
+    """Look at every image once, rank them pixel by pixel by what the looks say, and compare the first two ranks.
+
+    Which image comes first matters only where two are equally clear. The borders between the winners are smoothed together,
+    as GACN smooths the one between two: guided filtering is linear in the map, so that the shares go on adding up to 1.
+
+    Args:
+        images: As for `serial`.
+        judge: The decision network; `merge` is not needed.
+    Returns:
+        As `serial`.
+    """
+    ranks: list[_Rank] = []
+    for i, image in enumerate(progress(images)):
+        look = judge.look(image)
+        new = _Rank(look, judge.clarity(look), np.full(image.shape[:2], i, np.int32))
+        if len(ranks) < 2:
+            ranks.append(new._replace(look=judge.keep(look)))
+        else:
+            _put_above(ranks[1], new, judge)
+        if len(ranks) == 2:
+            _put_above(ranks[0], ranks[1], judge)
+        del look, new  # looks at large images fill the memory: let go before the next
+    best, second = ranks
+    _, logit = judge.compare(best.look, second.look)
+    winner = np.where(logit >= 0, best.source, second.source)
+    ranks.clear()
+    del best, second  # the shares of all images need their memory
+    return _blended(images, winner, radius=BLEND_RADIUS if judge.smooths else 0)
+
+
+class _Rank(NamedTuple):
+    """At every pixel one of the images: what a look saw of it, how clear it is, and its number."""
+
+    look: Any
+    clarity: np.ndarray
+    source: np.ndarray
+
+
+def _put_above(above: _Rank, below: _Rank, judge: RankingJudge) -> None:
+    """Exchange the two where the lower one is the clearer."""
+    where = below.clarity > above.clarity
+    judge.exchange(above.look, below.look, where)
+    for ours, theirs in ((above.clarity, below.clarity), (above.source, below.source)):
+        ours[where], theirs[where] = theirs[where], ours[where]
+
+
+def _blended(images: Sequence[np.ndarray], winner: np.ndarray, radius: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of each pixel (H, W) the image with that number, the borders smoothed along the edges of what is seen there."""
+    chosen = np.empty_like(images[0])
+    for i, image in enumerate(images):
+        chosen[winner == i] = image[winner == i]
+    guide = to_gray(chosen) if chosen.ndim == 3 else chosen
+    shares = np.zeros((len(images), *winner.shape), np.float32)
+
+    def smooth(strip: Strip) -> None:
+        numbers = winner[strip.with_halo]
+        for i in np.unique(numbers):
+            share = guided_filter(guide[strip.with_halo], (numbers == i).astype(np.float32), radius=radius, eps=BLEND_EPS)
+            shares[i, strip.rows] = strip.inner(share).clip(0, 1)
+
+    in_threads(smooth, strips(*winner.shape, BLEND_PIXELS, halo=2 * radius))
+    shares /= shares.sum(0)
+    fused = np.zeros_like(chosen)
+    for share, image in zip(shares, images, strict=True):
+        fused += share[..., None] * image if image.ndim == 3 else share * image
+    return fused, shares
+
+
+def calibrated(
+    images: Sequence[np.ndarray], judge: Judge, *, form: Literal["rank", Calibration] = "carry"
+) -> tuple[np.ndarray, np.ndarray]:
     """Look at every image once, and let their clarities decide.
 
     Args:
         images: As for `serial`.
         judge: The decision network.
-        form: ``"carry"`` is `carried`. The other two compare every image with the first only: ``"literal"`` is Eq. 19 of GACN on
-            the final maps with the authors' 1e-4 in the denominator; saturated maps tie, and the earlier image wins. ``"log"`` is
-            the same order of clarities taken from the logits, which do not saturate at 0 and 1 (A4.6).
+        form: ``"carry"`` is `carried`, ``"rank"`` is `ranked`, for which the judge must rank. The other two compare every image
+            with the first only: ``"literal"`` is Eq. 19 of GACN on the final maps with the authors' 1e-4 in the denominator;
+            saturated maps tie, and the earlier image wins. ``"log"`` is the same order of clarities taken from the logits, which
+            do not saturate at 0 and 1 (A4.6).
     Returns:
         The fused image and the decision (N, H, W); of ``"literal"`` and ``"log"`` every pixel is copied from one source.
     """
-    if form == "carry":
-        return carried(images, judge)
+    if form in ("carry", "rank"):
+        return {"carry": carried, "rank": ranked}[form](images, judge)
     best, winner, fused, first = None, None, None, None
     for i, image in enumerate(progress(images)):
         if i == 0:

@@ -184,10 +184,11 @@ class GACN(nn.Module):
 
 def squared_differences(x: Tensor, *, repeat: bool = False) -> Tensor:
     """Squared difference to the left neighbour plus that to the upper one; outside lies 0, or the border repeated."""
-    left, up = x[..., :, 1:] - x[..., :, :-1], x[..., 1:, :] - x[..., :-1, :]
     total = torch.zeros_like(x)
-    total[..., :, 1:].addcmul_(left, left)  # in place: at 64 maps each new array costs as much as the arithmetic
-    total[..., 1:, :].addcmul_(up, up)
+    step = x[..., :, 1:] - x[..., :, :-1]
+    total[..., :, 1:].addcmul_(step, step)  # in place: at 64 maps each new array costs as much as the arithmetic
+    step = x[..., 1:, :] - x[..., :-1, :]
+    total[..., 1:, :].addcmul_(step, step)
     if not repeat:
         total[..., :, 0] += x[..., :, 0].square()
         total[..., 0, :] += x[..., 0, :].square()
@@ -245,8 +246,8 @@ class GacnJudge:
 
     @torch.inference_mode()
     def look(self, image: np.ndarray) -> Look:
-        gray = torch.from_numpy(np.ascontiguousarray(to_gray(image) if image.ndim == 3 else image, np.float32))
-        gray = gray[None, None].to(self.device)
+        gray = np.array(to_gray(image) if image.ndim == 3 else image, np.float32)  # a copy: looks are changed in place
+        gray = torch.from_numpy(gray)[None, None].to(self.device)
         return Look(gray, sharpness_in_strips(self.network, gray))
 
     @torch.inference_mode()
@@ -261,6 +262,29 @@ class GacnJudge:
             ours.sub_(theirs).mul_(weight).add_(theirs)
         return first
 
+    @torch.inference_mode()
+    def clarity(self, look: Look) -> np.ndarray:
+        """The mean activity of all maps, over windows of 7x7: single pixels would change sides with the noise."""
+        activity = look.sharpness.mean(1, keepdim=True)
+        return F.avg_pool2d(F.pad(activity, (3, 3, 3, 3), mode="replicate"), 7, 1)[0, 0].cpu().numpy()
+
+    @torch.inference_mode()
+    def keep(self, look: Look) -> Look:
+        """Activities in half precision: 11 bits tell two images apart, and two looks at large images take as much as one."""
+        return look._replace(sharpness=look.sharpness.clamp_(max=torch.finfo(torch.half).max).half())
+
+    @torch.inference_mode()
+    def exchange(self, first: Look, second: Look, where: np.ndarray) -> None:
+        pixels = torch.from_numpy(np.flatnonzero(where)).to(self.device)
+        for ours, theirs in zip(first, second, strict=True):
+            ours, theirs = (x[0].permute(1, 2, 0).view(-1, x.shape[1]) for x in (ours, theirs))  # all of a pixel lie together
+            for some in pixels.split(2**15):
+                ours[some], theirs[some] = theirs[some].to(ours.dtype), ours[some].to(theirs.dtype)
+
+    @property
+    def smooths(self) -> bool:
+        return self.network.boundary != "none"
+
 
 def fuse(
     stack: FocusStack,
@@ -268,7 +292,7 @@ def fuse(
     weights: str = "default",
     device: str = "auto",
     strategy: Literal["auto", "serial", "calibration"] = "auto",
-    calibration: Calibration = "carry",
+    calibration: Literal["rank", Calibration] = "rank",
     boundary: Literal["paper", "public", "none"] | None = None,
     as_published: bool | None = None,
 ) -> FusionResult:
@@ -280,7 +304,8 @@ def fuse(
             or a ``.safetensors`` file.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         strategy: For more than two images; ``"auto"`` is ``"calibration"``.
-        calibration: Form of the calibration, see `mffrepro.fusion.several.calibrated`.
+        calibration: Form of the calibration, see `mffrepro.fusion.several.calibrated`. ``"rank"`` is the fastest, the
+            sharpest, and gives the same image in whatever order the stack comes.
         boundary: Boundary smoothing; by default the reading that the weights were trained with.
         as_published: True smooths the boundary as the authors' code does, False as the paper's text says, whatever the
             weights; None leaves it to the weights.

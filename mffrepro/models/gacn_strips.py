@@ -14,7 +14,9 @@ from torch.nn import functional as F
 from mffrepro.strips import strips
 
 #: Pixels of a strip: small where maps should stay in the processor's cache, large where neighbours are computed twice.
-FEATURE_PIXELS, DECISION_PIXELS = 2**15, 2**18
+FEATURE_PIXELS, DECISION_PIXELS = 2**14, 2**18
+#: Rows of a strip where two whole stacks are compared, which is done once: memory counts there, and time does not.
+RANKED_ROWS = 80
 #: Rows that a pixel's decision depends on: four 3x3 and five 7x7 convolutions, and guided filtering, which looks twice.
 DECISION_HALO = 4 * 1 + 5 * 3 + 2 * 3
 
@@ -23,7 +25,7 @@ class Look(NamedTuple):
     """All that a comparison needs to know of an image."""
 
     gray: Tensor  # (1, 1, H, W)
-    sharpness: Tensor  # (1, 64, H, W)
+    sharpness: Tensor  # (1, 64, H, W); float16 in a ranking of images
 
 
 def sharpness_in_strips(network: nn.Module, gray: Tensor) -> Tensor:
@@ -66,9 +68,10 @@ def _activity(network: nn.Module, maps: Tensor) -> Tensor:
 def decide_in_strips(network: nn.Module, first: Look, second: Look) -> tuple[Tensor, Tensor]:
     """Final map and logit, (H, W) each, of `GACN.decide`."""
     final, logit = (torch.empty_like(first.gray[0, 0]) for _ in range(2))
-    for strip in strips(*final.shape, DECISION_PIXELS, DECISION_HALO):
+    ranked = first.sharpness.dtype == torch.half
+    for strip in strips(*final.shape, RANKED_ROWS * final.shape[1] if ranked else DECISION_PIXELS, DECISION_HALO):
         grays, activities = ([getattr(look, part)[..., strip.with_halo, :] for look in (first, second)] for part in Look._fields)
-        maps = network.decide(*grays, *activities)
+        maps = network.decide(*grays, *(activity.float() for activity in activities))
         final[strip.rows], logit[strip.rows] = strip.inner(maps.final)[0, 0], strip.inner(maps.logit)[0, 0]
     return final, logit
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib.patches as patches
 import numpy as np
@@ -145,6 +145,13 @@ class Call:
     seconds: float
 
 
+class Noted(NamedTuple):
+    """A judge's look, and the numbers of the calls that it stems from."""
+
+    calls: list[int]
+    answer: Any
+
+
 class Traced:
     """A judge that notes what it is asked, and for how long it thinks; see `mffrepro.fusion.several`.
 
@@ -157,23 +164,39 @@ class Traced:
         self.judge, self.images = judge, images
         self.calls: list[Call] = []
 
-    def look(self, image: np.ndarray) -> tuple[int, Any]:
+    def look(self, image: np.ndarray) -> Noted:
         number = next((i + 1 for i, source in enumerate(self.images) if source is image), None)
         # What is no source was fused by the comparison before.
         inputs = () if number else (len(self.calls) - 1,)
         return self._note("look", str(number or "fused"), inputs, self.judge.look, image)
 
-    def compare(self, first: tuple[int, Any], second: tuple[int, Any]) -> tuple[np.ndarray, np.ndarray]:
-        return self._note("compare", "", (first[0], second[0]), self.judge.compare, first[1], second[1])[1]
+    def compare(self, first: Noted, second: Noted) -> tuple[np.ndarray, np.ndarray]:
+        inputs = tuple(dict.fromkeys([*first.calls, *second.calls]))
+        return self._note("compare", "", inputs, self.judge.compare, first.answer, second.answer).answer
 
-    def merge(self, first: tuple[int, Any], second: tuple[int, Any], final: np.ndarray) -> tuple[int, Any]:
-        return len(self.calls) - 1, self.judge.merge(first[1], second[1], final)
+    def merge(self, first: Noted, second: Noted, final: np.ndarray) -> Noted:
+        return Noted([len(self.calls) - 1], self.judge.merge(first.answer, second.answer, final))
 
-    def _note(self, kind: str, text: str, inputs: tuple[int, ...], ask, *arguments) -> tuple[int, Any]:
+    def clarity(self, look: Noted) -> np.ndarray:
+        return self.judge.clarity(look.answer)
+
+    def keep(self, look: Noted) -> Noted:
+        return look._replace(answer=self.judge.keep(look.answer))
+
+    def exchange(self, first: Noted, second: Noted, where: np.ndarray) -> None:
+        """From now on both stem from all that either stems from."""
+        self.judge.exchange(first.answer, second.answer, where)
+        first.calls[:] = second.calls[:] = sorted({*first.calls, *second.calls})
+
+    @property
+    def smooths(self) -> bool:
+        return self.judge.smooths
+
+    def _note(self, kind: str, text: str, inputs: tuple[int, ...], ask, *arguments) -> Noted:
         started = time.perf_counter()
         answer = ask(*arguments)
         self.calls.append(Call(kind, text, inputs, time.perf_counter() - started))
-        return len(self.calls) - 1, answer
+        return Noted([len(self.calls) - 1], answer)
 
     def count(self, kind: str) -> int:
         return sum(call.kind == kind for call in self.calls)

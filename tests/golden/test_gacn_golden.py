@@ -49,3 +49,15 @@ def test_serial_fusion_of_a_stack(mirror, goldens) -> None:
     fused = mff.fuse(FocusStack("crop", frames), "gacn", weights="published", strategy="serial").image
     golden = mff.read_image(goldens / "networks" / "GACN" / "v4stack_17_crop800x600_serial.png")
     assert share_equal(fused, golden, levels=1) >= 0.998
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("weights", ["default", "published"])
+def test_ranking_a_stack_scores_no_less_than_serial_fusion(mirror, weights: str) -> None:
+    frames = mff.load("v4stack")[0].images[:, 300:900, 400:1200]
+    one_by_one, ranked = (
+        mff.evaluate(frames, mff.fuse(frames, "gacn", weights=weights, strategy=way), ["qg", "sf"])
+        for way in ("serial", "calibration")
+    )
+    assert ranked["qg"] >= one_by_one["qg"]
+    assert ranked["sf"] >= one_by_one["sf"]

@@ -579,7 +579,7 @@ def test_lists_have_a_row_per_card(run):
 def test_list_methods_shows_the_options_of_one(run, refused):
     out = run("list", "methods", "lp")[1]
     assert re.search(r"levels +4 +int", out)
-    assert re.search(r"calibration +'carry' +'carry' \| 'log' \| 'literal'", run("list", "methods", "gacn.published")[1])
+    assert re.search(r"calibration +'rank' +'rank' \| 'carry' \| 'log' \| 'literal'", run("list", "methods", "gacn.published")[1])
     assert "did you mean 'lp'" in refused("list", "methods", "lpp")
 
 

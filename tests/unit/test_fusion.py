@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import ndimage
 
+from mffrepro.fusion import several
 from mffrepro.fusion.boxes import box_mean, box_sum, guided_filter
 from mffrepro.fusion.pyramid import analyse, mirror, smallest_side, synthesise
 from mffrepro.fusion.rules import choose_max
@@ -210,6 +213,72 @@ def test_carrying_the_winner_along_is_serial_fusion_with_half_the_looks(colour):
     np.testing.assert_array_equal(shares, expected_shares)
     backwards, _ = calibrated(images[::-1], BrightJudge())
     np.testing.assert_array_equal(backwards, fused)
+
+
+class RankJudge(BrightJudge):
+    """A look is the image itself, in place; the comparison prefers whichever it is told to."""
+
+    smooths = False
+
+    def __init__(self, prefers=0):
+        super().__init__()
+        self.prefers = prefers
+
+    def look(self, image):
+        return super().look(image).copy()
+
+    def keep(self, look):
+        return look
+
+    def clarity(self, look):
+        return look.copy()
+
+    def exchange(self, first, second, where):
+        first[where], second[where] = second[where], first[where]
+
+    def compare(self, first, second):
+        assert (first >= second).all()
+        return super().compare(first, second)[0], np.full(first.shape, 1 - 2 * self.prefers)
+
+
+@pytest.mark.parametrize("prefers", [0, 1])
+@pytest.mark.parametrize("colour", [False, True])
+@given(count=st.integers(2, 7), levels=st.integers(1, 30), seed=st.integers(0, 99))
+def test_ranking_compares_the_two_clearest(colour, prefers, count, levels, seed):
+    """Against sorting the whole stack; with few levels many pixels tie, and the earlier image ranks first."""
+    images, judge = [np.ceil(image * levels) for image in images_of(count, colour=colour, seed=seed)], RankJudge(prefers)
+    fused, shares = calibrated(images, judge, form="rank")
+    clarity = np.stack([image.mean(-1) if colour else image for image in images])
+    winner = np.argsort(-clarity, axis=0, kind="stable")[prefers]
+    assert (judge.looks, judge.compares) == (count, 1)
+    np.testing.assert_array_equal(shares, np.arange(count)[:, None, None] == winner)
+    np.testing.assert_array_equal(
+        fused, np.take_along_axis(np.stack(images), winner[None, ..., None] if colour else winner[None], 0)[0]
+    )
+
+
+def test_the_order_of_the_images_does_not_matter_to_ranking():
+    images = images_of(6, colour=True, seed=5)
+    order = np.random.default_rng(0).permutation(6)
+    (fused, shares), (again, mixed) = (calibrated(x, RankJudge(), form="rank") for x in (images, [images[i] for i in order]))
+    np.testing.assert_array_equal(again, fused)
+    np.testing.assert_array_equal(mixed, shares[order])
+
+
+def test_ranking_smooths_all_borders_at_once(monkeypatch):
+    """Each share is guided filtering of the hard map by what is chosen there, and they add up to 1 without being made to."""
+    monkeypatch.setattr(several, "BLEND_PIXELS", 16 * 9)
+    images = list(np.random.default_rng(7).uniform(0.1, 1, (4, 70, 9)))
+    _, hard = calibrated(images, RankJudge(), form="rank")
+    judge = RankJudge()
+    judge.smooths = True
+    fused, shares = calibrated(images, judge, form="rank")
+    guide = torch.from_numpy(np.max(images, 0))[None, None]
+    expected = np.stack([guided_filter(guide, torch.from_numpy(x).double()[None, None], 2, 0.1)[0, 0].numpy() for x in hard])
+    np.testing.assert_allclose(expected.sum(0), 1, atol=1e-12)
+    expected = expected.clip(0, 1) / expected.clip(0, 1).sum(0)
+    np.testing.assert_allclose(shares, expected, atol=1e-6)
+    np.testing.assert_allclose(fused, (expected * np.stack(images)).sum(0), atol=1e-6)
 
 
 @pytest.mark.parametrize("form", ["carry", "log", "literal"])

@@ -195,7 +195,7 @@ class Brighter:
     """A judge that prefers the brighter pixel, and answers `merge` by the brighter of both."""
 
     def look(self, image):
-        return image
+        return image.copy()
 
     def compare(self, first, second):
         final = (first > second).astype(np.float32)
@@ -203,6 +203,17 @@ class Brighter:
 
     def merge(self, first, second, final):
         return np.where(final > 0.5, first, second)
+
+    smooths = False
+
+    def clarity(self, look):
+        return look.copy()
+
+    def keep(self, look):
+        return look.copy()
+
+    def exchange(self, first, second, where):
+        first[where], second[where] = second[where], first[where]
 
 
 def traced(fusion, count: int = 4):
@@ -214,9 +225,10 @@ def traced(fusion, count: int = 4):
 
 
 def test_a_traced_judge_knows_what_it_was_asked() -> None:
-    from mffrepro.fusion.several import calibrated, serial
+    from mffrepro.fusion.several import calibrated, ranked, serial
 
-    one_by_one, carry = traced(serial), traced(calibrated)
+    one_by_one, carry, rank = traced(serial), traced(calibrated), traced(ranked)
+    assert [call.inputs for call in rank.calls] == [(), (), (), (), (0, 1, 2, 3)], "both ranks stem from all images"
     assert (one_by_one.count("look"), one_by_one.count("compare")) == (6, 3)
     assert (carry.count("look"), carry.count("compare")) == (4, 3)
     assert [call.text for call in one_by_one.calls if call.kind == "look"] == ["1", "2", "fused", "3", "fused", "4"]
