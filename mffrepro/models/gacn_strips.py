@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mffrepro.strips import strips
+from mffrepro.strips import keep_freed_memory, strips
 
 #: Pixels of a strip: small where maps should stay in the processor's cache, large where neighbours are computed twice.
 FEATURE_PIXELS, DECISION_PIXELS = 2**14, 2**18
@@ -36,6 +36,7 @@ def sharpness_in_strips(network: nn.Module, gray: Tensor) -> Tensor:
 
 def features_in_strips(path: nn.Module, gray: Tensor) -> Tensor:
     """`FeaturePath.forward`: the maps of all layers fill one tensor, which is the concatenation that the next layer reads."""
+    keep_freed_memory()
     height, width = gray.shape[-2:]
     width_of_layer = path.conv[0].conv.out_channels
     maps = torch.empty((1, len(path.conv) * width_of_layer, height, width), device=gray.device, memory_format=torch.channels_last)
