@@ -237,7 +237,7 @@ _CARDS = (
         chapter="08_networks",
         colour="per-channel",
         min_side=2,
-        seconds=100,
+        seconds=11,
         fast={"iterations": 40, "rate": 1e-2},
         note="no network: the image itself is optimised",
     ),

@@ -49,5 +49,5 @@ def in_strips(function: Callable[..., Sequence[np.ndarray]], *images: np.ndarray
 @cache
 def keep_freed_memory() -> None:
     """Let what one strip frees serve the next. glibc hands a block back to the system until it has seen one of its size being
-    freed, at most 32 MiB; to fetch them anew took a fifth of GACN's time on a focal stack. Nothing is written, so this is free."""
+    freed, at most 32 MiB; to fetch them anew took a fifth of GACN's time on a focal stack. Nothing is written here."""
     np.empty(2**25 - 2**16, np.uint8)

@@ -76,7 +76,7 @@ run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed
 # whose weights have not been fetched, keeps its row below, with the reason.
 
 # %% tags=["hide-input"]
-limit = 20 if run.quick else 60  # seconds that a 520x520 pair may take; the stacks of this chapter are smaller
+limit = 10 if run.quick else 60  # seconds that a 520x520 pair may take; the stacks of this chapter are smaller
 weights = mff.data.verify("weights")
 
 

@@ -6,7 +6,7 @@ than two looks beside the one it is at, or more than one image as floats.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from mffrepro.images import to_gray, to_unit
 from mffrepro.strips import Strip, in_threads, strips
 
 Calibration = Literal["carry", "log", "literal"]
+Part = TypeVar("Part")
 
 #: The guided filter of `ranked`. GACN smooths the one border between two images over 7x7 pixels; borders between many lie closer
 #: together, and 5x5 keep more of what is sharp beside them.
@@ -139,8 +140,13 @@ def ranked(images: Sequence[np.ndarray], judge: RankingJudge) -> tuple[np.ndarra
     Returns:
         As `serial`.
     """
+    return blended(images, winners(progress(images), judge), smooth=judge.smooths)
+
+
+def winners(images: Iterable[np.ndarray], judge: RankingJudge) -> np.ndarray:
+    """Numbers (H, W) of the images that `ranked` chooses; the judge looks at them in their order."""
     ranks: list[_Rank] = []
-    for i, image in enumerate(progress(images)):
+    for i, image in enumerate(images):
         look = judge.look(image)
         new = _Rank(look, judge.clarity(look), np.full(image.shape[:2], i, np.int32))
         if len(ranks) < 2:
@@ -152,10 +158,7 @@ def ranked(images: Sequence[np.ndarray], judge: RankingJudge) -> tuple[np.ndarra
         del look, new  # looks at large images fill the memory: let go before the next
     best, second = ranks
     _, logit = judge.compare(best.look, second.look)
-    winner = np.where(logit >= 0, best.source, second.source)
-    ranks.clear()
-    del best, second  # the shares of all images need their memory
-    return _blended(images, winner, radius=BLEND_RADIUS if judge.smooths else 0)
+    return np.where(logit >= 0, best.source, second.source)
 
 
 class _Rank(NamedTuple):
@@ -174,25 +177,26 @@ def _put_above(above: _Rank, below: _Rank, judge: RankingJudge) -> None:
         ours[where], theirs[where] = theirs[where], ours[where]
 
 
-def _blended(images: Sequence[np.ndarray], winner: np.ndarray, radius: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of each pixel (H, W) the image with that number, the borders smoothed along the edges of what is seen there."""
+def blended(images: Sequence[np.ndarray], winner: np.ndarray, *, smooth: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Of each pixel (H, W) the image with that number; `smooth` softens the borders along the edges of what is seen there."""
+    radius = BLEND_RADIUS if smooth else 0
     chosen = np.empty_like(images[0])
     for i, image in enumerate(images):
         chosen[winner == i] = image[winner == i]
     guide = to_gray(chosen) if chosen.ndim == 3 else chosen
     shares = np.zeros((len(images), *winner.shape), np.float32)
 
-    def smooth(strip: Strip) -> None:
+    def share(strip: Strip) -> None:
         numbers = winner[strip.with_halo]
         for i in np.unique(numbers):
-            share = guided_filter(guide[strip.with_halo], (numbers == i).astype(np.float32), radius=radius, eps=BLEND_EPS)
-            shares[i, strip.rows] = strip.inner(share).clip(0, 1)
+            soft = guided_filter(guide[strip.with_halo], (numbers == i).astype(np.float32), radius=radius, eps=BLEND_EPS)
+            shares[i, strip.rows] = strip.inner(soft).clip(0, 1)
 
-    in_threads(smooth, strips(*winner.shape, BLEND_PIXELS, halo=2 * radius))
+    in_threads(share, strips(*winner.shape, BLEND_PIXELS, halo=2 * radius))
     shares /= shares.sum(0)
     fused = np.zeros_like(chosen)
-    for share, image in zip(shares, images, strict=True):
-        fused += share[..., None] * image if image.ndim == 3 else share * image
+    for weight, image in zip(shares, images, strict=True):
+        fused += weight[..., None] * image if image.ndim == 3 else weight * image
     return fused, shares
 
 
@@ -231,11 +235,11 @@ def calibrated(
     return fused, (winner == np.arange(len(images))[:, None, None]).astype(np.float32)
 
 
-def progress(images: Sequence[np.ndarray]) -> Iterable[np.ndarray]:
-    """The images one by one; on a terminal with a bar once two seconds have passed."""
+def progress(parts: Sequence[Part], unit: str = "image") -> Iterable[Part]:
+    """The images, or whatever the work consists of, one by one; on a terminal with a bar once two seconds have passed."""
     from tqdm import tqdm
 
-    return tqdm(images, desc="fusing", unit="image", delay=2, leave=False, disable=None)
+    return tqdm(parts, desc="fusing", unit=unit, delay=2, leave=False, disable=None)
 
 
 class Floats(Sequence):

@@ -12,20 +12,22 @@ weights were trained with the code's readings and are loaded with them.
 References: [ma2022gacn]. Chapter: 07_gacn.
 """
 
+import math
 import time
 from functools import lru_cache
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mffrepro.fusion.boxes import box_sum, guided_filter
 from mffrepro.fusion.several import Calibration, Floats, calibrated, serial
-from mffrepro.images import FocusStack, FusionResult, as_stack, to_gray
-from mffrepro.models.gacn_strips import Look, conv_to_one, decide_in_strips, sharpness_in_strips
+from mffrepro.images import FocusStack, FusionResult, as_stack
+from mffrepro.models import gacn_strips
+from mffrepro.models.gacn_judge import GacnJudge, ranked_in_bands
+from mffrepro.models.gacn_strips import conv_to_one
 from mffrepro.models.weights import prepare, read_published
 
 Reading = Literal["paper", "public"]
@@ -237,55 +239,6 @@ def load(weights: str = "default", *, device: str = "auto", boundary: str | None
     return network
 
 
-class GacnJudge:
-    """GACN as the judge of `mffrepro.fusion.several`: arrays in, arrays out."""
-
-    def __init__(self, network: GACN) -> None:
-        self.network = network
-        self.device = next(network.parameters()).device
-
-    @torch.inference_mode()
-    def look(self, image: np.ndarray) -> Look:
-        gray = np.array(to_gray(image) if image.ndim == 3 else image, np.float32)  # a copy: looks are changed in place
-        gray = torch.from_numpy(gray)[None, None].to(self.device)
-        return Look(gray, sharpness_in_strips(self.network, gray))
-
-    @torch.inference_mode()
-    def compare(self, first: Look, second: Look) -> tuple[np.ndarray, np.ndarray]:
-        final, logit = decide_in_strips(self.network, first, second)
-        return final.clamp(0, 1).cpu().numpy(), logit.cpu().numpy()  # guided filtering leaves the range by up to 2e-4
-
-    @torch.inference_mode()
-    def merge(self, first: Look, second: Look, final: np.ndarray) -> Look:
-        weight = torch.from_numpy(final).to(self.device)
-        for ours, theirs in zip(first, second, strict=True):
-            ours.sub_(theirs).mul_(weight).add_(theirs)
-        return first
-
-    @torch.inference_mode()
-    def clarity(self, look: Look) -> np.ndarray:
-        """The mean activity of all maps, over windows of 7x7: single pixels would change sides with the noise."""
-        activity = look.sharpness.mean(1, keepdim=True)
-        return F.avg_pool2d(F.pad(activity, (3, 3, 3, 3), mode="replicate"), 7, 1)[0, 0].cpu().numpy()
-
-    @torch.inference_mode()
-    def keep(self, look: Look) -> Look:
-        """Activities in half precision: 11 bits tell two images apart, and two looks at large images take as much as one."""
-        return look._replace(sharpness=look.sharpness.clamp_(max=torch.finfo(torch.half).max).half())
-
-    @torch.inference_mode()
-    def exchange(self, first: Look, second: Look, where: np.ndarray) -> None:
-        pixels = torch.from_numpy(np.flatnonzero(where)).to(self.device)
-        for ours, theirs in zip(first, second, strict=True):
-            ours, theirs = (x[0].permute(1, 2, 0).view(-1, x.shape[1]) for x in (ours, theirs))  # all of a pixel lie together
-            for some in pixels.split(2**15):
-                ours[some], theirs[some] = theirs[some].to(ours.dtype), ours[some].to(theirs.dtype)
-
-    @property
-    def smooths(self) -> bool:
-        return self.network.boundary != "none"
-
-
 def fuse(
     stack: FocusStack,
     *,
@@ -321,11 +274,13 @@ def fuse(
     as_stack(stack, min_side=2 * GACN.radius + 1)
     if boundary is None and as_published is not None:
         boundary = "public" if as_published else "paper"
-    judge = GacnJudge(load(weights, device=device, boundary=boundary))
+    judge = GacnJudge(load(weights, device=device, boundary=boundary), whole=calibration == "carry")
     started = time.perf_counter()
     images = Floats(stack.images)
     if strategy == "serial" or len(stack) == 2:
         fused, decision = serial(images, judge)
+    elif calibration == "rank" and math.prod(stack.images.shape[1:3]) > gacn_strips.LARGE:
+        fused, decision = ranked_in_bands(stack.images, judge.network)
     else:
         fused, decision = calibrated(images, judge, form=calibration)
     return FusionResult.finish(stack, fused, decision, started, "gacn")
