@@ -395,6 +395,9 @@ figures.comparison(
 # compared is always the sharpest so far. The other ranks the images at every pixel by the mean of their 64 activities, and lets the decision path
 # choose between the first two ranks, once for the whole stack; the borders between all winners are smoothed together. The diagrams show what a
 # judge was really asked, for four slices of a stack.
+#
+# A look is 64 maps, 256 bytes for each pixel. No way keeps more than three of them, and where even these would be too large, the stack is worked on in
+# bands of rows; the means of channel attention, which see whole images, are gathered before (`mffrepro.models.gacn_judge`).
 
 # %%
 from mffrepro.fusion.several import MapJudge, calibrated, ranked, serial

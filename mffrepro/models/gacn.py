@@ -251,6 +251,9 @@ def fuse(
 ) -> FusionResult:
     """Fuse a stack with GACN; the map is computed on gray and applied to all channels (A4.17).
 
+    Images of over 8 million pixels are worked on in bands of rows, so that memory does not grow with their number or size but for
+    what is given and returned; ``calibration="carry"`` alone keeps the 64 maps of two whole images.
+
     Args:
         stack: N >= 2 images, sides at least 11 pixels, gray or colour.
         weights: ``"default"`` (this project's), ``"published"`` (the authors'), the ablations on the method's card, ``"random"``,
