@@ -220,7 +220,9 @@ def strategies(traces: Mapping[str, Traced], *, alt: str, caption: str = "") -> 
         for axes, (name, trace) in zip(np.atleast_1d(figure.subplots(len(traces), 1)), traces.items(), strict=True):
             axes.set(xlim=(-0.1, longest), ylim=(-0.85, 1.0))
             axes.set_axis_off()
-            axes.set_title(f"{name}: {trace.count('look')} looks, {trace.count('compare')} comparisons", loc="left", fontsize=11)
+            counts = {kind: trace.count(call) for kind, call in (("look", "look"), ("comparison", "compare"))}
+            numbers = ", ".join(f"{number} {kind}{'s' * (number != 1)}" for kind, number in counts.items())
+            axes.set_title(f"{name}: {numbers}", loc="left", fontsize=11)
             _draw_calls(axes, trace.calls)
     return Shown(figure, alt=alt, caption=caption)
 

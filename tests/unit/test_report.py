@@ -238,13 +238,14 @@ def test_a_traced_judge_knows_what_it_was_asked() -> None:
 
 
 def test_strategies_draw_every_call() -> None:
-    from mffrepro.fusion.several import calibrated, serial
+    from mffrepro.fusion.several import calibrated, ranked, serial
 
-    shown = diagram.strategies({"serial": traced(serial), "carry": traced(calibrated)}, alt="two ways")
+    ways = {"serial": serial, "carry": calibrated, "rank": ranked}
+    shown = diagram.strategies({name: traced(way) for name, way in ways.items()}, alt="three ways")
     titles = [axes.get_title(loc="left") for axes in shown.figure.axes]
-    assert titles == ["serial: 6 looks, 3 comparisons", "carry: 4 looks, 3 comparisons"]
+    assert titles == ["serial: 6 looks, 3 comparisons", "carry: 4 looks, 3 comparisons", "rank: 4 looks, 1 comparison"]
     texts = [[text.get_text() for text in axes.texts if text.get_text()] for axes in shown.figure.axes]
-    assert [len(boxes) for boxes in texts] == [9, 7]
+    assert [len(boxes) for boxes in texts] == [9, 7, 5]
     assert texts[0].count("look at\nfused") == 2
 
 
