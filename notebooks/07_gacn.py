@@ -486,7 +486,7 @@ tables.plain(table3, caption=f"Here: {size}; seconds per image, asked for looks 
 
 # %% [markdown]
 # Looking once saves time where a look costs more than a comparison; for dense SIFT it is the other way about, and the share looks at nothing. How much
-# GACN saves by it is a property of the program, not of the network: its convolutions need four times as many operations to compare as to look, so that the
+# GACN saves by it is a property of the program, not of the network: its convolutions need far more operations to compare than to look, so that the
 # better the code of the rest, the less Eq. 19 can save. To save more, one must compare less, which is what ranking does.
 
 # %%
@@ -593,7 +593,7 @@ ceilings = {
     "bytes": f"{sum(moved) / 1e9:.2f} GB, at {bandwidth / 1e9:.1f} GB/s {1e3 * least['memory']:.1f} ms",
     "taken": f"{1e3 * taken:.1f} ms, {max(least.values()) / taken:.0%} of what the tighter ceiling allows",
 }
-batch = torch.rand(8 if blank.device.type == "cuda" else 1, 1, 520, 520, device=blank.device)  # a CPU gains nothing by more
+batch = torch.rand(8 if blank.device.type == "cuda" else 1, 1, 520, 520, device=blank.device)  # more would only take longer
 with torch.inference_mode():
     rate_of_pairs = len(batch) / fastest(lambda: network(batch, batch))
 reached = rate_of_pairs * max(least.values())

@@ -2,7 +2,7 @@
 
 A judge looks at an image once (`look`) and compares two looks (`compare`). Serial fusion looks at 2(N - 1) images,
 decision calibration at N [ma2022gacn, section 3.4]. All compare N - 1 times but `ranked`, which compares once. No form keeps more
-than two looks beside the one it is at, or more than one image as floats.
+than two looks beside the one it is at, or all images as floats.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -23,10 +23,10 @@ class GacnJudge:
 
     Args:
         network: Ready for inference.
-        whole: True keeps the maps even of large images, which `clarity`, `exchange` and `merge` need.
+        whole: Keep the maps even of large images, as `clarity`, `exchange` and `merge` need them; False saves the memory.
     """
 
-    def __init__(self, network: nn.Module, *, whole: bool = False) -> None:
+    def __init__(self, network: nn.Module, *, whole: bool = True) -> None:
         self.network, self.whole = network, whole
         self.device = next(network.parameters()).device
 
@@ -98,7 +98,7 @@ class BandJudge(GacnJudge):
 
 def ranked_in_bands(images: np.ndarray, network: nn.Module) -> tuple[np.ndarray, np.ndarray]:
     """`mffrepro.fusion.several.ranked` for large images (N, H, W[, 3]): all looks at a band of rows before the next band."""
-    judge = GacnJudge(network)
+    judge = GacnJudge(network, whole=False)
     weights = [judge.look(image).weights for image in progress(Floats(images))]
     winner = np.empty(images.shape[1:3], np.int32)
     bands = list(strips(*winner.shape, gacn_strips.BAND_PIXELS, halo=RANKING_HALO))

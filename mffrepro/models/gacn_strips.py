@@ -21,7 +21,7 @@ FEATURE_PIXELS, DECISION_PIXELS = 2**14, 2**18
 RANKED_ROWS = 80
 #: Images of more pixels are looked at in bands of about so many: 256 bytes each for the 64 maps of a pixel.
 LARGE, BAND_PIXELS = 2**23, 2**20
-#: Rows of a strip of a wide image there: fewer would be computed nearly twice.
+#: Rows of a strip of activities, however wide the image: with fewer the halo would double the work.
 ACTIVITY_ROWS = 32
 #: Rows that a pixel's activity depends on: four 3x3 convolutions, windows of 11x11 and the difference to a neighbour.
 ACTIVITY_HALO = 4 * 1 + 5 + 1
