@@ -17,8 +17,12 @@ _PUBLIC = {
     "fuse": "mffrepro.methods",
     "evaluate": "mffrepro.metrics",
     "load": "mffrepro.data",
-    "datasets": "mffrepro.data",
-    "profile": "mffrepro.environment",
+    "benchmark": "mffrepro.benchmarks",
+    "list_methods": "mffrepro.methods",
+    "list_metrics": "mffrepro.metrics",
+    "list_datasets": "mffrepro.data",
+    "environment": "mffrepro.runtime",
+    "profile": "mffrepro.runtime",
     "read_image": "mffrepro.images",
     "write_image": "mffrepro.images",
     "FocusStack": "mffrepro.images",
@@ -29,23 +33,24 @@ _PUBLIC = {
     "OptionError": "mffrepro.errors",
 }
 
-#: Modules that are public functions too, see `mffrepro.callables`.
-_CALLABLE = ("benchmark", "environment", "methods", "metrics")
+#: Public modules, imported when first used.
+_MODULES = ("data", "losses", "methods", "metrics")
 
-__all__ = [*_PUBLIC, *_CALLABLE, "__version__"]
+__all__ = [*_PUBLIC, *_MODULES, "__version__"]
 
 if TYPE_CHECKING:
-    from mffrepro import benchmark, environment, methods, metrics
-    from mffrepro.data import datasets, load
-    from mffrepro.environment import profile
+    from mffrepro import data, losses, methods, metrics
+    from mffrepro.benchmarks import benchmark
+    from mffrepro.data import list_datasets, load
     from mffrepro.errors import DataError, ImageError, MffError, OptionError
     from mffrepro.images import FocusStack, FusionResult, read_image, write_image
-    from mffrepro.methods import fuse
-    from mffrepro.metrics import evaluate
+    from mffrepro.methods import fuse, list_methods
+    from mffrepro.metrics import evaluate, list_metrics
+    from mffrepro.runtime import environment, profile
 
 
 def __getattr__(name: str):
-    if name in _CALLABLE:
+    if name in _MODULES:
         return importlib.import_module(f"mffrepro.{name}")
     if name not in _PUBLIC:
         raise AttributeError(f"module 'mffrepro' has no attribute {name!r}")

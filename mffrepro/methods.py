@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from mffrepro.callables import call_module
 from mffrepro.errors import OptionError, unknown
 from mffrepro.images import FocusStack, FusionResult, ImageOrPath, as_stack
 
@@ -568,7 +567,7 @@ def fuse(
     Args:
         images: Two or more arrays (H, W) or (H, W, 3), uint8, uint16 or float in [0, 1]; or paths; or a stack. All of one
             size, registered.
-        method: A name of `methods()`; ``"gacn.published"`` is short for ``weights="published"``.
+        method: A name of `list_methods()`; ``"gacn.published"`` is short for ``weights="published"``.
         weights: For networks: ``"default"`` (shipped), ``"published"`` (the authors', fetched), ``"random"`` or a file.
         device: For networks: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         strategy: For decision networks and more than two images: ``"serial"``, ``"calibration"`` or the better, ``"auto"``.
@@ -620,7 +619,7 @@ def check_options(spec: str, options: Mapping[str, Any]) -> tuple[MethodCard, di
     return card, {name: value for name, value in chosen.items() if name in known}
 
 
-def table():
+def list_methods():
     """All methods as a pandas table, one row each: what they are, what they need, their own options."""
     import pandas as pd
 
@@ -633,6 +632,3 @@ def table():
         row |= {"options": own, "reference": card.bibkey}
         rows.append(row)
     return pd.DataFrame(rows).set_index("name")
-
-
-call_module(__name__, table)

@@ -45,7 +45,7 @@ _ = mff.environment()
 # %% [markdown]
 # ## Parameters
 #
-# What papermill may change. `profile`: `"full"` or `"quick"`; `dataset`: a name of `mff.datasets()`; `retrain`: `"yes"` trains
+# What papermill may change. `profile`: `"full"` or `"quick"`; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains
 # the networks of this chapter instead of loading the shipped weights.
 
 # %% tags=["parameters"]
@@ -162,10 +162,10 @@ print({name: round(value, 4) for name, value in mff.evaluate(lens, many, metrics
 #
 # ## What there is
 #
-# Every method and its options; `mff.metrics()` and `mff.datasets()` list the rest.
+# Every method and its options; `mff.list_metrics()` and `mff.list_datasets()` list the rest.
 
 # %%
-tables.plain(mff.methods()[["title", "kind", "weights", "options"]])
+tables.plain(mff.list_methods()[["title", "kind", "weights", "options"]])
 
 # %% [markdown]
 # ## Exercises

@@ -45,7 +45,7 @@ _ = mff.environment()
 # %% [markdown]
 # ## Parameters
 #
-# What papermill may change. `profile`: `"full"` or `"quick"`; `dataset`: a name of `mff.datasets()`; `retrain`: `"yes"` trains
+# What papermill may change. `profile`: `"full"` or `"quick"`; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains
 # the networks of this chapter instead of loading the shipped weights.
 
 # %% tags=["parameters"]
@@ -375,7 +375,7 @@ def qabf_of_original(sources, fused):
 
 
 # %%
-from mffrepro.metrics.scene import as_gray
+from mffrepro.metrics.inputs import as_gray
 
 sources = [as_gray(image).values for image in stack.images]
 candidates = {method: as_gray(mff.fuse(stack, method).image).values for method in ("gacn", "lp", "average")}
@@ -426,7 +426,7 @@ tables.plain(pd.DataFrame(counts), caption="Metrics that rank a method above the
 from mffrepro.data.formula import formula_images, formula_sources
 from mffrepro.data.manifests import manifest_folder
 
-goldens = pd.read_csv(manifest_folder() / "metrics_synthetic.csv")
+goldens = pd.read_csv(manifest_folder() / "fidelity" / "metrics_synthetic.csv")
 goldens = goldens[~goldens["method"].isin(["const128"])]  # what is undefined or rounding noise there is tested elsewhere
 errors = []
 for (pair, method), rows in goldens.groupby(["pair", "method"], sort=False):
@@ -439,7 +439,7 @@ for (pair, method), rows in goldens.groupby(["pair", "method"], sort=False):
 formula = pd.DataFrame(errors, columns=["name", "error"]).groupby("name", sort=False)["error"].agg(["size", "max"])
 
 # %% tags=["hide-input"]
-photographs = pd.read_csv(manifest_folder() / "parity.csv").set_index("metric")
+photographs = pd.read_csv(manifest_folder() / "fidelity" / "metrics_photographs.csv").set_index("metric")
 short = {"Kumar's evaluation code": "Kumar's code", "defined here": "exact moments"}
 columns = {
     ("", "source"): pd.Series({name: mff.metrics.get(name).source for name in formula.index}).replace(short),
@@ -594,7 +594,7 @@ def ladder(stack):
         yield ("decision", name), np.where(mask[..., None], near, far), np.stack([mask, ~mask])
     for rung, image in spoiled(stack.reference):
         yield rung, image.clip(0, 1), None
-    for method in run.some(list(mff.methods().index), 6):
+    for method in run.some(list(mff.list_methods().index), 6):
         try:
             result = mff.fuse(stack, method, device=device)
         except mff.MffError as error:  # weights that are not at hand

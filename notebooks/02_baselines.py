@@ -45,7 +45,7 @@ _ = mff.environment()
 # %% [markdown]
 # ## Parameters
 #
-# What papermill may change. `profile`: `"full"` or `"quick"`; `dataset`: a name of `mff.datasets()`; `retrain`: `"yes"` trains
+# What papermill may change. `profile`: `"full"` or `"quick"`; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains
 # the networks of this chapter instead of loading the shipped weights.
 
 # %% tags=["parameters"]
@@ -496,7 +496,7 @@ tables.scores(counts.join(scores[[*wanted, "seconds"]]), caption=title, digits=3
 # the same after rounding, in the worst image; PSNR is that of the worst image, and ∞ where all values are equal.
 
 # %%
-images = pd.read_csv(manifest_folder() / "fidelity.csv", keep_default_na=False, dtype={"psnr": float})
+images = pd.read_csv(manifest_folder() / "fidelity" / "images.csv", keep_default_na=False, dtype={"psnr": float})
 images["stored"] = images["image"].str.extract(r"^[a-z]+_\d+_(.+)$")
 publisher = {"liu2020survey": "survey", "zhang2020mfifb": "MFIFB"}
 rows = []
@@ -523,7 +523,7 @@ tables.plain(fidelity, caption="Against published images: the worst of each").hi
 # down to 8 bits, not rounded.
 
 # %% tags=["hide-input"]
-records = pd.read_csv(manifest_folder() / "fidelity_records.csv", keep_default_na=False)
+records = pd.read_csv(manifest_folder() / "fidelity" / "scores.csv", keep_default_na=False)
 index = ["method", "options"]
 recorded, measured = (
     records.pivot_table(index=index, columns="metric", values=side, sort=False) for side in ("recorded", "measured")

@@ -46,7 +46,7 @@ _ = mff.environment()
 # %% [markdown]
 # ## Parameters
 #
-# What papermill may change. `profile`: `"full"` or `"quick"`; `dataset`: a name of `mff.datasets()`; `retrain`: `"yes"` trains
+# What papermill may change. `profile`: `"full"` or `"quick"`; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains
 # the networks of this chapter instead of loading the shipped weights.
 
 # %% tags=["parameters"]
@@ -339,7 +339,7 @@ tables.plain(pd.DataFrame(rules).T, caption="Q_ABF of the rules (smoothed is the
 # numbers have not been recorded yet.
 
 # %% tags=["hide-input"]
-from mffrepro.benchmark import computed_or_recorded
+from mffrepro.benchmarks import computed_or_recorded
 
 five = ["qabf", "ag", "labf", "mi", "sf"]
 rivals = ["asr", "csr", "dwt", "msvd", "gd", "mst_sr", "mgivf", "pca"]

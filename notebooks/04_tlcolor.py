@@ -46,7 +46,7 @@ _ = mff.environment()
 # %% [markdown]
 # ## Parameters
 #
-# What papermill may change. `profile`: `"full"` or `"quick"`; `dataset`: a name of `mff.datasets()`; `retrain`: `"yes"` trains
+# What papermill may change. `profile`: `"full"` or `"quick"`; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains
 # the networks of this chapter instead of loading the shipped weights.
 
 # %% tags=["parameters"]
@@ -65,7 +65,7 @@ import pandas as pd
 import torch
 from IPython.display import display
 
-from mffrepro.benchmark import computed_or_recorded
+from mffrepro.benchmarks import computed_or_recorded
 from mffrepro.data import load_regions
 from mffrepro.images import to_unit
 from mffrepro.models import secondary, tlcolor, transfer, vgg

@@ -44,7 +44,7 @@ _ = mff.environment()
 # %% [markdown]
 # ## Parameters
 #
-# What papermill may change. `profile`: `"full"` or `"quick"`; `dataset`: a name of `mff.datasets()`; `retrain`: `"yes"` trains
+# What papermill may change. `profile`: `"full"` or `"quick"`; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains
 # the networks of this chapter instead of loading the shipped weights.
 
 # %% tags=["parameters"]
@@ -302,7 +302,7 @@ figures.comparison(
 # and its printed SD and SF show that it cannot be the paper's file (A2.17). Otherwise the numbers are those of the last recorded run.
 
 # %% tags=["hide-input"]
-from mffrepro.benchmark import computed_or_recorded
+from mffrepro.benchmarks import computed_or_recorded
 
 available = {one.name: one.available for one in mff.data.cards()}
 four, names = ["en", "ag", "sd", "sf"], ["dwt", "lp", "nsct", "nsst", "pcnn", "icacs18"]
@@ -389,7 +389,7 @@ tables.scores(on_lytro, caption=f"Means over {len(lytro)} pairs, {lytro[0].name}
 # %% tags=["hide-input"]
 from mffrepro.data.manifests import manifest_folder
 
-study = pd.read_csv(manifest_folder() / "recorded" / "p002_study.csv", index_col="network")
+study = pd.read_csv(manifest_folder() / "recorded" / "studies" / "p002_study.csv", index_col="network")
 facts = study.iloc[0]
 where = f"networks trained for seconds to minutes, recorded {facts['date']} ({facts['device']}): {facts['samples']} pairs of {facts['data']} an epoch, seed {facts['seed']}"
 columns = [

@@ -45,7 +45,7 @@ _ = mff.environment()
 # %% [markdown]
 # ## Parameters
 #
-# What papermill may change. `profile`: `"full"` or `"quick"`; `dataset`: a name of `mff.datasets()`; `retrain`: `"yes"` trains
+# What papermill may change. `profile`: `"full"` or `"quick"`; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains
 # the networks of this chapter instead of loading the shipped weights.
 
 # %% tags=["parameters"]
@@ -315,7 +315,7 @@ anywhere = accuracy(network, fresh(variance=0.0))
 # %% tags=["hide-input"]
 from mffrepro.data.manifests import manifest_folder
 
-study = pd.read_csv(manifest_folder() / "recorded" / "p003_study.csv", index_col="network")
+study = pd.read_csv(manifest_folder() / "recorded" / "studies" / "p003_study.csv", index_col="network")
 origin = study.iloc[0]
 where = f"networks trained for seconds, recorded {origin['date']} ({origin['device']}): {origin['epochs'] * origin['samples']} pairs of {origin['data']}, seed {origin['seed']}"
 gaussian, mixed, rounded, three = inline.index
@@ -501,7 +501,7 @@ tables.plain(kept_table, caption="Canny's edges of the reference that are found 
 columns = ["accuracy", "accuracy anywhere", "accuracy on real", "epochs to 99 %", "parameters", "mask_iou", "boundary_f", "qabf"]
 whole = {"epochs to 99 %": "Int64", "parameters": "Int64"}
 display(tables.plain(study[columns].astype(whole), caption=f"One change at a time; {where}"))
-sizes_study = pd.read_csv(manifest_folder() / "recorded" / "p002_study.csv", index_col="network").iloc[:3]
+sizes_study = pd.read_csv(manifest_folder() / "recorded" / "studies" / "p002_study.csv", index_col="network").iloc[:3]
 tables.plain(
     sizes_study[columns].astype(whole),
     caption="Patch sizes, from the study of the chapter before",

@@ -44,7 +44,7 @@ _ = mff.environment()
 # %% [markdown]
 # ## Parameters
 #
-# What papermill may change. `profile`: `"full"` or `"quick"`; `dataset`: a name of `mff.datasets()`; `retrain`: `"yes"` trains
+# What papermill may change. `profile`: `"full"` or `"quick"`; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains
 # the networks of this chapter instead of loading the shipped weights.
 
 # %% tags=["parameters"]
@@ -212,7 +212,7 @@ style.Shown(
 # the initial maps are; `val_iou` is the overlap with the mask on made pairs, which differ from seed to seed.
 
 # %% tags=["hide-input"]
-trainings = pd.read_csv(manifest_folder() / "recorded" / "p004_trainings.csv", keep_default_na=False)
+trainings = pd.read_csv(manifest_folder() / "recorded" / "studies" / "p004_trainings.csv", keep_default_na=False)
 what = trainings["changed"].replace("", "nothing")
 listed = trainings.assign(changed=what)[["changed", "seed", "qg", "qcb", "regions", "val_iou", "best_epoch", "seconds"]]
 origin = trainings.iloc[0]
@@ -290,7 +290,7 @@ figures.comparison(
 # last recorded run ([the leaderboard](09_leaderboard.ipynb) says more about it).
 
 # %% tags=["hide-input"]
-from mffrepro.benchmark import computed_or_recorded
+from mffrepro.benchmarks import computed_or_recorded
 
 available = {card.name: card.available for card in mff.data.cards()}
 six = ["qg", "qy", "qncie", "qcb", "fmi_edge", "fmi_dct"]
@@ -400,7 +400,7 @@ figures.comparison(
 # bands of rows; the means of channel attention, which see whole images, are gathered before (`mffrepro.models.gacn_judge`).
 
 # %%
-from mffrepro.fusion.several import MapJudge, calibrated, ranked, serial
+from mffrepro.fusion.multi_image import MapJudge, calibrated, ranked, serial
 
 ways = {"serial": serial, "Eq. 19": partial(calibrated, form="literal"), "carried": calibrated, "ranked": ranked}
 needs = {"carried": "merge", "ranked": "exchange"}  # what a judge must be able to do for these
@@ -749,7 +749,7 @@ figures.metric_curves(
 # %%
 title = f"This run: {lessons.epochs * lessons.samples} samples for each network, {len(unseen)} unseen pairs"
 display(tables.scores(studied, caption=title))
-recorded_losses = manifest_folder() / "recorded" / "p004_losses.csv"
+recorded_losses = manifest_folder() / "recorded" / "studies" / "p004_losses.csv"
 if recorded_losses.exists():
     longer = pd.read_csv(recorded_losses, index_col="losses")
     origin = longer.iloc[0]

@@ -45,7 +45,7 @@ _ = mff.environment()
 # %% [markdown]
 # ## Parameters
 #
-# What papermill may change. `profile`: `"full"` or `"quick"`; `dataset`: a name of `mff.datasets()`; `retrain`: `"yes"` trains
+# What papermill may change. `profile`: `"full"` or `"quick"`; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains
 # the networks of this chapter instead of loading the shipped weights.
 
 # %% tags=["parameters"]
@@ -327,7 +327,7 @@ tables.scores(means, caption=f"Means over {len(chosen)} stacks of the embedded s
 # %% [markdown]
 # ## Published against own weights
 #
-# Five of the nine come with weights of their authors (`mffrepro data fetch weights`). The same code loads them; what it makes of the photographs
+# Five of the nine come with weights of their authors (`mffrepro data fetch networks`). The same code loads them; what it makes of the photographs
 # that the authors' programs were run on differs from their output by a gray level in a few pixels of a hundred thousand, which the package's tests check.
 
 # %% tags=["hide-input"]
@@ -344,7 +344,7 @@ if compared:
     pairs = {label: mff.evaluate(stack, result, ["qabf", "qg", "psnr"]) for label, result in compared.items()}
     display(tables.plain(pd.DataFrame(pairs).T, caption="Own and published weights on the cup", digits=3))
 else:
-    print("no published weights are at hand; mffrepro data fetch weights")
+    print("no published weights are at hand; mffrepro data fetch networks")
 
 # %% [markdown]
 # ## What a way of saving is worth
@@ -385,7 +385,7 @@ tables.plain(pd.DataFrame(worth).T, caption="Change of the scores against the de
 # not: the paper ran the TensorFlow weights with the l1 strategy, which were never published for PyTorch.
 
 # %% tags=["hide-input"]
-from mffrepro.benchmark import computed_or_recorded
+from mffrepro.benchmarks import computed_or_recorded
 from mffrepro.data import cards as cards_of_data
 
 available = {entry.name: entry.available for entry in cards_of_data()}

@@ -44,7 +44,7 @@ _ = mff.environment()
 # %% [markdown]
 # ## Parameters
 #
-# What papermill may change. `profile`: `"full"` or `"quick"`; `dataset`: a name of `mff.datasets()`; `retrain`: `"yes"` trains
+# What papermill may change. `profile`: `"full"` or `"quick"`; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains
 # the networks of this chapter instead of loading the shipped weights.
 
 # %% tags=["parameters"]
@@ -61,7 +61,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import display
 
-from mffrepro.benchmark import computed_or_recorded, drift, every_method, read_record
+from mffrepro.benchmarks import computed_or_recorded, drift, every_method, read_record
 from mffrepro.data.synthetic import gaussian_blur
 from mffrepro.images import to_unit
 from mffrepro.report import figures, ranks, tables
@@ -86,7 +86,7 @@ def why_not(name):
         return f"takes about {card.seconds:.0f} s for a pair of 520x520; the {profile} profile allows {limit} s"
     files = [weights[file] for file in weights if file.startswith(name)]  # a checkpoint may be several
     if state != "default" and not all(file in ("ok", "in mirror") for file in files):
-        return "its weights are not at hand: run `mffrepro data fetch weights`"
+        return "its weights are not at hand: run `mffrepro data fetch networks`"
     return ""
 
 
@@ -320,7 +320,7 @@ if len(ours):
 # to one part in ten thousand.
 
 # %%
-if mff.datasets()["available"]["gacn26"]:
+if mff.list_datasets()["available"]["gacn26"]:
     some = mff.load("gacn26")[22:23]
     again = mff.benchmark(["average", "lp", "dwt", "sf"], some, ["qabf", "qg", "qcb", "mi"], progress="no")
     moved = drift(again, read_record("gacn26"))

@@ -44,7 +44,7 @@ _ = mff.environment()
 # %% [markdown]
 # ## Parameters
 #
-# What papermill may change. `profile`: `"full"` or `"quick"`; `dataset`: a name of `mff.datasets()`; `retrain`: `"yes"` trains
+# What papermill may change. `profile`: `"full"` or `"quick"`; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains
 # the networks of this chapter instead of loading the shipped weights.
 
 # %% tags=["parameters"]

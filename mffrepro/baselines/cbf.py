@@ -5,7 +5,7 @@ import time
 import cv2
 import numpy as np
 
-from mffrepro.baselines._frame import fuse_channels
+from mffrepro.baselines._channels import fuse_channels
 from mffrepro.images import FocusStack, FusionResult, as_stack
 
 #: Side of the window that the strength of detail is measured in.

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from scipy.fft import dctn, idctn
 
-from mffrepro.baselines._frame import fuse_channels
+from mffrepro.baselines._channels import fuse_channels
 from mffrepro.errors import OptionError
 from mffrepro.images import FocusStack, FusionResult
 

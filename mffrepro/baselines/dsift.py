@@ -13,9 +13,9 @@ import numpy as np
 from scipy import ndimage
 
 from mffrepro.errors import OptionError
-from mffrepro.fusion.several import serial
+from mffrepro.fusion.multi_image import serial
 from mffrepro.images import FocusStack, FusionResult, from_unit, to_gray, to_unit
-from mffrepro.strips import in_threads
+from mffrepro.tiling import in_threads
 
 #: A descriptor is a histogram of this many directions in each of BINS x BINS cells.
 DIRECTIONS, BINS = 8, 4
@@ -66,7 +66,7 @@ class _Look(NamedTuple):
 
 
 class _Descriptors:
-    """Judge of two images; see `mffrepro.fusion.several`."""
+    """Judge of two images; see `mffrepro.fusion.multi_image`."""
 
     def __init__(self, side: int, block: int, smallest: int):
         self.side, self.block, self.smallest = side, block, smallest

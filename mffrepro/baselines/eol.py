@@ -5,8 +5,8 @@ import time
 import cv2
 import numpy as np
 
+from mffrepro.baselines._channels import fuse_by_decision, gray_levels
 from mffrepro.baselines._focus import decide
-from mffrepro.baselines._frame import fuse_by_decision, gray_levels
 from mffrepro.images import FocusStack, FusionResult
 
 LAPLACIAN = np.array([[-1, -4, -1], [-4, 20, -4], [-1, -4, -1]], np.float64)

@@ -9,7 +9,7 @@ import time
 import cv2
 import numpy as np
 
-from mffrepro.baselines._frame import byte_levels, gray_levels
+from mffrepro.baselines._channels import byte_levels, gray_levels
 from mffrepro.fusion.guided import guided_filter
 from mffrepro.images import FocusStack, FusionResult, to_unit
 

@@ -13,7 +13,7 @@ from mffrepro.errors import OptionError
 from mffrepro.fusion.pyramid import detail_strip, reduce, smallest_side, synthesise
 from mffrepro.fusion.rules import choose_max
 from mffrepro.images import FocusStack, FusionResult, as_stack, to_255
-from mffrepro.strips import Strip, in_threads, strips
+from mffrepro.tiling import Strip, in_threads, strips
 
 #: Pixels of a strip of all sources together that stay in the processor's cache.
 STRIP_PIXELS = 2**16

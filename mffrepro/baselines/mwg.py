@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
-from mffrepro.baselines._frame import gray_levels
+from mffrepro.baselines._channels import gray_levels
 from mffrepro.errors import OptionError, unknown
 from mffrepro.images import FocusStack, FusionResult, as_stack, to_unit
 

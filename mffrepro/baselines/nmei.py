@@ -4,8 +4,8 @@ import time
 
 import numpy as np
 
+from mffrepro.baselines._channels import fuse_by_decision, gray_levels
 from mffrepro.baselines._focus import decide
-from mffrepro.baselines._frame import fuse_by_decision, gray_levels
 from mffrepro.baselines._pcnn import firings, spatial_frequency
 from mffrepro.images import FocusStack, FusionResult
 

@@ -3,8 +3,8 @@
 import time
 from functools import partial
 
+from mffrepro.baselines._channels import fuse_channels
 from mffrepro.baselines._directional import Level, choose_max_each, fuse_directions
-from mffrepro.baselines._frame import fuse_channels
 from mffrepro.errors import OptionError
 from mffrepro.fusion.nsct import join, split
 from mffrepro.images import FocusStack, FusionResult, as_stack

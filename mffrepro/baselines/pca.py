@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 
-from mffrepro.baselines._frame import fuse_channels
+from mffrepro.baselines._channels import fuse_channels
 from mffrepro.images import FocusStack, FusionResult
 
 

@@ -6,14 +6,14 @@ from functools import partial
 
 import numpy as np
 
+from mffrepro.baselines._channels import fuse_channels, gray_levels
 from mffrepro.baselines._directional import Level, fuse_directions
-from mffrepro.baselines._frame import fuse_channels, gray_levels
 from mffrepro.baselines._pcnn import firings, normalised, spatial_frequency
 from mffrepro.errors import OptionError
 from mffrepro.fusion import atrous
 from mffrepro.fusion.nsct import join, split
 from mffrepro.images import FocusStack, FusionResult
-from mffrepro.strips import in_threads
+from mffrepro.tiling import in_threads
 
 #: Small bands run together, large ones alone: what one step leaves for the next should stay in the processor's cache.
 PIXELS_AT_ONCE = 2**17

@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from mffrepro.baselines._frame import fuse_channels
+from mffrepro.baselines._channels import fuse_channels
 from mffrepro.errors import OptionError, unknown
 from mffrepro.fusion.rules import choose_max
 from mffrepro.images import FocusStack, FusionResult

@@ -36,7 +36,7 @@ def benchmark(
 
     Example: mffrepro benchmark -m gacn -m lp --metrics qabf,qg,psnr --limit 5
     """
-    from mffrepro.benchmark import benchmark as run
+    from mffrepro.benchmarks import benchmark as run
 
     names = list(dict.fromkeys(method or ["gacn", "lp", "average"]))
     wanted = split_metrics(metrics)
@@ -69,15 +69,15 @@ def _dataset(name: str) -> "Dataset":
 
 def _check_recordable(dataset: str) -> None:
     """Before anything runs: a night of computing must not end with a refusal."""
-    from mffrepro.benchmark.record import check_recordable, checkout
+    from mffrepro.benchmarks.record import check_recordable, checkout
 
     checkout()
     check_recordable([dataset])
 
 
 def _record(results: "pd.DataFrame") -> None:
-    from mffrepro.benchmark import write_record
-    from mffrepro.environment import device_name
+    from mffrepro.benchmarks import write_record
+    from mffrepro.runtime import device_name
 
     for path in write_record(results, device_name()):
         say(f"recorded in {path}")
@@ -146,7 +146,7 @@ def _print_failures(results: "pd.DataFrame") -> None:
 
 
 def _print_drift(results: "pd.DataFrame", dataset: str) -> None:
-    from mffrepro.benchmark import drift, read_record
+    from mffrepro.benchmarks import drift, read_record
 
     moved = drift(results, read_record(dataset))
     for metric, cells in moved.groupby("metric", sort=False):

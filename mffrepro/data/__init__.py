@@ -24,7 +24,7 @@ from mffrepro.errors import DataError, OptionError, unknown
 from mffrepro.images import FocusStack, as_stack
 
 __all__ = [
-    "Dataset", "DatasetCard", "LabelledImage", "cards", "datasets", "dictionary_file", "draw_mask", "fetch_all", "load",
+    "Dataset", "DatasetCard", "LabelledImage", "cards", "list_datasets", "dictionary_file", "draw_mask", "fetch_all", "load",
     "load_regions", "verify", "weight_arrays", "weight_file",
 ]  # fmt: skip
 
@@ -76,7 +76,7 @@ def _read_stack(name: str, entries: list[Entry]) -> FocusStack:
     return as_stack([fetch_file(entry) for entry in entries], name)
 
 
-def datasets():
+def list_datasets():
     """All data sets as a pandas table, one row each: what they hold, and whether they can be read without a network."""
     from dataclasses import asdict
 
@@ -133,7 +133,7 @@ def weight_file(name: str) -> Path:
         OptionError: The manifest ``weights`` has no such name.
         DataError: It cannot be had; the sentence says why and what to do.
     """
-    return fetch_file(manifest("weights").entry(name))
+    return fetch_file(manifest("networks").entry(name))
 
 
 def weight_arrays(name: str) -> dict[str, np.ndarray]:

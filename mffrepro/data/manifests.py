@@ -86,7 +86,7 @@ def manifest_folder() -> Path:
 
 def manifest_names() -> list[str]:
     """Names of all manifests, sorted."""
-    return sorted(path.stem for path in manifest_folder().glob("*.toml"))
+    return sorted(_paths())
 
 
 def manifest(name: str) -> Manifest:
@@ -96,9 +96,15 @@ def manifest(name: str) -> Manifest:
         OptionError: No manifest has that name.
         DataError: Its file is not what a manifest should be.
     """
-    if name not in manifest_names():
-        raise unknown("manifest", name, manifest_names(), "mffrepro data list")
-    return _read(manifest_folder() / f"{name}.toml")
+    paths = _paths()
+    if name not in paths:
+        raise unknown("manifest", name, paths, "mffrepro data list")
+    return _read(paths[name])
+
+
+def _paths() -> dict[str, Path]:
+    """Map the name of each manifest to its file, in ``datasets`` or ``weights``."""
+    return {path.stem: path for folder in ("datasets", "weights") for path in (manifest_folder() / folder).glob("*.toml")}
 
 
 @cache

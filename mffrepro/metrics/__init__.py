@@ -5,7 +5,6 @@ also a function of its own, ``mffrepro.metrics.qabf(sources, fused)``, imported 
 `quality_map` shows where in the image those that are means find their quality.
 """
 
-from mffrepro.callables import call_module
 from mffrepro.metrics.batch import BATCHED, evaluate_batch
 from mffrepro.metrics.cards import CARDS, MetricCard, get, names
 from mffrepro.metrics.maps import MAPPED, quality_map, weight_map
@@ -20,9 +19,9 @@ __all__ = [
     "evaluate",
     "evaluate_batch",
     "get",
+    "list_metrics",
     "names",
     "quality_map",
-    "table",
     "weight_map",
 ]
 
@@ -37,13 +36,10 @@ def __dir__() -> list[str]:
     return sorted([*__all__, *(card.name for card in CARDS if card.variant_of is None)])
 
 
-def table():
-    """All metrics as a pandas table, one row each: direction, range, what they need and whose numbers they reproduce."""
+def list_metrics():
+    """List all metrics in a pandas table: direction, range, what they need and whose numbers they reproduce."""
     from dataclasses import asdict
 
     import pandas as pd
 
     return pd.DataFrame([asdict(card) for card in CARDS]).set_index("name").drop(columns="target")
-
-
-call_module(__name__, table)

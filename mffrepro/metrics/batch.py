@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mffrepro.errors import ImageError, OptionError
 from mffrepro.images import GRAY_WEIGHTS
 from mffrepro.metrics.cards import get
-from mffrepro.metrics.scene import GRAYS, Gray, Remembering
+from mffrepro.metrics.inputs import GRAYS, GrayImage, Remembering
 from mffrepro.metrics.scoring import kernel, obstacle
 
 if TYPE_CHECKING:
@@ -24,11 +24,11 @@ BATCHED = (
 
 
 class _Scenes(Remembering):
-    """What the kernels ask a `Scene` for, of a whole batch."""
+    """What the kernels ask a `FusionInputs` for, of a whole batch."""
 
     reference = decision = None
 
-    def __init__(self, sources: list[Gray]) -> None:
+    def __init__(self, sources: list[GrayImage]) -> None:
         super().__init__()
         self.sources = sources
         self.shape = sources[0].values.shape[1:]
@@ -43,7 +43,7 @@ def evaluate_batch(
         sources: N >= 2 batches (B, 1, H, W) or (B, 3, H, W), uint8 or float in [0, 1]: the b-th images of all are one scene.
         fused: A batch of that shape, dtype and device.
         metrics: Names from `BATCHED`, or "all": every default reading there that is defined for that many sources and that size.
-        gray: "matlab" (rounded, 0..255) or "skimage" (not rounded), see `mffrepro.metrics.scene`.
+        gray: "matlab" (rounded, 0..255) or "skimage" (not rounded), see `mffrepro.metrics.inputs`.
     Returns:
         One float64 tensor (B,) per metric, equal to `evaluate` on each scene up to rounding.
     Raises:
@@ -86,19 +86,19 @@ def _check(batches: list["Tensor"]) -> None:
             raise ImageError("a batch of floats leaves [0, 1] or contains NaN; scale or clip it first")
 
 
-def _as_gray(batch: "Tensor", gray: str) -> Gray:
-    """As `mffrepro.metrics.scene.as_gray`, for (B, C, H, W)."""
+def _as_gray(batch: "Tensor", gray: str) -> GrayImage:
+    """As `mffrepro.metrics.inputs.as_gray`, for (B, C, H, W)."""
     import torch
 
     full = batch.to(torch.float64)
     rounded = torch.floor(full * (1 if batch.dtype == torch.uint8 else 255) + 0.5)
     if batch.shape[1] == 1:
-        return Gray(rounded[:, 0])
+        return GrayImage(rounded[:, 0])
     mixed = torch.einsum("bchw,c->bhw", rounded, rounded.new_tensor(GRAY_WEIGHTS[gray]))
     if gray == "matlab":
-        return Gray(torch.floor(mixed + 0.5))
-    converted = Gray(mixed)
-    converted.published = Gray(mixed / 255)
+        return GrayImage(torch.floor(mixed + 0.5))
+    converted = GrayImage(mixed)
+    converted.protocol_range = GrayImage(mixed / 255)
     return converted
 
 

@@ -6,7 +6,7 @@ A decision map gives each source a share of each pixel; here the source with the
 
 import numpy as np
 
-from mffrepro.metrics.scene import Gray, Scene
+from mffrepro.metrics.inputs import FusionInputs, GrayImage
 from mffrepro.metrics.scoring import score_maps
 
 #: Pixels by which a boundary may be off and still count as found.
@@ -26,7 +26,7 @@ def boundary(label: np.ndarray) -> np.ndarray:
     return edge
 
 
-def _mask_iou(scene: Scene, fused: Gray) -> float:
+def _mask_iou(scene: FusionInputs, fused: GrayImage) -> float:
     chosen, true = labels(fused.decision), labels(scene.decision)
     shares = []
     for source in range(len(scene.sources)):
@@ -36,11 +36,11 @@ def _mask_iou(scene: Scene, fused: Gray) -> float:
     return np.mean(shares)
 
 
-def _mask_accuracy(scene: Scene, fused: Gray) -> float:
+def _mask_accuracy(scene: FusionInputs, fused: GrayImage) -> float:
     return np.mean(labels(fused.decision) == labels(scene.decision))
 
 
-def _boundary_f(scene: Scene, fused: Gray) -> float:
+def _boundary_f(scene: FusionInputs, fused: GrayImage) -> float:
     chosen, true = boundary(labels(fused.decision)), boundary(labels(scene.decision))
     if not chosen.any() or not true.any():
         return float(chosen.any() == true.any())

@@ -16,10 +16,10 @@ from scipy.special import xlogy
 
 from mffrepro.formulas.filters import derivatives
 from mffrepro.images import ImageOrPath
+from mffrepro.metrics.inputs import FusionInputs, GrayImage
 from mffrepro.metrics.local import Local, evenly
-from mffrepro.metrics.scene import Gray, Scene
 from mffrepro.metrics.scoring import score_alone
-from mffrepro.strips import in_threads
+from mffrepro.tiling import in_threads
 
 SIDE = 3
 CELLS = SIDE * SIDE
@@ -29,23 +29,23 @@ STRIP, BLOCK = 16384, 2048
 # ------------------------------------------------------------------------------------------------------------ features
 
 
-def pixels(image: Gray) -> np.ndarray:
+def pixels(image: GrayImage) -> np.ndarray:
     return image.values
 
 
-def horizontal_gradient(image: Gray) -> np.ndarray:
+def horizontal_gradient(image: GrayImage) -> np.ndarray:
     """MATLAB's gradient with one output: central differences along the rows, one-sided at their ends."""
     return np.gradient(image.values, axis=1)
 
 
-def cosine_transform(image: Gray) -> np.ndarray:
+def cosine_transform(image: GrayImage) -> np.ndarray:
     """Orthonormal DCT-II of the whole image."""
     from scipy.fft import dctn
 
     return np.zeros_like(image.values) if _constant(image) else dctn(image.values, norm="ortho")
 
 
-def edge_map(image: Gray) -> np.ndarray:
+def edge_map(image: GrayImage) -> np.ndarray:
     """MATLAB's edge(I): Sobel, threshold at four times the mean squared strength, thinned; 0 or 1."""
     across, down = (d / 8 for d in derivatives(image.values, border="replicate"))
     strength = across**2 + down**2
@@ -67,7 +67,7 @@ def meyer_wavelet():
     return pywt.Wavelet("dmey102", filter_bank=bank)
 
 
-def wavelet_coefficients(image: Gray) -> np.ndarray:
+def wavelet_coefficients(image: GrayImage) -> np.ndarray:
     """One level of the discrete Meyer transform, the four bands tiled and scaled to 0..1 together."""
     import pywt
 
@@ -76,7 +76,7 @@ def wavelet_coefficients(image: Gray) -> np.ndarray:
     return np.zeros_like(tiled) if _constant(image) else (tiled - tiled.min()) / (tiled.max() - tiled.min())
 
 
-def _constant(image: Gray) -> bool:
+def _constant(image: GrayImage) -> bool:
     """No features then, while a transform would show its rounding errors."""
     return image.values.min() == image.values.max()
 
@@ -220,7 +220,7 @@ def _strip_similarity(strip: list[np.ndarray]) -> np.ndarray:
     return np.mean([similarity(fused, source) for source in sources], axis=0)
 
 
-def _fmi(scene: Scene, fused: Gray, feature) -> Local:
+def _fmi(scene: FusionInputs, fused: GrayImage, feature) -> Local:
     features = in_threads(lambda image: image.get(feature), [fused, *scene.sources])
     similarities = np.concatenate(in_threads(_strip_similarity, _strips(*features)))
     return _map_of(similarities, features[0])
@@ -230,31 +230,31 @@ def _map_of(similarities: np.ndarray, feature: np.ndarray) -> Local:
     return evenly(similarities.reshape(feature.shape[0] - SIDE + 1, feature.shape[1] - SIDE + 1), SIDE // 2)
 
 
-def _fmi_pixel_map(scene: Scene, fused: Gray) -> Local:
+def _fmi_pixel_map(scene: FusionInputs, fused: GrayImage) -> Local:
     return _fmi(scene, fused, pixels)
 
 
-def _fmi_pixel(scene: Scene, fused: Gray) -> float:
+def _fmi_pixel(scene: FusionInputs, fused: GrayImage) -> float:
     return _fmi_pixel_map(scene, fused).score()
 
 
-def _fmi_gradient_map(scene: Scene, fused: Gray) -> Local:
+def _fmi_gradient_map(scene: FusionInputs, fused: GrayImage) -> Local:
     return _fmi(scene, fused, horizontal_gradient)
 
 
-def _fmi_gradient(scene: Scene, fused: Gray) -> float:
+def _fmi_gradient(scene: FusionInputs, fused: GrayImage) -> float:
     return _fmi_gradient_map(scene, fused).score()
 
 
-def _fmi_dct(scene: Scene, fused: Gray) -> float:
+def _fmi_dct(scene: FusionInputs, fused: GrayImage) -> float:
     return _fmi(scene, fused, cosine_transform).score()
 
 
-def _fmi_wavelet(scene: Scene, fused: Gray) -> float:
+def _fmi_wavelet(scene: FusionInputs, fused: GrayImage) -> float:
     return _fmi(scene, fused, wavelet_coefficients).score()
 
 
-def _fmi_edge_map(scene: Scene, fused: Gray) -> Local:
+def _fmi_edge_map(scene: FusionInputs, fused: GrayImage) -> Local:
     """Windows of zeros and ones have 512 kinds: each pair of kinds is computed once and looked up."""
     own = fused.get(edge_codes)
     kept = np.mean([_of_kinds(own * 512 + source.get(edge_codes)) for source in scene.sources], axis=0)
@@ -271,11 +271,11 @@ def _of_kinds(pairs: np.ndarray) -> np.ndarray:
     return table[pairs]
 
 
-def _fmi_edge(scene: Scene, fused: Gray) -> float:
+def _fmi_edge(scene: FusionInputs, fused: GrayImage) -> float:
     return _fmi_edge_map(scene, fused).score()
 
 
-def edge_codes(image: Gray) -> np.ndarray:
+def edge_codes(image: GrayImage) -> np.ndarray:
     """Each window of the edge map as a number of nine bits."""
     return (2 ** np.arange(CELLS)[::-1]) @ windows(image.get(edge_map)).astype(np.intp)
 

@@ -19,8 +19,8 @@ from mffrepro.formulas.arrays import namespace
 from mffrepro.formulas.edges import CLASSIC, KUMAR, TOOLBOX, agreement, orientation
 from mffrepro.formulas.filters import derivatives, magnitude
 from mffrepro.images import ImageOrPath
+from mffrepro.metrics.inputs import FusionInputs, GrayImage
 from mffrepro.metrics.local import Local, evenly
-from mffrepro.metrics.scene import Gray, Scene
 from mffrepro.metrics.scoring import score_alone
 
 
@@ -38,13 +38,13 @@ class Kept(NamedTuple):
     weight: np.ndarray
 
 
-def edges(image: Gray) -> Edges:
+def edges(image: GrayImage) -> Edges:
     """Sobel gradient with zero border; a horizontal derivative of 0 counts as 1e-5, as in the original."""
     across, down = derivatives(image.values)
     return Edges(magnitude(across, down), orientation(across, down, none=0, instead=1e-5))
 
 
-def edges_kumar(image: Gray) -> Edges:
+def edges_kumar(image: GrayImage) -> Edges:
     """Sobel gradient / 8 with mirrored border; orientation from the horizontal derivative over the vertical one."""
     across, down = (d / 8 for d in derivatives(image.values, border="mirror"))
     xp = namespace(across)
@@ -65,7 +65,7 @@ def _weaker_over_stronger(sources: list[Edges], fused: Edges) -> list[np.ndarray
     return ratios
 
 
-def kept_classic(fused: Gray, scene: Scene) -> list[Kept]:
+def kept_classic(fused: GrayImage, scene: FusionInputs) -> list[Kept]:
     """One Kept per source, constants of the classic reading."""
     f, sources = fused.get(edges), [source.get(edges) for source in scene.sources]
     result = []
@@ -74,16 +74,16 @@ def kept_classic(fused: Gray, scene: Scene) -> list[Kept]:
     return result
 
 
-def kept_toolbox(fused: Gray, scene: Scene) -> list[Kept]:
+def kept_toolbox(fused: GrayImage, scene: FusionInputs) -> list[Kept]:
     """One Kept per source, constants of Liu's toolbox, in the range of values the protocol prescribes."""
-    f, sources = fused.published.get(edges), [source.published.get(edges) for source in scene.sources]
+    f, sources = fused.protocol_range.get(edges), [source.protocol_range.get(edges) for source in scene.sources]
     result = []
     for s, ratio in zip(sources, _weaker_over_stronger(sources, f), strict=True):
         result.append(Kept(TOOLBOX.kept(ratio, agreement(s.angle - f.angle, folded=True)), not_zero(s.strength)))
     return result
 
 
-def kept_kumar(fused: Gray, scene: Scene) -> list[Kept]:
+def kept_kumar(fused: GrayImage, scene: FusionInputs) -> list[Kept]:
     """One Kept per source, Kumar's constants: gradients under 2 hardly count."""
     f = fused.get(edges_kumar)
     xp, result = namespace(f.strength), []
@@ -103,57 +103,57 @@ def _not_kept(kept: list[Kept], where: np.ndarray) -> Local:
     return Local(where * sum((1 - k.quality) * k.weight for k in kept), sum(k.weight for k in kept))
 
 
-def _stronger_than_all(scene: Scene, fused: Gray, gradient) -> np.ndarray:
+def _stronger_than_all(scene: FusionInputs, fused: GrayImage, gradient) -> np.ndarray:
     strength = fused.get(gradient).strength
     return reduce(operator.and_, (strength > source.get(gradient).strength for source in scene.sources))
 
 
-def _qabf_map(scene: Scene, fused: Gray) -> Local:
+def _qabf_map(scene: FusionInputs, fused: GrayImage) -> Local:
     return _edges_kept(fused.get(kept_classic, scene))
 
 
-def _qabf(scene: Scene, fused: Gray) -> float:
+def _qabf(scene: FusionInputs, fused: GrayImage) -> float:
     return _qabf_map(scene, fused).score()
 
 
-def _qabf_kumar(scene: Scene, fused: Gray) -> float:
+def _qabf_kumar(scene: FusionInputs, fused: GrayImage) -> float:
     return _edges_kept(fused.get(kept_kumar, scene)).score()
 
 
-def _qg_map(scene: Scene, fused: Gray) -> Local:
+def _qg_map(scene: FusionInputs, fused: GrayImage) -> Local:
     kept = _edges_kept(fused.get(kept_toolbox, scene))
     return evenly(kept.gained / kept.weight)
 
 
-def _qg(scene: Scene, fused: Gray) -> float:
+def _qg(scene: FusionInputs, fused: GrayImage) -> float:
     return _qg_map(scene, fused).score()
 
 
-def _labf_map(scene: Scene, fused: Gray) -> Local:
+def _labf_map(scene: FusionInputs, fused: GrayImage) -> Local:
     return _not_kept(fused.get(kept_classic, scene), ~_stronger_than_all(scene, fused, edges))
 
 
-def _labf(scene: Scene, fused: Gray) -> float:
+def _labf(scene: FusionInputs, fused: GrayImage) -> float:
     return _labf_map(scene, fused).score()
 
 
-def _labf_kumar(scene: Scene, fused: Gray) -> float:
+def _labf_kumar(scene: FusionInputs, fused: GrayImage) -> float:
     return _not_kept(fused.get(kept_kumar, scene), ~_stronger_than_all(scene, fused, edges_kumar)).score()
 
 
-def _nabf_map(scene: Scene, fused: Gray) -> Local:
+def _nabf_map(scene: FusionInputs, fused: GrayImage) -> Local:
     return _not_kept(fused.get(kept_classic, scene), _stronger_than_all(scene, fused, edges))
 
 
-def _nabf(scene: Scene, fused: Gray) -> float:
+def _nabf(scene: FusionInputs, fused: GrayImage) -> float:
     return _nabf_map(scene, fused).score()
 
 
-def _nabf_kumar(scene: Scene, fused: Gray) -> float:
+def _nabf_kumar(scene: FusionInputs, fused: GrayImage) -> float:
     return _not_kept(fused.get(kept_kumar, scene), _stronger_than_all(scene, fused, edges_kumar)).score()
 
 
-def _nabf_petrovic(scene: Scene, fused: Gray) -> float:
+def _nabf_petrovic(scene: FusionInputs, fused: GrayImage) -> float:
     kept = fused.get(kept_kumar, scene)
     made_up, weight = sum(1 - k.quality for k in kept), sum(k.weight for k in kept)
     return Local(_stronger_than_all(scene, fused, edges_kumar) * made_up * weight, weight).score()

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from mffrepro.images import ImageOrPath
-from mffrepro.metrics.scene import Gray, Scene
+from mffrepro.metrics.inputs import FusionInputs, GrayImage
 from mffrepro.metrics.scoring import score_alone
 
 
-def stretched(image: Gray) -> np.ndarray | None:
+def stretched(image: GrayImage) -> np.ndarray | None:
     """Levels stretched to 0..255 and rounded; None for a constant image other than black, which has no contrast to stretch."""
-    x = image.published.values  # stretching undoes the range, and rounding ties fall as they do in the published protocol
+    x = image.protocol_range.values  # stretching undoes the range, and rounding ties fall as they do in the published protocol
     low, high = x.min(), x.max()
     if high == 0:
         return x.astype(np.intp)
@@ -26,23 +26,23 @@ def stretched(image: Gray) -> np.ndarray | None:
     return np.floor(255 * (x - low) / (high - low) + 0.5).astype(np.intp)
 
 
-def levels(image: Gray) -> np.ndarray:
+def levels(image: GrayImage) -> np.ndarray:
     """Gray levels 0..255 as they are."""
     return np.floor(image.values + 0.5).astype(np.intp)
 
 
-def levels_merged(image: Gray) -> np.ndarray:
+def levels_merged(image: GrayImage) -> np.ndarray:
     """Gray levels with 255 counted as 254: what indexing by an 8-bit level + 1 does when 256 saturates."""
     return np.minimum(levels(image), 254)
 
 
-def joint(image: Gray, other: Gray, binning) -> np.ndarray:
+def joint(image: GrayImage, other: GrayImage, binning) -> np.ndarray:
     """Joint distribution (256, 256) of two images' levels, this image along the rows."""
     pairs = image.get(binning) * 256 + other.get(binning)
     return np.bincount(pairs.ravel(), minlength=65536).reshape(256, 256) / pairs.size
 
 
-def distribution(image: Gray, binning) -> np.ndarray:
+def distribution(image: GrayImage, binning) -> np.ndarray:
     """Distribution of the levels, (256,)."""
     return np.bincount(image.get(binning).ravel(), minlength=256) / image.values.size
 
@@ -53,48 +53,48 @@ def bits(p: np.ndarray) -> float:
     return abs(p @ np.log2(p))
 
 
-def entropy(image: Gray, binning) -> float:
+def entropy(image: GrayImage, binning) -> float:
     return bits(image.get(distribution, binning))
 
 
-def mutual_information(image: Gray, other: Gray, binning) -> float:
+def mutual_information(image: GrayImage, other: GrayImage, binning) -> float:
     """In bits."""
     return image.get(entropy, binning) + other.get(entropy, binning) - bits(image.get(joint, other, binning))
 
 
-def _all_have_contrast(scene: Scene, fused: Gray) -> bool:
+def _all_have_contrast(scene: FusionInputs, fused: GrayImage) -> bool:
     return all(image.get(stretched) is not None for image in (*scene.sources, fused))
 
 
-def _en(scene: Scene, fused: Gray) -> float:
+def _en(scene: FusionInputs, fused: GrayImage) -> float:
     return fused.get(entropy, levels)
 
 
-def _en_uint8(scene: Scene, fused: Gray) -> float:
+def _en_uint8(scene: FusionInputs, fused: GrayImage) -> float:
     return fused.get(entropy, levels_merged)
 
 
-def _mi(scene: Scene, fused: Gray) -> float:
+def _mi(scene: FusionInputs, fused: GrayImage) -> float:
     return sum(fused.get(mutual_information, source, levels) for source in scene.sources)
 
 
-def _mi_uint8(scene: Scene, fused: Gray) -> float:
+def _mi_uint8(scene: FusionInputs, fused: GrayImage) -> float:
     return sum(fused.get(mutual_information, source, levels_merged) for source in scene.sources)
 
 
-def _fs(scene: Scene, fused: Gray) -> float:
+def _fs(scene: FusionInputs, fused: GrayImage) -> float:
     a, b = (fused.get(mutual_information, source, levels) for source in scene.sources)
     return 2 - abs(a / (a + b) - 0.5) if a + b > 0 else np.nan
 
 
-def _qmi(scene: Scene, fused: Gray) -> float:
+def _qmi(scene: FusionInputs, fused: GrayImage) -> float:
     if not _all_have_contrast(scene, fused):
         return np.nan
     own = fused.get(entropy, stretched)
     return 2 * sum(fused.get(mutual_information, s, stretched) / (own + s.get(entropy, stretched)) for s in scene.sources)
 
 
-def tsallis(image: Gray, other: Gray, q: float) -> float:
+def tsallis(image: GrayImage, other: GrayImage, q: float) -> float:
     """Tsallis information of order q; symmetric. Each marginal is read with the other's index: the original's slip."""
     pairs = image.get(joint, other, stretched)
     rows, columns = pairs.sum(axis=1), pairs.sum(axis=0)
@@ -103,13 +103,13 @@ def tsallis(image: Gray, other: Gray, q: float) -> float:
     return (1 - np.sum(pairs[there] ** q / independent[there] ** (q - 1))) / (1 - q)
 
 
-def _qte(scene: Scene, fused: Gray) -> float:
+def _qte(scene: FusionInputs, fused: GrayImage) -> float:
     if not _all_have_contrast(scene, fused):
         return np.nan
     return sum(fused.get(tsallis, source, 1.85) for source in scene.sources)
 
 
-def _qte_nava(scene: Scene, fused: Gray) -> float:
+def _qte_nava(scene: FusionInputs, fused: GrayImage) -> float:
     if not _all_have_contrast(scene, fused):
         return np.nan
     q = 0.43137
@@ -118,7 +118,7 @@ def _qte_nava(scene: Scene, fused: Gray) -> float:
     return (fused.get(tsallis, a, q) + fused.get(tsallis, b, q)) / between
 
 
-def _qncie(scene: Scene, fused: Gray) -> float:
+def _qncie(scene: FusionInputs, fused: GrayImage) -> float:
     if not _all_have_contrast(scene, fused):
         return np.nan
     images = [*scene.sources, fused]

@@ -8,8 +8,8 @@ import numpy as np
 from mffrepro.errors import OptionError
 from mffrepro.images import FocusStack, FusionResult, ImageOrPath
 from mffrepro.metrics.cards import get
+from mffrepro.metrics.inputs import FusionInputs
 from mffrepro.metrics.local import Local
-from mffrepro.metrics.scene import Scene
 from mffrepro.metrics.scoring import require
 
 #: Metrics that are a mean over pixels, windows or blocks. The others are roots, products or read histograms.
@@ -65,7 +65,7 @@ def _local(name: str, sources: FocusStack | Sequence[ImageOrPath], fused: Fusion
     card = get(name)
     if name not in MAPPED:
         raise OptionError(f"the metric {name!r} is no mean over places and has no map; those that have one: {', '.join(MAPPED)}")
-    scene = Scene(sources, gray=gray)
+    scene = FusionInputs(sources, gray=gray)
     image = scene.fused(fused.image if isinstance(fused, FusionResult) else fused)
     require(card, scene, image)
     module, _ = card.target.split(":")

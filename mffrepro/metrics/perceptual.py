@@ -12,8 +12,8 @@ from scipy.fft import fftfreq, irfft2, rfft2, rfftfreq
 from mffrepro.formulas.filters import correlate, derivatives, gaussian, magnitude
 from mffrepro.images import ImageOrPath
 from mffrepro.metrics.information import stretched
+from mffrepro.metrics.inputs import FusionInputs, GrayImage
 from mffrepro.metrics.local import Local, evenly, nowhere
-from mffrepro.metrics.scene import Gray, Scene
 from mffrepro.metrics.scoring import score_alone
 
 
@@ -28,14 +28,14 @@ def _filtered(image: np.ndarray, response: np.ndarray) -> np.ndarray:
     return irfft2(rfft2(image) * response, image.shape)
 
 
-def _have_contrast(scene: Scene, fused: Gray) -> bool:
+def _have_contrast(scene: FusionInputs, fused: GrayImage) -> bool:
     return all(image.get(stretched) is not None for image in (*scene.sources, fused))
 
 
 # ---------------------------------------------------------------------------------------------- contrast: Chen and Blum
 
 
-def contrast(image: Gray) -> np.ndarray:
+def contrast(image: GrayImage) -> np.ndarray:
     """Masked local contrast (H, W) of the stretched image after the contrast sensitivity of the eye."""
     x = image.get(stretched).astype(float)
     r = radial_frequency(x.shape, 30)
@@ -51,7 +51,7 @@ def _blurred(image: np.ndarray, sigma: float) -> np.ndarray:
     return correlate(image, weights, weights)
 
 
-def _qcb_map(scene: Scene, fused: Gray) -> Local:
+def _qcb_map(scene: FusionInputs, fused: GrayImage) -> Local:
     if not _have_contrast(scene, fused):
         return nowhere(fused.values.shape)
     own, others = fused.get(contrast), [source.get(contrast) for source in scene.sources]
@@ -60,14 +60,14 @@ def _qcb_map(scene: Scene, fused: Gray) -> Local:
     return evenly(sum(w * k for w, k in zip(weights, kept, strict=True)) / sum(weights))
 
 
-def _qcb(scene: Scene, fused: Gray) -> float:
+def _qcb(scene: FusionInputs, fused: GrayImage) -> float:
     return _qcb_map(scene, fused).score()
 
 
 # ------------------------------------------------------------------------------------------ saliency: Chen and Varshney
 
 
-def saliency(image: Gray) -> np.ndarray:
+def saliency(image: GrayImage) -> np.ndarray:
     """Sum of the fifth powers of the Sobel gradient in each 16x16 block."""
     return _block_sums(magnitude(*derivatives(image.get(stretched).astype(float))) ** 5)
 
@@ -78,7 +78,7 @@ def _block_sums(x: np.ndarray) -> np.ndarray:
     return x.reshape(x.shape[0] // 16, 16, x.shape[1] // 16, 16).sum(axis=(1, 3))
 
 
-def _distortion(scene: Scene, fused: Gray) -> Local:
+def _distortion(scene: FusionInputs, fused: GrayImage) -> Local:
     """Of each 16x16 block."""
     if not _have_contrast(scene, fused):
         return nowhere((-(-fused.values.shape[0] // 16), -(-fused.values.shape[1] // 16)))
@@ -92,7 +92,7 @@ def _distortion(scene: Scene, fused: Gray) -> Local:
     return Local(sum(w * d for w, d in zip(weights, distortions, strict=True)), sum(weights))
 
 
-def _qcv_map(scene: Scene, fused: Gray) -> Local:
+def _qcv_map(scene: FusionInputs, fused: GrayImage) -> Local:
     """The blocks at image size, each shared by its pixels inside the image."""
     height, width = fused.values.shape
     pixels = _block_sums(np.ones((height, width)))
@@ -100,7 +100,7 @@ def _qcv_map(scene: Scene, fused: Gray) -> Local:
     return Local(*enlarged)
 
 
-def _qcv(scene: Scene, fused: Gray) -> float:
+def _qcv(scene: FusionInputs, fused: GrayImage) -> float:
     return _distortion(scene, fused).score()
 
 
@@ -120,18 +120,18 @@ def _local(x: np.ndarray, scale: int) -> np.ndarray:
     return correlate(x, _window(scale), _window(scale), "valid")
 
 
-def at_scale(image: Gray, scale: int) -> np.ndarray:
+def at_scale(image: GrayImage, scale: int) -> np.ndarray:
     """The image, or for scales 1 to 3 the one before, blurred by this scale's window and every second pixel of it."""
     return image.values if scale == 0 else _local(image.get(at_scale, scale - 1), scale)[::2, ::2]
 
 
-def mean_and_variance(image: Gray, scale: int) -> tuple[np.ndarray, np.ndarray]:
+def mean_and_variance(image: GrayImage, scale: int) -> tuple[np.ndarray, np.ndarray]:
     x = image.get(at_scale, scale)
     mean = _local(x, scale)
     return mean, np.maximum(_local(x * x, scale) - mean**2, 0)
 
 
-def _gain_and_information(source: Gray, fused: Gray, scale: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _gain_and_information(source: GrayImage, fused: GrayImage, scale: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Gain of the fused image over a source, information kept and information there was, per pixel."""
     (mu_s, var_s), (mu_f, var_f) = source.get(mean_and_variance, scale), fused.get(mean_and_variance, scale)
     covariance = _local(source.get(at_scale, scale) * fused.get(at_scale, scale), scale) - mu_s * mu_f
@@ -147,11 +147,11 @@ def _gain_and_information(source: Gray, fused: Gray, scale: int) -> tuple[np.nda
     return gain, np.log10(1 + gain**2 * var_s / (rest + NOISE)) + 1e-7, np.log10(1 + var_s / NOISE) + 1e-7
 
 
-def _viff(scene: Scene, fused: Gray) -> float:
+def _viff(scene: FusionInputs, fused: GrayImage) -> float:
     return sum(w * _fidelity(scene, fused, scale).score() for scale, w in enumerate(SCALE_WEIGHTS) if w)
 
 
-def _viff_map(scene: Scene, fused: Gray) -> Local:
+def _viff_map(scene: FusionInputs, fused: GrayImage) -> Local:
     """The scales at image size, each with its own weight in all: one pixel of a coarse scale covers 2^scale pixels."""
     gained, weight = np.zeros(fused.values.shape), np.zeros(fused.values.shape)
     for scale, share in enumerate(SCALE_WEIGHTS):
@@ -165,7 +165,7 @@ def _viff_map(scene: Scene, fused: Gray) -> Local:
     return Local(gained, weight)
 
 
-def _fidelity(scene: Scene, fused: Gray, scale: int) -> Local:
+def _fidelity(scene: FusionInputs, fused: GrayImage, scale: int) -> Local:
     """Information kept and there, of the source with the smallest gain at each pixel; of equal gains, that of the last source."""
     gain, kept, there = _gain_and_information(scene.sources[-1], fused, scale)
     for source in scene.sources[-2::-1]:

@@ -16,9 +16,9 @@ from scipy.fft import fft2, ifft2
 
 from mffrepro.formulas.filters import correlate, gaussian, magnitude
 from mffrepro.images import ImageOrPath
-from mffrepro.metrics.scene import Gray, Scene
+from mffrepro.metrics.inputs import FusionInputs, GrayImage
 from mffrepro.metrics.scoring import score_alone
-from mffrepro.strips import in_strips, in_threads, strips
+from mffrepro.tiling import in_strips, in_threads, strips
 
 SCALES, ORIENTATIONS = 4, 6
 SHORTEST_WAVE, SCALE_RATIO, BANDWIDTH = 3, 2.1, 0.55
@@ -83,11 +83,11 @@ def _angular(angle: np.ndarray, towards: float) -> np.ndarray:
     return np.exp(-(distance**2) / (2 * ANGULAR_WIDTH**2))
 
 
-def scene_filters(scene: Scene, lowpass_frequencies) -> Filters:
+def scene_filters(scene: FusionInputs, lowpass_frequencies) -> Filters:
     return filters(scene.shape[:2], lowpass_frequencies)
 
 
-def congruency(image: Gray, scene: Scene, lowpass_frequencies) -> Congruency:
+def congruency(image: GrayImage, scene: FusionInputs, lowpass_frequencies) -> Congruency:
     radial, angular, noise = scene.get(scene_filters, lowpass_frequencies)
     spectrum = fft2(image.values)
     bands = [spectrum * r for r in radial]
@@ -155,7 +155,7 @@ def masked(maps: Congruency) -> Masked:
     return Masked(Congruency(*(m * mask for m in maps)), mask)
 
 
-def targets(scene: Scene, lowpass_frequencies) -> list[Masked]:
+def targets(scene: FusionInputs, lowpass_frequencies) -> list[Masked]:
     """The maps of each source, and last those of the source with the largest phase congruency at each pixel."""
     sources = [source.get(congruency, scene, lowpass_frequencies) for source in scene.sources]
     best = sources[-1]
@@ -174,11 +174,11 @@ def mean_and_variance(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean, _window(x * x) - mean**2
 
 
-def target_statistics(scene: Scene, lowpass_frequencies) -> list[list[tuple[np.ndarray, np.ndarray]]]:
+def target_statistics(scene: FusionInputs, lowpass_frequencies) -> list[list[tuple[np.ndarray, np.ndarray]]]:
     return in_threads(lambda target: [mean_and_variance(m) for m in target.maps], scene.get(targets, lowpass_frequencies))
 
 
-def _kept(scene: Scene, fused: Gray, lowpass_frequencies) -> float:
+def _kept(scene: FusionInputs, fused: GrayImage, lowpass_frequencies) -> float:
     goals = scene.get(targets, lowpass_frequencies)
     known = scene.get(target_statistics, lowpass_frequencies)
     count = np.count_nonzero(goals[-1].mask)
@@ -203,11 +203,11 @@ def _correlation(x, y, statistics_x, statistics_y) -> np.ndarray:
     return (covariance + SMALL) / (np.sqrt(np.abs(var_x * var_y)) + SMALL)
 
 
-def _qp(scene: Scene, fused: Gray) -> float:
+def _qp(scene: FusionInputs, fused: GrayImage) -> float:
     return _kept(scene, fused, _frequencies)
 
 
-def _qp_zl(scene: Scene, fused: Gray) -> float:
+def _qp_zl(scene: FusionInputs, fused: GrayImage) -> float:
     return _kept(scene, fused, _toolbox_frequencies)
 
 

@@ -7,23 +7,23 @@ is 255. What we changed: nothing.
 import numpy as np
 
 from mffrepro.images import ImageOrPath
-from mffrepro.metrics.scene import Gray, Scene
+from mffrepro.metrics.inputs import FusionInputs, GrayImage
 from mffrepro.metrics.scoring import score_alone
 
 
-def _psnr(scene: Scene, fused: Gray) -> float:
+def _psnr(scene: FusionInputs, fused: GrayImage) -> float:
     error = np.mean((scene.reference.full - fused.full) ** 2)
     return 10 * np.log10(255**2 / error) if error > 0 else np.inf
 
 
-def _ssim(scene: Scene, fused: Gray) -> float:
+def _ssim(scene: FusionInputs, fused: GrayImage) -> float:
     from skimage.metrics import structural_similarity
 
     axis = 2 if fused.full.ndim == 3 else None
     return structural_similarity(scene.reference.full, fused.full, data_range=255, channel_axis=axis)
 
 
-def _mae(scene: Scene, fused: Gray) -> float:
+def _mae(scene: FusionInputs, fused: GrayImage) -> float:
     return np.mean(np.abs(scene.reference.full - fused.full))
 
 

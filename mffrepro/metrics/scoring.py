@@ -8,8 +8,8 @@ import numpy as np
 from mffrepro.errors import ImageError, OptionError
 from mffrepro.images import FocusStack, FusionResult, ImageOrPath
 from mffrepro.metrics.cards import CARDS, MetricCard, get
-from mffrepro.metrics.scene import Gray, Scene
-from mffrepro.strips import in_threads
+from mffrepro.metrics.inputs import FusionInputs, GrayImage
+from mffrepro.tiling import in_threads
 
 Metrics = str | Sequence[str]
 
@@ -24,7 +24,7 @@ class Scorer:
         metrics: "all" (every default reading that what was given allows), "everything" (variants too), or names.
         reference: The all-in-focus image.
         true_decision: (N, H, W) true share of each source per pixel.
-        gray: "matlab" or "skimage", see `mffrepro.metrics.scene`.
+        gray: "matlab" or "skimage", see `mffrepro.metrics.inputs`.
     Raises:
         ImageError: An image cannot be used, sizes differ, or an image is smaller than a named metric's window.
         OptionError: An unknown metric, one that needs something not given, or one not defined for that many sources.
@@ -42,7 +42,7 @@ class Scorer:
         if isinstance(sources, FocusStack):
             reference = sources.reference if reference is None else reference
             true_decision = sources.decision if true_decision is None else true_decision
-        self.scene = Scene(sources, reference=reference, decision=true_decision, gray=gray)
+        self.scene = FusionInputs(sources, reference=reference, decision=true_decision, gray=gray)
         self.metrics = metrics
         if not isinstance(metrics, str) or metrics not in ("all", "everything"):
             self.metrics = [metrics] if isinstance(metrics, str) else list(metrics)
@@ -63,7 +63,7 @@ class Scorer:
         values = in_threads(lambda card: score(card, self.scene, image), cards)
         return {card.name: value for card, value in zip(cards, values, strict=True)}
 
-    def _cards(self, fused: Gray) -> list[MetricCard]:
+    def _cards(self, fused: GrayImage) -> list[MetricCard]:
         if isinstance(self.metrics, list):
             return [get(name) for name in self.metrics]
         wanted = [card for card in CARDS if card.variant_of is None or self.metrics == "everything"]
@@ -88,7 +88,7 @@ def evaluate(
         reference: The all-in-focus image, for psnr, ssim and mae.
         decision: (N, H, W) share of each source that the fusion chose, for mask_iou, mask_accuracy and boundary_f.
         true_decision: (N, H, W) true share of each source, for the same.
-        gray: "matlab" (rounded, 0..255) or "skimage" (not rounded), see `mffrepro.metrics.scene`.
+        gray: "matlab" (rounded, 0..255) or "skimage" (not rounded), see `mffrepro.metrics.inputs`.
     Returns:
         One float per metric; NaN where the metric is not defined for these images (its docstring says when).
     Raises:
@@ -100,7 +100,7 @@ def evaluate(
     return scorer(fused, decision)
 
 
-def score(card: MetricCard, scene: Scene, fused: Gray) -> float:
+def score(card: MetricCard, scene: FusionInputs, fused: GrayImage) -> float:
     """One metric of one fused image."""
     require(card, scene, fused)
     with np.errstate(divide="ignore", invalid="ignore"):  # 0/0 is an answer here: NaN, which the docstrings announce
@@ -118,7 +118,7 @@ def score_alone(
 ) -> float:
     """What the public function of each metric calls."""
     card = get(name if variant is None else f"{name}.{variant}")
-    scene = Scene(sources, gray=gray, reference=reference)
+    scene = FusionInputs(sources, gray=gray, reference=reference)
     return score(card, scene, scene.fused(fused))
 
 
@@ -128,17 +128,17 @@ def score_maps(name: str, true_decision: np.ndarray, decision: np.ndarray) -> fl
     if len(shape) != 3:
         raise ImageError(f"the true decision map has shape {shape}; give (N, H, W), one map per source")
     blank = np.zeros(shape, np.uint8)
-    scene = Scene(blank, decision=true_decision)
+    scene = FusionInputs(blank, decision=true_decision)
     return score(get(name), scene, scene.fused(blank[0], decision))
 
 
-def kernel(card: MetricCard) -> Callable[[Scene, Gray], float]:
+def kernel(card: MetricCard) -> Callable[[FusionInputs, GrayImage], float]:
     """The function that does the work: beside the public one, underscored, a variant's dot replaced."""
     module, _ = card.target.split(":")
     return getattr(importlib.import_module(module), "_" + card.name.replace(".", "_"))
 
 
-def obstacle(card: MetricCard, scene: Scene, fused: Gray | None = None) -> Exception | None:
+def obstacle(card: MetricCard, scene: FusionInputs, fused: GrayImage | None = None) -> Exception | None:
     """What keeps a metric from being computed here, if anything."""
     missing = {
         "sources": None,
@@ -160,7 +160,7 @@ def obstacle(card: MetricCard, scene: Scene, fused: Gray | None = None) -> Excep
     return None
 
 
-def require(card: MetricCard, scene: Scene, fused: Gray | None = None) -> None:
+def require(card: MetricCard, scene: FusionInputs, fused: GrayImage | None = None) -> None:
     """Raises what keeps a metric from being computed here, if anything does."""
     if (error := obstacle(card, scene, fused)) is not None:
         raise error

@@ -13,12 +13,12 @@ import numpy as np
 from mffrepro.formulas.arrays import namespace
 from mffrepro.formulas.filters import derivatives, magnitude
 from mffrepro.images import ImageOrPath
+from mffrepro.metrics.inputs import FusionInputs, GrayImage
 from mffrepro.metrics.local import Local, evenly
-from mffrepro.metrics.scene import Gray, Scene
 from mffrepro.metrics.scoring import score_alone
 
 
-def forward_differences(image: Gray) -> tuple[np.ndarray, np.ndarray]:
+def forward_differences(image: GrayImage) -> tuple[np.ndarray, np.ndarray]:
     """To the next column and to the next row; 0 at the last ones."""
     x = image.values
     across, down = x * 0, x * 0
@@ -26,22 +26,22 @@ def forward_differences(image: Gray) -> tuple[np.ndarray, np.ndarray]:
     return across, down
 
 
-def _ag_map(scene: Scene, fused: Gray) -> Local:
+def _ag_map(scene: FusionInputs, fused: GrayImage) -> Local:
     across, down = fused.get(forward_differences)
     return evenly(namespace(across).sqrt((across**2 + down**2) / 2))
 
 
-def _ag(scene: Scene, fused: Gray) -> float:
+def _ag(scene: FusionInputs, fused: GrayImage) -> float:
     return _ag_map(scene, fused).score()
 
 
-def _ag_kumar(scene: Scene, fused: Gray) -> float:
+def _ag_kumar(scene: FusionInputs, fused: GrayImage) -> float:
     x, concatenate = fused.values, namespace(fused.values).concatenate
     right, lower = concatenate([x[..., 1:], x[..., :1]], axis=-1), concatenate([x[..., 1:, :], x[..., :1, :]], axis=-2)
     return evenly(magnitude(right - x, lower - x)).score()
 
 
-def _sf(scene: Scene, fused: Gray) -> float:
+def _sf(scene: FusionInputs, fused: GrayImage) -> float:
     across, down = fused.get(forward_differences)
     return evenly(across**2 + down**2).score() ** 0.5
 
@@ -49,23 +49,23 @@ def _sf(scene: Scene, fused: Gray) -> float:
 _sf_kumar = _sf  # the two collections agree here
 
 
-def _sd(scene: Scene, fused: Gray) -> float:
+def _sd(scene: FusionInputs, fused: GrayImage) -> float:
     return namespace(fused.values).std(fused.values, axis=(-2, -1), correction=0)
 
 
-def _sd_mfif(scene: Scene, fused: Gray) -> float:
+def _sd_mfif(scene: FusionInputs, fused: GrayImage) -> float:
     return namespace(fused.values).std(fused.values, axis=-2, correction=1).mean(-1)
 
 
-def _ei_map(scene: Scene, fused: Gray) -> Local:
+def _ei_map(scene: FusionInputs, fused: GrayImage) -> Local:
     return evenly(magnitude(*derivatives(fused.values, border="replicate")))
 
 
-def _ei(scene: Scene, fused: Gray) -> float:
+def _ei(scene: FusionInputs, fused: GrayImage) -> float:
     return _ei_map(scene, fused).score()
 
 
-def _api(scene: Scene, fused: Gray) -> float:
+def _api(scene: FusionInputs, fused: GrayImage) -> float:
     return fused.values.mean((-2, -1))
 
 
@@ -78,11 +78,11 @@ def _pearson(x: np.ndarray, y: np.ndarray) -> float:
     return xp.where(constant, xp.nan, correlation)
 
 
-def _cc(scene: Scene, fused: Gray) -> float:
+def _cc(scene: FusionInputs, fused: GrayImage) -> float:
     return sum(_pearson(source.values, fused.values) for source in scene.sources) / len(scene.sources)
 
 
-def _scd(scene: Scene, fused: Gray) -> float:
+def _scd(scene: FusionInputs, fused: GrayImage) -> float:
     a, b = (source.values for source in scene.sources)
     correlations = _pearson(fused.values - b + 1e-5, a), _pearson(fused.values - a + 1e-5, b)
     xp = namespace(a)

@@ -20,8 +20,8 @@ from mffrepro.formulas.arrays import namespace
 from mffrepro.formulas.filters import PREWITT, box8_sum, correlate, derivatives, gaussian, magnitude
 from mffrepro.formulas.similarity import gauss7, similarity, yang
 from mffrepro.images import ImageOrPath
+from mffrepro.metrics.inputs import FusionInputs, GrayImage
 from mffrepro.metrics.local import Local, evenly
-from mffrepro.metrics.scene import Gray, Scene
 from mffrepro.metrics.scoring import score_alone
 
 #: Stabilising constants C1 = C2 of Q_Y and Q_C, of Q_S, Q_W and Q_E, and the pair of the toolbox's Q_S and Q_W.
@@ -45,11 +45,11 @@ _SIDE = {gauss7: 7, gauss11: 11, box8: 8}
 _CENTRE = {window: (side - 1) // 2 for window, side in _SIDE.items()}
 
 
-def local_mean(image: Gray, window) -> np.ndarray:
+def local_mean(image: GrayImage, window) -> np.ndarray:
     return window(image.values)
 
 
-def flat(image: Gray, window) -> np.ndarray:
+def flat(image: GrayImage, window) -> np.ndarray:
     """True where all pixels of a window are equal."""
     x, side = image.values, _SIDE[window]
     rows = _all_down(_all_across(x[..., 1:] == x[..., :-1], side - 1), side)
@@ -67,20 +67,20 @@ def _all_down(true: np.ndarray, length: int) -> np.ndarray:
     return _all_across(true.swapaxes(-1, -2), length).swapaxes(-1, -2)
 
 
-def covariance(image: Gray, other: Gray, window) -> np.ndarray:
+def covariance(image: GrayImage, other: GrayImage, window) -> np.ndarray:
     """Local covariance as E[xy] - E[x]E[y], rounding errors included."""
     product = window(image.values * other.values)
     return product - image.get(local_mean, window) * other.get(local_mean, window)
 
 
-def exact_covariance(image: Gray, other: Gray, window) -> np.ndarray:
+def exact_covariance(image: GrayImage, other: GrayImage, window) -> np.ndarray:
     """Local covariance, exactly 0 where either image is flat."""
     result = image.get(covariance, other, window)
     return namespace(result).where(image.get(flat, window) | other.get(flat, window), 0.0, result)
 
 
 def ssim_map(
-    fused: Gray, source: Gray, window, constants: tuple[float, float], moment=covariance, floor: float = 0.0
+    fused: GrayImage, source: GrayImage, window, constants: tuple[float, float], moment=covariance, floor: float = 0.0
 ) -> np.ndarray:
     """SSIM of each full window; `floor` is added to the denominator."""
     means = fused.get(local_mean, window), source.get(local_mean, window)
@@ -88,7 +88,7 @@ def ssim_map(
     return similarity(means, own, fused.get(moment, source, window), constants, floor)
 
 
-def variances(sources: Sequence[Gray], window, moment, lift: float = 0.5) -> list[np.ndarray]:
+def variances(sources: Sequence[GrayImage], window, moment, lift: float = 0.5) -> list[np.ndarray]:
     """Local variance of each source; `lift` for all where none has any, so that they share such a window equally."""
     result = [source.get(moment, source, window) for source in sources]
     lifts = (sum(result) == 0) * lift
@@ -109,7 +109,7 @@ class Shared(NamedTuple):
         return Local(self.quality * self.salience, self.salience, self.corner)
 
 
-def _shared(sources: Sequence[Gray], fused: Gray, window, constants, **options) -> Shared:
+def _shared(sources: Sequence[GrayImage], fused: GrayImage, window, constants, **options) -> Shared:
     weights = variances(sources, window, exact_covariance, **options)
     maps = (ssim_map(fused, source, window, constants, exact_covariance) for source in sources)
     quality = sum(w * m for w, m in zip(weights, maps, strict=True)) / sum(weights)
@@ -119,94 +119,94 @@ def _shared(sources: Sequence[Gray], fused: Gray, window, constants, **options) 
 # -------------------------------------------------------------------------------------------------------- Yang's measure
 
 
-def _agreeing(a: Gray, b: Gray, fused: Gray, share: np.ndarray, **options) -> Local:
+def _agreeing(a: GrayImage, b: GrayImage, fused: GrayImage, share: np.ndarray, **options) -> Local:
     """SSIM of each window: shared by variance where the sources agree, else the better of the two."""
     to_a, to_b = (ssim_map(fused, source, gauss7, TINY, **options) for source in (a, b))
     a_to_b = b.get(ssim_map, a, gauss7, TINY, *options.values())
     return evenly(yang(a_to_b, share, to_a, to_b), _CENTRE[gauss7])
 
 
-def _qy_map(scene: Scene, fused: Gray) -> Local:
+def _qy_map(scene: FusionInputs, fused: GrayImage) -> Local:
     var_a, var_b = variances(scene.sources, gauss7, exact_covariance)
     return _agreeing(*scene.sources, fused, var_a / (var_a + var_b), moment=exact_covariance)
 
 
-def _qy(scene: Scene, fused: Gray) -> float:
+def _qy(scene: FusionInputs, fused: GrayImage) -> float:
     return _qy_map(scene, fused).score()
 
 
-def _qy_mfif(scene: Scene, fused: Gray) -> float:
+def _qy_mfif(scene: FusionInputs, fused: GrayImage) -> float:
     var_a, var_b = variances(scene.sources, gauss7, covariance)
     return _agreeing(*scene.sources, fused, var_a / (var_a + var_b)).score()
 
 
-def _qy_zl(scene: Scene, fused: Gray) -> float:
+def _qy_zl(scene: FusionInputs, fused: GrayImage) -> float:
     var_a, var_b = (source.get(covariance, source, gauss7) for source in scene.sources)
     return _agreeing(*scene.sources, fused, var_a / (var_a + var_b)).score()
 
 
-def _qy_gacn(scene: Scene, fused: Gray) -> float:
-    a, b = (source.published for source in scene.sources)
+def _qy_gacn(scene: FusionInputs, fused: GrayImage) -> float:
+    a, b = (source.protocol_range for source in scene.sources)
     var_a, var_b = (source.get(exact_covariance, source, gauss7) for source in (a, b))
     share = var_a / (var_a + var_b + 1e-10)
-    return _agreeing(a, b, fused.published, share, moment=exact_covariance, floor=1e-10).score()
+    return _agreeing(a, b, fused.protocol_range, share, moment=exact_covariance, floor=1e-10).score()
 
 
 # ----------------------------------------------------------------------------------------------------- Piella's measures
 
 
-def _qs_map(scene: Scene, fused: Gray) -> Local:
+def _qs_map(scene: FusionInputs, fused: GrayImage) -> Local:
     return fused.get(piella, scene).evenly()
 
 
-def _qs(scene: Scene, fused: Gray) -> float:
+def _qs(scene: FusionInputs, fused: GrayImage) -> float:
     return _qs_map(scene, fused).score()
 
 
-def _qs_zl(scene: Scene, fused: Gray) -> float:
+def _qs_zl(scene: FusionInputs, fused: GrayImage) -> float:
     return fused.get(piella_toolbox, scene).evenly().score()
 
 
-def _qw_map(scene: Scene, fused: Gray) -> Local:
+def _qw_map(scene: FusionInputs, fused: GrayImage) -> Local:
     return fused.get(piella, scene).weighted()
 
 
-def _qw(scene: Scene, fused: Gray) -> float:
+def _qw(scene: FusionInputs, fused: GrayImage) -> float:
     return _qw_map(scene, fused).score()
 
 
-def _qw_zl(scene: Scene, fused: Gray) -> float:
+def _qw_zl(scene: FusionInputs, fused: GrayImage) -> float:
     return fused.get(piella_toolbox, scene).weighted().score()
 
 
-def _qe(scene: Scene, fused: Gray) -> float:
+def _qe(scene: FusionInputs, fused: GrayImage) -> float:
     edges = _shared([source.get(prewitt) for source in scene.sources], fused.get(prewitt), box8, PIELLA)
     return _qw(scene, fused) * edges.weighted().score()
 
 
-def piella(fused: Gray, scene: Scene) -> Shared:
+def piella(fused: GrayImage, scene: FusionInputs) -> Shared:
     return _shared(scene.sources, fused, box8, PIELLA)
 
 
-def piella_toolbox(fused: Gray, scene: Scene) -> Shared:
+def piella_toolbox(fused: GrayImage, scene: FusionInputs) -> Shared:
     # In the original, rounding keeps flat windows from being lifted: they share equally but weigh nothing.
     return _shared(scene.sources, fused, gauss11, TOOLBOX, lift=1e-12)
 
 
-def prewitt(image: Gray) -> Gray:
+def prewitt(image: GrayImage) -> GrayImage:
     """Image of Prewitt magnitudes."""
-    return Gray(magnitude(*derivatives(image.values, PREWITT)))
+    return GrayImage(magnitude(*derivatives(image.values, PREWITT)))
 
 
 # ------------------------------------------------------------------------------------------------------ Cvejic's measure
 
 
-def _covariance_share(scene: Scene, fused: Gray, window, moment) -> np.ndarray:
+def _covariance_share(scene: FusionInputs, fused: GrayImage, window, moment) -> np.ndarray:
     to_a, to_b = (fused.get(moment, source, window) for source in scene.sources)
     return to_a / (to_a + to_b)
 
 
-def _qc_map(scene: Scene, fused: Gray) -> Local:
+def _qc_map(scene: FusionInputs, fused: GrayImage) -> Local:
     share = _covariance_share(scene, fused, box8, exact_covariance)
     xp = namespace(share)
     share = xp.where(xp.isnan(share), 0.5, xp.clip(share, 0, 1))
@@ -214,11 +214,11 @@ def _qc_map(scene: Scene, fused: Gray) -> Local:
     return evenly(share * to_a + (1 - share) * to_b, _CENTRE[box8])
 
 
-def _qc(scene: Scene, fused: Gray) -> float:
+def _qc(scene: FusionInputs, fused: GrayImage) -> float:
     return _qc_map(scene, fused).score()
 
 
-def _qc_zl(scene: Scene, fused: Gray) -> float:
+def _qc_zl(scene: FusionInputs, fused: GrayImage) -> float:
     share = _covariance_share(scene, fused, gauss7, covariance)
     to_a, to_b = (ssim_map(fused, source, gauss7, TINY) for source in scene.sources)
     quality = share * to_a + (1 - share) * to_b

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mffrepro.images import FocusStack, FusionResult, to_unit
-from mffrepro.strips import strips
+from mffrepro.tiling import strips
 
 #: Pixels of a strip: on a CPU its feature maps should stay in the cache, on a GPU they should fill the cores.
 STRIP_PIXELS = {"cpu": 2**15, "cuda": 2**21}

@@ -25,8 +25,8 @@ from torch import Tensor
 
 from mffrepro.errors import DataError, OptionError
 from mffrepro.fusion.guided import guided_filter
+from mffrepro.fusion.multi_image import Calibration, Floats, mix
 from mffrepro.fusion.regions import remove_small
-from mffrepro.fusion.several import Calibration, Floats, mix
 from mffrepro.images import FocusStack, FusionResult, as_stack, write_atomically
 from mffrepro.models.siamese import Border, Look, PatchJudge, Siamese, fuse_many
 from mffrepro.models.weights import prepare, to_bytes
@@ -93,7 +93,7 @@ def judge(
     radius: int = 8,
     eps: float = 0.1,
 ) -> PatchJudge:  # fmt: skip
-    """The network as a judge of `mffrepro.fusion.several`; the arguments are those of `fuse`."""
+    """The network as a judge of `mffrepro.fusion.multi_image`; the arguments are those of `fuse`."""
 
     def decide(focus: np.ndarray, first: Look, second: Look) -> np.ndarray:
         initial = segment(focus, threshold=threshold, smallest=smallest)
@@ -122,7 +122,7 @@ def fuse(
         weights: ``"default"`` (this project's), ``"random"``, or a ``.safetensors`` file; `convert` makes one of the authors'.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         strategy: For more than two images; ``"auto"`` is ``"serial"``, as in the paper.
-        calibration: Form of the calibration, see `mffrepro.fusion.several.calibrated`.
+        calibration: Form of the calibration, see `mffrepro.fusion.multi_image.calibrated`.
         dense: Pixels between neighbouring patches, 2 (as the pooling gives) or 1.
         threshold: Share of the first source over which it takes a pixel.
         smallest: Least area of a region, as a share of the image; 0 keeps all.

@@ -20,7 +20,7 @@ from torch import nn
 
 from mffrepro.errors import OptionError, unknown
 from mffrepro.fusion.dtcwt import analyse, synthesise
-from mffrepro.fusion.several import Calibration, Floats
+from mffrepro.fusion.multi_image import Calibration, Floats
 from mffrepro.images import FocusStack, FusionResult, as_stack, to_gray
 from mffrepro.models import cnn_fuse
 from mffrepro.models.cnn_fuse import CnnFuse, segment
@@ -190,7 +190,7 @@ def fuse(
         weights: ``"default"`` (this project's), ``"random"``, or a ``.safetensors`` file for that mode and transform.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         strategy: For more than two images; ``"auto"`` is ``"serial"``, as in the paper.
-        calibration: Form of the calibration, see `mffrepro.fusion.several.calibrated`.
+        calibration: Form of the calibration, see `mffrepro.fusion.multi_image.calibrated`.
         dense: Coefficients between neighbouring patches, 2 (as the pooling gives) or 1.
         threshold: Share of the first source over which it takes a coefficient.
         smallest: Least area of a region of either decision, as a share of the band; 0 keeps all.

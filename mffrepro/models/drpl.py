@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mffrepro.fusion.several import Floats, MapJudge, calibrated, serial
+from mffrepro.fusion.multi_image import Floats, MapJudge, calibrated, serial
 from mffrepro.images import FocusStack, FusionResult, as_stack, to_gray
 from mffrepro.models._parts import conv, device_of, in_strips, to_array, to_tensor
 from mffrepro.models.weights import prepare

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mffrepro.fusion.boxes import box_sum, guided_filter
-from mffrepro.fusion.several import Calibration, Floats, calibrated, serial
+from mffrepro.fusion.multi_image import Calibration, Floats, calibrated, serial
 from mffrepro.images import FocusStack, FusionResult, as_stack
 from mffrepro.models import gacn_strips
 from mffrepro.models.gacn_judge import GacnJudge, ranked_in_bands
@@ -260,7 +260,7 @@ def fuse(
             or a ``.safetensors`` file.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         strategy: For more than two images; ``"auto"`` is ``"calibration"``.
-        calibration: Form of the calibration, see `mffrepro.fusion.several.calibrated`. ``"rank"`` is the fastest, the
+        calibration: Form of the calibration, see `mffrepro.fusion.multi_image.calibrated`. ``"rank"`` is the fastest, the
             sharpest, and gives the same image in whatever order the stack comes.
         boundary: Boundary smoothing; by default the reading that the weights were trained with.
         as_published: True smooths the boundary as the authors' code does, False as the paper's text says, whatever the

@@ -1,4 +1,4 @@
-"""GACN as the judge of `mffrepro.fusion.several`, for two images or many, of any size."""
+"""GACN as the judge of `mffrepro.fusion.multi_image`, for two images or many, of any size."""
 
 from collections.abc import Iterable
 
@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mffrepro.fusion.several import Floats, blended, progress, winners
+from mffrepro.fusion.multi_image import Floats, blended, progress, winners
 from mffrepro.images import to_gray
 from mffrepro.models import gacn_strips
 from mffrepro.models.gacn_strips import Look, Weights, attention_weights, decide_in_strips, sharpness_in_strips
-from mffrepro.strips import strips
+from mffrepro.tiling import strips
 
 CLARITY_RADIUS = 3
 #: Rows that a pixel's place in a ranking depends on.
@@ -19,7 +19,7 @@ RANKING_HALO = gacn_strips.DECISION_HALO + gacn_strips.ACTIVITY_HALO + CLARITY_R
 
 
 class GacnJudge:
-    """GACN as the judge of `mffrepro.fusion.several`: arrays in, arrays out.
+    """GACN as the judge of `mffrepro.fusion.multi_image`: arrays in, arrays out.
 
     Args:
         network: Ready for inference.
@@ -97,7 +97,7 @@ class BandJudge(GacnJudge):
 
 
 def ranked_in_bands(images: np.ndarray, network: nn.Module) -> tuple[np.ndarray, np.ndarray]:
-    """`mffrepro.fusion.several.ranked` for large images (N, H, W[, 3]): all looks at a band of rows before the next band."""
+    """`mffrepro.fusion.multi_image.ranked` for large images (N, H, W[, 3]): all looks at a band of rows before the next band."""
     judge = GacnJudge(network, whole=False)
     weights = [judge.look(image).weights for image in progress(Floats(images))]
     winner = np.empty(images.shape[1:3], np.int32)

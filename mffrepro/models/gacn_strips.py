@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mffrepro.strips import Strip, keep_freed_memory, strips
+from mffrepro.tiling import Strip, keep_freed_memory, strips
 
 #: Pixels of a strip: small where maps should stay in the processor's cache, large where neighbours are computed twice.
 FEATURE_PIXELS, DECISION_PIXELS = 2**14, 2**18

@@ -19,7 +19,7 @@ import numpy as np
 from scipy import ndimage
 
 from mffrepro.errors import OptionError
-from mffrepro.fusion.several import Calibration, Floats
+from mffrepro.fusion.multi_image import Calibration, Floats
 from mffrepro.images import FocusStack, FusionResult, as_stack
 from mffrepro.models.siamese import Border, Look, PatchJudge, Pool, Siamese, fuse_many
 from mffrepro.models.weights import prepare
@@ -103,7 +103,7 @@ def load(weights: str = "default", *, device: str = "auto") -> Icacs18:
 def judge(
     network: Icacs18, *, dense: int | None = None, cancel: float = 0.01, dilate: int = 1, symmetric: bool = False
 ) -> PatchJudge:
-    """The network as a judge of `mffrepro.fusion.several`; the arguments are those of `fuse`."""
+    """The network as a judge of `mffrepro.fusion.multi_image`; the arguments are those of `fuse`."""
 
     def decide(focus: np.ndarray, first: Look, second: Look) -> np.ndarray:
         return final_decision(focus, cancel=cancel, dilate=dilate, symmetric=symmetric)
@@ -130,7 +130,7 @@ def fuse(
         weights: ``"default"`` (this project's), ``"random"``, or a ``.safetensors`` file.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         strategy: For more than two images; ``"auto"`` is ``"serial"``, as in the paper.
-        calibration: Form of the calibration, see `mffrepro.fusion.several.calibrated`.
+        calibration: Form of the calibration, see `mffrepro.fusion.multi_image.calibrated`.
         dense: Pixels between neighbouring patches, 8, 4, 2 or 1; 8 is what three poolings give, less costs more (A2.7).
         cancel: Regions of the inverted map under this share of the image are cancelled, save the largest; 1 cancels all others.
         dilate: Radius of the last dilation, pixels; 0 leaves it out.

@@ -22,7 +22,7 @@ from mffrepro.formulas.similarity import similarity
 from mffrepro.images import FocusStack, FusionResult, as_stack, to_unit
 from mffrepro.models._parts import to_array, to_tensor
 from mffrepro.models.weights import pick_device
-from mffrepro.strips import in_threads
+from mffrepro.tiling import in_threads
 
 #: Of the Gaussian window, pixels; and the constants of SSIM for images in [0, 1].
 SIGMA = 1.5

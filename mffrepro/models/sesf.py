@@ -22,8 +22,8 @@ from torch import Tensor, nn
 from mffrepro.errors import unknown
 from mffrepro.fusion.boxes import box_sum
 from mffrepro.fusion.guided import box_mean, guided_filter
+from mffrepro.fusion.multi_image import calibrated, mix, serial
 from mffrepro.fusion.regions import fill_holes
-from mffrepro.fusion.several import calibrated, mix, serial
 from mffrepro.images import FocusStack, FusionResult, as_stack, to_gray, to_unit
 from mffrepro.models._parts import device_of, in_strips, to_array, to_tensor, truncated
 from mffrepro.models.gacn import ConvBlock, FeaturePath, squared_differences
@@ -107,7 +107,7 @@ class Look(NamedTuple):
 
 
 class SesfJudge:
-    """SESF-Fuse as the judge of `mffrepro.fusion.several`.
+    """SESF-Fuse as the judge of `mffrepro.fusion.multi_image`.
 
     Args:
         network: Whose features count.

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mffrepro.errors import OptionError
-from mffrepro.fusion.several import Calibration, calibrated, mix, serial
+from mffrepro.fusion.multi_image import Calibration, calibrated, mix, serial
 from mffrepro.images import to_gray
 
 Border = Literal["context", "zeros"]
@@ -254,7 +254,7 @@ class Look(NamedTuple):
 
 
 class PatchJudge:
-    """A patch classifier as the judge of `mffrepro.fusion.several`.
+    """A patch classifier as the judge of `mffrepro.fusion.multi_image`.
 
     Args:
         network: Ready for inference.

@@ -1,14 +1,14 @@
 """tlcnn: *Image fusion using a transfer learning-based convolutional neural network*, of a journal our source does not name.
 
-The network and the rule are those of `mffrepro.models.transfer` and `mffrepro.models.secondary`, which the sister paper tlcolor
-shares; what tlcnn's text leaves open is filled from there (A0.3, A0.5, A0.24). tlcnn alone improves VGG-19 before it is
+The network and the rule are those of `mffrepro.models.transfer` and `mffrepro.models.decision_rule`, shared with the sister paper
+tlcolor; what tlcnn's text leaves open is filled from there (A0.3, A0.5, A0.24). tlcnn alone improves VGG-19 before it is
 transferred (`mffrepro.models.vgg`) and prints the formulas of the loss and of the rule.
 """
 
 from typing import Literal
 
 from mffrepro.images import FocusStack, FusionResult
-from mffrepro.models.secondary import Agreement
+from mffrepro.models.decision_rule import Agreement
 from mffrepro.models.transfer import DefocusJudge, Select, TransferNet, fuse_stack, load_network
 
 

@@ -1,13 +1,13 @@
 """tlcolor: *Color multi-focus image fusion based on transfer learning*, Journal of Intelligent & Fuzzy Systems.
 
-Network and rule are those of `mffrepro.models.transfer` and `mffrepro.models.secondary`: one image at a time, three channels
+Network and rule are those of `mffrepro.models.transfer` and `mffrepro.models.decision_rule`: one image at a time, three channels
 (A1.1), 41 convolutions in the encoders of which 16 are VGG-19's, five transposed ones and 36 more in the decoders.
 """
 
 from typing import Literal
 
 from mffrepro.images import FocusStack, FusionResult
-from mffrepro.models.secondary import Agreement
+from mffrepro.models.decision_rule import Agreement
 from mffrepro.models.transfer import DefocusJudge, Select, TransferNet, fuse_stack, load_network
 
 

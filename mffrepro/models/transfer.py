@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mffrepro.errors import OptionError, unknown
-from mffrepro.fusion.several import Floats, carried, mix, serial
+from mffrepro.fusion.multi_image import Floats, carried, mix, serial
 from mffrepro.images import FocusStack, FusionResult
-from mffrepro.models.secondary import Agreement, choose, secondary_maps
+from mffrepro.models.decision_rule import Agreement, choose, secondary_maps
 from mffrepro.models.vgg import STAGES, channels, conv_keys, normalise
 from mffrepro.models.weights import pick_device, read_state
 
@@ -229,7 +229,7 @@ def count_parameters(network: TransferNet) -> dict[str, int]:
 
 
 class DefocusJudge:
-    """A network that sees one image at a time, as the judge of `mffrepro.fusion.several`: looks are images and their maps."""
+    """A network that sees one image at a time, as the judge of `mffrepro.fusion.multi_image`: looks are images and their maps."""
 
     def __init__(
         self,

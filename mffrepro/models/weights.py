@@ -110,7 +110,7 @@ def read_published(name: str) -> dict[str, Tensor]:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise DataError(
-            f"{path} holds more than tensors ({type(error).__name__}); fetch it again with mffrepro data fetch weights"
+            f"{path} holds more than tensors ({type(error).__name__}); fetch it again with mffrepro data fetch networks"
         ) from None
 
 

@@ -28,7 +28,7 @@ _COLOURS = {"holds": "#007a55", "does not hold": "#b34700", "cannot be tested he
 @cache
 def all_claims() -> pd.DataFrame:
     """The claims of the five papers, by id: paper, claim, how_to_test, expected_direction, reported_support."""
-    return pd.read_csv(manifest_folder() / "claims.csv").set_index("id").fillna("")
+    return pd.read_csv(manifest_folder() / "papers" / "claims.csv").set_index("id").fillna("")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def judge(
     """The verdict on a claim, recorded where the book is being built.
 
     Args:
-        claim: Id in ``data_manifests/claims.csv``, such as ``"C4.8"``.
+        claim: Id in ``data_manifests/papers/claims.csv``, such as ``"C4.8"``.
         outcome: The computed comparison: True, False, or None where it cannot be tested here.
         numbers: What was measured, by name.
         note: One sentence: a limit of the test, or why it cannot be done here.

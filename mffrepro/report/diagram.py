@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mffrepro.fusion.several import Judge
+from mffrepro.fusion.multi_image import Judge
 from mffrepro.report.style import PAGE, PALETTE, Shown, styled
 
 
@@ -153,7 +153,7 @@ class Noted(NamedTuple):
 
 
 class Traced:
-    """A judge that notes what it is asked, and for how long it thinks; see `mffrepro.fusion.several`.
+    """A judge that notes what it is asked, and for how long it thinks; see `mffrepro.fusion.multi_image`.
 
     Args:
         judge: Who answers.

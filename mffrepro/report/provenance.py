@@ -8,8 +8,8 @@ import pandas as pd
 from pandas.io.formats.style import Styler
 
 from mffrepro import __version__
-from mffrepro.environment import REF, device_name
 from mffrepro.report.tables import plain
+from mffrepro.runtime import REF, device_name
 
 
 def provenance(started: float, weights: Sequence[str] = ()) -> Styler:

@@ -147,7 +147,7 @@ def reported(name: str) -> pd.DataFrame:
     """A table as a paper prints it, methods by metrics, with this package's metric names.
 
     Args:
-        name: Of a file in ``data_manifests/reported``, such as ``"p004_table1"``.
+        name: Of a file in ``data_manifests/papers/reported``, such as ``"p004_table1"``.
     """
     table = pd.read_csv(reported_folder() / f"{name}.csv")
     columns = table["metric"].unique()
@@ -156,7 +156,7 @@ def reported(name: str) -> pd.DataFrame:
 
 
 def reported_folder() -> Path:
-    return manifest_folder() / "reported"
+    return manifest_folder() / "papers" / "reported"
 
 
 def method_names(table: pd.DataFrame, names: dict[str, str], *, keep: Sequence[str] | None = None) -> pd.DataFrame:

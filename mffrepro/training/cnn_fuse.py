@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mffrepro.models.cnn_fuse import CnnFuse
-from mffrepro.models.siamese_kinds import KINDS
+from mffrepro.models.siamese_ablation import KINDS
 from mffrepro.training.patches import PatchRecipe
 
 

@@ -1,7 +1,8 @@
 """What finished trainings of GACN come to on the 26 pairs of the paper.
 
 ``python -m mffrepro.training.gacn_runs runs/gacn runs/smooth --data bsds500 --device "1 CPU core"`` scores the best epoch of
-each run folder and adds a row for each to ``data_manifests/recorded/p004_trainings.csv``, in place of the row of the same recipe
+each run folder and adds a row for each to
+``data_manifests/recorded/studies/p004_trainings.csv``, in place of the row of the same recipe
 and seed.
 """
 
@@ -63,7 +64,7 @@ def main() -> None:
     stacks = load("gacn26")
     rows = pd.DataFrame([judge_run(run, list(stacks)) for run in arguments.runs])
     rows = rows.assign(data=arguments.data, device=arguments.device, date=time.strftime("%Y-%m-%d", time.gmtime()))
-    path = manifest_folder() / "recorded" / "p004_trainings.csv"
+    path = manifest_folder() / "recorded" / "studies" / "p004_trainings.csv"
     if path.exists():
         rows = pd.concat([pd.read_csv(path, keep_default_na=False), rows]).drop_duplicates(KEYS, keep="last")
     table = rows.sort_values(KEYS).to_csv(index=False, float_format="%.6g", lineterminator="\n")

@@ -1,7 +1,8 @@
 """The study of Fig. 9 of GACN: one training per pair of mask loss and gradient loss, all else equal.
 
 ``python -m mffrepro.training.loss_study --data bsds500 --device "1 CPU core"`` trains by the recipe `STUDY`, scores the networks
-on stacks that they have not seen, and writes ``data_manifests/recorded/p004_losses.csv``, for those who do not want to wait.
+on stacks that they have not seen, and writes
+``data_manifests/recorded/studies/p004_losses.csv``, for those who do not want to wait.
 """
 
 import argparse
@@ -117,7 +118,7 @@ def main() -> None:
         table = loss_study(STUDY, regions, list(test), folder, seed=arguments.seed)
     named = {"data": arguments.data, "seed": arguments.seed, "epochs": STUDY.epochs, "samples": STUDY.samples}
     named |= {"device": arguments.device, "date": time.strftime("%Y-%m-%d", time.gmtime())}
-    path = manifest_folder() / "recorded" / "p004_losses.csv"
+    path = manifest_folder() / "recorded" / "studies" / "p004_losses.csv"
     path.parent.mkdir(exist_ok=True)
     write_atomically(path, table.assign(**named).to_csv(float_format="%.6g", lineterminator="\n").encode())
     print(path)

@@ -1,7 +1,7 @@
 """What the patch classifiers owe to which choice: short trainings that differ in one thing each, all else equal.
 
 ``python -m mffrepro.training.patch_study icacs18 --data bsds500 --device "1 CPU core"`` trains by the recipe of `STUDIES`, scores
-the networks on patches and stacks that they have not seen, and writes ``data_manifests/recorded/p002_study.csv``; with
+the networks on patches and stacks that they have not seen, and writes ``data_manifests/recorded/studies/p002_study.csv``; with
 ``cnn_fuse`` it writes ``p003_study.csv``.
 """
 
@@ -190,7 +190,7 @@ def main() -> None:
         table.insert(2, "accuracy on real", real_accuracy(*parts, Path(folder), arguments.real))
     origin = {"data": arguments.data, "seed": arguments.seed, "samples": study.recipe.samples}
     origin |= {"device": arguments.device, "date": time.strftime("%Y-%m-%d", time.gmtime())}
-    path = manifest_folder() / "recorded" / f"{study.paper}_study.csv"
+    path = manifest_folder() / "recorded" / "studies" / f"{study.paper}_study.csv"
     write_atomically(path, table.assign(**origin).to_csv(float_format="%.6g", lineterminator="\n").encode())
     print(path)
 

@@ -1,4 +1,4 @@
-"""Write ``data_manifests/fidelity.csv`` and ``fidelity_records.csv``: how near the classical methods come to published results.
+"""Write ``data_manifests/fidelity/images.csv`` and ``scores.csv``: how near the classical methods come to published results.
 
 Run as ``MFFREPRO_GOLDENS=folder MFFREPRO_MIRROR=folder python tests/golden/regenerate_fidelity.py [METHOD ...]`` after a method
 changed; without names all methods are measured, which takes an hour. Rows of other methods stay as they are.

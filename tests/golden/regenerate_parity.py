@@ -1,4 +1,4 @@
-"""Write ``data_manifests/parity.csv``: the largest relative error of each reading on photographs.
+"""Write ``data_manifests/fidelity/metrics_photographs.csv``: the largest relative error of each reading on photographs.
 
 Run as ``MFFREPRO_GOLDENS=folder python tests/golden/regenerate_parity.py`` after a metric or a golden changed: some minutes.
 ``noise`` is the largest relative scatter of the original itself, computed in mathematically identical ways.
@@ -32,7 +32,7 @@ def rows() -> list[dict]:
 def main() -> None:
     table = pd.DataFrame(rows()).groupby("metric", sort=False)
     summary = pd.DataFrame({"images": table.size(), "error": table["error"].max(), "noise": table["noise"].max()})
-    summary.to_csv(manifest_folder() / "parity.csv", float_format="%.1e")
+    summary.to_csv(manifest_folder() / "fidelity" / "metrics_photographs.csv", float_format="%.1e")
     print(summary.to_string())
 
 

@@ -1,6 +1,6 @@
 """The fidelity tables of the chapter on classical methods, measured again where that is quick.
 
-``data_manifests/fidelity.csv`` compares images with images that others published, ``fidelity_records.csv`` mean scores with
+``data_manifests/fidelity/images.csv`` compares images with images that others published, ``scores.csv`` mean scores with
 scores that others recorded. `regenerate_fidelity.py` writes both.
 """
 
@@ -20,7 +20,7 @@ from mffrepro.data.manifests import manifest_folder
 from mffrepro.images import FocusStack, to_unit
 from mffrepro.models._parts import truncated
 
-IMAGES, RECORDS = (manifest_folder() / name for name in ("fidelity.csv", "fidelity_records.csv"))
+IMAGES, RECORDS = (manifest_folder() / "fidelity" / name for name in ("images.csv", "scores.csv"))
 
 
 #: Rows of the records that name a method of this package, with its options. Not `sr`: the dictionary is another.
@@ -118,7 +118,7 @@ def compare(folder: Path, case: Case, pair: str) -> dict[str, float]:
 
 def recorded_scores() -> pd.DataFrame:
     """What the authors of GACN recorded for each of its 26 pairs: (method, stack) by metric."""
-    records = pd.read_csv(manifest_folder() / "reported" / "p004_authors_records.csv").rename(columns=METRICS)
+    records = pd.read_csv(manifest_folder() / "papers" / "reported" / "p004_authors_records.csv").rename(columns=METRICS)
     records["stack"] = records["pair"].str.replace("^(color|gray)_", "", regex=True)
     chosen = records["method"].isin([name for name, _ in RECORDED]) & records["stack"].isin(mff.load("gacn26").names)
     return records[chosen].set_index(["method", "stack"])[list(METRICS.values())]

@@ -1,8 +1,8 @@
 """Every metric against the numbers of the code it was published with.
 
-``data_manifests/metrics_synthetic.csv`` holds what the authors' MATLAB code, run under GNU Octave 7.3 in double precision,
-returns for images made by formula (``qy``: an independent NumPy program with two-pass moments). The photographs' numbers
-lie outside the repository; ``MFFREPRO_GOLDENS`` says where.
+``data_manifests/fidelity/metrics_synthetic.csv`` holds what the authors' MATLAB code, run under GNU Octave 7.3 in double
+precision, returns for images made by formula (``qy``: an independent NumPy program with two-pass moments).
+Numbers of photographs lie outside the repository; ``MFFREPRO_GOLDENS`` says where.
 """
 
 import csv
@@ -64,7 +64,7 @@ def synthetic_scores(images):
 
 def golden_rows() -> dict[tuple[str, str], dict[str, float]]:
     rows = defaultdict(dict)
-    with open(manifest_folder() / "metrics_synthetic.csv", newline="") as file:
+    with open(manifest_folder() / "fidelity" / "metrics_synthetic.csv", newline="") as file:
         for row in csv.DictReader(file):
             rows[row["pair"], row["method"]][row["name"]] = float(row["value"])
     return rows

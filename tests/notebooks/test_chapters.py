@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mffrepro.book import PARAMETERS
-from mffrepro.environment import REF, REPOSITORY
+from mffrepro.runtime import REF, REPOSITORY
 
 jupytext = pytest.importorskip("jupytext")
 nbformat = pytest.importorskip("nbformat")

@@ -20,9 +20,9 @@ import numpy as np
 import mffrepro as mff
 from mffrepro import methods
 from mffrepro.data.synthetic import composite, gaussian_blur
-from mffrepro.environment import device_name
 from mffrepro.images import FocusStack
 from mffrepro.report.tables import PRINTED_NAMES, reported
+from mffrepro.runtime import device_name
 
 #: Authors' code, wall seconds with two threads on two cores, PyTorch 2.13; measured once, on another machine.
 AUTHORS = {"gacn": 2.1, "sesf": 1.35, "ifcnn": 0.85, "densefuse": 2.4}

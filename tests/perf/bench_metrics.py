@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mffrepro.environment import device_name
 from mffrepro.metrics import BATCHED, CARDS, Scorer, evaluate_batch
+from mffrepro.runtime import device_name
 
 #: Metrics -> seconds of the original or of its vectorised copy, seconds of the untouched loop.
 RECORDED = {

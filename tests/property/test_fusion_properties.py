@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from mffrepro.fusion.boxes import box_mean, box_sum, guided_filter
+from mffrepro.fusion.multi_image import serial
 from mffrepro.fusion.pyramid import analyse, smallest_side, synthesise
 from mffrepro.fusion.rules import choose_max
-from mffrepro.fusion.several import serial
 
 seeds = st.integers(0, 2**32 - 1)
 sides = st.integers(3, 40)

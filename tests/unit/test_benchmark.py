@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 
 import mffrepro as mff
-from mffrepro.benchmark import Store, benchmark, every_method, grid
-from mffrepro.benchmark.store import COLUMNS
+from mffrepro.benchmarks import Store, benchmark, every_method, grid
+from mffrepro.benchmarks.store import COLUMNS
 from mffrepro.data import Dataset, load
 from mffrepro.errors import DataError, ImageError, OptionError
 from mffrepro.images import FocusStack

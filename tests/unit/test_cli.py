@@ -413,7 +413,7 @@ def clone(monkeypatch, tmp_path_factory):
     author = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
     for arguments in (["init", "-q"], ["add", "."], [*author, "commit", "-q", "-m", "first"]):
         subprocess.run(["git", "-C", str(root), *arguments], check=True, capture_output=True)
-    monkeypatch.setattr("mffrepro.benchmark.record.manifest_folder", lambda: root / "data_manifests")
+    monkeypatch.setattr("mffrepro.benchmarks.record.manifest_folder", lambda: root / "data_manifests")
     return root
 
 
@@ -435,7 +435,7 @@ def test_benchmark_records_and_then_says_what_moved(run, clone):
 
 
 def test_benchmark_refuses_to_record_before_it_runs(refused, clone, folder, monkeypatch):
-    monkeypatch.setattr("mffrepro.benchmark.grid.fuse", None)
+    monkeypatch.setattr("mffrepro.benchmarks.grid.fuse", None)
     assert "is not recorded, since others lack it" in refused(*RECORD, "-d", "pairs")
     (clone / ".git").rename(clone / "git")
     assert "is no clone of the repository" in refused(*RECORD)
@@ -529,7 +529,7 @@ def test_data_list_counts_what_is_here(run, nothing_at_hand):
     code, out, _ = run("data", "list")
     assert code == 0
     assert re.search(r"lytro +0 of 40 files +16\.0 MB", out)
-    assert re.search(r"weights +0 of \d+ files", out)
+    assert re.search(r"networks +0 of \d+ files", out)
 
 
 @pytest.mark.skipif(MIRROR is None, reason="MFFREPRO_MIRROR names no mirror folder")
@@ -544,7 +544,7 @@ def test_data_fetch_takes_from_the_mirror_and_verify_looks_inside(run, tmp_path,
         "embedded: made on the spot, nothing to fetch",
     ]
     assert run("data", "verify")[0] == 0
-    (tmp_path / "cache" / manifest("weights").entry("gacn.published").file).write_bytes(b"damaged")
+    (tmp_path / "cache" / manifest("networks").entry("gacn.published").file).write_bytes(b"damaged")
     code, out, _ = run("data", "verify")
     assert code == 1
     assert "  damaged: gacn.published" in out.splitlines()
@@ -567,9 +567,9 @@ def test_data_refuses(refused, nothing_at_hand):
 
 def test_lists_have_a_row_per_card(run):
     for kind, names in {
-        "methods": mff.methods().index,
-        "metrics": mff.metrics().index,
-        "datasets": mff.datasets().index,
+        "methods": mff.list_methods().index,
+        "metrics": mff.list_metrics().index,
+        "datasets": mff.list_datasets().index,
     }.items():
         code, out, err = run("list", kind)
         assert (code, err) == (0, "")
@@ -684,7 +684,7 @@ def test_an_encoding_without_arrows_does_not_end_the_program():
 def test_a_pipe_gets_whole_lines(folder):
     done = terminal("list", "metrics", env=os.environ | {"COLUMNS": "40"})
     names = [line.split()[0] for line in plain(done.stdout).splitlines()[2:]]
-    assert names == list(mff.metrics().index)
+    assert names == list(mff.list_metrics().index)
 
 
 # -------------------------------------------------------------------------------------------------- values

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mffrepro.data import Dataset, cards, datasets, load, weight_arrays, weight_file
+from mffrepro.data import Dataset, cards, list_datasets, load, weight_arrays, weight_file
 from mffrepro.errors import DataError, OptionError
 from mffrepro.images import FocusStack
 
@@ -82,7 +82,7 @@ def test_a_folder_without_stacks_says_how_to_make_them(tmp_path):
     ("name", "options", "message"),
     [
         ("lytr", {}, "did you mean 'lytro'"),
-        ("weights", {}, "no data set 'weights'"),
+        ("networks", {}, "no data set 'networks'"),
         ("bsds500", {}, r"load_regions\('bsds500'\)"),
         ("embedded", {"level": 3}, "did you mean 'levels'"),
         ("lytro", {"root": "."}, "no option of lytro 'root'"),
@@ -103,7 +103,7 @@ def test_cards_tell_what_there_is():
     named = {card.name: card for card in cards()}
     assert list(named)[:2] == ["embedded", "folder"]
     assert {"gacn26", "lytro", "v4stack", "bsds500", "voc2012", "coco2017"} < set(named)
-    assert not {"weights", "dictionaries"} & set(named)
+    assert not {"networks", "dictionaries"} & set(named)
     assert named["embedded"].available
     assert named["embedded"].has_reference
     assert named["embedded"].stacks == len(load("embedded"))
@@ -115,7 +115,7 @@ def test_cards_tell_what_there_is():
 
 
 def test_the_table_of_data_sets_has_a_row_per_card():
-    table = datasets()
+    table = list_datasets()
     assert list(table.index) == [card.name for card in cards()]
     assert table.loc["embedded", "available"]
 

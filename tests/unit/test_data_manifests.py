@@ -9,7 +9,7 @@ from mffrepro.data import manifests
 from mffrepro.data.manifests import manifest, manifest_folder, manifest_names
 from mffrepro.errors import DataError, OptionError
 
-ALL = ["bsds500", "coco2017", "dictionaries", "gacn26", "lytro", "v4stack", "voc2012", "weights"]
+ALL = ["bsds500", "coco2017", "dictionaries", "gacn26", "lytro", "networks", "v4stack", "voc2012"]
 PINNED = re.compile(r"https://(raw\.githubusercontent\.com/[^/]+/[^/]+/|cdn\.jsdelivr\.net/gh/[^/]+/[^/]+@)[0-9a-f]{40}/")
 
 
@@ -60,19 +60,20 @@ def test_unknown_names_get_a_suggestion():
     with pytest.raises(OptionError, match="did you mean 'lytro'"):
         manifest("lytr0")
     with pytest.raises(OptionError, match=r"did you mean 'gacn\.published'"):
-        manifest("weights").entry("gcan.published")
+        manifest("networks").entry("gcan.published")
 
 
 @pytest.mark.parametrize("text", ["title = ", "kind = 'stacks'", "licence = ''\ncite = ''\nfile = [{name = 'a', colour = 1}]"])
 def test_a_broken_manifest_is_named(tmp_path, monkeypatch, text):
-    (tmp_path / "broken.toml").write_text(text)
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets" / "broken.toml").write_text(text)
     monkeypatch.setattr(manifests, "manifest_folder", lambda: tmp_path)
     with pytest.raises(DataError, match=r"broken\.toml"):
         manifest("broken")
 
 
 def test_reported_numbers_are_tables():
-    files = [*(manifest_folder() / "reported").glob("*.csv"), manifest_folder() / "claims.csv"]
+    files = [*(manifest_folder() / "papers" / "reported").glob("*.csv"), manifest_folder() / "papers" / "claims.csv"]
     assert len(files) > 5
     for file in files:
         with open(file, newline="", encoding="utf-8") as lines:

@@ -11,7 +11,7 @@ from mffrepro.data.fetch import find_in_mirror
 from mffrepro.data.manifests import manifest
 
 pytestmark = pytest.mark.skipif("MFFREPRO_MIRROR" not in os.environ, reason="MFFREPRO_MIRROR names no mirror folder")
-MIRRORED = ("bsds500", "dictionaries", "gacn26", "lytro", "v4stack", "weights")
+MIRRORED = ("bsds500", "dictionaries", "gacn26", "lytro", "networks", "v4stack")
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_photographs_and_label_maps_agree(split, number):
 
 
 def test_weights_and_dictionaries_are_there():
-    for entry in manifest("weights").files:
+    for entry in manifest("networks").files:
         assert weight_file(entry.name).stat().st_size == entry.bytes
     for entry in manifest("dictionaries").files:
         assert dictionary_file(entry.name).stat().st_size == entry.bytes

@@ -77,7 +77,7 @@ def test_bibliography_is_sorted_and_without_doubles():
 def test_every_key_exists():
     """Keys in square brackets, of cards and of manifests."""
     known, missing = set(bibliography()), {}
-    files = [*(ROOT / "mffrepro").rglob("*.py"), *(ROOT / "data_manifests").glob("*.toml"), *(ROOT / "book").glob("*.md")]
+    files = [*(ROOT / "mffrepro").rglob("*.py"), *(ROOT / "data_manifests").rglob("*.toml"), *(ROOT / "book").glob("*.md")]
     for path in [*files, *(ROOT / "notebooks").glob("*.py")]:
         text = path.read_text()
         cited = [key for group in re.findall(rf"\[({KEY.pattern}(?:, *{KEY.pattern})*)\]", text) for key in KEY.findall(group)]

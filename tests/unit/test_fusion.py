@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from mffrepro.fusion import several
+from mffrepro.fusion import multi_image as several
 from mffrepro.fusion.boxes import box_mean, box_sum, guided_filter
+from mffrepro.fusion.multi_image import MapJudge, calibrated, serial
 from mffrepro.fusion.pyramid import analyse, mirror, smallest_side, synthesise
 from mffrepro.fusion.rules import choose_max
-from mffrepro.fusion.several import MapJudge, calibrated, serial
 
 # ------------------------------------------------------------------------------------------------ windows
 

@@ -6,7 +6,7 @@ import torch
 from scipy.ndimage import uniform_filter
 
 import mffrepro as mff
-from mffrepro.fusion.several import calibrated
+from mffrepro.fusion.multi_image import calibrated
 from mffrepro.images import to_gray, to_unit
 from mffrepro.models import gacn
 

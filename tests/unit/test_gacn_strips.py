@@ -7,7 +7,7 @@ from torch import nn
 
 import mffrepro as mff
 from mffrepro.models import gacn, gacn_strips
-from mffrepro.strips import strips
+from mffrepro.tiling import strips
 
 
 @pytest.fixture

@@ -239,7 +239,7 @@ def test_stacks_paths_and_arrays_fuse_alike(tmp_path):
 
 
 def test_the_table_has_a_row_per_card():
-    table = mff.methods()
+    table = mff.list_methods()
     assert list(table.index) == list(methods.CARDS)
     assert table.loc["lp", "options"] == "levels=4"
     assert table.loc["gacn", "weights"] == "default, published, random"

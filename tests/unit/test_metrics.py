@@ -153,7 +153,7 @@ def test_fmi_is_its_definition_window_by_window(seed, top):
 def test_fmi_edge_counts_kinds_of_windows():
     """The same windows, one by one instead of by kind."""
     from mffrepro.metrics import fmi
-    from mffrepro.metrics.scene import as_gray
+    from mffrepro.metrics.inputs import as_gray
 
     a, b, fused = (fmi.windows(as_gray(image).get(fmi.edge_map)) for image in (near, far, sharp))
     one_by_one = np.mean([fmi.similarity(fused, source).mean() for source in (a, b)])
@@ -364,8 +364,8 @@ def test_listing_the_cards_loads_nothing_heavy():
 
 
 def test_a_feature_is_computed_once_whichever_thread_asks_first():
-    from mffrepro.metrics.scene import Remembering
-    from mffrepro.strips import in_threads
+    from mffrepro.metrics.inputs import Remembering
+    from mffrepro.tiling import in_threads
 
     calls = []
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from mffrepro import methods, metrics
-from mffrepro.benchmark import benchmark, computed_or_recorded, drift, read_record, write_record
-from mffrepro.benchmark import store as storage
-from mffrepro.benchmark.record import KEY, ORIGIN, checkout
+from mffrepro.benchmarks import benchmark, computed_or_recorded, drift, read_record, write_record
+from mffrepro.benchmarks import store as storage
+from mffrepro.benchmarks.record import KEY, ORIGIN, checkout
 from mffrepro.data import Dataset, manifests
 from mffrepro.data.manifests import manifest
 from mffrepro.errors import DataError, OptionError
@@ -21,13 +21,13 @@ def clone(tmp_path, monkeypatch):
     """A repository of its own with this one's manifests of stacks."""
     (tmp_path / "pyproject.toml").write_text("")
     folder = tmp_path / "data_manifests"
-    folder.mkdir()
-    for name in ("gacn26", "lytro", "weights"):
-        (folder / f"{name}.toml").write_bytes((manifests.manifest_folder() / f"{name}.toml").read_bytes())
+    for name in ("datasets/gacn26.toml", "datasets/lytro.toml", "weights/networks.toml"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes((manifests.manifest_folder() / name).read_bytes())
     author = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
     for arguments in (["init", "-q"], ["add", "."], [*author, "commit", "-q", "-m", "first"]):
         subprocess.run(["git", "-C", str(tmp_path), *arguments], check=True, capture_output=True)
-    for module in ("mffrepro.benchmark.record", "mffrepro.data.manifests"):
+    for module in ("mffrepro.benchmarks.record", "mffrepro.data.manifests"):
         monkeypatch.setattr(f"{module}.manifest_folder", lambda: folder)
     monkeypatch.setenv("MFFREPRO_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("MFFREPRO_MIRROR", raising=False)
@@ -244,7 +244,7 @@ def test_what_can_be_had_is_computed_and_only_the_rest_is_recorded(clone, monkey
         assert list(methods) == ["lp"]
         return run(methods, dataset=dataset, metrics=metrics, start=100.0)
 
-    monkeypatch.setattr("mffrepro.benchmark.record.benchmark", small)
+    monkeypatch.setattr("mffrepro.benchmarks.record.benchmark", small)
     frame = computed_or_recorded(["lp", "average"], "embedded", ["mi"], compute=["lp"]).set_index("method")
     assert set(frame.loc["lp", "origin"]) == {"this run"}
     assert frame.loc["lp", "value"].min() >= 100

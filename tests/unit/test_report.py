@@ -225,7 +225,7 @@ def traced(fusion, count: int = 4):
 
 
 def test_a_traced_judge_knows_what_it_was_asked() -> None:
-    from mffrepro.fusion.several import calibrated, ranked, serial
+    from mffrepro.fusion.multi_image import calibrated, ranked, serial
 
     one_by_one, carry, rank = traced(serial), traced(calibrated), traced(ranked)
     assert [call.inputs for call in rank.calls] == [(), (), (), (), (0, 1, 2, 3)], "both ranks stem from all images"
@@ -238,7 +238,7 @@ def test_a_traced_judge_knows_what_it_was_asked() -> None:
 
 
 def test_strategies_draw_every_call() -> None:
-    from mffrepro.fusion.several import calibrated, ranked, serial
+    from mffrepro.fusion.multi_image import calibrated, ranked, serial
 
     ways = {"serial": serial, "carry": calibrated, "rank": ranked}
     shown = diagram.strategies({name: traced(way) for name, way in ways.items()}, alt="three ways")

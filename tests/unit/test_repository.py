@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import mffrepro
-from mffrepro.environment import REF, REPOSITORY
+from mffrepro.runtime import REF, REPOSITORY
 
 ROOT = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -212,7 +212,7 @@ def test_wheel_holds_the_package_and_its_data_and_nothing_else(tmp_path):
     }
     assert names == expected
     for needed in (
-        "mffrepro/data_manifests/weights.toml",
+        "mffrepro/data_manifests/weights/networks.toml",
         "mffrepro/weights/gacn.default.safetensors",
         "mffrepro/weights/gacn.default.json",
         "mffrepro/weights/tlcnn.default.safetensors",

@@ -11,7 +11,7 @@ import mffrepro as mff
 from mffrepro.data import load_regions
 from mffrepro.errors import DataError, OptionError
 from mffrepro.images import from_unit, to_unit
-from mffrepro.models.siamese_kinds import KINDS
+from mffrepro.models.siamese_ablation import KINDS
 from mffrepro.training import patch_study, patches
 from mffrepro.training.patches import PatchPairs, RealPatches, both_orders, repeated_blur, textured_place
 from mffrepro.training.recipes import presets, recipe
@@ -318,7 +318,7 @@ def test_recorded_studies_are_complete() -> None:
     from mffrepro.data.manifests import manifest_folder
 
     for study in patch_study.STUDIES.values():
-        table = pd.read_csv(manifest_folder() / "recorded" / f"{study.paper}_study.csv", index_col="network")
+        table = pd.read_csv(manifest_folder() / "recorded" / "studies" / f"{study.paper}_study.csv", index_col="network")
         assert list(table.index) == list(study.changes)
         recipes = [replace(study.recipe, **change) for change in study.changes.values()]
         assert list(table["epochs"]) == [recipe.epochs for recipe in recipes]

@@ -18,7 +18,7 @@ from mffrepro.errors import DataError, OptionError
 from mffrepro.images import to_unit
 from mffrepro.losses import layer_loss
 from mffrepro.metrics import qabf
-from mffrepro.models.secondary import choose, secondary_maps
+from mffrepro.models.decision_rule import choose, secondary_maps
 from mffrepro.models.tlcnn import load
 from mffrepro.models.transfer import DefocusJudge, TransferNet, count_parameters, freeze_vgg, reflect, transfer
 from mffrepro.models.vgg import VGG19, channels, conv_keys

@@ -14,7 +14,7 @@ from mffrepro.errors import ImageError, OptionError
 from mffrepro.fusion import boxes, dtcwt, guided, pyramid, regions
 from mffrepro.fusion.rules import choose_max
 from mffrepro.images import as_stack
-from mffrepro.strips import strips
+from mffrepro.tiling import strips
 
 # --------------------------------------------------------------------------- dual-tree complex wavelets
 

@@ -15,12 +15,12 @@ import pandas as pd
 from tqdm import tqdm
 
 from mffrepro import metrics as quality
-from mffrepro.benchmark.store import Store
+from mffrepro.benchmarks.store import Store
 from mffrepro.data import Dataset, load
 from mffrepro.errors import MffError, OptionError, unknown
 from mffrepro.images import FocusStack
 from mffrepro.methods import CARDS, check_options, fuse
-from mffrepro.metrics.scene import GRAYS, Gray, Scene
+from mffrepro.metrics.inputs import GRAYS, FusionInputs, GrayImage
 from mffrepro.metrics.scoring import score
 
 NAN = float("nan")
@@ -184,7 +184,7 @@ def _failed(job: Job, error: Exception) -> Iterator[list[dict]]:
         yield _rows(job, entry, dict.fromkeys(names, (NAN, _reason(error))), NAN)
 
 
-def _score_entry(job: Job, entry: Entry, names: Sequence[str], stack: FocusStack, scene: Scene) -> list[dict]:
+def _score_entry(job: Job, entry: Entry, names: Sequence[str], stack: FocusStack, scene: FusionInputs) -> list[dict]:
     try:
         result = fuse(stack, entry.method, **entry.options)
         fused = scene.fused(result.image, result.decision)
@@ -193,7 +193,7 @@ def _score_entry(job: Job, entry: Entry, names: Sequence[str], stack: FocusStack
     return _rows(job, entry, {name: _score(name, scene, fused) for name in names}, result.seconds)
 
 
-def _score(name: str, scene: Scene, fused: Gray) -> tuple[float, str]:
+def _score(name: str, scene: FusionInputs, fused: GrayImage) -> tuple[float, str]:
     try:
         return score(quality.get(name), scene, fused), ""
     except Exception as error:

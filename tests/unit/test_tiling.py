@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mffrepro.strips import in_strips, in_threads, strips
+from mffrepro.tiling import in_strips, in_threads, strips
 
 
 @pytest.mark.parametrize(

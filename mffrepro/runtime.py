@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from mffrepro.callables import call_module
 from mffrepro.errors import OptionError, unknown
 
 #: The one place that says where this project lives; every badge, button and bootstrap agrees with it (a test checks).
@@ -117,6 +116,3 @@ def _seed(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - for libraries that still draw from the global generator
     torch.manual_seed(seed)
-
-
-call_module(__name__, environment)

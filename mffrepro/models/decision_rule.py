@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from mffrepro.errors import unknown
-from mffrepro.fusion.several import mix
+from mffrepro.fusion.multi_image import mix
 from mffrepro.images import to_gray
 from mffrepro.metrics import qabf
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from mffrepro.fusion.guided import guided_filter
 from mffrepro.images import to_gray, to_unit
-from mffrepro.strips import Strip, in_threads, strips
+from mffrepro.tiling import Strip, in_threads, strips
 
 Calibration = Literal["carry", "log", "literal"]
 Part = TypeVar("Part")

@@ -5,7 +5,8 @@ dtype alone (uint8 as it is, uint16 / 257, float x 255) and rounded half up. The
 
 * ``matlab``: MATLAB's rgb2gray, rounded, 0..255. What nearly all published metric code was written for.
 * ``skimage``: scikit-image's rgb2gray, not rounded. What [ma2022gacn] measured with; there, the values of a colour image
-  stay in [0, 1] while gray images keep 0..255, which `Gray.published` reproduces for the two metrics that it matters to.
+  stay in [0, 1] while gray images keep 0..255, which
+  `GrayImage.protocol_range` reproduces for the two metrics that it matters to.
 """
 
 from collections.abc import Callable, Sequence
@@ -52,12 +53,12 @@ class Remembering:
         return known.result()
 
 
-class Gray(Remembering):
+class GrayImage(Remembering):
     """One gray image and its features.
 
     Attributes:
         values: (H, W) float64, 0..255.
-        published: The same image in the range in which the published protocol has it; this object itself for ``matlab``.
+        protocol_range: The same image in the range in which the published protocol has it; this object itself for ``matlab``.
         full: The image before the gray conversion and before rounding, float64, 0..255, (H, W) or (H, W, 3).
         decision: (N, H, W), the share of each source per pixel, where it is known.
     """
@@ -67,14 +68,14 @@ class Gray(Remembering):
         self.values = values
         self.full = values if full is None else full
         self.decision = decision
-        self.published = self
+        self.protocol_range = self
 
 
-class Scene(Remembering):
+class FusionInputs(Remembering):
     """The sources of a fusion and all that is known about them.
 
     Attributes:
-        sources: One Gray per source, N >= 2.
+        sources: One GrayImage per source, N >= 2.
         reference: The all-in-focus image, where it is known.
         decision: The true (N, H, W) share of each source per pixel, where it is known.
         gray: Name of the gray conversion.
@@ -98,7 +99,7 @@ class Scene(Remembering):
         self.reference = None if reference is None else self._look_at(reference, "the reference")
         self.decision = None if decision is None else self._share(decision, "the true decision map")
 
-    def fused(self, image: ImageOrPath, decision: np.ndarray | None = None) -> Gray:
+    def fused(self, image: ImageOrPath, decision: np.ndarray | None = None) -> GrayImage:
         """A fused image of this scene, ready to be scored.
 
         Raises:
@@ -109,7 +110,7 @@ class Scene(Remembering):
             fused.decision = self._share(decision, "the decision map")
         return fused
 
-    def _look_at(self, image: ImageOrPath, name: str) -> Gray:
+    def _look_at(self, image: ImageOrPath, name: str) -> GrayImage:
         array = check_image(image if isinstance(image, np.ndarray) else read_image(image), name)
         sources = np.broadcast_to(np.zeros((), array.dtype), self.shape)  # depths may differ, sizes and channels may not
         check_same_size([sources, array], ["the first source", name])
@@ -125,15 +126,15 @@ class Scene(Remembering):
         return decision
 
 
-def as_gray(image: Image, gray: str = "matlab") -> Gray:
-    """A checked image as a Gray; see the module's text for what ``gray`` does."""
+def as_gray(image: Image, gray: str = "matlab") -> GrayImage:
+    """A checked image as a GrayImage; see the module's text for what ``gray`` does."""
     full = to_255(image)
     rounded = np.floor(full + 0.5)
     if image.ndim == 2:
-        return Gray(rounded, full)
+        return GrayImage(rounded, full)
     if gray == "matlab":
-        return Gray(np.floor(rounded @ np.array(GRAY_WEIGHTS["matlab"]) + 0.5), full)
+        return GrayImage(np.floor(rounded @ np.array(GRAY_WEIGHTS["matlab"]) + 0.5), full)
     unit = (rounded * (1 / 255)) @ np.array(GRAY_WEIGHTS["skimage"])  # the reciprocal: as scikit-image, to the last bit
-    converted = Gray(unit * 255, full)
-    converted.published = Gray(unit)
+    converted = GrayImage(unit * 255, full)
+    converted.protocol_range = GrayImage(unit)
     return converted

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from mffrepro.benchmark.grid import benchmark, every_method, requested
-from mffrepro.benchmark.store import COLUMNS as STORED
+from mffrepro.benchmarks.grid import benchmark, every_method, requested
+from mffrepro.benchmarks.store import COLUMNS as STORED
 from mffrepro.data import cards
 from mffrepro.data.manifests import manifest, manifest_folder, manifest_names
 from mffrepro.errors import DataError, OptionError
