@@ -18,7 +18,7 @@ from mffrepro.formulas.filters import correlate, gaussian, magnitude
 from mffrepro.images import ImageOrPath
 from mffrepro.metrics.inputs import FusionInputs, GrayImage
 from mffrepro.metrics.scoring import score_alone
-from mffrepro.tiling import in_strips, in_threads, strips
+from mffrepro.tiling import in_threads, map_pixels, strips
 
 SCALES, ORIENTATIONS = 4, 6
 SHORTEST_WAVE, SCALE_RATIO, BANDWIDTH = 3, 2.1, 0.55
@@ -94,7 +94,7 @@ def congruency(image: GrayImage, scene: FusionInputs, lowpass_frequencies) -> Co
     oriented = in_threads(lambda pair: _oriented_energy(_responses(bands, pair[0]), pair[1]), zip(angular, noise, strict=True))
     maps = list(itertools.chain(*oriented))
     pieces = strips(*image.values.shape, pixels=2**16, halo=0)
-    parts = in_threads(lambda piece: in_strips(_moments, *(m[piece.rows] for m in maps)), pieces)
+    parts = in_threads(lambda piece: map_pixels(_moments, *(m[piece.rows] for m in maps)), pieces)
     return Congruency(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 
@@ -106,7 +106,7 @@ def _responses(bands: list[np.ndarray], angular: np.ndarray) -> list[np.ndarray]
 def _oriented_energy(responses: list[np.ndarray], noise: float) -> list[np.ndarray]:
     """Weighted energy in phase above the noise, and the amplitude, summed over scales, of one orientation."""
     noise = noise * np.sqrt(np.median(responses[0].real ** 2 + responses[0].imag ** 2))
-    return in_strips(lambda *strips: _energy(strips, noise), *responses)
+    return map_pixels(lambda *strips: _energy(strips, noise), *responses)
 
 
 def _energy(responses: Sequence[np.ndarray], noise: float) -> tuple[np.ndarray, np.ndarray]:
