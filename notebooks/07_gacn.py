@@ -994,7 +994,7 @@ framed, mirrored = (gaussian_filter(sharp, 2, mode=border, radius=7) for border 
 darker = 255 * (mirrored - framed)[0].mean()
 worth = {line.changed: f"{line.qg - by_seed[line.seed]:+.4f} Q_g" for line in choices.itertuples()}
 effects |= {
-    "activity": worth["activity=public"],
+    "activity": worth["activity=published"],
     "slope": worth["slope_start=1000.0 slope_epochs=0"],
     "frame": f"the outermost row of this photograph {darker:.0f} gray levels darker",
     "unpublished": "cannot be measured: nothing to compare with",

@@ -17,7 +17,7 @@ from mffrepro.cli.terminal import say
 from mffrepro.errors import MffError
 
 #: Typer's own copy of Click is the base of its errors; Click itself may be another version or absent.
-UsageError = typer.BadParameter.__mro__[1]
+UsageError = typer.BadParameter.__base__
 
 #: Packages that only some commands need -> the extra that brings them.
 EXTRAS = {
@@ -33,7 +33,7 @@ app = typer.Typer(
 app.command("fuse")(fuse.fuse)
 app.command("evaluate")(evaluate.evaluate)
 app.command("benchmark")(benchmark.benchmark)
-app.command("train")(train.train)
+app.add_typer(train.app, name="train")
 app.add_typer(data.app, name="data")
 app.add_typer(listing.app, name="list")
 app.command("book")(book.book)

@@ -1,4 +1,4 @@
-"""``mffrepro train``: a network by its recipe."""
+"""Train a network, run a study of trainings, or ship trained weights: ``mffrepro train``."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from mffrepro.cli.terminal import say
 from mffrepro.cli.values import check_choice, parse_settings
@@ -17,17 +18,38 @@ if TYPE_CHECKING:
 PRECISIONS = ("no", "bf16", "fp16")
 
 
-def train(
-    network: Annotated[str, typer.Argument(help="A network that has a recipe, such as gacn; or dictionaries.")],
+class NetworkByDefault(TyperGroup):
+    """Take the first word for the name of a network where it names no command."""
+
+    def resolve_command(self, context, arguments):
+        """Insert the command ``network`` before the name of a network."""
+        known = arguments and arguments[0] in self.commands
+        return super().resolve_command(context, arguments if known else ["network", *arguments])
+
+
+app = typer.Typer(cls=NetworkByDefault, no_args_is_help=True)
+
+
+@app.callback()
+def start() -> None:
+    """Train a network by its recipe (mffrepro train NAME), run a study, or ship trained weights.
+
+    Example: mffrepro train gacn --data bsds500 --out runs/gacn
+    """
+
+
+@app.command("network", hidden=True)
+def network(
+    name: Annotated[str, typer.Argument(metavar="NETWORK", help="A network that has a recipe, such as gacn; or dictionaries.")],
     preset: Annotated[str, typer.Option(help="Recipe: practical, paper, smoke, or an ablation of the network.")] = "practical",
     data: Annotated[str, typer.Option(help="Photographs: embedded, bsds500, voc2012, coco2017 or folder.")] = "embedded",
-    root: Annotated[Path | None, typer.Option(help="Folder that voc2012 or coco2017 was unpacked in, or of photographs.")] = None,
+    root: Annotated[Path | None, typer.Option(help="Root of the unpacked data set, or a folder of photographs.")] = None,
     setting: Annotated[list[str] | None, typer.Option("--set", help="Change the recipe, name=value; repeat for more.")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder.  [default: runs/NETWORK]")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     precision: Annotated[str, typer.Option(help="no (float32), bf16 or fp16.")] = "no",
     workers: Annotated[int, typer.Option(min=0, help="Processes that make samples.")] = 0,
-    seed: Annotated[int, typer.Option(min=0, help="Of the initial weights and of every sample.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the initial weights and of every sample.")] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Go on after the last finished epoch.")] = False,
 ) -> None:
     """Train a network and keep the weights of its best epoch.
@@ -37,24 +59,59 @@ def train(
     from mffrepro.training import recipes
     from mffrepro.training.trainer import train as run
 
-    recipe = recipes.recipe(network, preset)
+    recipe = recipes.recipe(name, preset)
     recipe = dataclasses.replace(
-        recipe, **parse_settings(setting or [], recipes.option_kinds(recipe), f"option of the recipe {network}")
+        recipe, **parse_settings(setting or [], recipes.option_kinds(recipe), f"option of the recipe {name}")
     )
     _check_precision(precision, device)
     regions = _regions(data, root)
     if hasattr(recipe, "split"):
         regions = recipe.split(regions, seed)
-    out = out or Path("runs") / network
-    if network == "dictionaries":
+    out = out or Path("runs") / name
+    if name == "dictionaries":
         return _learn_dictionaries(recipe, regions["train"], out, data=data, seed=seed, resume=resume)
     progress = Progress(recipe.epochs, out)
     run(
         recipe, regions, out, seed=seed, device=device, precision=precision, workers=workers,
-        resume="yes" if resume else "no", on_step=progress.step, on_epoch=progress.epoch,
+        resume=resume, on_step=progress.step, on_epoch=progress.epoch,
     )  # fmt: skip
     progress.close()
     print(f"best weights -> {out / 'best.safetensors'}")
+
+
+@app.command()
+def study(
+    name: Annotated[str, typer.Argument(help="icacs18, cnn_fuse, gacn_losses or gacn_trainings.")],
+    machine: Annotated[str, typer.Option(help="The machine in words, for the table: '1 CPU core'.")],
+    data: Annotated[str, typer.Option(help="Labelled photographs to train on, with a split for validation.")] = "bsds500",
+    real: Annotated[str, typer.Option(help="Stacks of real photographs to score on.")] = "gacn26",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every training.")] = 1,
+    run: Annotated[list[Path] | None, typer.Option(help="Run folder of a finished training; repeat for more.")] = None,
+) -> None:
+    """Train variants of a network that differ in one thing each, and record their scores.
+
+    Example: mffrepro train study icacs18 --machine "1 CPU core"
+    """
+    from mffrepro.training import studies
+
+    print(studies.run(name, studies.Options(data=data, real=real, seed=seed, device=machine, runs=tuple(run or ()))))
+
+
+@app.command()
+def ship(
+    run: Annotated[Path, typer.Argument(help="Run folder of a finished training.")],
+    name: Annotated[str, typer.Argument(help="Name of the weights: METHOD.tag, such as gacn.default.")],
+    data: Annotated[str, typer.Option(help="Photographs that it was trained on.")],
+    machine: Annotated[str, typer.Option(help="The machine in words: '2 CPU cores, bfloat16'.")],
+    note: Annotated[str, typer.Option(help="What else a reader should know.")] = "",
+) -> None:
+    """Write the weights of the best epoch of a run, and their card, into the package.
+
+    Example: mffrepro train ship runs/gacn gacn.default --data bsds500 --machine "2 CPU cores"
+    """
+    from mffrepro.training.ship import ship as write
+
+    print(write(run, name, data=data, device=machine, note=note))
 
 
 def _learn_dictionaries(recipe: Any, photographs: Sequence, out: Path, *, data: str, seed: int, resume: bool) -> None:
@@ -71,7 +128,7 @@ def _learn_dictionaries(recipe: Any, photographs: Sequence, out: Path, *, data: 
 
 
 def _check_precision(precision: str, device: str) -> None:
-    """Before the run folder is made: Accelerate would refuse only then."""
+    """Refuse a precision before the run folder is made; Accelerate would refuse it only then."""
     from mffrepro.models.weights import pick_device
 
     check_choice("precision", precision, PRECISIONS)
@@ -91,13 +148,14 @@ def _regions(name: str, root: Path | None) -> "dict[str, Sequence[LabelledImage]
 
 
 class Progress:
-    """A bar within each epoch, one line and a new ``loss.png`` after it."""
+    """Show a progress bar within each epoch, then print a line and draw ``loss.png``."""
 
     def __init__(self, epochs: int, out: Path) -> None:
         self.epochs, self.out = epochs, out
         self.bar: Any = None
 
     def step(self, epoch: int, step: int, total: int) -> None:
+        """Move the bar to a step of an epoch."""
         from tqdm import tqdm
 
         if self.bar is None:
@@ -105,6 +163,7 @@ class Progress:
         self.bar.update(step - self.bar.n)
 
     def epoch(self, rows: list[dict[str, float]]) -> None:
+        """Report the last epoch of the log."""
         from mffrepro.report.figures import save_loss_curves
 
         self.close()
@@ -118,6 +177,7 @@ class Progress:
         save_loss_curves(rows, self.out / "loss.png")
 
     def close(self) -> None:
+        """Remove the bar."""
         if self.bar is not None:
             self.bar.close()
         self.bar = None

@@ -94,13 +94,15 @@ def with_image_statistics(network: nn.Module, *, affine: bool) -> nn.Module:
         The copy, whose ``reach`` is None, since every pixel then depends on all others.
     """
     copy = deepcopy(network)
-    for module in copy.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.running_mean = module.running_var = None
-            if not affine:
-                module.weight = module.bias = None
+    for parent in [*copy.modules()]:
+        for name, trained in [*parent.named_children()]:
+            if isinstance(trained, nn.BatchNorm2d):
+                norm = nn.InstanceNorm2d(trained.num_features, eps=trained.eps, affine=affine).to(trained.weight.device)
+                if affine:
+                    norm.load_state_dict({"weight": trained.weight, "bias": trained.bias})
+                setattr(parent, name, norm)
     copy.reach = None
-    return copy
+    return copy.eval()
 
 
 # ----------------------------------------------------------------------------------------- arrays and tensors

@@ -10,11 +10,11 @@ from torch.nn import functional as F
 
 from mffrepro.losses import ssim_loss
 from mffrepro.models.densefuse import DenseFuse
-from mffrepro.training.common import BaselineRecipe
+from mffrepro.training.pair_recipe import PairRecipe
 
 
 @dataclass(frozen=True, kw_only=True)
-class DenseFuseRecipe(BaselineRecipe):
+class DenseFuseRecipe(PairRecipe):
     name: str = "densefuse"
     epochs: int = 4
     samples: int = 40_000  # photographs of MS COCO 2014

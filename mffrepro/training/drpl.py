@@ -12,11 +12,12 @@ from torch.nn import functional as F
 from mffrepro.losses import ssim_loss
 from mffrepro.losses.gradient import sobel
 from mffrepro.models.drpl import DRPL
-from mffrepro.training.common import BaselineRecipe, Schedule
+from mffrepro.training.pair_recipe import PairRecipe
+from mffrepro.training.recipe import Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
-class DrplRecipe(BaselineRecipe):
+class DrplRecipe(PairRecipe):
     name: str = "drpl"
     epochs: int = 14
     samples: int = 240

@@ -16,12 +16,12 @@ from torch.nn import functional as F
 
 from mffrepro.losses import ssim_loss
 from mffrepro.models.fusiondn import FusionDN
-from mffrepro.training.common import BaselineRecipe, mean_square
 from mffrepro.training.information import entropy, pyramid_energy, shares, vgg_features
+from mffrepro.training.pair_recipe import PairRecipe, mean_square
 
 
 @dataclass(frozen=True, kw_only=True)
-class FusionDnRecipe(BaselineRecipe):
+class FusionDnRecipe(PairRecipe):
     name: str = "fusiondn"
     epochs: int = 4
     samples: int = 40_000

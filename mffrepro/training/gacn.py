@@ -5,7 +5,6 @@ is shorter, starts at a higher rate and lets the slope k of Eq. 4 grow from 10 t
 sigmoid is saturated nearly everywhere and most of a short training is spent waiting for a gradient.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -21,15 +20,16 @@ from mffrepro.errors import OptionError
 from mffrepro.losses import balanced_loss, dice_loss, edge_loss, focal_loss, qg_loss, tensor_loss
 from mffrepro.models.gacn import GACN, Reading
 from mffrepro.training.pairs import FocusPairs, turn
+from mffrepro.training.recipe import Recipe, Schedule, Split
 
 
 @dataclass(frozen=True, kw_only=True)
-class GacnRecipe:
-    """Options of one training; every field can be set from the command line with ``--set name=value``."""
+class GacnRecipe(Recipe):
+    """Describe a training of GACN."""
 
     name: str = "gacn"
     activity: Reading = "paper"  # A4.3
-    boundary: Reading = "paper"
+    boundary: Reading = "paper"  # A4.11
     attention: bool = True  # C4.21
     angle: Literal["abs", "smooth", "folded"] = "abs"  # Table 2
     reduction: Literal["global", "pixel"] = "global"  # A4.2
@@ -42,7 +42,7 @@ class GacnRecipe:
     batch: int = 16
     rate: float = 1e-4
     decay: float = 0.8  # every two epochs
-    schedule: Literal["step", "cosine"] = "step"
+    schedule: Schedule = "step"
     slope_start: float = 1000.0  # k of Eq. 4 at the first epoch; it grows geometrically to 1000 (A4.4)
     slope_epochs: int = 0  # epochs after which it is 1000
     size: int = 256
@@ -51,36 +51,31 @@ class GacnRecipe:
     validation: int = 200
 
     def __post_init__(self) -> None:
-        if min(self.epochs, self.batch, self.validation, self.rate) <= 0:
-            raise OptionError("epochs, batch, validation and rate must be over 0")
-        if self.batch > self.samples:
-            raise OptionError(f"batch is {self.batch} and samples {self.samples}; an epoch needs at least one batch")
+        super().__post_init__()
         if not 0 < self.crop <= self.size:
             raise OptionError(f"crop is {self.crop} and size {self.size}; give a crop that fits into the size")
 
     def model(self) -> GACN:
+        """Build GACN by the chosen readings."""
         return GACN(activity=self.activity, boundary=self.boundary, attention=self.attention)
 
-    def data(self, regions: Sequence[LabelledImage], *, split: Literal["train", "val"], seed: int) -> FocusPairs:
+    def data(self, regions: Sequence[LabelledImage], *, split: Split, seed: int) -> FocusPairs:
+        """Make augmented pairs for training and plain ones for validation."""
         if split == "train":
             return FocusPairs(regions, self.augment, length=self.samples, size=self.size, seed=seed)
         return FocusPairs(regions, self.pair, length=self.validation, size=self.size, seed=seed)
 
-    def optimiser(self, model: GACN) -> torch.optim.Optimizer:
-        return torch.optim.Adam(model.parameters(), lr=self.rate)
+    def steps(self) -> tuple[int, float]:
+        """Return what the paper prints and the field says."""
+        return 2, self.decay
 
-    def learning_rate(self, epoch: int) -> float:
-        if self.schedule == "cosine":
-            return self.rate * 0.5 * (1 + math.cos(math.pi * epoch / self.epochs))
-        return self.rate * self.decay ** (epoch // 2)
-
-    def prepare(self, model: GACN, epoch: int) -> None:
-        """Before an epoch: the slope of Eq. 4."""
+    def begin_epoch(self, model: GACN, epoch: int) -> None:
+        """Set the slope of Eq. 4."""
         progress = min(1.0, epoch / self.slope_epochs) if self.slope_epochs else 1.0
         model.slope = self.slope_start ** (1 - progress) * 1000.0**progress
 
     def losses(self, model: GACN, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Eq. 6: a mask loss on the initial map, a gradient loss on the image fused by the final one."""
+        """Compute Eq. 6: a mask loss on the initial map, a gradient loss on the image fused by the final map."""
         maps, mask = model(batch["a"], batch["b"]), batch["mask"]
         parts = {self.mask_loss: MASK_LOSSES[self.mask_loss](maps.initial, mask)}
         total = parts[self.mask_loss]
@@ -103,7 +98,7 @@ class GacnRecipe:
     # ------------------------------------------------------------------------------------------ one sample
 
     def augment(self, image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """A random training sample. Geometry comes before the blur, so that resampling never softens what is in focus."""
+        """Make a random training sample; geometry comes before the blur, so that resampling never softens what is in focus."""
         label = mask.astype(np.float32)
         degrees = 30 * int(rng.integers(12))
         image, label = turn(image, degrees, cv2.INTER_LINEAR), turn(label, degrees, cv2.INTER_NEAREST)
@@ -127,7 +122,7 @@ class GacnRecipe:
         return made
 
     def pair(self, image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Near- and far-focused photograph (Fig. 4): sigma 2, radius 1 to 7 (A4.13); mask 1 = the first is sharper."""
+        """Make a near- and a far-focused photograph (Fig. 4): sigma 2, radius 1 to 7 (A4.13); mask 1: the first is sharper."""
         label = mask.astype(np.float32)
         blurred = gaussian_blur(image, 2.0, size=2 * int(rng.integers(1, 8)) + 1)
         # A blurred foreground spreads beyond its outline: the matte of the far-focused image is soft [ma2020alpha].

@@ -14,11 +14,12 @@ from torch.nn import functional as F
 
 from mffrepro.losses import ssim_loss
 from mffrepro.models.ifcnn import IFCNN, Rule
-from mffrepro.training.common import BaselineRecipe, Schedule
+from mffrepro.training.pair_recipe import PairRecipe
+from mffrepro.training.recipe import Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
-class IfcnnRecipe(BaselineRecipe):
+class IfcnnRecipe(PairRecipe):
     name: str = "ifcnn"
     epochs: int = 30
     samples: int = 480

@@ -15,7 +15,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from mffrepro.models.mff_gan import MFFGAN
-from mffrepro.training.common import BaselineRecipe, laplacian, mean_square
+from mffrepro.training.pair_recipe import PairRecipe, laplacian, mean_square
 
 #: The authors draw a label for every image, from 0.7 to 1.2 and from 0 to 0.3. On average that asks for the middle, which is what
 #: stands here: a resumed run then draws nothing that it has not drawn before.
@@ -64,7 +64,7 @@ class Adversaries(nn.Module):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MffGanRecipe(BaselineRecipe):
+class MffGanRecipe(PairRecipe):
     name: str = "mff_gan"
     epochs: int = 20
     samples: int = 40_000

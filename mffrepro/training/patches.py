@@ -1,14 +1,13 @@
-r"""Patches to train a classifier of sharpness on: cut out of a photograph, and out of the same photograph blurred.
+r"""Train classifiers of sharpness on patches: the base of the recipes of icacs18, cnn_fuse and cnnwt.
 
-What the recipes of icacs18, cnn_fuse and cnnwt share. A photograph is blurred one to five times by a Gaussian of standard
+A photograph is blurred one to five times by a Gaussian of standard
 deviation 2 cut off to 7x7; a patch of it and the same patch of a blurred one make two examples, (sharp, blurred) with label 1
-and (blurred, sharp) with label 0. Patches without texture say nothing and are passed over.
+and (blurred, sharp) with label 0. Patches without texture are left out, since blur does not change them.
 
 References: [liu2017cnn], [li2018icacs]. Chapter: 06_cnnwt.
 """
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -25,6 +24,7 @@ from mffrepro.errors import OptionError
 from mffrepro.images import FocusStack, from_unit, to_gray, to_unit
 from mffrepro.methods import fuse
 from mffrepro.models.siamese import Border
+from mffrepro.training.recipe import Recipe, Schedule, Split
 
 #: Places drawn at most for one pair.
 TRIES = 20
@@ -171,10 +171,9 @@ def _at_least(gray: np.ndarray, side: int) -> np.ndarray:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PatchRecipe(ABC):
-    """Options that the three classifiers share; each recipe adds its network."""
+class PatchRecipe(Recipe):
+    """Describe the training of a patch classifier; each recipe adds its network."""
 
-    name: str
     width: float = 1.0
     patch: int = 16
     border: Border = "zeros"
@@ -186,7 +185,7 @@ class PatchRecipe(ABC):
     rate: float = 1e-4
     gamma: float = 0.1  # factor on the rate every `every` epochs, under the schedule "step"
     every: int = 5
-    schedule: Literal["step", "cosine"] = "step"
+    schedule: Schedule = "step"
     momentum: float = 0.9
     decay: float = 5e-4
     biases: Literal["same", "caffe"] = "same"  # "caffe": twice the rate, no decay
@@ -195,18 +194,13 @@ class PatchRecipe(ABC):
     validation_levels: tuple[int, ...] = (1, 2, 3, 4, 5)
 
     def __post_init__(self) -> None:
-        if min(self.epochs, self.batch, self.validation, self.rate, self.every) <= 0:
-            raise OptionError("epochs, batch, validation, rate and every must be over 0")
-        if self.batch > self.samples:
-            raise OptionError(f"batch is {self.batch} and samples {self.samples}; an epoch needs at least one batch")
+        super().__post_init__()
+        self.require_positive("every")
         if min(*self.levels, *self.validation_levels) < 1:
             raise OptionError("levels count how often a patch is blurred; give numbers from 1")
 
-    @abstractmethod
-    def model(self) -> nn.Module:
-        """The network with its initial weights."""
-
-    def data(self, regions: Sequence[LabelledImage], *, split: Literal["train", "val"], seed: int) -> torch.utils.data.Dataset:
+    def data(self, regions: Sequence[LabelledImage], *, split: Split, seed: int) -> torch.utils.data.Dataset:
+        """Make pairs of a sharp and a blurred patch."""
         length, levels = (self.samples, self.levels) if split == "train" else (self.validation, self.validation_levels)
         return PatchPairs(
             regions, self.show, length=length, side=self.crop_side(), patch=self.patch, levels=levels, seed=seed,
@@ -229,17 +223,13 @@ class PatchRecipe(ABC):
         twice = self.biases == "caffe"
         parameters = [
             {"params": groups["weight"], "weight_decay": self.decay},
-            {"params": groups["bias"], "weight_decay": 0.0 if twice else self.decay, "lr_scale": 2.0 if twice else 1.0},
+            {"params": groups["bias"], "weight_decay": 0.0 if twice else self.decay, "lr": self.rate * (2 if twice else 1)},
         ]
         return torch.optim.SGD(parameters, lr=self.rate, momentum=self.momentum)
 
-    def learning_rate(self, epoch: int) -> float:
-        if self.schedule == "cosine":
-            return self.rate * 0.5 * (1 + math.cos(math.pi * epoch / self.epochs))
-        return self.rate * self.gamma ** (epoch // self.every)
-
-    def prepare(self, model: nn.Module, epoch: int) -> None:  # noqa: B027 - a recipe may leave it as it is
-        """Nothing changes between the epochs."""
+    def steps(self) -> tuple[int, float]:
+        """Return what the fields say."""
+        return self.every, self.gamma
 
     def losses(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         loss, accuracy = both_orders(model, batch["sharp_gray"], batch["blurred_gray"])

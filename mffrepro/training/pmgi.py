@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mffrepro.models.pmgi import PMGI
-from mffrepro.training.common import BaselineRecipe, laplacian
+from mffrepro.training.pair_recipe import PairRecipe, laplacian
 
 
 @dataclass(frozen=True, kw_only=True)
-class PmgiRecipe(BaselineRecipe):
+class PmgiRecipe(PairRecipe):
     name: str = "pmgi"
     epochs: int = 15
     samples: int = 40_000

@@ -1,4 +1,4 @@
-"""Which networks can be trained, and where their recipes stand: the one place that knows."""
+"""Find the recipe of a network by name: the one place that knows which networks can be trained."""
 
 import dataclasses
 import importlib
@@ -6,45 +6,44 @@ from typing import Any, get_type_hints
 
 from mffrepro.errors import unknown
 
-#: Network -> ``module:mapping`` from the names of its presets to recipes, imported on first use. ``dictionaries`` stands for
-#: all that sparse coding learns.
+#: Network -> module of this package with its ``PRESETS``, imported on first use. ``dictionaries`` are those of sparse coding.
 RECIPES = {
-    "gacn": "mffrepro.training.gacn:PRESETS",
-    "icacs18": "mffrepro.training.icacs18:PRESETS",
-    "cnn_fuse": "mffrepro.training.cnn_fuse:PRESETS",
-    "cnnwt": "mffrepro.training.cnnwt:PRESETS",
-    "tlcnn": "mffrepro.training.tlcnn:PRESETS",
-    "tlcolor": "mffrepro.training.tlcolor:PRESETS",
-    "vgg19": "mffrepro.training.vgg:PRESETS",
-    "sesf": "mffrepro.training.sesf:PRESETS",
-    "ifcnn": "mffrepro.training.ifcnn:PRESETS",
-    "densefuse": "mffrepro.training.densefuse:PRESETS",
-    "drpl": "mffrepro.training.drpl:PRESETS",
-    "mff_gan": "mffrepro.training.mff_gan:PRESETS",
-    "fusiondn": "mffrepro.training.fusiondn:PRESETS",
-    "u2fusion": "mffrepro.training.u2fusion:PRESETS",
-    "pmgi": "mffrepro.training.pmgi:PRESETS",
-    "dictionaries": "mffrepro.training.dictionaries:PRESETS",
+    "gacn": "gacn",
+    "icacs18": "icacs18",
+    "cnn_fuse": "cnn_fuse",
+    "cnnwt": "cnnwt",
+    "tlcnn": "transfer",
+    "tlcolor": "transfer",
+    "vgg19": "vgg",
+    "sesf": "sesf",
+    "ifcnn": "ifcnn",
+    "densefuse": "densefuse",
+    "drpl": "drpl",
+    "mff_gan": "mff_gan",
+    "fusiondn": "fusiondn",
+    "u2fusion": "u2fusion",
+    "pmgi": "pmgi",
+    "dictionaries": "dictionaries",
 }
 
 
 def presets(network: str) -> dict[str, Any]:
-    """The ready-made recipes of a network by name.
+    """Return the ready-made recipes of a network by name.
 
     Raises:
-        OptionError: No recipe for that network; the sentence suggests the nearest.
+        OptionError: There is no recipe for that network; the sentence suggests the nearest.
     """
     if network not in RECIPES:
         raise unknown("recipe", network, RECIPES)
-    module, _, name = RECIPES[network].partition(":")
-    return getattr(importlib.import_module(module), name)
+    made = importlib.import_module(f"mffrepro.training.{RECIPES[network]}").PRESETS
+    return {preset: dataclasses.replace(recipe, name=network) for preset, recipe in made.items()}
 
 
 def recipe(network: str, preset: str = "practical") -> Any:
-    """A ready-made recipe; ``dataclasses.replace`` changes its options.
+    """Return a ready-made recipe; ``dataclasses.replace`` changes its options.
 
     Raises:
-        OptionError: An unknown network or preset.
+        OptionError: There is no such network or preset.
     """
     known = presets(network)
     if preset not in known:
@@ -53,12 +52,12 @@ def recipe(network: str, preset: str = "practical") -> Any:
 
 
 def rebuild(fields: dict[str, Any]) -> Any:
-    """The recipe that a run folder or a card describes, from its fields as JSON keeps them; ``name`` says whose it is."""
+    """Rebuild the recipe that a run folder or a card describes from its fields, as JSON keeps them."""
     kind = type(next(iter(presets(fields["name"]).values())))
     return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
 
 
 def option_kinds(made: Any) -> dict[str, Any]:
-    """The annotation of every option of a recipe that can be set."""
+    """Return the annotation of every option of a recipe that can be set."""
     hints = get_type_hints(type(made))
     return {field.name: hints[field.name] for field in dataclasses.fields(made) if field.name != "name"}

@@ -10,11 +10,12 @@ from torch import Tensor
 
 from mffrepro.losses import ssim_loss
 from mffrepro.models.sesf import SESF, normalise
-from mffrepro.training.common import BaselineRecipe, Schedule
+from mffrepro.training.pair_recipe import PairRecipe
+from mffrepro.training.recipe import Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
-class SesfRecipe(BaselineRecipe):
+class SesfRecipe(PairRecipe):
     name: str = "sesf"
     epochs: int = 30
     samples: int = 82_783  # photographs of MS COCO 2014

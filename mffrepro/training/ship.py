@@ -1,14 +1,14 @@
-"""Turn a finished run into shipped weights: ``python -m mffrepro.training.ship runs/gacn gacn.default --data bsds500``.
+"""Turn a finished run into shipped weights: ``mffrepro train ship runs/gacn gacn.default --data bsds500 --machine "2 cores"``.
 
 Writes ``NAME.safetensors`` (float16; the networks compute in float32) and its card ``NAME.json`` into the package.
 """
 
-import argparse
 import hashlib
 import json
 import time
 from pathlib import Path
 
+from mffrepro.errors import DataError
 from mffrepro.images import write_atomically
 from mffrepro.models.weights import to_bytes
 from mffrepro.training.recipes import rebuild
@@ -16,24 +16,26 @@ from mffrepro.training.trainer import load_model, read_log
 
 LICENCES = {
     "bsds500": "for non-commercial research and education: trained on BSDS500, whose terms say so",
-    "embedded": "as the photographs of scikit-image it was trained on, public domain or CC0",
+    "embedded": "as the photographs of scikit-image that it was trained on, public domain or CC0",
     "textures": "as this package: trained on pictures that it draws itself",
 }
 
 
 def ship(run: Path, name: str, *, data: str, device: str, note: str = "", folder: Path | None = None) -> Path:
-    """Write weights and card of the best epoch of a run.
+    """Write the weights of the best epoch of a run, and their card.
 
     Args:
         run: Run folder of the trainer.
         name: ``METHOD.tag``, such as ``"gacn.default"``.
-        data: Name of the labelled photographs it was trained on.
-        device: What it was trained on, in words.
-        note: What a reader should know besides.
-        folder: Where to write; the package's ``weights`` by default.
+        data: Name of the labelled photographs that it was trained on.
+        device: The machine that it was trained on, in words.
+        note: What else a reader should know.
+        folder: Where to write; by default the ``weights`` of the package.
     Returns:
         Path of the weights.
     """
+    if not (run / "recipe.json").exists():
+        raise DataError(f"{run} holds no run; give the folder that mffrepro train wrote")
     described = json.loads((run / "recipe.json").read_text())
     rows = read_log(run / "log.csv")
     best = min(rows, key=lambda row: row["val_total"])
@@ -62,18 +64,3 @@ def ship(run: Path, name: str, *, data: str, device: str, note: str = "", folder
     write_atomically(path, weights)
     write_atomically(path.with_suffix(".json"), (json.dumps(card, indent=1) + "\n").encode())
     return path
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path)
-    parser.add_argument("name")
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--device", required=True, help="such as '2 CPU cores, bfloat16'")
-    parser.add_argument("--note", default="")
-    arguments = parser.parse_args()
-    print(ship(arguments.run, arguments.name, data=arguments.data, device=arguments.device, note=arguments.note))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,17 +1,18 @@
-"""One trainer for every recipe: one device or many, any precision, a checkpoint after each epoch, exact resumption.
+"""Train any recipe: on one device or many, at any precision, with a checkpoint after each epoch and exact resumption.
 
 A run folder holds ``recipe.json``, ``log.csv`` (one row an epoch), ``best.safetensors`` (lowest validation loss) and
-``last.pt`` (all that it takes to go on). Each file is replaced whole, so a run can be killed at any moment.
+``last.pt`` (what a resumed run needs). Each file is replaced whole, so a run can be killed at any moment.
 """
 
 import csv
 import io
 import json
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,23 +21,9 @@ from mffrepro.data.regions import LabelledImage
 from mffrepro.errors import DataError, OptionError
 from mffrepro.images import write_atomically
 from mffrepro.models.weights import read_safetensors, to_bytes
+from mffrepro.training.recipe import Recipe
 
 Row = dict[str, float]
-
-
-class Recipe(Protocol):
-    """What a network's recipe file provides."""
-
-    name: str
-    epochs: int
-    batch: int
-
-    def model(self) -> nn.Module: ...
-    def data(self, regions: Sequence[LabelledImage], *, split: str, seed: int) -> torch.utils.data.Dataset: ...
-    def optimiser(self, model: nn.Module) -> torch.optim.Optimizer: ...
-    def learning_rate(self, epoch: int) -> float: ...
-    def prepare(self, model: nn.Module, epoch: int) -> None: ...
-    def losses(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]: ...
 
 
 def train(
@@ -48,21 +35,21 @@ def train(
     device: str = "auto",
     precision: str = "no",
     workers: int = 0,
-    resume: str = "no",
+    resume: bool = False,
     on_step: Callable[[int, int, int], None] | None = None,
     on_epoch: Callable[[list[Row]], None] | None = None,
 ) -> nn.Module:
-    """Train and return the network with the lowest validation loss.
+    """Train a network by its recipe and return it with the weights of the lowest validation loss.
 
     Args:
         recipe: Network, data, loss and schedule.
         regions: Labelled photographs under ``"train"`` and ``"val"``.
         out: Run folder; must be empty unless `resume`.
-        seed: Of the initial weights and of every sample.
+        seed: Seed of the initial weights and of every sample.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``; under ``accelerate launch`` every process takes its own device.
         precision: ``"no"``, ``"bf16"`` or ``"fp16"``.
         workers: Processes that make samples; the samples do not depend on it.
-        resume: ``"yes"`` goes on after the last finished epoch, to the same result as a run that was never stopped.
+        resume: Go on after the last finished epoch, to the same result as a run that was never stopped.
         on_step: Called with epoch, step and steps per epoch, for a progress bar.
         on_epoch: Called with all rows of the log so far.
     Raises:
@@ -74,7 +61,7 @@ def train(
     accelerator = Accelerator(mixed_precision=precision, cpu=_on_cpu(device))
     with accelerator.main_process_first():  # the other processes find the folder that the first one made
         config = {"recipe": asdict(recipe), "seed": seed, "precision": precision}
-        last = _open_run(out, config, resume if accelerator.is_main_process else "yes")
+        last = _open_run(out, config, resume or not accelerator.is_main_process)
     rows = last.get("rows", [])
     torch.manual_seed(seed)
     model = recipe.model()
@@ -83,9 +70,11 @@ def train(
     elif accelerator.num_processes > 1:  # exists for GPUs only
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
     optimiser = recipe.optimiser(model)
+    scheduler = recipe.scheduler(optimiser)
     if last:
         model.load_state_dict(last["model"])
         optimiser.load_state_dict(last["optimiser"])
+        scheduler.load_state_dict(last["scheduler"])
         if accelerator.scaler is not None:
             accelerator.scaler.load_state_dict(last["scaler"])
     data = {split: recipe.data(regions[split], split=split, seed=seed + (split == "val")) for split in ("train", "val")}
@@ -97,20 +86,20 @@ def train(
     for epoch in range(len(rows), recipe.epochs):
         started = time.perf_counter()
         data["train"].begin_epoch(epoch)
-        recipe.prepare(accelerator.unwrap_model(model), epoch)
-        for group in optimiser.param_groups:
-            group["lr"] = recipe.learning_rate(epoch) * group.get("lr_scale", 1.0)
+        recipe.begin_epoch(accelerator.unwrap_model(model), epoch)
+        rate = optimiser.param_groups[0]["lr"]
         steps = len(loaders["train"])
         report = (lambda step, epoch=epoch, steps=steps: on_step(epoch, step, steps)) if on_step else None
         fitted = _pass(recipe, model, loaders["train"], accelerator, optimiser, report)
-        recipe.prepare(accelerator.unwrap_model(model), recipe.epochs)  # judged as it will be used
+        scheduler.step()
+        recipe.begin_epoch(accelerator.unwrap_model(model), recipe.epochs)  # validated as it will be used
         with torch.inference_mode():
             checked = _pass(recipe, model, loaders["val"], accelerator)
-        row = {"epoch": epoch + 1, "rate": recipe.learning_rate(epoch), "seconds": time.perf_counter() - started}
+        row = {"epoch": epoch + 1, "rate": rate, "seconds": time.perf_counter() - started}
         row |= {f"train_{k}": v for k, v in fitted.items()} | {f"val_{k}": v for k, v in checked.items()}
         rows.append(row)
         if accelerator.is_main_process:
-            _checkpoint(out, rows, accelerator.unwrap_model(model), optimiser, accelerator.scaler)
+            _checkpoint(out, rows, accelerator.unwrap_model(model), optimiser, scheduler, accelerator.scaler)
             if on_epoch:
                 on_epoch(rows)
         accelerator.wait_for_everyone()
@@ -118,7 +107,7 @@ def train(
 
 
 def _pass(recipe: Recipe, model: nn.Module, loader: Iterable, accelerator: Any, optimiser: Any = None, report: Any = None) -> Row:
-    """One pass over the data, training where there is an optimiser; the mean of each loss over all processes."""
+    """Pass over the data once, training where there is an optimiser; return the mean of each loss over all processes."""
     model.train(optimiser is not None)
     sums: dict[str, Tensor] = {}
     steps = 0
@@ -135,13 +124,9 @@ def _pass(recipe: Recipe, model: nn.Module, loader: Iterable, accelerator: Any, 
         if report:
             report(steps)
     means = {name: accelerator.reduce(value / steps, reduction="mean").item() for name, value in sums.items()}
-    if not all(map(_is_finite, means.values())):
+    if not all(map(math.isfinite, means.values())):
         raise OptionError(f"the loss of {recipe.name} is no longer finite; lower the rate or use precision 'no'")
     return means
-
-
-def _is_finite(x: float) -> bool:
-    return x - x == 0
 
 
 def _on_cpu(device: str) -> bool:
@@ -155,11 +140,11 @@ def _on_cpu(device: str) -> bool:
 # --------------------------------------------------------------------------------------------- run folder
 
 
-def _open_run(out: Path, config: dict[str, Any], resume: str) -> dict[str, Any]:
-    """What the last finished epoch of the run left behind; empty for a new run."""
+def _open_run(out: Path, config: dict[str, Any], resume: bool) -> dict[str, Any]:
+    """Read what the last finished epoch of the run left behind; empty for a new run."""
     text = json.dumps(config, indent=1)
     described, last = out / "recipe.json", out / "last.pt"
-    if resume == "yes":
+    if resume:
         if not described.exists():
             raise DataError(f"{out} holds no run to resume; start one without --resume")
         if described.read_text() != text:
@@ -173,7 +158,7 @@ def _open_run(out: Path, config: dict[str, Any], resume: str) -> dict[str, Any]:
 
 
 def read_log(path: str | Path) -> list[Row]:
-    """Rows of a ``log.csv``; empty where there is none yet."""
+    """Read the rows of a ``log.csv``; an empty list where there is none yet."""
     path = Path(path)
     if not path.exists():
         return []
@@ -181,11 +166,12 @@ def read_log(path: str | Path) -> list[Row]:
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
 
-def _checkpoint(out: Path, rows: list[Row], model: nn.Module, optimiser: Any, scaler: Any) -> None:
-    """All that a resumed run needs is one file, so that weights, optimiser and log can never be of different epochs."""
+def _checkpoint(out: Path, rows: list[Row], model: nn.Module, optimiser: Any, scheduler: Any, scaler: Any) -> None:
+    """Write what a resumed run needs to one file, so that weights, optimiser and log can never be of different epochs."""
     if rows[-1]["val_total"] <= min(row["val_total"] for row in rows):
         write_atomically(out / "best.safetensors", to_bytes(model, model.options))
     state = {"rows": rows, "model": model.state_dict(), "optimiser": optimiser.state_dict()}
+    state["scheduler"] = scheduler.state_dict()
     if scaler is not None:
         state["scaler"] = scaler.state_dict()
     buffer = io.BytesIO()
@@ -203,5 +189,6 @@ def _write_log(path: Path, rows: list[Row]) -> None:
 
 
 def load_model(model: nn.Module, path: str | Path) -> nn.Module:
+    """Load the weights of a safetensors file into a network, and return it."""
     model.load_state_dict(read_safetensors(path)[0])
     return model

@@ -6,7 +6,6 @@ it was not blurred: hence noise after the blur, and 8 bits. Nor that sharp means
 ones. Its blur reaches further than the papers' 3x3 kernel (0.8 to 1.8 pixels), as the defocus of real photographs does.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -23,13 +22,14 @@ from mffrepro.models.transfer import SLIM, Downsample, TransferNet, freeze_vgg, 
 from mffrepro.models.vgg import imagenet
 from mffrepro.models.weights import read_safetensors, shipped
 from mffrepro.training.pairs import FocusPairs
+from mffrepro.training.recipe import Recipe, Split
 
 
 @dataclass(frozen=True, kw_only=True)
-class TransferRecipe:
-    """Options of one training; every field can be set from the command line with ``--set name=value``."""
+class TransferRecipe(Recipe):
+    """Describe a training of the network of tlcnn and tlcolor."""
 
-    name: str
+    name: str = "tlcnn"
     width: float = 1.0
     vgg_width: float = 1.0
     dec_convs: tuple[int, ...] = (8, 8, 8, 6, 6)  # A0.5
@@ -61,18 +61,15 @@ class TransferRecipe:
     batch: int = 8
     rate: float = 1e-6
     decay: float = 1e-3
-    schedule: Literal["constant", "cosine"] = "constant"
 
     def __post_init__(self) -> None:
-        if min(self.epochs, self.batch, self.validation, self.rate, self.levels) <= 0:
-            raise OptionError("epochs, batch, validation, levels and rate must be over 0")
-        if self.batch > self.samples:
-            raise OptionError(f"batch is {self.batch} and samples {self.samples}; an epoch needs at least one batch")
+        super().__post_init__()
+        self.require_positive("levels")
         if self.crop % 32 or not 0 < self.crop <= self.size:
             raise OptionError(f"crop is {self.crop} and size {self.size}; give a multiple of 32 that fits into the size")
 
     def model(self) -> TransferNet:
-        """The network with what it takes over from the source task.
+        """Build the network with the convolutions of the source task.
 
         Raises:
             DataError: ImageNet's weights cannot be fetched.
@@ -88,7 +85,7 @@ class TransferRecipe:
         return network
 
     def split(self, regions: dict[str, Sequence[LabelledImage]], seed: int) -> dict[str, Sequence[LabelledImage]]:
-        """So many photographs for training and validation, drawn from all: no photograph is on both sides at another blur."""
+        """Draw the photographs for training and validation from all, so that none is on both sides at another blur."""
         if not self.photographs:
             return regions
         pool = list({image.name: image for part in regions.values() for image in part}.values())
@@ -100,25 +97,19 @@ class TransferRecipe:
         parts = np.split(order, np.cumsum(kept))
         return {name: [pool[i] for i in part] for name, part in zip(("train", "val"), parts, strict=False)}
 
-    def data(self, regions: Sequence[LabelledImage], *, split: Literal["train", "val"], seed: int) -> "FocusLevels":
+    def data(self, regions: Sequence[LabelledImage], *, split: Split, seed: int) -> "FocusLevels":
+        """Make colour pairs at all blur levels."""
         length = self.samples if split == "train" else self.validation
         augment = self.augment and split == "train"
         return FocusLevels(regions, replace(self, augment=augment), length=length, seed=seed)
 
     def optimiser(self, model: TransferNet) -> torch.optim.Optimizer:
+        """Build RMSprop with momentum over the parameters that are not frozen."""
         trained = [p for p in model.parameters() if p.requires_grad]
         return torch.optim.RMSprop(trained, lr=self.rate, alpha=0.9, momentum=0.9, weight_decay=self.decay)
 
-    def learning_rate(self, epoch: int) -> float:
-        if self.schedule == "cosine":
-            return self.rate * 0.5 * (1 + math.cos(math.pi * epoch / self.epochs))
-        return self.rate
-
-    def prepare(self, model: TransferNet, epoch: int) -> None:
-        """Nothing changes from epoch to epoch."""
-
     def losses(self, model: TransferNet, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Both images of each pair, one after the other through the same network (A1.1); 1 is out of focus (A0.8)."""
+        """Pass both images of each pair one after the other through the same network (A1.1); 1 is out of focus (A0.8)."""
         unfocused = torch.cat([1 - batch["mask"], batch["mask"]])
         # One after the other: in one batch the normalisation would tell each image about its own counterpart.
         sides = [torch.cat(both) for both in zip(model(batch["a"]), model(batch["b"]), strict=True)]
@@ -135,7 +126,7 @@ class TransferRecipe:
 
 
 class FocusLevels(FocusPairs):
-    """Pairs in colour. The visits of a photograph go through the blur levels in turn: an epoch of the paper has them all."""
+    """Make pairs in colour; the visits of a photograph go through the blur levels in turn, so that an epoch has all."""
 
     def __init__(self, regions: Sequence[LabelledImage], recipe: TransferRecipe, *, length: int, seed: int) -> None:
         super().__init__(regions, None, length=length, size=recipe.size, seed=seed, colour=True)
@@ -160,7 +151,7 @@ class FocusLevels(FocusPairs):
 
 
 def objects(labelled: LabelledImage) -> np.ndarray:
-    """All objects of a photograph against its background, label 0 (A0.18)."""
+    """Mask all objects of a photograph against its background, label 0 (A0.18)."""
     mask = labelled.labels[0] > 0
     if mask.all() or not mask.any():
         raise OptionError(f"{labelled.name} has no objects before a background; train on it with masks=regions")
@@ -174,22 +165,20 @@ def _flipped(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> t
     return image, mask
 
 
-def presets(name: str) -> dict[str, TransferRecipe]:
-    """The recipes of either paper: ``paper``, ``practical`` and its ablations of the same budget, ``long``, and ``smoke``."""
-    practical = TransferRecipe(
-        name=name, width=SLIM, vgg_width=SLIM, transfer="surrogate", masks="regions", photographs=(), kernels=(5, 7),
-        softest=1.0, noise=0.01, augment=True, size=256, crop=96, epochs=5, samples=300, validation=72, batch=6, rate=3e-4,
-        decay=1e-5, schedule="cosine",
-    )  # fmt: skip
-    return {
-        "paper": TransferRecipe(name=name),
-        "practical": practical,
-        "long": replace(practical, epochs=16, samples=480),
-        "nontl": replace(practical, transfer="none"),
-        "avg": replace(practical, downsample="avg"),
-        "max": replace(practical, downsample="max"),
-        "compare_loss": replace(practical, loss="cross-entropy", supervise="last"),
-        "compare_bn": replace(practical, bn=False),
-        "compare_initial": replace(practical, init="normal"),
-        "smoke": replace(practical, transfer="none", epochs=2, samples=4, validation=2, batch=2, size=64, crop=64),
-    }
+PRACTICAL = TransferRecipe(
+    width=SLIM, vgg_width=SLIM, transfer="surrogate", masks="regions", photographs=(), kernels=(5, 7), softest=1.0, noise=0.01,
+    augment=True, size=256, crop=96, epochs=5, samples=300, validation=72, batch=6, rate=3e-4, decay=1e-5, schedule="cosine",
+)  # fmt: skip
+#: Recipes of both papers: the printed one, a practical one and its ablations of the same budget, a longer one, and a test.
+PRESETS = {
+    "paper": TransferRecipe(),
+    "practical": PRACTICAL,
+    "long": replace(PRACTICAL, epochs=16, samples=480),
+    "nontl": replace(PRACTICAL, transfer="none"),
+    "avg": replace(PRACTICAL, downsample="avg"),
+    "max": replace(PRACTICAL, downsample="max"),
+    "compare_loss": replace(PRACTICAL, loss="cross-entropy", supervise="last"),
+    "compare_bn": replace(PRACTICAL, bn=False),
+    "compare_initial": replace(PRACTICAL, init="normal"),
+    "smoke": replace(PRACTICAL, transfer="none", epochs=2, samples=4, validation=2, batch=2, size=64, crop=64),
+}

@@ -13,12 +13,12 @@ from torch import Tensor
 
 from mffrepro.losses import ssim_loss
 from mffrepro.models.u2fusion import U2Fusion
-from mffrepro.training.common import BaselineRecipe, mean_square
 from mffrepro.training.information import pyramid_energy, shares, vgg_energy
+from mffrepro.training.pair_recipe import PairRecipe, mean_square
 
 
 @dataclass(frozen=True, kw_only=True)
-class U2FusionRecipe(BaselineRecipe):
+class U2FusionRecipe(PairRecipe):
     name: str = "u2fusion"
     epochs: int = 2
     samples: int = 40_000

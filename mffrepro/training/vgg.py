@@ -4,7 +4,6 @@ ImageNet's weights are for the full width and cannot be fetched everywhere. To t
 slim VGG-19 is first trained on a classification of its own: as in the papers, pictures of one class each, nothing about focus.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -19,11 +18,12 @@ from mffrepro.data.textures import KINDS, texture
 from mffrepro.errors import OptionError
 from mffrepro.models.transfer import SLIM
 from mffrepro.models.vgg import VGG19
+from mffrepro.training.recipe import Recipe, Schedule, Split
 
 
 @dataclass(frozen=True, kw_only=True)
-class VggRecipe:
-    """Options of the source task."""
+class VggRecipe(Recipe):
+    """Describe the training of the source task."""
 
     name: str = "vgg19"
     width: float = SLIM
@@ -34,28 +34,22 @@ class VggRecipe:
     validation: int = 480
     batch: int = 32
     rate: float = 2e-3
+    schedule: Schedule = "cosine"
 
     def __post_init__(self) -> None:
-        if min(self.epochs, self.batch, self.validation, self.rate) <= 0 or self.batch > self.samples:
-            raise OptionError("epochs, batch, validation and rate must be over 0 and samples at least a batch")
+        super().__post_init__()
         if self.side < 32:
             raise OptionError(f"side is {self.side}; five poolings need at least 32 pixels")
 
     def model(self) -> VGG19:
         return VGG19(self.width, classes=len(KINDS), pool=self.pool)
 
-    def data(self, regions: Sequence[LabelledImage], *, split: Literal["train", "val"], seed: int) -> "Textures":
-        """Photographs are not needed: every sample is drawn."""
+    def data(self, regions: Sequence[LabelledImage], *, split: Split, seed: int) -> "Textures":
+        """Draw textures; no photographs are needed."""
         return Textures(self.side, self.samples if split == "train" else self.validation, seed)
 
     def optimiser(self, model: VGG19) -> torch.optim.Optimizer:
         return torch.optim.AdamW(model.parameters(), lr=self.rate, weight_decay=1e-2)
-
-    def learning_rate(self, epoch: int) -> float:
-        return self.rate * 0.5 * (1 + math.cos(math.pi * epoch / self.epochs))
-
-    def prepare(self, model: VGG19, epoch: int) -> None:
-        """Nothing changes from epoch to epoch."""
 
     def losses(self, model: VGG19, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         logits, kind = model(batch["image"]).float(), batch["kind"]

@@ -484,7 +484,7 @@ def test_train_logs_every_epoch_and_resumes(run, folder):
         (["gacn", "--data", "bsd500"], "did you mean 'bsds500'"),
         (["gacn", "--set", "epoch=2"], "did you mean 'epochs'"),
         (["gacn", "--set", "epochs=two"], "give a whole number"),
-        (["gacn", "--set", "epochs=0"], "must be over 0"),
+        (["gacn", "--set", "epochs=0"], "epochs is 0; use a number over 0"),
         (["gacn", "--set", "rate=nan"], "give a finite number"),
         (["gacn", "--set", "crop=500"], "give a crop that fits"),
         (["gacn", "--set", "samples=1"], "at least one batch"),

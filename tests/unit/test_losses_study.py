@@ -3,13 +3,17 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from mffrepro.data import load, load_regions
+from mffrepro.errors import OptionError
 from mffrepro.losses import balanced_loss, dice_loss, edge_loss, focal_loss, qg_loss, tensor_loss
-from mffrepro.training import gacn_runs, loss_study
+from mffrepro.training import studies
 from mffrepro.training.gacn import PRESETS, GacnRecipe
+from mffrepro.training.studies import gacn_losses as loss_study
+from mffrepro.training.studies import gacn_trainings
 from mffrepro.training.trainer import train
 
 RECIPE = GacnRecipe(epochs=1, samples=4, batch=4, size=64, crop=48, validation=4, slope_start=10.0, slope_epochs=1)
@@ -96,7 +100,7 @@ def test_the_study_has_a_row_for_each_combination(regions, tmp_path, monkeypatch
 def test_a_finished_training_becomes_a_row(tmp_path, regions) -> None:
     train(replace(RECIPE, angle="smooth"), {"train": regions[:2], "val": regions[:1]}, tmp_path / "run", seed=4, device="cpu")
     stacks = list(load("embedded", kind="composite", levels=(3,), size=96))[:2]
-    row = gacn_runs.judge_run(tmp_path / "run", stacks, device="cpu")
+    row = gacn_trainings.score_run(tmp_path / "run", stacks, device="cpu")
     assert row["seed"] == 4
     assert row["best_epoch"] == row["epochs"] == 1
     assert {"qg", "qy", "qncie", "qcb", "fmi_edge", "fmi_dct", "regions", "variation", "val_iou", "seconds"} <= row.keys()
@@ -106,5 +110,26 @@ def test_a_finished_training_becomes_a_row(tmp_path, regions) -> None:
 
 def test_a_training_is_named_by_what_differs_from_the_practical_recipe() -> None:
     usual = PRESETS["practical"]
-    assert gacn_runs.changed(usual) == ""
-    assert gacn_runs.changed(replace(usual, angle="smooth", attention=False)) == "attention=False angle=smooth"
+    assert gacn_trainings.changed(usual) == ""
+    assert gacn_trainings.changed(replace(usual, angle="smooth", attention=False)) == "attention=False angle=smooth"
+
+
+def test_scored_trainings_replace_recorded_rows_of_the_same_recipe_and_seed(tmp_path, monkeypatch) -> None:
+    rows = {"new": {"changed": "", "seed": 1, "qg": 0.7}, "other": {"changed": "angle=smooth", "seed": 1, "qg": 0.6}}
+    monkeypatch.setattr(gacn_trainings, "load", lambda name: [])
+    monkeypatch.setattr(gacn_trainings, "score_run", lambda run, stacks: rows[run.name])
+    monkeypatch.setattr(studies, "manifest_folder", lambda: tmp_path)
+    options = studies.Options(device="a test", runs=(tmp_path / "new",))
+    path = studies.run("gacn_trainings", options)
+    rows["new"] = rows["new"] | {"qg": 0.8}
+    studies.run("gacn_trainings", replace(options, runs=(tmp_path / "new", tmp_path / "other")))
+    table = pd.read_csv(path, keep_default_na=False)
+    assert table[["changed", "seed", "qg"]].to_numpy().tolist() == [["", 1, 0.8], ["angle=smooth", 1, 0.6]]
+    assert set(table["device"]) == {"a test"}
+    with pytest.raises(OptionError, match="name their run folders with --run"):
+        studies.run("gacn_trainings", replace(options, runs=()))
+
+
+def test_an_unknown_study_is_named() -> None:
+    with pytest.raises(OptionError, match="no study 'gacn_loses'; did you mean 'gacn_losses'"):
+        studies.run("gacn_loses", studies.Options(device="a test"))

@@ -1,10 +1,12 @@
 """The patches that the classifiers learn from, their recipes, and the study of what they owe to which choice."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from schedules import rates
 from scipy import ndimage
 
 import mffrepro as mff
@@ -12,10 +14,11 @@ from mffrepro.data import load_regions
 from mffrepro.errors import DataError, OptionError
 from mffrepro.images import from_unit, to_unit
 from mffrepro.models.siamese_ablation import KINDS
-from mffrepro.training import patch_study, patches
+from mffrepro.training import patches, studies
 from mffrepro.training.patches import PatchPairs, RealPatches, both_orders, repeated_blur, textured_place
 from mffrepro.training.recipes import presets, recipe
 from mffrepro.training.ship import ship
+from mffrepro.training.studies import patches as patch_study
 from mffrepro.training.trainer import read_log, train
 
 NETWORKS = ("icacs18", "cnn_fuse", "cnnwt")
@@ -165,7 +168,7 @@ def test_the_printed_schedules() -> None:
     first, second = recipe("icacs18", "paper"), recipe("cnn_fuse", "paper")
     assert (first.rate, first.gamma, first.momentum, first.decay) == (1e-6, 0.5, 0.9, 5e-4)
     assert first.epochs * 2 * first.samples >= 20_000
-    assert [second.learning_rate(epoch) for epoch in (0, 4, 5, 9)] == pytest.approx([1e-4, 1e-4, 1e-5, 1e-5])
+    assert [rates(second)[epoch] for epoch in (0, 4, 5, 9)] == pytest.approx([1e-4, 1e-4, 1e-5, 1e-5])
     assert (2 * second.samples, second.epochs, second.validation, second.levels) == (2_000_000, 10, 10_000, (1, 2, 3, 4, 5))
     for one in (first, second, recipe("cnnwt", "paper")):
         assert (one.width, one.border, one.patch) == (1.0, "zeros", 16)
@@ -179,6 +182,13 @@ def test_biases_learn_twice_as_fast_and_do_not_decay(tmp_path) -> None:
     train(made, {"train": load_regions("embedded"), "val": load_regions("embedded")}, tmp_path / "run", device="cpu")
     groups = torch.load(tmp_path / "run" / "last.pt", weights_only=True)["optimiser"]["param_groups"]
     assert [group["lr"] for group in groups] == pytest.approx([made.rate, 2 * made.rate])
+    cosine = replace(made, schedule="cosine", epochs=4)
+    optimiser = cosine.optimiser(cosine.model())
+    schedule = cosine.scheduler(optimiser)
+    optimiser.step()
+    schedule.step()
+    expected = made.rate * (1 + math.cos(math.pi / 4)) / 2
+    assert [group["lr"] for group in optimiser.param_groups] == pytest.approx([expected, 2 * expected])
 
 
 def test_one_step_is_the_printed_update() -> None:
@@ -234,7 +244,7 @@ def test_a_network_of_full_width_runs_and_learns() -> None:
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"rate": 0.0}, "must be over 0"), ({"batch": 64}, "batch is 64"), ({"levels": (0, 1)}, "numbers from 1")],
+    [({"rate": 0.0}, "rate is 0.0; use a number over 0"), ({"batch": 64}, "batch is 64"), ({"levels": (0, 1)}, "numbers from 1")],
 )
 def test_wrong_recipes_are_one_sentence(options: dict, message: str) -> None:
     with pytest.raises(OptionError, match=message):
@@ -315,10 +325,8 @@ def test_recorded_studies_are_complete() -> None:
     """Of the recipes that stand here, with all rows."""
     import pandas as pd
 
-    from mffrepro.data.manifests import manifest_folder
-
-    for study in patch_study.STUDIES.values():
-        table = pd.read_csv(manifest_folder() / "recorded" / "studies" / f"{study.paper}_study.csv", index_col="network")
+    for name, study in patch_study.STUDIES.items():
+        table = pd.read_csv(studies.table_path(name), index_col="network")
         assert list(table.index) == list(study.changes)
         recipes = [replace(study.recipe, **change) for change in study.changes.values()]
         assert list(table["epochs"]) == [recipe.epochs for recipe in recipes]

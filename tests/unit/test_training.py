@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from schedules import rates
 
 from mffrepro.data import load_regions
 from mffrepro.errors import DataError
@@ -35,7 +36,7 @@ def test_resuming_gives_the_result_of_an_uninterrupted_run(regions, tmp_path) ->
     with pytest.raises(Killed):
         train(RECIPE, regions, tmp_path / "cut", device="cpu", on_epoch=kill_after_two)
     assert len(read_log(tmp_path / "cut" / "log.csv")) == 2
-    train(RECIPE, regions, tmp_path / "cut", device="cpu", resume="yes")
+    train(RECIPE, regions, tmp_path / "cut", device="cpu", resume=True)
     whole, cut = (torch.load(tmp_path / run / "last.pt", weights_only=True)["model"] for run in ("whole", "cut"))
     assert all(torch.equal(whole[name], cut[name]) for name in whole)
     whole, cut = (read_log(tmp_path / run / "log.csv") for run in ("whole", "cut"))
@@ -61,7 +62,7 @@ def test_a_run_killed_between_its_files_loses_nothing(regions, tmp_path, monkeyp
     with pytest.raises(Killed):
         train(RECIPE, regions, tmp_path / "cut", device="cpu")
     monkeypatch.setattr(trainer, "_write_log", write)
-    train(RECIPE, regions, tmp_path / "cut", device="cpu", resume="yes")
+    train(RECIPE, regions, tmp_path / "cut", device="cpu", resume=True)
     rows = [read_log(tmp_path / run / "log.csv") for run in ("whole", "cut")]
     assert calls == [1, 2]
     assert [row["val_total"] for row in rows[0]] == [row["val_total"] for row in rows[1]]
@@ -111,14 +112,14 @@ def test_slope_grows_from_its_start_to_a_thousand() -> None:
     model = RECIPE.model()
     slopes = []
     for epoch in range(4):
-        RECIPE.prepare(model, epoch)
+        RECIPE.begin_epoch(model, epoch)
         slopes.append(model.slope)
     assert slopes == pytest.approx([10, 100, 1000, 1000])
 
 
 def test_paper_schedule() -> None:
     paper = PRESETS["paper"]
-    assert [paper.learning_rate(e) for e in (0, 1, 2, 3, 4)] == pytest.approx([1e-4, 1e-4, 8e-5, 8e-5, 6.4e-5])
+    assert rates(paper)[:5] == pytest.approx([1e-4, 1e-4, 8e-5, 8e-5, 6.4e-5])
     assert (paper.epochs, paper.batch, paper.size, paper.crop, paper.slope_start) == (50, 16, 256, 156, 1000.0)
 
 
@@ -128,9 +129,9 @@ def test_a_run_is_not_overwritten(regions, tmp_path) -> None:
     with pytest.raises(DataError, match="already holds a run"):
         train(smoke, regions, tmp_path / "run", device="cpu")
     with pytest.raises(DataError, match="describes another run"):
-        train(RECIPE, regions, tmp_path / "run", device="cpu", resume="yes")
+        train(RECIPE, regions, tmp_path / "run", device="cpu", resume=True)
     with pytest.raises(DataError, match="no run to resume"):
-        train(smoke, regions, tmp_path / "other", device="cpu", resume="yes")
+        train(smoke, regions, tmp_path / "other", device="cpu", resume=True)
 
 
 def test_shipping_writes_weights_that_load_and_a_card(regions, tmp_path) -> None:

@@ -1,11 +1,5 @@
-"""What the patch classifiers owe to which choice: short trainings that differ in one thing each, all else equal.
+"""Compare the choices of the patch classifiers: short trainings that differ in one thing each, all else equal."""
 
-``python -m mffrepro.training.patch_study icacs18 --data bsds500 --device "1 CPU core"`` trains by the recipe of `STUDIES`, scores
-the networks on patches and stacks that they have not seen, and writes ``data_manifests/recorded/studies/p002_study.csv``; with
-``cnn_fuse`` it writes ``p003_study.csv``.
-"""
-
-import argparse
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -19,13 +13,13 @@ import torch
 
 from mffrepro.data import load, load_regions
 from mffrepro.data.labelled import LabelledImage
-from mffrepro.data.manifests import manifest_folder
-from mffrepro.images import FocusStack, write_atomically
+from mffrepro.images import FocusStack
 from mffrepro.methods import fuse
 from mffrepro.metrics import evaluate
 from mffrepro.training.cnn_fuse import CnnFuseRecipe
 from mffrepro.training.icacs18 import Icacs18Recipe
 from mffrepro.training.patches import PatchPairs, PatchRecipe, RealPatches
+from mffrepro.training.studies import Options, origin
 from mffrepro.training.trainer import load_model, read_log, train
 
 #: Scores of the fused images, against their sources and against the truth.
@@ -36,16 +30,14 @@ SHORT = {"width": 0.25, "border": "context", "rate": 0.01, "schedule": "cosine",
 
 @dataclass(frozen=True)
 class Study:
-    """Trainings that belong together.
+    """Describe trainings that belong together.
 
     Attributes:
-        paper: Number of the paper, which names the file.
         recipe: What all of them share.
-        changes: Row to what differs from it.
-        options: Of the fusions.
+        changes: Row of the table -> options of the recipe that differ.
+        options: Options of the fusions.
     """
 
-    paper: str
     recipe: PatchRecipe
     changes: Mapping[str, Mapping[str, Any]]
     options: Mapping[str, Any]
@@ -53,25 +45,22 @@ class Study:
 
 STUDIES = {
     "icacs18": Study(
-        "p002",
         Icacs18Recipe(**SHORT),
         {
             "16x16, three max poolings": {},
             "the same, three times as long": {"epochs": 24},
             "8x8": {"patch": 8},
             "32x32": {"patch": 32},
-            # The mean over a window wipes out the very detail that tells sharp from blurred: after 8 epochs it has not converged.
+            # Averaging removes the detail that tells sharp from blurred: after 8 epochs the training has not converged.
             "mean pooling": {"pool": "avg", "epochs": 24},
             "two poolings": {"poolings": 2},
-            # Sixteen times the inputs of the fully connected layer: at the common rate it is right nearly always after one epoch,
-            # and dead after the second.
+            # Sixteen times the inputs of the fully connected layer: at the common rate its units die in the second epoch.
             "one pooling": {"poolings": 1, "rate": 0.003},
             "zeros around patches": {"border": "zeros"},
         },
         {"dilate": 0},  # it would move every border alike
     ),
     "cnn_fuse": Study(
-        "p003",
         CnnFuseRecipe(**SHORT, hidden=32),
         {
             "five levels": {},
@@ -88,7 +77,7 @@ STUDIES = {
 
 @torch.inference_mode()
 def accuracy(network: torch.nn.Module, data: PatchPairs, *, batch: int = 200) -> float:
-    """Share of right answers on the pairs of `data`, each asked in both orders."""
+    """Compute the share of right answers on the pairs of `data`, each asked in both orders."""
     device = next(network.parameters()).device
     right = 0
     for pairs in torch.utils.data.DataLoader(data, batch_size=batch):
@@ -98,7 +87,7 @@ def accuracy(network: torch.nn.Module, data: PatchPairs, *, batch: int = 200) ->
 
 
 def on_grid(decision: np.ndarray, side: int = 8) -> float:
-    """Of all places where a binary map (H, W) changes between neighbours, the share on the lines of a grid of `side` pixels."""
+    """Share of the places where a binary map (H, W) changes that lie on the lines of a grid of `side` pixels."""
     lines = total = 0
     for axis in (0, 1):
         change = np.abs(np.diff(np.moveaxis(decision > 0.5, axis, 0).astype(np.int8), axis=0)).sum(1)
@@ -114,15 +103,15 @@ def run(
     """Train a network for each change of a recipe, and score it.
 
     Args:
-        method: Whose recipe it is, ``"icacs18"`` or ``"cnn_fuse"``.
+        method: Network of the recipe, ``"icacs18"`` or ``"cnn_fuse"``.
         recipe: What the trainings share.
-        changes: Row to the options of the recipe that differ.
+        changes: Row -> options of the recipe that differ.
         regions: Photographs under ``"train"`` and ``"val"``.
         stacks: Pairs to fuse, with reference and true decision.
         out: Folder for the runs, one folder each.
-        seed: Of every training.
+        seed: Seed of every training.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
-        options: Of the fusions.
+        options: Options of the fusions.
     Returns:
         A row per change: accuracy on patches of the validation set with texture, and on any of its patches; epochs until the
         first is 99 %; parameters, epochs, rate and seconds; where the network can fuse, the means of `METRICS` and of `on_grid`.
@@ -155,12 +144,12 @@ def run(
 
 
 def run_folder(out: str | Path, label: str) -> Path:
-    """Of one row of a study."""
+    """Return the run folder of one row of a study."""
     return Path(out) / label.replace(" ", "_").replace(",", "")
 
 
 def real_accuracy(method: str, recipe: PatchRecipe, changes: Mapping[str, Mapping[str, Any]], runs: Path, name: str) -> pd.Series:
-    """Accuracy on patches of real photographs that no training has seen."""
+    """Compute the accuracy on patches of real photographs that no training has seen."""
     held_out = RealPatches(name, held_out=True)
     shares = {}
     for label, change in changes.items():
@@ -172,27 +161,13 @@ def real_accuracy(method: str, recipe: PatchRecipe, changes: Mapping[str, Mappin
     return pd.Series(shares)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("method", choices=STUDIES)
-    parser.add_argument("--data", default="bsds500", help="photographs to train on, with a split for validation")
-    parser.add_argument("--real", default="gacn26", help="stacks of real photographs, for the accuracy on their patches")
-    parser.add_argument("--device", required=True, help="what it runs on, in words")
-    parser.add_argument("--seed", type=int, default=1)
-    arguments = parser.parse_args()
-    study = STUDIES[arguments.method]
-    regions = {split: load_regions(arguments.data, split=split) for split in ("train", "val")}
+def tabulate(options: Options, before: pd.DataFrame | None, *, method: str) -> pd.DataFrame:
+    """Train by the changes of `STUDIES` and score them; the table replaces the recorded one."""
+    study = STUDIES[method]
+    regions = {split: load_regions(options.data, split=split) for split in ("train", "val")}
     test = list(load("embedded", kind="composite", levels=(3,), size=256))
     with tempfile.TemporaryDirectory() as folder:
-        parts = arguments.method, study.recipe, study.changes
-        table = run(*parts, regions, test, folder, seed=arguments.seed, options=study.options)
-        table.insert(2, "accuracy on real", real_accuracy(*parts, Path(folder), arguments.real))
-    origin = {"data": arguments.data, "seed": arguments.seed, "samples": study.recipe.samples}
-    origin |= {"device": arguments.device, "date": time.strftime("%Y-%m-%d", time.gmtime())}
-    path = manifest_folder() / "recorded" / "studies" / f"{study.paper}_study.csv"
-    write_atomically(path, table.assign(**origin).to_csv(float_format="%.6g", lineterminator="\n").encode())
-    print(path)
-
-
-if __name__ == "__main__":
-    main()
+        parts = method, study.recipe, study.changes
+        table = run(*parts, regions, test, folder, seed=options.seed, options=study.options)
+        table.insert(2, "accuracy on real", real_accuracy(*parts, Path(folder), options.real))
+    return table.reset_index().assign(**origin(options), samples=study.recipe.samples)

@@ -1,5 +1,0 @@
-"""Recipes of tlcnn."""
-
-from mffrepro.training.transfer import presets
-
-PRESETS = presets("tlcnn")

@@ -1,5 +1,0 @@
-"""Recipes of tlcolor."""
-
-from mffrepro.training.transfer import presets
-
-PRESETS = presets("tlcolor")
