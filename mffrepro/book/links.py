@@ -22,7 +22,7 @@ AMBIGUITIES, LEDGER = "ambiguities", "notebooks/10_claims"
 #: Pages, by the beginnings of their names, on which the first use of a term is linked.
 PAGES_WITH_TERMS = ("notebooks/", "intro", "run-it", "why-numbers-differ")
 #: Terms that are also everyday words; pages link them by hand.
-BY_HAND = frozenset({"mirror"})
+BY_HAND = frozenset({"mirror", "pair"})
 
 ID = re.compile(r"\b[AC]\d\.\d+\b")
 BRACKETS = re.compile(r"\[[^\[\]]*\]")

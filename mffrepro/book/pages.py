@@ -1,5 +1,7 @@
 """Write the pieces of Markdown that the prose pages include: status, API entries, ambiguities."""
 
+from collections.abc import Callable
+
 from mffrepro.book.layout import Book
 from mffrepro.images import write_atomically
 
@@ -37,11 +39,11 @@ def _api() -> dict[str, str]:
     from mffrepro import methods, metrics
 
     functions = {
-        "api_methods": [card.target.replace(":", ".") for card in methods.CARDS.values()],
-        "api_metrics": [card.target.replace(":", ".") for card in metrics.CARDS if card.variant_of is None],
+        "api_methods": [card.function() for card in methods.CARDS.values()],
+        "api_metrics": [metrics.get(name).function for name in metrics.names() if "." not in name],
     }
-    return {name: "\n".join(["```{eval-rst}", *map(_entry, targets), "```"]) + "\n" for name, targets in functions.items()}
+    return {name: "\n".join(["```{eval-rst}", *map(_entry, ones), "```"]) + "\n" for name, ones in functions.items()}
 
 
-def _entry(target: str) -> str:
-    return f".. autofunction:: {target}"
+def _entry(function: Callable) -> str:
+    return f".. autofunction:: {function.__module__}.{function.__qualname__}"

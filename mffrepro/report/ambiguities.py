@@ -34,5 +34,6 @@ def _fields(row: pd.Series) -> Iterator[str]:
     for field, label in LABELS.items():
         value = row[field]
         if field == "option":
-            value = f"{value}." if value.startswith(NO_OPTION) else "; ".join(f"`{one}`" for one in value.split("; "))
+            none = value.startswith(NO_OPTION)
+            value = value[0].upper() + value[1:] + "." if none else "; ".join(f"`{one}`" for one in value.split("; "))
         yield f"- *{label}:* {value}"

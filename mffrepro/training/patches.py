@@ -43,7 +43,7 @@ class PatchPairs(torch.utils.data.Dataset):
         patch: Side of the patch in the middle, whose variance counts.
         levels: How often the blurred version is blurred; one is drawn for each pair.
         seed: Of the whole run.
-        variance: Least variance of the sharp patch, on 0..255; 25 in the paper of cnnwt. The best of `TRIES` places where none has it.
+        variance: Least variance of the sharp patch, on 0..255, 25 in cnnwt; the best of `TRIES` places where none has it.
         real: Where some of the pairs come from instead, if given.
         real_every: Every so many-th pair does: 2 is half of them, 1 all.
         blur: From an image (H, W) uint8 and a level to the blurred one; it reaches at most three pixels a level.
