@@ -20,7 +20,7 @@
 #
 # Labelled focal stacks are rare, labelled photographs are not. Do convolutions that were trained to classify photographs help to tell
 # which parts of a photograph are out of focus? That is the question of *Image fusion using a transfer learning-based convolutional
-# neural network* (authors and journal are not in the text this book works from). Its sister paper, which tests the question, has
+# neural network*. The copy that this project read names no authors and no journal. Its sister paper, which tests the question, has
 # [a chapter of its own](04_tlcolor.ipynb).
 #
 # *Needs: a CPU; about a minute and a half (quick). With `retrain = "yes"` and the paper's recipe a GPU.*
@@ -164,7 +164,7 @@ figures.comparison(
 # %% [markdown]
 # ## Model
 #
-# The whole network. It is shared with tlcolor, whose text says precisely what this one leaves open; the comments cite the numbered
+# The whole network. It is shared with tlcolor, which says precisely what this paper leaves open; the comments cite the numbered
 # ambiguities.
 
 # %%
@@ -202,7 +202,7 @@ show_source(transfer.transfer)
 full = transfer.count_parameters(transfer.TransferNet())
 slim = transfer.count_parameters(network)
 implied = {"transferred": 20.0e6, "added": 27.5e6, "decoders": 60.2e6}
-counted = pd.DataFrame({"implied by the text": implied, "full width": full, "shipped": slim})
+counted = pd.DataFrame({"implied by the paper": implied, "full width": full, "shipped": slim})
 counted.loc["all"] = counted.sum()
 layers = {"VGG convolutions": sum(len(e.vgg) for e in network.encoders), "new ones": sum(len(e.added) for e in network.encoders)}
 layers |= {"in decoders": sum(len(d.convs) for d in network.decoders), "transposed": len(network.decoders)}
@@ -213,7 +213,7 @@ tables.plain(counted.loc[["transferred", "added", "decoders", "all"]], caption="
 # ## Loss
 #
 # Each of the five decoders predicts a map, each map is enlarged to the size of the image and held to the truth, by cross-entropy and by
-# squared error (Eq. 2-5; Eq. 2 is corrupt in our text and Eq. 5 carries a minus that nobody could minimise, A0.9).
+# squared error (Eq. 2-5; Eq. 2 cannot be read and Eq. 5 carries a minus that nobody could minimise, A0.9).
 
 # %%
 from mffrepro.losses import layer_loss

@@ -20,7 +20,7 @@
 #
 # *Color multi-focus image fusion based on transfer learning* ([JIFS, 2021](https://doi.org/10.3233/JIFS-211434)) says that a network whose
 # first layers come from a VGG-19 fuses better than the same network trained from nothing, and that its loss, its batch
-# normalisation and its initialisation each earn their place. The tables that say so are **not in the text this book works from**. So
+# normalisation and its initialisation each earn their place. The copy of the paper that this project read **lacks the bodies of its tables**. So
 # this chapter trains all the networks they compare, and fills the tables with what they do.
 #
 # *Needs: a CPU; about a minute and a half (quick). With `retrain = "yes"` and the paper's recipe a GPU.*
@@ -81,9 +81,9 @@ five = ["sf", "qabf", "labf", "mi", "ag"]
 
 
 def with_reported(measured, caption):
-    """A table of which the printed side is missing from our text."""
+    """A table whose printed side is missing from the copy of the paper that was read."""
     table = measured.copy()
-    table.insert(0, "reported", "not available to us")
+    table.insert(0, "reported", "not available")
     return tables.plain(table, caption=caption)
 
 
@@ -147,7 +147,7 @@ figures.comparison(
 # %% [markdown]
 # ## Model
 #
-# `mffrepro.models.transfer.TransferNet`, printed in [the sister chapter](03_tlcnn.ipynb). Its layers against those the text counts:
+# `mffrepro.models.transfer.TransferNet`, printed in [the sister chapter](03_tlcnn.ipynb). Its layers against those that the paper counts:
 
 # %%
 counted = {
@@ -157,7 +157,7 @@ counted = {
     "transposed": len(network.decoders),
 }
 text = {"transferred": 16, "new in encoders": 25, "in decoders": 36, "transposed": 5}
-tables.plain(pd.DataFrame({"the text": text, "here": counted}), caption="Convolutions", digits=0)
+tables.plain(pd.DataFrame({"the paper": text, "here": counted}), caption="Convolutions", digits=0)
 
 # %% [markdown]
 # ## Loss
@@ -586,10 +586,10 @@ display(claims.judge("C1.21", verdict, numbers, note="Boundaries of the decision
 #
 # | | the paper says | here | why |
 # |---|---|---|---|
-# | equations, tables, the box of the rule | missing from our text | from tlcnn; our own numbers | A1.12 |
+# | equations, tables, the box of the rule | missing from the copy that was read | from tlcnn; our own numbers | A1.12 |
 # | skips inside the encoders | arrows in Fig. 3 | none | cannot be located (A1.3) |
 # | source task | ImageNet | procedural textures for the slim networks | the weights cannot be fetched everywhere; recipe `paper` takes them |
-# | pixels on which both maps agree | missing from our text; tlcnn: the better candidate | the lower probability; `select="qabf"` | see tlcnn |
+# | pixels on which both maps agree | missing from the copy that was read; tlcnn: the better candidate | the lower probability; `select="qabf"` | see tlcnn |
 # | weights of the five losses | not given | equal; `stage_weights` | A1.6 |
 # | groups 2 to 6 | not named | Lytro 03, 07, 13, 05, 18 | ours |
 # | framework, rate, epochs | TensorFlow, $10^{-6}$, 50 | PyTorch; the same in `paper`, minutes in `practical` | A1.5 |

@@ -322,7 +322,7 @@ display(tables.beside(printed, measured, caption="Table 1: the paper's clocks, a
 print("reproduced:", origin)
 
 # %% [markdown]
-# PCNN is announced in the text and missing in its table. The AG of DWT is printed above that of the proposed method though the best is said to be
+# PCNN is announced in the paper and missing in its table. The AG of DWT is printed above that of the proposed method though the best is said to be
 # bold; NSCT and NSST have the same IE (A2.12). None of the four measures looks at the sources.
 #
 # ### Figures 5 and 6

@@ -19,7 +19,7 @@
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/mffrepro/mffrepro/blob/main/notebooks/06_cnnwt.ipynb)
 #
 # Can a network that has seen nothing but Gaussian blur tell which of two photographs is in focus, and does it help to ask it about wavelet
-# coefficients? The text at hand has no title; its network is that of [Liu et al., 2017](https://doi.org/10.1016/j.inffus.2016.12.001), nearly line by line,
+# coefficients? The copy of the paper that this project read has no title. Its network is that of [Liu et al., 2017](https://doi.org/10.1016/j.inffus.2016.12.001), nearly line by line,
 # and its wavelets echo [Li et al., 2019](https://doi.org/10.1155/2019/4179397).
 #
 # *Needs: a CPU; about a minute (quick). With `retrain = "yes"` a few minutes more.*
@@ -82,7 +82,7 @@ def show_source(thing):
 # %% [markdown]
 # ## The paper in one picture
 #
-# Figure 2 of the text: a siamese network for two patches of 16 × 16, and the four steps that make an image of its answers (Fig. 1). The shapes come
+# Figure 2 of the paper: a siamese network for two patches of 16 × 16, and the four steps that make an image of its answers (Fig. 1). The shapes come
 # from one forward pass at the paper's width; around each patch lie the four pixels that its convolutions look at.
 
 # %% tags=["hide-input"]
@@ -105,9 +105,9 @@ diagram.flow(
 # ## Data
 #
 # As in [the chapter before](05_icacs18.ipynb): a photograph, blurred one to five times by a Gaussian of standard deviation 2 cut off to 7 × 7; twenty
-# pairs of patches from each version, where the variance of the sharp one is over 25; both orders. The text counts two million examples (A3.5). Here every visit of a photograph draws one level and one place.
+# pairs of patches from each version, where the variance of the sharp one is over 25; both orders. The paper counts two million examples (A3.5). Here every visit of a photograph draws one level and one place.
 #
-# A second training set of the text takes half of its patches from real multi-focus photographs. Which of two is sharp there has to come from somewhere: from
+# A second training set of the paper takes half of its patches from real multi-focus photographs. Which of two is sharp there has to come from somewhere: from
 # the truth of a rendered stack, or from the decision of another method.
 
 # %%
@@ -146,7 +146,7 @@ show_source(cnn_fuse.CnnFuse)
 show_source(siamese.Siamese)
 
 # %% [markdown]
-# The wavelet mode is announced in the abstract of the text and missing in its method (A3.2). Written down, it is two such networks on one level of a wavelet
+# The wavelet mode is announced in the abstract of the paper and missing in its method (A3.2). Written down, it is two such networks on one level of a wavelet
 # transform: one sees the low band, the other all directions of detail at once. Haar's wavelet is the default, the dual-tree complex wavelet an option (A3.3).
 
 # %%
@@ -291,7 +291,7 @@ figures.comparison(
 #
 # ### The printed numbers
 #
-# The text has no table. Its numbers of accuracy are those of Liu et al., retold (A3.9). Fresh patches below come from the embedded photographs, which none of
+# The paper has no table. Its numbers of accuracy are those of Liu et al., retold (A3.9). Fresh patches below come from the embedded photographs, which none of
 # the shipped networks has seen; each is asked in both orders.
 
 # %%
@@ -329,7 +329,7 @@ print(f"patches without a threshold on their variance: {anywhere:.2%}")
 
 # %% [markdown]
 # The task is easier than the printed numbers make it look: a patch and its own blurred copy differ in nothing but blur, and the sum of absolute differences
-# between neighbours tells them apart as well. The text does not say what its validation pairs were; if they came from other multi-focus photographs, some
+# between neighbours tells them apart as well. The paper does not say what its validation pairs were; if they came from other multi-focus photographs, some
 # showed places that neither photograph has in focus, or the border between both. Nothing else explains to us a gap between three and five levels.
 
 # %%
@@ -678,7 +678,7 @@ display(claims.judge("C3.13", min(other.values()) > 0.95, other, note=note))
 # %% [markdown]
 # ## Deviations
 #
-# Where the text is silent or contradicts itself, and what was chosen.
+# Where the paper is silent or contradicts itself, and what was chosen.
 
 # %%
 lines = [
@@ -695,7 +695,7 @@ lines = [
     ("width", "64, 128, 256 maps", "a quarter of them in the shipped weights"),
     ("perceptual loss, general framework", "announced", "left out: nothing defines them (A3.6, A3.7)"),
 ]
-tables.plain(pd.DataFrame(lines, columns=["", "the text says", "here"])).hide(axis="index")
+tables.plain(pd.DataFrame(lines, columns=["", "the paper says", "here"])).hide(axis="index")
 
 # %% [markdown]
 # ## Exercises

@@ -760,7 +760,7 @@ if recorded_losses.exists():
 # %% [markdown]
 # ## Ablations
 #
-# Does the boundary smoothing of section 3.4 earn its place? Without it, with the paper's band, and with the soft weight of the authors' code:
+# Does the boundary smoothing (A4.10) earn its place? Without it, with the paper's band, and with the soft weight of the authors' code:
 
 # %%
 chosen = data[2::5][:3] if run.quick else data[:25]

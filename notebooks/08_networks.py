@@ -517,7 +517,7 @@ figures.curves(
 # | `fusiondn` | a VGG-16 and a network that rates quality; statistics of the test image | gradients and entropy; half the maps | `statistics="image"` |
 # | `mff_gan` | two updates of the discriminator for one; JPEG in and out; luma in bytes; stretched | one; none of these | `as_published=True`, but JPEG |
 # | `pmgi` | statistics of the test image, learned scales unused; luma in bytes; stretched | those of the training, for own weights | `as_published=True` |
-# | `drpl` | table of layers not at hand, code without weights | our reading of the layout | |
+# | `drpl` | table of layers could not be obtained, code without weights | our reading of the layout | |
 # | `mff_ssim` | 300 steps in the example, 1000 by default | 300; none where the sources agree | `iterations=1000` |
 
 # %% [markdown]

@@ -76,10 +76,13 @@ tables.plain(counts.reindex(ledger["paper"].unique()), caption="Claims per paper
 # %% [markdown]
 # ## Claim by claim
 #
-# Search and sort in the table. A verdict is computed from the numbers beside it, in the chapter named after the paper.
+# Search and sort in the table. Below it, every claim has an entry with the numbers that its verdict was computed from.
 
 # %% tags=["hide-input"]
-tables.sortable(ledger[["paper", "claim", "verdict", "measured", "note"]])
+tables.sortable(ledger[["paper", "claim", "verdict"]])
+
+# %% tags=["remove-input"]
+claims.Entries(ledger)
 
 # %% [markdown]
 # ## Exercises

@@ -201,7 +201,7 @@ def computed_or_recorded(
     gray: str = "matlab",
     compute: str | Sequence[str] = "all",
 ) -> pd.DataFrame:
-    """A benchmark where the data is at hand, else its last recorded run. Nothing is downloaded.
+    """Run a benchmark where its data has been fetched, else read its last recorded run; download nothing.
 
     Args:
         methods: Names, or ``"all"``; as for `mffrepro.benchmark`.

@@ -24,7 +24,7 @@ def layer_loss(sides: Sequence[Tensor], unfocused: Tensor, *, weights: Sequence[
     Raises:
         OptionError: As many weights as side outputs are needed, and one over 0.
     Deviations:
-        Eq. 2 is corrupt in our text and Eq. 5 has a minus before the mean, which nobody could minimise (A0.9).
+        Eq. 2 cannot be read and is restored from its description. Eq. 5 has a minus before the mean, which is dropped (A0.9).
     References:
         [tlcnn], [tlcolor].
     Chapter: 03_tlcnn

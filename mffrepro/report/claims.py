@@ -17,12 +17,14 @@ import pandas as pd
 from mffrepro.data.manifests import manifest_folder
 from mffrepro.errors import unknown
 from mffrepro.images import write_atomically
+from mffrepro.report.pages import anchor
 
 #: Where records go; set by the book builder, one folder per chapter.
 FOLDER_VARIABLE = "MFFREPRO_RECORDS"
 
 OUTCOMES = {True: "holds", False: "does not hold", None: "cannot be tested here"}
-_COLOURS = {"holds": "#007a55", "does not hold": "#b34700", "cannot be tested here": "#666666"}
+UNTESTED = "not tested yet"
+_COLOURS = {"holds": "#007a55", "does not hold": "#b34700", "cannot be tested here": "#666666", UNTESTED: "#666666"}
 
 
 @cache
@@ -44,21 +46,46 @@ class Verdict:
     seeds: list[int] = field(default_factory=list)
 
     def _repr_html_(self) -> str:
-        numbers = " · ".join(f"{html.escape(name)} {_short(value)}" for name, value in self.numbers.items())
-        details = "<br>".join(part for part in (numbers, html.escape(self.note)) if part)
-        colour = _COLOURS[self.outcome]
-        return (
-            f'<div style="border-left:4px solid {colour};padding:0.3em 0.8em;margin:0.6em 0">'
-            f"<b>{self.claim}</b> {html.escape(self.text)}<br>"
-            f'<b style="color:{colour}">{self.outcome}</b><br><span style="font-size:0.9em">{details}</span></div>'
-        )
+        return _box(self.claim, self.text, self.outcome, [_listed(self.numbers), self.note])
 
     def __repr__(self) -> str:
         return f"{self.claim}: {self.outcome}"
 
 
+@dataclass(frozen=True)
+class Entries:
+    """A box for each claim of a ledger, with an anchor that other pages link to.
+
+    Args:
+        ledger: What `ledger` returns.
+    """
+
+    ledger: pd.DataFrame
+
+    def _repr_html_(self) -> str:
+        return "\n".join(
+            _box(claim, row["claim"], row["verdict"], [row["measured"], row["note"], row["chapter"]], anchor=anchor(claim))
+            for claim, row in self.ledger.iterrows()
+        )
+
+
+def _box(claim: str, text: str, outcome: str, details: Sequence[str], *, anchor: str = "") -> str:
+    colour = _COLOURS[outcome]
+    place = f' id="{anchor}"' if anchor else ""
+    lines = "<br>".join(html.escape(detail) for detail in details if detail)
+    return (
+        f'<div{place} style="border-left:4px solid {colour};padding:0.3em 0.8em;margin:0.6em 0">'
+        f"<b>{claim}</b> {html.escape(text)}<br>"
+        f'<b style="color:{colour}">{outcome}</b><br><span style="font-size:0.9em">{lines}</span></div>'
+    )
+
+
+def _listed(numbers: Mapping[str, float | int | str]) -> str:
+    return " · ".join(f"{name} {_short(value)}" for name, value in numbers.items())
+
+
 def _short(value: float | int | str) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else html.escape(str(value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def judge(
@@ -102,16 +129,15 @@ def ledger(folder: str | Path | None = None) -> pd.DataFrame:
     rows = []
     for claim, row in all_claims().iterrows():
         record = records.get(claim, {})
-        numbers = " · ".join(f"{name} {_short(value)}" for name, value in record.get("numbers", {}).items())
-        verdict = record.get("outcome", "not tested yet")
         rows.append(
             {
                 "id": claim,
                 "paper": row["paper"],
                 "claim": row["claim"],
-                "verdict": verdict,
-                "measured": numbers,
+                "verdict": record.get("outcome", UNTESTED),
+                "measured": _listed(record.get("numbers", {})),
                 "note": record.get("note", ""),
+                "chapter": f"Chapter: {record['chapter']}" if record else "",
             }
         )
     return pd.DataFrame(rows).set_index("id")

@@ -30,6 +30,11 @@ def write_page(name: str, text: str) -> Path | None:
     return path
 
 
+def anchor(name: str) -> str:
+    """Name the anchor of an ambiguity or a claim on its page: ``"A4.11"`` has ``"a4-11"``."""
+    return name.lower().replace(".", "-")
+
+
 def markdown_table(table: pd.DataFrame, *, right: Sequence[str] = ()) -> str:
     """A table as Markdown, the index as its first column.
 

@@ -1,7 +1,7 @@
 """The recipe of cnnwt in its wavelet mode: both networks learn side by side, from the bands of the same patches.
 
 A patch of 16x16 coefficients is 32x32 pixels wide, or 16x16 in the low band of the dual tree, which is not decimated. All
-else is as for cnn_fuse, whose network this is; the text prints no other training.
+else is as for cnn_fuse, whose network this is; the paper prints no other training.
 """
 
 from dataclasses import dataclass

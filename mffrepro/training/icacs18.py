@@ -1,7 +1,7 @@
 """The recipe of icacs18: 20 000 labelled patch pairs, stochastic gradient descent with momentum.
 
-``paper`` is what is printed, and a guess where nothing is: batch, epochs and the step of the schedule (section 6). At a rate
-of 1e-6 it hardly leaves its initial weights (A2.11). ``practical`` has a rate that learns, half the maps, and patches with
+``paper`` is what is printed, and a guess where nothing is: batch, epochs and the step of the schedule (A2.11). At a rate
+of 1e-6 it hardly leaves its initial weights. ``practical`` has a rate that learns, half the maps, and patches with
 their surroundings.
 """
 

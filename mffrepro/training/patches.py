@@ -43,7 +43,7 @@ class PatchPairs(torch.utils.data.Dataset):
         patch: Side of the patch in the middle, whose variance counts.
         levels: How often the blurred version is blurred; one is drawn for each pair.
         seed: Of the whole run.
-        variance: Least variance of the sharp patch, on 0..255; 25 in p003. The best of `TRIES` places where none has it.
+        variance: Least variance of the sharp patch, on 0..255, 25 in cnnwt; the best of `TRIES` places where none has it.
         real: Where some of the pairs come from instead, if given.
         real_every: Every so many-th pair does: 2 is half of them, 1 all.
         blur: From an image (H, W) uint8 and a level to the blurred one; it reaches at most three pixels a level.
@@ -190,7 +190,7 @@ class PatchRecipe(Recipe):
     decay: float = 5e-4
     biases: Literal["same", "caffe"] = "same"  # "caffe": twice the rate, no decay
     validation: int = 1000
-    real: str = "none"  # a set of stacks that every second pair comes from (p003)
+    real: str = "none"  # a set of stacks that every second pair comes from, as in cnnwt
     validation_levels: tuple[int, ...] = (1, 2, 3, 4, 5)
 
     def __post_init__(self) -> None:
@@ -216,7 +216,7 @@ class PatchRecipe(Recipe):
         return {"gray": crop[None]}
 
     def optimiser(self, model: nn.Module) -> torch.optim.Optimizer:
-        """SGD as the papers print it; in Caffe's terms, biases at twice the rate and without decay (p002)."""
+        """SGD as the papers print it; in Caffe's terms, biases at twice the rate and without decay (A2.10)."""
         groups = {"weight": [], "bias": []}
         for name, parameter in model.named_parameters():
             groups[name.rpartition(".")[2]].append(parameter)

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from mffrepro import book as builder
-from mffrepro.book import Book, BookError, build, check_parameters, find_book, key_of
+from mffrepro.book import PARAMETERS as EVERY_CHAPTER_HAS
+from mffrepro.book import Book, BookError, build, check_parameters, execution, find_book, keys, layout
+from mffrepro.book.guards import check, faults
+from mffrepro.book.keys import key_of
 from mffrepro.errors import OptionError
 
 jupytext = pytest.importorskip("jupytext")
@@ -74,7 +76,7 @@ FINE = nbformat.v4.new_output("stream", text="42\n")
 
 
 def test_a_sound_notebook_has_no_fault(book):
-    assert builder._faults(executed(book, (1, [FINE]), (2, []))) == ""
+    assert faults(executed(book, (1, [FINE]), (2, []))) == ""
 
 
 @pytest.mark.parametrize(
@@ -88,15 +90,15 @@ def test_a_sound_notebook_has_no_fault(book):
     ids=["unexecuted", "failed", "backwards", "left out"],
 )
 def test_a_notebook_that_did_not_run_top_to_bottom_is_refused(book, cells, fault):
-    assert fault in builder._faults(executed(book, *cells))
+    assert fault in faults(executed(book, *cells))
 
 
 def test_a_missing_notebook_is_refused(book):
-    assert "never executed" in builder._faults(book.executed / "00_first.ipynb")
+    assert "never executed" in faults(book.executed / "00_first.ipynb")
 
 
 def test_an_error_on_purpose_is_no_fault(book):
-    assert builder._faults(executed(book, (1, [ERROR]), tags=("raises-exception",))) == ""
+    assert faults(executed(book, (1, [ERROR]), tags=("raises-exception",))) == ""
 
 
 @pytest.mark.parametrize("page", [[(None, [])], [(1, [ERROR])]], ids=["unexecuted", "failed"])
@@ -104,16 +106,16 @@ def test_the_book_refuses_such_a_page_even_under_a_current_key(book, page):
     executed(book, *page)
     remember(book, key_of(book, "00_first", PARAMETERS))
     with pytest.raises(BookError, match="00_first has a"):
-        builder._check(book, ["00_first"], PARAMETERS)
+        check(book, ["00_first"], PARAMETERS)
 
 
 def test_the_book_refuses_a_stale_page(book):
     executed(book, (1, [FINE]))
     remember(book, key_of(book, "00_first", PARAMETERS))
-    builder._check(book, ["00_first"], PARAMETERS)
+    check(book, ["00_first"], PARAMETERS)
     (book.root / "mffrepro" / "thing.py").write_text("x = 2\n")
     with pytest.raises(BookError, match="changed"):
-        builder._check(book, ["00_first"], PARAMETERS)
+        check(book, ["00_first"], PARAMETERS)
 
 
 def remember(book: Book, key: str) -> None:
@@ -127,10 +129,10 @@ def remember(book: Book, key: str) -> None:
 
 
 def test_parameters_are_those_of_every_chapter():
-    check_parameters("00_first", builder.PARAMETERS, ["profile"])
+    check_parameters("00_first", EVERY_CHAPTER_HAS, ["profile"])
 
 
-@pytest.mark.parametrize("declared", [builder.PARAMETERS[1:], [*builder.PARAMETERS, "speed"], []], ids=["less", "more", "none"])
+@pytest.mark.parametrize("declared", [EVERY_CHAPTER_HAS[1:], [*EVERY_CHAPTER_HAS, "speed"], []], ids=["less", "more", "none"])
 def test_a_chapter_that_declares_others_is_refused(declared):
     with pytest.raises(BookError, match="it must declare"):
         check_parameters("00_first", declared, [])
@@ -138,7 +140,7 @@ def test_a_chapter_that_declares_others_is_refused(declared):
 
 def test_a_misspelt_parameter_is_refused():
     with pytest.raises(OptionError, match="profile"):
-        check_parameters("00_first", builder.PARAMETERS, ["profil"])
+        check_parameters("00_first", EVERY_CHAPTER_HAS, ["profil"])
 
 
 @pytest.mark.parametrize(("options", "suggestion"), [({"profile": "quik"}, "quick"), ({"only": "00_frist"}, "00_first")])
@@ -149,7 +151,7 @@ def test_misspelt_options_of_the_builder_are_refused(book, monkeypatch, options,
 
 
 def test_there_is_no_book_outside_a_checkout(tmp_path, monkeypatch):
-    monkeypatch.setattr(builder, "__file__", str(tmp_path / "site-packages" / "mffrepro" / "book.py"))
+    monkeypatch.setattr(layout, "__file__", str(tmp_path / "site-packages" / "mffrepro" / "book" / "layout.py"))
     with pytest.raises(BookError, match="clone of the repository"):
         find_book(tmp_path)
 
@@ -177,7 +179,7 @@ def test_parameters_and_device_change_the_key(book, monkeypatch):
     before = key_of(book, "00_first", PARAMETERS)
     assert key_of(book, "00_first", PARAMETERS | {"profile": "full"}) != before
     assert key_of(book, "00_first", dict(reversed(PARAMETERS.items()))) == before
-    monkeypatch.setattr(builder, "_device_class", lambda: "another device")
+    monkeypatch.setattr(keys, "device_class", lambda: "another device")
     assert key_of(book, "00_first", PARAMETERS) != before
 
 
@@ -211,18 +213,18 @@ def test_only_what_changed_is_run(book, monkeypatch):
         (book.generated / "table.md").write_text("made by the chapter")
         return {"seconds": 1.0, "made": ["table.md"]}
 
-    monkeypatch.setattr(builder, "_run", run)
+    monkeypatch.setattr(execution, "run", run)
     for _ in range(2):
-        builder._run_if_changed(book, "00_first", PARAMETERS, "no")
+        execution.run_if_changed(book, "00_first", PARAMETERS, "no")
     assert ran == ["00_first"]
     executed(book, (None, []))  # somebody cleared it
-    builder._run_if_changed(book, "00_first", PARAMETERS, "no")
+    execution.run_if_changed(book, "00_first", PARAMETERS, "no")
     (book.root / "requirements.lock").write_text("numpy==3\n")
-    builder._run_if_changed(book, "00_first", PARAMETERS, "no")
-    builder._run_if_changed(book, "00_first", PARAMETERS, "yes")
+    execution.run_if_changed(book, "00_first", PARAMETERS, "no")
+    execution.run_if_changed(book, "00_first", PARAMETERS, "yes")
     assert len(ran) == 4
     (book.generated / "table.md").unlink()  # a page includes it
-    builder._run_if_changed(book, "00_first", PARAMETERS, "no")
+    execution.run_if_changed(book, "00_first", PARAMETERS, "no")
     assert len(ran) == 5
 
 

@@ -508,7 +508,7 @@ def test_train_refuses_and_writes_nothing(run, folder, arguments, message):
 
 @pytest.mark.parametrize("network", list(recipes.RECIPES))
 def test_every_recipe_can_be_found_and_set(network):
-    printed = set() if network in ("ifcnn", "drpl") else {"paper"}  # of these two no schedule was at hand
+    printed = set() if network in ("ifcnn", "drpl") else {"paper"}  # neither schedule is printed
     assert {"practical", "smoke"} | printed <= set(recipes.presets(network))
     for preset in recipes.presets(network):
         made = recipes.recipe(network, preset)

@@ -1,6 +1,7 @@
 """Tables that mark the best by direction, verdicts that are recorded, pictures that carry their text."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from mffrepro.errors import OptionError
-from mffrepro.report import claims, diagram, figures, tables
+from mffrepro.report import ambiguities, claims, diagram, figures, pages, tables
 from mffrepro.report.gallery import Gallery, outlined
 from mffrepro.report.style import Shown
 
@@ -92,8 +93,30 @@ def test_no_record_outside_a_build(tmp_path, monkeypatch) -> None:
 
 
 def test_unknown_claim_is_refused() -> None:
-    with pytest.raises(OptionError, match=r"no claim 'C4\.99'"):
-        claims.judge("C4.99", True, {})
+    with pytest.raises(OptionError, match="no claim 'C4'"):
+        claims.judge("C4", True, {})
+
+
+def test_the_ledger_has_an_entry_with_an_anchor_for_every_claim(tmp_path) -> None:
+    (tmp_path / "07_gacn").mkdir()
+    record = {"claim": "C4.8", "outcome": "holds", "numbers": {"saving <s>": 0.3149}, "note": "a & b"}
+    (tmp_path / "07_gacn" / "C4.8.json").write_text(json.dumps(record))
+    page = claims.Entries(claims.ledger(tmp_path))._repr_html_()
+    ids = re.findall(r'<div id="(c\d-\d+)"', page)
+    assert ids == [pages.anchor(claim) for claim in claims.all_claims().index]
+    entry = page[page.index('id="c4-8"') : page.index('id="c4-9"')]
+    for part in ("holds", "saving &lt;s&gt; 0.3149", "a &amp; b", "Chapter: 07_gacn"):
+        assert part in entry
+    assert page.count("not tested yet") == len(ids) - 1
+
+
+def test_every_ambiguity_is_on_the_page_with_an_anchor() -> None:
+    page = ambiguities.as_markdown()
+    anchors = re.findall(r"^\((a\d-\d+)\)=$", page, re.MULTILINE)
+    assert anchors == [pages.anchor(name) for name in ambiguities.all_ambiguities().index]
+    assert re.findall(r"^## (.+)$", page, re.MULTILINE) == ["tlcnn", "tlcolor", "icacs18", "cnnwt", "gacn"]
+    for label in ambiguities.LABELS.values():
+        assert page.count(f"- *{label}:* ") == len(anchors)
 
 
 def test_gallery_has_a_text_for_every_picture_and_escapes_labels() -> None:

@@ -53,16 +53,17 @@ def test_the_builder_says_where_pages_go(tmp_path):
     """A chapter that writes a page, run by the builder."""
     jupytext = pytest.importorskip("jupytext")
     pytest.importorskip("papermill")
-    from mffrepro import book as builder
+    from mffrepro.book import Book
+    from mffrepro.book.execution import run
 
     cell = "import json, os\nprint(json.dumps(os.environ['MFFREPRO_PAGES']))"
     declared = 'profile = "full"\ndataset = "embedded"\ndevice = "auto"\nretrain = "no"\nseed = 1'
     kernel = "# ---\n# jupyter:\n#   kernelspec: {display_name: Python 3, language: python, name: python3}\n# ---\n"
-    book = builder.Book(tmp_path)
+    book = Book(tmp_path)
     book.sources.mkdir()
     (book.sources / "01_metrics.py").write_text(f'{kernel}\n# %% tags=["parameters"]\n{declared}\n\n# %%\n{cell}\n')
     assert len(jupytext.read(book.sources / "01_metrics.py").cells) == 2
-    builder._run(book, "01_metrics", {"profile": "quick"})
+    run(book, "01_metrics", {"profile": "quick"})
     notebook = json.loads((book.executed / "01_metrics.ipynb").read_text())
     printed = "".join(notebook["cells"][-1]["outputs"][0]["text"])
     assert json.loads(printed) == str(book.generated / "pages" / "01_metrics")

@@ -35,7 +35,7 @@ def network(name: str, **options) -> siamese.Siamese:
 
 
 def test_full_width_has_the_layers_of_the_papers() -> None:
-    """2 048 joint features, 256, 128, 2 (icacs18, section 4); 512 x 8 x 8 to 256 to 2 (p003, section 3)."""
+    """icacs18: 2 048 joint features to 256, 128 and 2. cnn_fuse: 512 x 8 x 8 features to 256 and 2 (A2.15, A3.4)."""
     maps = [(1, 64), (64, 64), (64, 128), (128, 128), (128, 256)]
     dense = [(2 * 256 * 2 * 2, 256), (256, 128), (128, 2)]
     expected = sum(9 * a * b + b for a, b in maps) + sum(a * b + b for a, b in dense)
@@ -63,7 +63,7 @@ def test_score_map_has_the_printed_size(height: int, width: int) -> None:
     assert scores.shape == (-(-height // 2) - 8 + 1, -(-width // 2) - 8 + 1)
 
 
-def test_diagram_shows_the_shapes_of_the_dossiers() -> None:
+def test_diagram_shows_the_shapes_of_one_patch() -> None:
     """Branches end at 2x2 and 8x8 for a patch, whatever is cut out around it."""
     from mffrepro.report.diagram import classifier_boxes
 

@@ -175,7 +175,7 @@ def test_the_printed_schedules() -> None:
 
 
 def test_biases_learn_twice_as_fast_and_do_not_decay(tmp_path) -> None:
-    """The multipliers of p002, and that they survive the schedule."""
+    """The multipliers that icacs18 prints survive the schedule (A2.10)."""
     made = replace(recipe("icacs18", "smoke"), epochs=1)
     weights, biases = made.optimiser(made.model()).param_groups
     assert (weights["weight_decay"], biases["weight_decay"]) == (5e-4, 0)

@@ -182,7 +182,7 @@ def test_loss_has_the_gradient_of_its_differences() -> None:
 
 
 def brute_force(s1, s2, m1, m2, m3):
-    """The rule as the text tells it, a pixel at a time."""
+    """Apply the rule of tlcnn one pixel at a time (A0.7)."""
     height, width = m1.shape
     f1, f2 = np.empty_like(s1), np.empty_like(s2)
     for i in range(height):

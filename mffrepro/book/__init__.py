@@ -1,0 +1,47 @@
+"""Build the book: run what changed, refuse what is stale or broken, render the rest.
+
+The tools each have a way to succeed without having done their work: Jupyter Book renders notebooks that never ran, papermill
+accepts misspelt parameters, and no cache notices a change in a package. So one key decides whether a chapter is current
+(`mffrepro.book.keys`), and the guards read what was executed (`mffrepro.book.guards`).
+"""
+
+from pathlib import Path
+
+from mffrepro.book.execution import PARAMETERS, check_parameters, run_if_changed
+from mffrepro.book.guards import check
+from mffrepro.book.layout import Book, BookError, find_book
+from mffrepro.book.pages import write_pages
+from mffrepro.book.rendering import render
+from mffrepro.errors import unknown
+
+__all__ = ["PARAMETERS", "Book", "BookError", "build", "check_parameters", "find_book"]
+
+
+def build(*, profile: str = "full", only: str | None = None, rebuild: str = "no", device: str = "auto") -> Path:
+    """Run the chapters that changed and render the book.
+
+    Args:
+        profile: ``"full"`` for the published book, ``"quick"`` for a book in minutes, marked by a banner on every page.
+        only: Run just this chapter; the book is then not rendered.
+        rebuild: ``"yes"`` also runs chapters whose key is current.
+        device: Passed to the chapters.
+    Returns:
+        Path of ``index.html``, or of the executed notebook with `only`.
+    Raises:
+        BookError: A chapter failed, or a page is stale, unexecuted or missing.
+        OptionError: An unknown profile or chapter.
+    """
+    if profile not in ("quick", "full"):
+        raise unknown("profile", profile, ("quick", "full"))
+    book = find_book()
+    chapters = book.chapters()
+    if only is not None and only not in chapters:
+        raise unknown("chapter", only, chapters)
+    parameters = {"profile": profile, "device": device}
+    for chapter in [only] if only else chapters:
+        run_if_changed(book, chapter, parameters, rebuild)
+    if only:
+        return book.executed / f"{only}.ipynb"
+    check(book, chapters, parameters)
+    write_pages(book, chapters)
+    return render(book, profile)

@@ -1,0 +1,49 @@
+"""Write the pieces of Markdown that the prose pages include: status, API entries, ambiguities."""
+
+from collections.abc import Callable
+
+from mffrepro.book.layout import Book
+from mffrepro.images import write_atomically
+
+
+def write_pages(book: Book, chapters: list[str]) -> None:
+    """Write all generated pieces.
+
+    Args:
+        book: The checkout.
+        chapters: Names of the executed chapters, in order.
+    """
+    from mffrepro.report.ambiguities import as_markdown
+
+    pieces = {"status": _status(book, chapters), "ambiguities": as_markdown()} | _api()
+    for name, piece in pieces.items():
+        write_atomically(book.generated / f"{name}.md", piece.encode())
+
+
+def _status(book: Book, chapters: list[str]) -> str:
+    """The table of what ran, when, on what."""
+    lines = ["| chapter | profile | seconds | peak memory | date | device |", "|---|---|---:|---:|---|---|"]
+    for chapter in chapters:
+        run = book.read_note(chapter)
+        link = f"[{chapter}](notebooks/{chapter})"
+        lines.append(
+            f"| {link} | {run['profile']} | {run['seconds']:.0f} | {run['peak_mb']:.0f} MB | {run['date']} | {run['device']} |"
+        )
+    versions = book.read_note(chapters[-1])["versions"]
+    lines += ["", "Versions: " + ", ".join(f"{name} {number}" for name, number in versions.items()) + "."]
+    return "\n".join(lines) + "\n"
+
+
+def _api() -> dict[str, str]:
+    """The API entries of everything registered, so that a new method or metric appears without touching a page."""
+    from mffrepro import methods, metrics
+
+    functions = {
+        "api_methods": [card.function() for card in methods.CARDS.values()],
+        "api_metrics": [metrics.get(name).function for name in metrics.names() if "." not in name],
+    }
+    return {name: "\n".join(["```{eval-rst}", *map(_entry, ones), "```"]) + "\n" for name, ones in functions.items()}
+
+
+def _entry(function: Callable) -> str:
+    return f".. autofunction:: {function.__module__}.{function.__qualname__}"
