@@ -309,7 +309,7 @@ def _write_api(book: Book) -> None:
 
     functions = {
         "methods": [card.target.replace(":", ".") for card in methods.CARDS.values()],
-        "metrics": [card.target.replace(":", ".") for card in metrics.CARDS if card.variant_of is None],
+        "metrics": [f"mffrepro.metrics.{name}" for name in metrics.names()],
     }
     for name, targets in functions.items():
         lines = ["```{eval-rst}", *(f".. autofunction:: {target}" for target in targets), "```"]

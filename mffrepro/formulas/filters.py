@@ -1,4 +1,4 @@
-"""Filters as MATLAB's filter2 and imfilter do them: correlation, with a chosen border. All are separable.
+"""Separable filters with the borders of MATLAB's filter2 and imfilter.
 
 Images are NumPy arrays (H, W), filtered by OpenCV, or torch tensors (B, H, W) on any device.
 """
@@ -23,13 +23,14 @@ PREWITT = (np.array([1.0, 1.0, 1.0]), np.array([-1.0, 0.0, 1.0]))
 
 
 def correlate(image: np.ndarray, vertical: np.ndarray, horizontal: np.ndarray, border: str = "zero") -> np.ndarray:
-    """Correlation with the window ``outer(vertical, horizontal)``, both of odd length.
+    """Correlate an image with the window ``outer(vertical, horizontal)``.
 
     Args:
         image: (..., H, W) float64.
-        vertical: Factor of the window along the rows' index.
-        horizontal: Factor along the columns' index.
-        border: "zero", "replicate" (border pixel repeated), "mirror" (not repeated) or "valid" (no border, smaller result).
+        vertical: Factor of the window along the row index, of odd length.
+        horizontal: Factor of the window along the column index, of odd length.
+        border: "zero", "replicate" (border pixel repeated), "mirror" (border pixel not repeated) or "valid" (full windows only,
+            so that the result is smaller).
     """
     if not isinstance(image, np.ndarray):
         return _correlate_batch(image, vertical, horizontal, border)
@@ -52,25 +53,31 @@ def _correlate_batch(images, vertical: np.ndarray, horizontal: np.ndarray, borde
 
 
 def derivatives(image: np.ndarray, kernels: tuple[np.ndarray, np.ndarray] = SOBEL, border: str = "zero"):
-    """The responses across columns and across rows, each growing towards larger indices."""
+    """Compute the derivatives across columns and across rows, positive where values grow with the index.
+
+    Args:
+        image: (..., H, W).
+        kernels: Smoothing and difference kernel, both of odd length.
+        border: Border of `correlate`.
+    """
     smooth, difference = kernels
     return correlate(image, smooth, difference, border), correlate(image, difference, smooth, border)
 
 
 def magnitude(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """sqrt(x^2 + y^2); several times as fast as np.hypot, whose care about overflow is not needed here."""
+    """Compute sqrt(x^2 + y^2), several times as fast as np.hypot, which also prevents overflow."""
     return namespace(x).sqrt(x * x + y * y)
 
 
 def gaussian(size: int, sigma: float) -> np.ndarray:
-    """One factor of MATLAB's fspecial('gaussian', size, sigma); sums to 1."""
+    """Compute one factor of MATLAB's fspecial('gaussian', size, sigma); it sums to 1."""
     offsets = np.arange(size) - (size - 1) / 2
     weights = np.exp(-(offsets**2) / (2 * sigma**2))
     return weights / weights.sum()
 
 
 def box8_sum(image: np.ndarray) -> np.ndarray:
-    """Sum over each full 8x8 window, by doubling: exact for integer-valued images."""
+    """Sum over each full 8x8 window by doubling, exact for integer-valued images."""
     for step in (1, 2, 4):
         image = image[..., :-step, :] + image[..., step:, :]
     for step in (1, 2, 4):
