@@ -1,1 +1,1 @@
-"""Formulas shared by a metric and the loss that approximates it, for NumPy arrays and torch tensors."""
+"""Formulas shared by metrics and losses, for NumPy arrays and torch tensors."""

@@ -1,4 +1,6 @@
-"""One formula for NumPy arrays and torch tensors, with operators, methods and functions that have one name in both libraries.
+"""One formula for NumPy arrays and torch tensors.
+
+Formulas use operators, methods and functions that have the same name in both libraries.
 
 Both take ``axis`` and ``keepdims``. The two differ in the default of ``std``, so its ``correction`` is always given.
 """

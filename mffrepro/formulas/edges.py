@@ -1,4 +1,7 @@
-"""Quality of a kept edge: two sigmoids, of a ratio of strengths and of an agreement of directions [xydeas2000]."""
+"""Quality of a kept edge [xydeas2000].
+
+It is the product of two sigmoids, of a ratio of strengths and of an agreement of directions.
+"""
 
 import math
 from typing import Any, NamedTuple
@@ -53,7 +56,9 @@ def orientation(across: Any, down: Any, *, none: float, instead: float) -> Any:
 
 
 def agreement(difference: Any, *, folded: bool) -> Any:
-    """Compute the agreement of directions from their difference: 1 for equal ones, 0 for perpendicular ones.
+    """Compute the agreement of two directions from their difference.
+
+    Equal directions give 1 and perpendicular ones 0.
 
     Args:
         difference: Difference of two directions in radians.

@@ -53,7 +53,9 @@ def _correlate_batch(images, vertical: np.ndarray, horizontal: np.ndarray, borde
 
 
 def derivatives(image: np.ndarray, kernels: tuple[np.ndarray, np.ndarray] = SOBEL, border: str = "zero"):
-    """Compute the derivatives across columns and across rows, positive where values grow with the index.
+    """Compute the derivatives of an image across columns and across rows.
+
+    A derivative is positive where values grow with the index.
 
     Args:
         image: (..., H, W).
@@ -65,7 +67,7 @@ def derivatives(image: np.ndarray, kernels: tuple[np.ndarray, np.ndarray] = SOBE
 
 
 def magnitude(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Compute sqrt(x^2 + y^2), several times as fast as np.hypot, which also prevents overflow."""
+    """Compute sqrt(x^2 + y^2), several times as fast as np.hypot."""
     return namespace(x).sqrt(x * x + y * y)
 
 

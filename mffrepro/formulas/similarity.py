@@ -1,4 +1,4 @@
-"""Structural similarity of two windows from their moments [wang2004ssim], and Yang's combination of two sources [yang2008]."""
+"""Structural similarity of windows [wang2004ssim, yang2008]."""
 
 from typing import Any
 
@@ -32,7 +32,9 @@ def similarity(
 
 
 def yang(a_to_b: Any, share: Any, to_a: Any, to_b: Any) -> Any:
-    """Combine the similarities with two sources: shared where the sources agree, else the better one.
+    """Combine the similarities with two sources, after Yang.
+
+    Where the sources agree, they share the window; elsewhere the better one counts.
 
     Args:
         a_to_b: Similarity of the sources.

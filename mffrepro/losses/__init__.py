@@ -1,4 +1,7 @@
-"""Training losses on batches (B, C, H, W) in [0, 1]; each returns a scalar, and `ssim_loss` one number per image."""
+"""Training losses on batches (B, C, H, W) in [0, 1].
+
+Each returns a scalar; only `ssim_loss` returns one number per image.
+"""
 
 from mffrepro.losses.balanced import balanced_loss
 from mffrepro.losses.dice import dice_loss

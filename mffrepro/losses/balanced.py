@@ -1,4 +1,4 @@
-"""Balanced cross-entropy: both classes of a map have the same total weight, whatever their areas."""
+"""Balanced cross-entropy: both classes of a map have the same total weight."""
 
 from torch import Tensor
 
@@ -6,7 +6,9 @@ from mffrepro.losses.focal import EPS
 
 
 def balanced_loss(prediction: Tensor, target: Tensor) -> Tensor:
-    r"""Compute the cross-entropy with each class weighted by the area of the other, one weight per image.
+    r"""Compute the cross-entropy with each class weighted by the other's area.
+
+    Each image has its own weight.
 
     .. math:: L = -\operatorname{mean}_i \left(\beta g_i \log p_i + (1 - \beta)(1 - g_i) \log(1 - p_i)\right),
         \qquad \beta = \operatorname{mean}_i (1 - g_i)

@@ -1,4 +1,4 @@
-"""Edge-preserving loss: the gradients of the fused image compared with those of the all-in-focus photograph."""
+"""Edge-preserving loss: compare the gradients of fused image and reference."""
 
 from torch import Tensor
 

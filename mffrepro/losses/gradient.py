@@ -20,7 +20,7 @@ def qg_loss(
     reduction: Literal["global", "pixel"] = "global",
     steepness: float = 1000.0,
 ) -> Tensor:
-    r"""Measure how much of the sources' gradients the fused image has lost (Eq. 8-18 of GACN).
+    r"""Measure how much of the sources' gradients is lost (GACN, Eq. 8-18).
 
     .. math:: L_{Q_g} = 1 - \frac{\sum_i (Q_i^{AF} w_i^A + Q_i^{BF} w_i^B)}{\sum_i (w_i^A + w_i^B)}
 
@@ -73,7 +73,7 @@ def _step(x: Tensor, y: Tensor, steepness: float) -> Tensor:
 
 
 def _weaker_over_stronger(source: Tensor, fused: Tensor, steepness: float) -> Tensor:
-    """Compute Eq. 13, the weaker of two strengths over the stronger one, with a smooth switch."""
+    """Compute Eq. 13, the weaker over the stronger gradient, with a smooth switch."""
     stronger = _step(fused, source, steepness)  # near 1 where the fused gradient is the stronger one
     # Away from the switch one of the two quotients is huge and has weight zero: bounding it keeps derivatives finite.
     return stronger * (source / fused).clamp(max=1e3) + (1 - stronger) * (fused / source).clamp(max=1e3)

@@ -1,4 +1,4 @@
-"""Layer-by-layer loss of tlcnn and tlcolor: the map of every decoder is compared with the truth."""
+"""Layer-by-layer loss of tlcnn and tlcolor, one term per decoder."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""One minus structural similarity: a loss of autoencoders beside that of the gray levels."""
+"""One minus structural similarity, a loss of autoencoders."""
 
 from functools import lru_cache
 

@@ -1,4 +1,4 @@
-"""One minus a differentiable Q_Y: structural similarity with the sources, after Yang [yang2008]."""
+"""One minus a differentiable Q_Y [yang2008]."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Self
@@ -42,7 +42,13 @@ def qy_loss(sources: Sequence[Tensor], fused: Tensor, *, stabiliser: float = 1e-
 
 
 class Moments(NamedTuple):
-    """Hold local mean and variance of a batch in each full window, and the batch (B, H, W) minus the mean of each image."""
+    """Hold the local moments of a batch of gray images.
+
+    Attributes:
+        mean: Mean of each full window.
+        variance: Variance of each full window.
+        centred: The batch (B, H, W) minus the mean of each image.
+    """
 
     mean: Tensor
     variance: Tensor

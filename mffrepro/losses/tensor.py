@@ -1,4 +1,4 @@
-"""Structure-tensor loss: the contrast of all sources together compared with that of the fused image."""
+"""Structure-tensor loss: the contrast of all sources against the fused one."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from mffrepro.losses.gradient import EPS, sobel
 
 
 def tensor_loss(sources: Sequence[Tensor], fused: Tensor) -> Tensor:
-    r"""Sum the Frobenius distance between the structure tensors of sources and fused image.
+    r"""Sum the distance between the structure tensors of sources and fused image.
 
     .. math:: L_{ST} = \sum_i \Big\lVert \nabla F_i \nabla F_i^T - \sum_{S \in \{A, B\}} \nabla S_i \nabla S_i^T \Big\rVert_F
 

@@ -1,4 +1,4 @@
-"""Quality of fused images: every common fusion metric, each matching the code it was published with.
+"""Quality metrics of fused images, each matching the code it was published with.
 
 `evaluate` scores one fused image and a `Scorer` many of one scene; `names` lists the metrics and `get` describes one. Each metric
 is also a function of this package. `quality_map` shows the quality of each pixel for the metrics that are spatial averages.
@@ -51,7 +51,10 @@ __all__ = [
 
 
 def list_metrics():
-    """List all metrics in a pandas table: direction, range, what they need and whose numbers they reproduce."""
+    """List all metrics in a pandas table.
+
+    Columns are, among others, direction, range, inputs, and the program whose numbers a metric reproduces.
+    """
     import pandas as pd
 
     columns = [

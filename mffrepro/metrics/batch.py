@@ -1,4 +1,4 @@
-"""Metrics on batches of tensors, on the tensors' device: for validation during training, and for sweeps.
+"""Metrics on batches of tensors, for validation during training and for sweeps.
 
 The kernels are those of `evaluate`. Metrics that read histograms, transforms of the whole image or single windows run in
 `evaluate` only, one image at a time.
@@ -75,7 +75,7 @@ def _check(batches: list["Tensor"]) -> None:
 
 
 def _as_gray(batch: "Tensor", gray: str) -> GrayImage:
-    """Convert (B, C, H, W) to gray as `mffrepro.metrics.inputs.as_gray` converts one image."""
+    """Convert (B, C, H, W) to gray, as `as_gray` converts one image."""
     import torch
 
     full = batch.to(torch.float64)
@@ -91,7 +91,7 @@ def _as_gray(batch: "Tensor", gray: str) -> GrayImage:
 
 
 def _chosen(metrics: Sequence[str] | str, inputs: FusionInputs) -> list[MetricCard]:
-    """Return the rows of the named metrics, or of all default readings that run on these batches."""
+    """Return the rows of the named metrics, or of all that these batches allow."""
     batched = [card for card in cards() if card.batched]
     if metrics == "all":
         return [card for card in batched if card.variant_of is None and obstacle(card, inputs) is None]

@@ -1,4 +1,4 @@
-"""Agreement of the chosen with the true source of each pixel, where the true decision map is known.
+"""Agreement of a decision map with the true one.
 
 A decision map gives each source a share of each pixel; here the source with the largest share (the first of equals) is the label
 of the pixel, so that soft maps can be compared with binary ones.
@@ -30,7 +30,7 @@ def boundary(label: np.ndarray) -> np.ndarray:
 
 
 def _share_near(edge: np.ndarray, other: np.ndarray) -> float:
-    """Compute the share of the pixels of a boundary that lie within the tolerance of another one."""
+    """Compute the share of a boundary's pixels that are near another boundary."""
     from scipy.ndimage import distance_transform_edt
 
     return np.mean(distance_transform_edt(~other)[edge] <= TOLERANCE)

@@ -1,4 +1,4 @@
-"""The docstrings of the public functions: the text of each kernel, and what its row in the register says.
+"""Docstrings of the public functions, from the kernels and their rows.
 
 A kernel's docstring holds its first line, remarks and, where needed, a section ``Deviations``. Everything else follows from the
 row and is written here once.
@@ -54,7 +54,7 @@ def docstring(card: MetricCard, variants: list[MetricCard]) -> str:
 
 
 def _section(name: str, entries: list[str], hanging: str = INDENT) -> str:
-    """Write a section with one entry per line, wrapped; `hanging` indents the further lines of an entry."""
+    """Write a section with one entry per line; `hanging` indents wrapped lines."""
     lines = [textwrap.fill(entry, WIDTH, subsequent_indent=hanging, break_on_hyphens=False) for entry in entries]
     return f"{name}:\n" + textwrap.indent("\n".join(lines), INDENT)
 
@@ -93,14 +93,14 @@ def _arguments(card: MetricCard, variants: list[MetricCard]) -> list[str]:
     count = "N >= 2" if card.max_sources is None else "Two"
     arguments = [f"sources: {count} {_IMAGES}", fused, 'gray: Gray conversion, "matlab" or "skimage".']
     if variants:
-        readings = (f'"{variant.variant}": {variant.summary}{_larger(variant, card)}' for variant in variants)
-        arguments.append("variant: None for the default reading; " + "; ".join(readings) + ".")
+        readings = (f'"{variant.variant}" ({variant.summary}{_larger(variant, card)})' for variant in variants)
+        arguments.append("variant: None for the default reading, or " + ", or ".join(readings) + ".")
     return arguments
 
 
 def _larger(variant: MetricCard, card: MetricCard) -> str:
-    """Name the size that a variant needs where its default reading works on smaller images."""
-    return f" (sides of {variant.min_side} pixels or more)" if variant.min_side > card.min_side else ""
+    """Name the smallest size of a variant if its default reading takes less."""
+    return f", sides of {variant.min_side} pixels or more" if variant.min_side > card.min_side else ""
 
 
 def _errors(card: MetricCard, variants: list[MetricCard]) -> list[str]:

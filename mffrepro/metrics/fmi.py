@@ -1,4 +1,4 @@
-"""Feature mutual information in sliding 3x3 windows [haghighat2011, haghighat2014].
+"""Feature mutual information in 3x3 windows [haghighat2011, haghighat2014].
 
 The nine feature values of a window, scaled to sum 1, are read as the distribution of a variable with nine values. Two windows
 have no joint distribution; one is built between independence and the strongest possible dependence (the Frechet bound), according
@@ -34,7 +34,10 @@ def pixels(image: GrayImage) -> np.ndarray:
 
 
 def horizontal_gradient(image: GrayImage) -> np.ndarray:
-    """Compute MATLAB's gradient with one output: central differences along the rows, one-sided at their ends."""
+    """Compute MATLAB's gradient with one output, along the rows.
+
+    Differences are central, and one-sided at the ends of a row.
+    """
     return np.gradient(image.values, axis=1)
 
 
@@ -46,7 +49,10 @@ def cosine_transform(image: GrayImage) -> np.ndarray:
 
 
 def edge_map(image: GrayImage) -> np.ndarray:
-    """Compute MATLAB's edge(I): Sobel, threshold at four times the mean squared strength, thinned; 0 or 1."""
+    """Compute MATLAB's edge(I), a map of zeros and ones.
+
+    These are Sobel edges with a threshold of four times the mean squared strength, thinned.
+    """
     across, down = (d / 8 for d in derivatives(image.values, border="replicate"))
     strength = across**2 + down**2
     around = np.pad(strength, 1)  # neighbours outside the image are weaker than any edge
@@ -60,7 +66,10 @@ def edge_map(image: GrayImage) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def meyer_wavelet():
-    """Make discrete Meyer filters of 102 taps: PyWavelets' 62 and the zeros that MATLAB's table has around them."""
+    """Make discrete Meyer filters of 102 taps.
+
+    They are PyWavelets' 62 taps with the zeros that MATLAB's table has around them.
+    """
     import pywt
 
     bank = [np.pad(taps, 20) for taps in pywt.Wavelet("dmey").filter_bank]
@@ -68,7 +77,10 @@ def meyer_wavelet():
 
 
 def wavelet_coefficients(image: GrayImage) -> np.ndarray:
-    """Compute one level of the discrete Meyer transform, the four bands tiled and scaled to 0..1 together."""
+    """Compute one level of the discrete Meyer wavelet transform.
+
+    The four bands are tiled and scaled to 0..1 together.
+    """
     import pywt
 
     approximation, (horizontal, vertical, diagonal) = pywt.dwt2(image.values, meyer_wavelet(), mode="symmetric")
@@ -77,7 +89,7 @@ def wavelet_coefficients(image: GrayImage) -> np.ndarray:
 
 
 def _constant(image: GrayImage) -> bool:
-    """Tell whether an image has no features, in which case a transform would return rounding errors."""
+    """Tell whether an image is constant; a transform then gives rounding errors."""
     return image.values.min() == image.values.max()
 
 
@@ -85,7 +97,7 @@ def _constant(image: GrayImage) -> bool:
 
 
 def windows(feature: np.ndarray) -> np.ndarray:
-    """List the values (9, M) of every full window, column by column as MATLAB counts them."""
+    """List the values (9, M) of every full window, column by column as MATLAB."""
     height, width = feature.shape[0] - SIDE + 1, feature.shape[1] - SIDE + 1
     return np.stack([feature[y : y + height, x : x + width].ravel() for x in range(SIDE) for y in range(SIDE)])
 
@@ -138,7 +150,10 @@ def _dependence(f: np.ndarray, a: np.ndarray) -> np.ndarray:
 
 
 def _cumulative(p: np.ndarray) -> np.ndarray:
-    """Compute the running sums (8, M) without the last, which is 1; np.cumsum takes six times as long across rows."""
+    """Compute the running sums (8, M) without the last one, which is 1.
+
+    The loop is six times as fast as np.cumsum across rows.
+    """
     sums = p[:-1].copy()
     for cell in range(1, CELLS - 1):
         sums[cell] += sums[cell - 1]
@@ -146,7 +161,7 @@ def _cumulative(p: np.ndarray) -> np.ndarray:
 
 
 def _staircase(breaks: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Find the cells that hold the strongest dependence of two distributions, from one corner to the other.
+    """Find the cells that hold the strongest dependence of two distributions.
 
     All mass lies where the intervals between the running sums of both overlap: a path of 17 cells, one step down a row or
     along a column at each running sum, in their order.
@@ -171,7 +186,10 @@ def _staircase(breaks: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _rows_before() -> np.ndarray:
-    """Tabulate [step, break], the row reached when a break comes at a step; breaks 0 to 7 are the first distribution's."""
+    """Tabulate [step, break], the row reached when a break comes at a step.
+
+    Breaks 0 to 7 belong to the first distribution.
+    """
     steps, breaks = np.indices((2 * (CELLS - 1),) * 2)
     other = breaks >= CELLS - 1
     return np.where(other, steps - (breaks - (CELLS - 1)), breaks)
@@ -181,12 +199,18 @@ _ROW_BEFORE = _rows_before()
 
 
 def _pick(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Return values[rows[k, m], m] for (R, M) values and (K, M) rows; several times as fast as take_along_axis."""
+    """Return values[rows[k, m], m] for (R, M) values and (K, M) rows.
+
+    It is several times as fast as np.take_along_axis.
+    """
     return values.ravel().take(rows * values.shape[1] + np.arange(values.shape[1]))
 
 
 def _largest_covariance(breaks: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """Compute Hoeffding's sum over all cells of min(F, A) - F A; the minima follow from the sorted running sums."""
+    """Compute Hoeffding's sum over all cells of min(F, A) - F A.
+
+    The minima follow from the sorted running sums.
+    """
     weights, inner = np.tile(np.arange(1, CELLS), 2), CELLS - 1
     minima = (inner - np.arange(2 * inner)) @ ends[:-1] + weights @ breaks
     return minima + 1 - (breaks[:inner].sum(axis=0) + 1) * (breaks[inner:].sum(axis=0) + 1)
@@ -199,7 +223,10 @@ def _deviation(p: np.ndarray) -> np.ndarray:
 
 
 def _nats(p: np.ndarray) -> np.ndarray:
-    """Compute the entropy over the first axis; negative cells count by the logarithm of their magnitude, zeros not at all."""
+    """Compute the entropy over the first axis.
+
+    Negative cells count with the logarithm of their magnitude, zeros not at all.
+    """
     logarithm = np.abs(p)
     np.maximum(logarithm, 1e-300, out=logarithm)
     np.log(logarithm, out=logarithm)
@@ -211,7 +238,10 @@ def _nats(p: np.ndarray) -> np.ndarray:
 
 
 def _strips(*features: np.ndarray) -> Iterator[list[np.ndarray]]:
-    """Cut all features into the same strips of rows, overlapping by a window so that every window is in one strip."""
+    """Cut all features into the same strips of rows.
+
+    Strips overlap so that every window lies in one strip.
+    """
     height, width = features[0].shape
     step = max(1, STRIP // width)
     for top in range(0, height - SIDE + 1, step):
@@ -240,7 +270,10 @@ def edge_codes(image: GrayImage) -> np.ndarray:
 
 
 def _of_codes(pairs: np.ndarray) -> np.ndarray:
-    """Compute the similarity of each pair of windows, given as 512 times the code of the first plus that of the second."""
+    """Compute the similarity of each pair of coded windows.
+
+    A pair is 512 times the code of the first window plus that of the second.
+    """
     present = np.flatnonzero(np.bincount(pairs, minlength=512 * 512))
     codes = np.unpackbits(np.stack([present // 512, present % 512]).astype(">u2")[..., None].view(np.uint8), axis=-1)
     f, a = np.swapaxes(codes[..., -CELLS:], 1, 2).astype(float)
@@ -297,7 +330,7 @@ def fmi_edge(inputs: FusionInputs, fused: GrayImage) -> WeightedMap:
 
 @_metric("fmi_dct", symbol="FMI_{dct}", summary="feature mutual information of the cosine transform", example=0.4147)
 def fmi_dct(inputs: FusionInputs, fused: GrayImage) -> float:
-    """Measure the feature mutual information of the cosine transform of the whole image.
+    """Measure the feature mutual information of the image's cosine transform.
 
     Windows slide over the plane of coefficients. The transform of a constant image counts as zero, without its rounding errors.
     """

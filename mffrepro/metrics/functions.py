@@ -1,4 +1,7 @@
-"""The public function of each metric, such as `mffrepro.metrics.qabf`, made from its row in the register."""
+"""Public functions of the metrics, such as `mffrepro.metrics.qabf`.
+
+Each is made from the row of its metric in the register.
+"""
 
 from collections.abc import Callable, Sequence
 from functools import cache

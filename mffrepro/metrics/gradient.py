@@ -1,4 +1,4 @@
-"""Edge preservation: how much of the sources' gradients the fused image keeps, loses or adds [xydeas2000, petrovic2005].
+"""Edge information kept, lost and added [xydeas2000, petrovic2005].
 
 At each pixel the gradient of a source is compared with that of the fused image in strength and in orientation; two sigmoids turn
 the comparison into a quality between 0 and nearly 1, weighted by the gradient strength of the source.
@@ -25,14 +25,17 @@ from mffrepro.metrics.weighted_map import WeightedMap, unweighted
 
 
 class Edges(NamedTuple):
-    """Hold the gradient of an image: strength, and orientation in radians from -pi/2 to pi/2, both (H, W)."""
+    """Hold strength and orientation of an image's gradient, both (H, W).
+
+    The orientation is in radians, from -pi/2 to pi/2.
+    """
 
     strength: np.ndarray
     angle: np.ndarray
 
 
 class Kept(NamedTuple):
-    """Hold how well the edges of one source are kept: quality and weight per pixel, both (H, W)."""
+    """Hold how well one source's edges are kept: quality and weight, both (H, W)."""
 
     quality: np.ndarray
     weight: np.ndarray
@@ -42,13 +45,19 @@ class Kept(NamedTuple):
 
 
 def edges(image: GrayImage) -> Edges:
-    """Compute the Sobel gradient with zero border; a horizontal derivative of 0 counts as 1e-5, as in the original."""
+    """Compute the Sobel gradient with zero border.
+
+    A horizontal derivative of 0 counts as 1e-5, as in the original.
+    """
     across, down = derivatives(image.values)
     return Edges(magnitude(across, down), orientation(across, down, none=0, instead=1e-5))
 
 
 def edges_kumar(image: GrayImage) -> Edges:
-    """Compute the Sobel gradient / 8 with mirrored border; the orientation is that of horizontal over vertical derivative."""
+    """Compute the Sobel gradient / 8 with mirrored border, as Kumar's code does.
+
+    The orientation is that of the horizontal over the vertical derivative.
+    """
     across, down = (d / 8 for d in derivatives(image.values, border="mirror"))
     xp = namespace(across)
     return Edges(magnitude(across, down), xp.where((across == 0) & (down == 0), 0.0, xp.atan(across / down)))
@@ -65,7 +74,10 @@ def kept_classic(inputs: FusionInputs, fused: GrayImage) -> list[Kept]:
 
 
 def kept_toolbox(inputs: FusionInputs, fused: GrayImage) -> list[Kept]:
-    """Compute one Kept per source with the constants of Liu's toolbox, in the value range of the protocol."""
+    """Compute one Kept per source with the constants of Liu's toolbox.
+
+    The images are taken in the value range of the protocol.
+    """
     sources = [source.protocol_range.get(edges) for source in inputs.sources]
     return _kept(sources, fused.protocol_range.get(edges), TOOLBOX, folded=True)
 
@@ -88,7 +100,10 @@ def _weaker_over_stronger(sources: list[Edges], fused: Edges) -> list[np.ndarray
 
 
 def kept_kumar(inputs: FusionInputs, fused: GrayImage) -> list[Kept]:
-    """Compute one Kept per source with Kumar's constants: gradients under 2 hardly count."""
+    """Compute one Kept per source with Kumar's constants and weights.
+
+    Gradients under 2 have almost no weight.
+    """
     f = fused.get(edges_kumar)
     xp, result = namespace(f.strength), []
     for s in (source.get(edges_kumar) for source in inputs.sources):
@@ -114,7 +129,10 @@ def _stronger_than_all(inputs: FusionInputs, fused: GrayImage, gradient: Callabl
 
 
 def _perfect(constants: Constants) -> float:
-    """Return the quality of a gradient that is kept exactly: less than 1, because the sigmoids saturate below it."""
+    """Return the quality of a gradient that is kept exactly.
+
+    It is less than 1, because the sigmoids saturate below 1.
+    """
     return float(constants.kept(np.float64(1), np.float64(1)))
 
 
@@ -136,7 +154,7 @@ def _perfect(constants: Constants) -> float:
     example=0.8163,
 )
 def qabf(inputs: FusionInputs, fused: GrayImage) -> WeightedMap:
-    """Measure the share of the sources' edge information that survives in the fused image (Petrovic and Xydeas).
+    """Measure the share of edge information kept (Xydeas and Petrovic).
 
     The quality of each pixel is averaged over all pixels and sources, with the sources' gradient strength as weight.
 
@@ -176,7 +194,7 @@ def qabf_kumar(inputs: FusionInputs, fused: GrayImage) -> WeightedMap:
     example=0.8175,
 )
 def qg(inputs: FusionInputs, fused: GrayImage) -> WeightedMap:
-    """Measure the share of the sources' edge information that survives, as Liu's toolbox defines it.
+    """Measure the share of edge information kept, as Liu's toolbox defines it.
 
     It is a mean over pixels of a ratio, where `qabf` is a ratio of sums; flat regions therefore count as much as edges. With
     gray="skimage", colour images are compared in [0, 1].
@@ -204,7 +222,7 @@ def qg(inputs: FusionInputs, fused: GrayImage) -> WeightedMap:
     example=0.1098,
 )
 def labf(inputs: FusionInputs, fused: GrayImage) -> WeightedMap:
-    """Measure the share of the sources' edge information that is lost in the fused image.
+    """Measure the share of the sources' edge information that fusion loses.
 
     The part that `qabf` lacks to 1 is summed where the fused image has no stronger gradient than every source:
     qabf + labf + nabf = 1.
@@ -274,7 +292,7 @@ def nabf_kumar(inputs: FusionInputs, fused: GrayImage) -> WeightedMap:
     summary="edges added by fusion (artefacts), the original sum with the edge quality of qabf.kumar",
 )
 def nabf_petrovic(inputs: FusionInputs, fused: GrayImage) -> WeightedMap:
-    """Measure the edges added by fusion with the original sum over the sources and Kumar's constants."""
+    """Measure the edges added by fusion with the original sum over the sources."""
     kept = fused.get_with(inputs, kept_kumar)
     added, weight = sum(1 - k.quality for k in kept), sum(k.weight for k in kept)
     return WeightedMap(_stronger_than_all(inputs, fused, edges_kumar) * added * weight, weight)

@@ -1,4 +1,4 @@
-"""Histograms of gray levels: distributions, entropies and mutual information of images with 256 levels."""
+"""Histograms of gray levels: distributions, entropies, mutual information."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,10 @@ Binning = Callable[[GrayImage], np.ndarray]
 
 
 def stretched(image: GrayImage) -> np.ndarray | None:
-    """Stretch the levels to 0..255 and round them; None for a constant image that is not black."""
+    """Stretch the levels to 0..255 and round them.
+
+    A constant image gives None, unless it is black.
+    """
     x = image.protocol_range.values  # stretching undoes the range; in the protocol's range, ties round as in the source
     low, high = x.min(), x.max()
     if high == 0:
@@ -27,12 +30,18 @@ def levels(image: GrayImage) -> np.ndarray:
 
 
 def levels_merged(image: GrayImage) -> np.ndarray:
-    """Return the gray levels with 255 counted as 254, as indexing by an 8-bit level + 1 does when 256 saturates."""
+    """Return the gray levels with 255 counted as 254.
+
+    Code that indexes by an 8-bit level + 1 does this, because 256 saturates.
+    """
     return np.minimum(levels(image), 254)
 
 
 def joint(image: GrayImage, other: GrayImage, binning: Binning) -> np.ndarray:
-    """Compute the joint distribution (256, 256) of two images' levels, the first image along the rows."""
+    """Compute the joint distribution (256, 256) of two images' levels.
+
+    The levels of the first image run along the rows.
+    """
     pairs = image.get(binning) * 256 + other.get(binning)
     return np.bincount(pairs.ravel(), minlength=65536).reshape(256, 256) / pairs.size
 

@@ -1,4 +1,4 @@
-"""Information kept, from histograms of gray levels: mutual information and its generalisations.
+"""Information kept: mutual information and its generalisations.
 
 All metrics read joint histograms of 256 levels. Where the source of a metric stretches each image to 0..255 first (`stretched`),
 gain and offset of an image have no effect, and a constant image has no defined value: the metric is NaN.
@@ -134,7 +134,7 @@ def qte_nava(inputs: FusionInputs, fused: GrayImage) -> float:
     example=0.8302,
 )
 def qncie(inputs: FusionInputs, fused: GrayImage) -> float:
-    """Measure the nonlinear correlation information entropy of sources and fused image.
+    """Measure the nonlinear correlation information entropy of all images.
 
     It is computed from the eigenvalues of the K x K matrix of nonlinear correlations, K = N + 1. Each image is first stretched to
     0..255; NaN where an image is constant, unless it is black.

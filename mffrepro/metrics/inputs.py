@@ -1,4 +1,4 @@
-"""Inputs of the metrics: gray images and scenes, which keep the features computed from them.
+"""Inputs of the metrics: gray images and scenes that keep their features.
 
 Every metric measures what an 8-bit file would hold: an image of any depth is first brought to 0..255 by its dtype alone (uint8
 unchanged, uint16 / 257, float x 255) and rounded half up. Then one of two gray conversions follows:
@@ -32,7 +32,7 @@ GRAYS = ("matlab", "skimage")
 
 
 class FeatureCache:
-    """Compute each feature of an object once and keep it as long as the object; safe in threads."""
+    """Compute each feature of an object once and keep it; safe in threads."""
 
     def __init__(self) -> None:
         self._features: dict[tuple, Future] = {}
@@ -43,7 +43,7 @@ class FeatureCache:
         return self._once((feature, *options), lambda: feature(self, *options))
 
     def _once(self, key: tuple, compute: Callable[[], Any]) -> Any:
-        """Return the value kept for a key, or compute it; other threads wait for the first one."""
+        """Return the value kept for a key, or compute it while other threads wait."""
         with self._lock:
             first = key not in self._features
             value = self._features.setdefault(key, Future())
@@ -73,7 +73,10 @@ class GrayImage(FeatureCache):
         self.protocol_range = self
 
     def get_with(self, inputs: "FusionInputs", feature: Callable, *options: Any) -> Any:
-        """Return ``feature(inputs, self, *options)``, computed at the first call only and kept with this image."""
+        """Return ``feature(inputs, self, *options)``, computed at the first call only.
+
+        The result is kept with this image.
+        """
         return self._once((feature, inputs, *options), lambda: feature(inputs, self, *options))
 
 
@@ -162,7 +165,7 @@ class FusionInputs(FeatureCache):
         return fused
 
     def read_image(self, image: ImageOrPath, name: str) -> GrayImage:
-        """Read an image, check that it has the size and channels of the first one, and convert it to gray."""
+        """Read an image, check its size and channels, and convert it to gray."""
         array = _checked(image, name)
         check_same_shape(array.shape, self.shape, name, "the first source" if self.sources else "the reference")
         return as_gray(array, self.gray)
@@ -178,7 +181,7 @@ def _checked(image: ImageOrPath, name: str) -> Image:
 
 
 def check_decision(decision: np.ndarray, shape: tuple[int, ...] | None, name: str) -> np.ndarray:
-    """Return a decision map as an array after checking that it has this shape and holds finite numbers.
+    """Check the shape and the values of a decision map and return it as an array.
 
     Args:
         decision: (N, H, W) share of each source per pixel.
@@ -205,7 +208,10 @@ def check_gray(gray: str) -> None:
 
 
 def as_gray(image: Image, gray: str = "matlab") -> GrayImage:
-    """Convert a checked image to gray; the module's docstring describes the conversions."""
+    """Convert a checked image to gray.
+
+    The docstring of this module describes the conversions.
+    """
     full = to_255(image)
     rounded = np.floor(full + 0.5)
     if image.ndim == 2:

@@ -1,4 +1,4 @@
-"""Quality maps: for a metric that is a spatial average, the quality and the weight of each pixel as pictures."""
+"""Quality and weight of each pixel, for metrics that are spatial averages."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,9 @@ from mffrepro.metrics.weighted_map import WeightedMap
 def quality_map(
     name: str, sources: FocusStack | Sequence[ImageOrPath], fused: FusionResult | ImageOrPath, *, gray: str = "matlab"
 ) -> np.ndarray:
-    """Compute the quality of each pixel; the sum of this map times `weight_map` is the metric.
+    """Compute the quality of each pixel.
+
+    The sum of this map times `weight_map` is the metric.
 
     Args:
         name: A name of `mffrepro.metrics.MAPPED`.

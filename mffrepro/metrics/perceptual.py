@@ -1,4 +1,4 @@
-"""Measures built on models of human vision: contrast (Q_CB), saliency (Q_CV) and visual information (VIFF).
+"""Models of human vision: contrast, saliency and visual information.
 
 What we changed: frequencies are filtered in half of the plane, since images are real; VIFF's source with the smaller gain is
 chosen among any number of sources; and features of a source are computed once.
@@ -15,7 +15,10 @@ from mffrepro.metrics.weighted_map import WeightedMap, undefined, unweighted
 
 
 def radial_frequency(shape: tuple[int, int], divisor: float) -> np.ndarray:
-    """Compute the distance from frequency zero, Nyquist at side / divisor, for a half-plane transform (H, W // 2 + 1)."""
+    """Compute the distance (H, W // 2 + 1) from frequency zero, for rfft2.
+
+    The Nyquist frequency of a side lies at side / divisor.
+    """
     down = 2 * np.fft.fftfreq(shape[0]) * shape[0] / divisor
     across = 2 * np.fft.rfftfreq(shape[1]) * shape[1] / divisor
     return np.hypot(down[:, None], across)
@@ -31,7 +34,10 @@ def _filtered(image: np.ndarray, response: np.ndarray) -> np.ndarray:
 
 
 def contrast(image: GrayImage) -> np.ndarray:
-    """Compute the masked local contrast (H, W) of the stretched image after the contrast sensitivity of the eye."""
+    """Compute the masked local contrast (H, W) of the stretched image.
+
+    The image is first filtered by the contrast sensitivity of the eye.
+    """
     x = image.get(stretched).astype(float)
     r = radial_frequency(x.shape, 30)
     seen = _filtered(x, np.exp(-((r / 15.3870) ** 2)) - 0.7622 * np.exp(-((r / 1.3456) ** 2)))
@@ -100,7 +106,7 @@ def _distortion(inputs: FusionInputs, fused: GrayImage) -> WeightedMap:
 
 
 def _qcv_map(inputs: FusionInputs, fused: GrayImage) -> WeightedMap:
-    """Enlarge the blocks to the size of the image; the pixels of a block share its weight."""
+    """Enlarge the blocks to image size; the pixels of a block share its weight."""
     height, width = fused.values.shape
     pixels = _block_sums(np.ones((height, width)))
     enlarged = (np.kron(part / pixels, np.ones((16, 16)))[:height, :width] for part in _distortion(inputs, fused)[:2])
@@ -146,7 +152,10 @@ def _local_mean(x: np.ndarray, scale: int) -> np.ndarray:
 
 
 def at_scale(image: GrayImage, scale: int) -> np.ndarray:
-    """Return the image at scale 0; else blur the scale before by this scale's window and take every second pixel."""
+    """Return an image at a scale, 0 for the image itself.
+
+    Each scale is the one before, blurred by its own window and reduced to every second pixel.
+    """
     return image.values if scale == 0 else _local_mean(image.get(at_scale, scale - 1), scale)[::2, ::2]
 
 
@@ -158,7 +167,10 @@ def mean_and_variance(image: GrayImage, scale: int) -> tuple[np.ndarray, np.ndar
 
 
 def _gain_and_information(source: GrayImage, fused: GrayImage, scale: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Compute per pixel the gain of the fused image over a source, the information kept and that of the source."""
+    """Compute gain, information kept and information of a source, per pixel.
+
+    The gain is that of the fused image over the source.
+    """
     (mu_s, var_s), (mu_f, var_f) = source.get(mean_and_variance, scale), fused.get(mean_and_variance, scale)
     covariance = _local_mean(source.get(at_scale, scale) * fused.get(at_scale, scale), scale) - mu_s * mu_f
     gain = covariance / (var_s + 1e-10)
@@ -174,7 +186,10 @@ def _gain_and_information(source: GrayImage, fused: GrayImage, scale: int) -> tu
 
 
 def _viff_map(inputs: FusionInputs, fused: GrayImage) -> WeightedMap:
-    """Enlarge the scales to the size of the image and add them: one pixel of a coarse scale covers 2^scale pixels a side."""
+    """Enlarge the scales to image size and add them.
+
+    A pixel of a coarse scale covers 2^scale x 2^scale pixels.
+    """
     gained, weight = np.zeros(fused.values.shape), np.zeros(fused.values.shape)
     for scale, share in enumerate(SCALE_WEIGHTS):
         if share:
@@ -188,9 +203,9 @@ def _viff_map(inputs: FusionInputs, fused: GrayImage) -> WeightedMap:
 
 
 def _fidelity(inputs: FusionInputs, fused: GrayImage, scale: int) -> WeightedMap:
-    """Compute the information kept, with that of the source as weight, for the source with the smallest gain at each pixel.
+    """Compute the information kept of the source with the smallest gain per pixel.
 
-    Of equal gains, the last source counts.
+    The weight is the information of that source. Of equal gains, the last source counts.
     """
     gain, kept, there = _gain_and_information(inputs.sources[-1], fused, scale)
     for source in inputs.sources[-2::-1]:
@@ -203,7 +218,10 @@ def _fidelity(inputs: FusionInputs, fused: GrayImage, scale: int) -> WeightedMap
 
 
 def _first_pixel(scale: int) -> int:
-    """Return the image row where the first window of a scale has its centre, less half of what its pixel covers."""
+    """Return the first row of the image that the first pixel of a scale covers.
+
+    It is the row of the window's centre minus half of 2^scale.
+    """
     position = len(_window(scale)) // 2
     for coarser in range(scale, 0, -1):
         position = 2 * position + len(_window(coarser)) // 2

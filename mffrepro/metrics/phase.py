@@ -1,4 +1,6 @@
-"""Phase congruency kept [zhao2007]: edges and corners, where the waves of all scales are in phase at any contrast.
+"""Phase congruency kept [zhao2007].
+
+Edges and corners are where the waves of all scales are in phase, at any contrast.
 
 Phase congruency is Kovesi's, from log-Gabor filters of four scales and six orientations; its largest and smallest moments over
 orientation respond to edges and to corners.
@@ -34,7 +36,7 @@ Frequencies = Callable[[int], np.ndarray]
 
 
 class Filters(NamedTuple):
-    """Hold log-Gabor filters in the frequency plane: products of a radial and an angular factor.
+    """Hold log-Gabor filters: products of a radial and an angular factor.
 
     Attributes:
         radial: One factor (H, W) per scale.
@@ -48,7 +50,7 @@ class Filters(NamedTuple):
 
 
 class Congruency(NamedTuple):
-    """Hold phase congruency and its largest and smallest moment over orientation, all (H, W)."""
+    """Hold phase congruency, its largest and its smallest moment, all (H, W)."""
 
     phase: np.ndarray
     largest: np.ndarray
@@ -56,13 +58,19 @@ class Congruency(NamedTuple):
 
 
 def _frequencies(side: int) -> np.ndarray:
-    """List the frequencies, zero first; an odd side is divided by side - 1, as in the original."""
+    """List the frequencies, zero first.
+
+    An odd side is divided by side - 1, as in the original.
+    """
     centred = np.arange(side) - side // 2
     return np.fft.ifftshift(centred / (side - 1 if side % 2 else side))
 
 
 def _toolbox_frequencies(side: int) -> np.ndarray:
-    """List the frequencies of the toolbox's low-pass: divided by the side, in the wrong order where that is odd."""
+    """List the frequencies of the toolbox's low-pass filter.
+
+    They are divided by the side, and in the wrong order where the side is odd.
+    """
     return np.fft.fftshift((np.arange(side) - side // 2) / side)
 
 
@@ -111,14 +119,20 @@ def congruency(inputs: FusionInputs, image: GrayImage, lowpass_frequencies: Freq
 
 
 def _responses(bands: list[np.ndarray], angular: np.ndarray) -> list[np.ndarray]:
-    """Compute the complex response of each scale in one orientation: even in the real part, odd in the imaginary."""
+    """Compute the complex response of each scale in one orientation.
+
+    The real part is even, the imaginary part odd.
+    """
     from scipy.fft import ifft2
 
     return [ifft2(band * angular, overwrite_x=True) for band in bands]
 
 
 def _oriented_energy(responses: list[np.ndarray], noise: float) -> list[np.ndarray]:
-    """Compute weighted energy in phase above the noise, and amplitude, summed over scales, for one orientation."""
+    """Compute energy in phase above the noise, and amplitude, of one orientation.
+
+    Both are summed over the scales; the energy is weighted by the spread of frequencies.
+    """
     noise = noise * np.sqrt(np.median(responses[0].real ** 2 + responses[0].imag ** 2))
     return in_strips(lambda *strips: _energy(strips, noise), *responses)
 
@@ -138,7 +152,10 @@ def _energy(responses: Sequence[np.ndarray], noise: float) -> tuple[np.ndarray, 
 
 
 def _moments(*oriented: np.ndarray) -> Congruency:
-    """Compute phase congruency and its moments from energy and amplitude of each orientation in turn."""
+    """Compute phase congruency and its moments.
+
+    The arguments are energy and amplitude of each orientation in turn.
+    """
     energy, amplitude = np.stack(oriented[::2]), np.stack(oriented[1::2])
     share, towards = energy / amplitude, np.arange(ORIENTATIONS)[:, None, None] * np.pi / ORIENTATIONS
     x, y = share * np.cos(towards), share * np.sin(towards)
@@ -148,7 +165,10 @@ def _moments(*oriented: np.ndarray) -> Congruency:
 
 
 def _noise(finest: np.ndarray, every_scale: np.ndarray) -> float:
-    """Compute the energy of pure noise for which the median of the squared amplitude at the finest scale is 1."""
+    """Compute the energy of pure noise.
+
+    The median of its squared amplitude at the finest scale is 1.
+    """
     even = (every_scale + np.roll(every_scale[::-1, ::-1], 1, axis=(0, 1))) / 2
     tau = np.sqrt(np.sum(even**2) / np.sum(finest**2) / np.log(2))
     return tau * (np.sqrt(np.pi / 2) + NOISE_SIGMAS * np.sqrt(2 - np.pi / 2)) / NOISE_DIVISOR
@@ -158,7 +178,12 @@ def _noise(finest: np.ndarray, every_scale: np.ndarray) -> float:
 
 
 class Masked(NamedTuple):
-    """Hold the maps of a source, zero where its phase congruency is not above the threshold, and the mask of that."""
+    """Hold the maps of a source where its phase congruency is above the threshold.
+
+    Attributes:
+        maps: The maps, zero elsewhere.
+        mask: Where the phase congruency is above the threshold.
+    """
 
     maps: Congruency
     mask: np.ndarray
@@ -171,7 +196,10 @@ def masked(maps: Congruency) -> Masked:
 
 
 def targets(inputs: FusionInputs, lowpass_frequencies: Frequencies) -> list[Masked]:
-    """Compute the maps of each source, and last those of the source with the largest phase congruency at each pixel."""
+    """Compute the maps of each source, and last those of the strongest source.
+
+    The strongest source of a pixel has the largest phase congruency there.
+    """
     sources = [source.get_with(inputs, congruency, lowpass_frequencies) for source in inputs.sources]
     best = sources[-1]
     for maps in sources[-2::-1]:

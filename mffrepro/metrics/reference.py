@@ -1,4 +1,6 @@
-"""Distance to an all-in-focus reference, where there is one, with scikit-image's definitions and without gray conversion.
+"""Distance to an all-in-focus reference, as scikit-image defines it.
+
+There is no gray conversion.
 
 Images of any depth are brought to 0..255 by their dtype, without rounding, and the data range is 255. What we changed: nothing.
 """
@@ -74,5 +76,8 @@ def ssim(inputs: FusionInputs, fused: GrayImage) -> float:
     example=10.8159,
 )
 def mae(inputs: FusionInputs, fused: GrayImage) -> float:
-    """Measure the mean absolute difference from the all-in-focus image, in gray levels."""
+    """Measure the mean absolute difference from the all-in-focus image.
+
+    In gray levels of 0..255.
+    """
     return np.mean(np.abs(inputs.reference.full - fused.full))

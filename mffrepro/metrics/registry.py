@@ -1,4 +1,4 @@
-"""The register of metrics: one row per metric, written beside the function that computes it.
+"""Register of metrics: one row per metric, beside the function that computes it.
 
 A kernel computes a metric from `FusionInputs` and the fused `GrayImage`, always in this order. The decorator `metric` adds its
 row to the register; importing `mffrepro.metrics` imports every family and so fills the register in the order of the tables.
@@ -93,7 +93,7 @@ class MetricCard:
         return partial(public_function(self.variant_of), variant=self.variant)
 
     def compute(self, inputs: "FusionInputs", fused: "GrayImage") -> Any:
-        """Compute the score, as a number or, for a batch, as a tensor with one number per scene."""
+        """Compute the score; for a batch, a tensor with one number per scene."""
         result = self.kernel(inputs, fused)
         return result.mean() if isinstance(result, WeightedMap) else result
 
@@ -142,7 +142,7 @@ def _map_of(kernel: "Kernel") -> "MapKernel | None":
 
 
 def cards() -> tuple[MetricCard, ...]:
-    """Return the rows of all metrics in the order of the tables; variants follow their default reading."""
+    """Return the rows of all metrics, in the order of the tables."""
     return tuple(_CARDS.values())
 
 

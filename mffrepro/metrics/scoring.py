@@ -1,4 +1,4 @@
-"""Scores of fused images: many metrics at once, with the work on the sources done once."""
+"""Scores of fused images by many metrics at once."""
 
 from collections.abc import Sequence
 
@@ -56,7 +56,7 @@ class Scorer:
 
     @metrics.setter
     def metrics(self, metrics: Metrics) -> None:
-        """Choose the metrics of the next calls; a metric named here must be possible for the inputs."""
+        """Choose the metrics of the next calls; the inputs must allow those named."""
         if not isinstance(metrics, str):
             metrics = list(metrics)
         elif metrics not in ("all", "everything"):
@@ -82,7 +82,10 @@ class Scorer:
         return {card.name: value for card, value in zip(possible, values, strict=True)}
 
     def _possible(self, fused: GrayImage) -> list[MetricCard]:
-        """Leave out the metrics that need a decision map of the fused image, or refuse them if they were named."""
+        """Leave out metrics that need a decision map where none is given.
+
+        If they were asked for by name, an error is raised instead.
+        """
         if fused.decision is not None:
             return self._cards
         if isinstance(self._metrics, list):
@@ -100,7 +103,9 @@ def evaluate(
     true_decision: np.ndarray | None = None,
     gray: str = "matlab",
 ) -> dict[str, float]:
-    """Measure the quality of one fused image; for several images of one scene use `Scorer`.
+    """Measure the quality of one fused image.
+
+    For several fused images of one scene, `Scorer` is faster.
 
     Args:
         sources: N >= 2 images of one size, (H, W) or (H, W, 3), uint8, uint16 or float in [0, 1]; or a FocusStack.
@@ -143,7 +148,7 @@ def compute(card: MetricCard, inputs: FusionInputs, fused: GrayImage) -> float:
 
 
 def obstacle(card: MetricCard, inputs: FusionInputs) -> MffError | None:
-    """Return the error that says why the inputs do not allow a metric; None if they do."""
+    """Return the error that explains why the inputs do not allow a metric, if any."""
     if card.needs == "reference" and inputs.reference is None:
         return _missing(card, "reference")
     if card.needs == "decision" and inputs.decision is None:

@@ -18,7 +18,7 @@ from mffrepro.metrics.weighted_map import WeightedMap, unweighted
 
 
 def forward_differences(image: GrayImage) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the differences to the next column and to the next row; 0 at the last ones."""
+    """Compute the differences to the next column and row, 0 at the last ones."""
     x = image.values
     across, down = x * 0, x * 0
     across[..., :-1], down[..., :-1, :] = x[..., 1:] - x[..., :-1], x[..., 1:, :] - x[..., :-1, :]
@@ -26,7 +26,10 @@ def forward_differences(image: GrayImage) -> tuple[np.ndarray, np.ndarray]:
 
 
 def pearson(x: np.ndarray, y: np.ndarray) -> float:
-    """Compute the correlation over all pixels; NaN where either image is constant, even if its mean has a rounding error."""
+    """Compute the correlation over all pixels.
+
+    It is NaN where either image is constant, even if the mean of that image has a rounding error.
+    """
     xp, over = namespace(x), (-2, -1)
     constant = (xp.amin(x, axis=over) == xp.amax(x, axis=over)) | (xp.amin(y, axis=over) == xp.amax(y, axis=over))
     x, y = (a - xp.mean(a, axis=over, keepdims=True) for a in (x, y))
@@ -198,7 +201,7 @@ def ei(inputs: FusionInputs, fused: GrayImage) -> WeightedMap:
     example=147.8069,
 )
 def api(inputs: FusionInputs, fused: GrayImage) -> float:
-    """Measure the average pixel intensity of the fused image; the sources are not used."""
+    """Measure the mean gray level of the fused image; the sources are not used."""
     return fused.values.mean((-2, -1))
 
 

@@ -1,4 +1,4 @@
-"""Structural similarity between the fused image and its sources, window by window [yang2008, piella2003, cvejic2005].
+"""Structural similarity with the sources [yang2008, piella2003, cvejic2005].
 
 All metrics compare local means, variances and covariances as [wang2004ssim] does. They differ in the weights of the sources in a
 window: by variance (Q_S, Q_W, Q_E), by covariance with the fused image (Q_C), or by how similar the sources are (Q_Y).
@@ -91,7 +91,10 @@ def ssim_map(
     moment: Callable[..., np.ndarray] = covariance,
     floor: float = 0.0,
 ) -> np.ndarray:
-    """Compute the SSIM of each full window of two images; `floor` is added to the denominator."""
+    """Compute the SSIM of each full window of two images.
+
+    `floor` is added to the denominator.
+    """
     means = image.get(local_mean, window), other.get(local_mean, window)
     own = image.get(moment, image, window), other.get(moment, other, window)
     return similarity(means, own, image.get(moment, other, window), constants, floor)
@@ -100,7 +103,10 @@ def ssim_map(
 def variances(
     sources: Sequence[GrayImage], window: Window, moment: Callable[..., np.ndarray], lift: float = 0.5
 ) -> list[np.ndarray]:
-    """Compute the local variance of each source; where none has any, `lift` for all, so that their shares are equal."""
+    """Compute the local variance of each source.
+
+    Where no source has any, all have the variance `lift`, so that their shares are equal.
+    """
     result = [source.get(moment, source, window) for source in sources]
     lifts = (sum(result) == 0) * lift
     return [variance + lifts for variance in result]
@@ -115,7 +121,7 @@ def prewitt(image: GrayImage) -> GrayImage:
 
 
 def _yang(a: GrayImage, b: GrayImage, fused: GrayImage, share: np.ndarray, **options: Any) -> WeightedMap:
-    """Compute the SSIM of each window: shared by variance where the sources agree, else the better of the two."""
+    """Compute Yang's similarity in each full window."""
     to_a, to_b = (ssim_map(fused, source, gauss7, TINY, **options) for source in (a, b))
     a_to_b = b.get(ssim_map, a, gauss7, TINY, *options.values())
     return unweighted(yang(a_to_b, share, to_a, to_b), _CENTRE[gauss7])
@@ -187,7 +193,7 @@ def qy_zl(inputs: FusionInputs, fused: GrayImage) -> WeightedMap:
     summary="structural similarity as qy, with 1e-10 added to the denominators",
 )
 def qy_gacn(inputs: FusionInputs, fused: GrayImage) -> WeightedMap:
-    """Measure Yang's similarity with the additional stabiliser of GACN's authors, in the value range of their protocol."""
+    """Measure Yang's similarity with the stabiliser and value range of GACN."""
     a, b = (source.protocol_range for source in inputs.sources)
     var_a, var_b = (source.get(exact_covariance, source, gauss7) for source in (a, b))
     share = var_a / (var_a + var_b + 1e-10)
@@ -198,7 +204,7 @@ def qy_gacn(inputs: FusionInputs, fused: GrayImage) -> WeightedMap:
 
 
 def _covariance_share(inputs: FusionInputs, fused: GrayImage, window: Window, moment: Callable[..., np.ndarray]) -> np.ndarray:
-    """Compute the share of the first source in each window, by covariance with the fused image."""
+    """Compute the first source's share of each window, by covariance."""
     to_a, to_b = (fused.get(moment, source, window) for source in inputs.sources)
     return to_a / (to_a + to_b)
 
@@ -254,7 +260,7 @@ def qc_zl(inputs: FusionInputs, fused: GrayImage) -> WeightedMap:
 
 
 class Shared(NamedTuple):
-    """Hold the SSIM with the sources, shared by variance, and the largest variance of each full window."""
+    """Hold the SSIM with the sources, and the largest variance of each window."""
 
     quality: np.ndarray
     salience: np.ndarray
@@ -304,7 +310,7 @@ def _shared(
     example=0.9585,
 )
 def qs(inputs: FusionInputs, fused: GrayImage) -> WeightedMap:
-    """Measure the structural similarity with the sources, after Piella, with equal weights of the windows.
+    """Measure the structural similarity, after Piella, with equal window weights.
 
     The mean runs over all full 8x8 windows, with K = 1e-6 in both constants; the sources share a window by their variance,
     equally where there is none.
@@ -342,7 +348,7 @@ def qs_zl(inputs: FusionInputs, fused: GrayImage) -> WeightedMap:
     example=0.9636,
 )
 def qw(inputs: FusionInputs, fused: GrayImage) -> WeightedMap:
-    """Measure the structural similarity with the sources, after Piella, with windows weighted by variance.
+    """Measure the structural similarity, after Piella, weighted by variance.
 
     It is the mean of the similarity of `qs` over all full windows, weighted by the largest variance of the sources.
     """

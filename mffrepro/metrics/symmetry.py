@@ -1,4 +1,4 @@
-"""Fusion symmetry [kumar2013]: the balance of the information that the fused image has from two sources."""
+"""Fusion symmetry: the balance of information from two sources [kumar2013]."""
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from mffrepro.metrics.registry import metric
     example=1.9877,
 )
 def fs(inputs: FusionInputs, fused: GrayImage) -> float:
-    """Measure the fusion symmetry: whether both sources inform the fused image equally.
+    """Measure how equally two sources inform the fused image: fusion symmetry.
 
     Equal shares give 2; NaN where the fused image has no information about either source.
     """

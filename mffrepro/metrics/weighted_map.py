@@ -1,4 +1,4 @@
-"""The map of a metric that is a spatial average: the quality of each place, and the weight of the place."""
+"""Quality and weight of each place, for a metric that is a spatial average."""
 
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ class WeightedMap(NamedTuple):
     corner: int = 0
 
     def mean(self) -> float:
-        """Return the weighted mean of the quality, one number per image: the score of the metric."""
+        """Return the score, which is the weighted mean of the quality, per image."""
         return self.gained.sum((-2, -1)) / self.weight.sum((-2, -1))
 
 
