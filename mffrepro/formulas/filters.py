@@ -3,19 +3,18 @@
 Images are NumPy arrays (H, W), filtered by OpenCV, or torch tensors (B, H, W) on any device.
 """
 
-import cv2
 import numpy as np
 
 from mffrepro.formulas.arrays import namespace
 
-#: Border -> OpenCV's name for it; "valid" keeps only full windows.
+#: OpenCV's names of the borders; "valid" keeps full windows only. OpenCV is imported late, so that listing metrics stays fast.
 _BORDERS = {
-    "zero": cv2.BORDER_CONSTANT,
-    "replicate": cv2.BORDER_REPLICATE,
-    "mirror": cv2.BORDER_REFLECT_101,
-    "valid": cv2.BORDER_CONSTANT,
+    "zero": "BORDER_CONSTANT",
+    "replicate": "BORDER_REPLICATE",
+    "mirror": "BORDER_REFLECT_101",
+    "valid": "BORDER_CONSTANT",
 }
-#: The same for torch.
+#: Torch's names of the borders.
 _PADDINGS = {"zero": "constant", "replicate": "replicate", "mirror": "reflect"}
 
 SOBEL = (np.array([1.0, 2.0, 1.0]), np.array([-1.0, 0.0, 1.0]))
@@ -34,7 +33,9 @@ def correlate(image: np.ndarray, vertical: np.ndarray, horizontal: np.ndarray, b
     """
     if not isinstance(image, np.ndarray):
         return _correlate_batch(image, vertical, horizontal, border)
-    result = cv2.sepFilter2D(image, cv2.CV_64F, horizontal, vertical, borderType=_BORDERS[border])
+    import cv2
+
+    result = cv2.sepFilter2D(image, cv2.CV_64F, horizontal, vertical, borderType=getattr(cv2, _BORDERS[border]))
     if border != "valid":
         return result
     y, x = len(vertical) // 2, len(horizontal) // 2

@@ -136,8 +136,8 @@ def score(card: MetricCard, inputs: FusionInputs, fused: GrayImage) -> float:
         ImageError: An image is smaller than the metric's window.
         OptionError: The metric needs an input that is not given, or is not defined for that many sources.
     """
-    require(card, inputs)
     _require_decision(card, fused)
+    require(card, inputs)
     return compute(card, inputs, fused)
 
 

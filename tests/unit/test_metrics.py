@@ -437,7 +437,7 @@ def test_listing_the_cards_loads_nothing_heavy():
     import subprocess
     import sys
 
-    heavy = ("torch", "scipy", "skimage", "pywt", "pandas", "matplotlib")
+    heavy = ("torch", "scipy", "cv2", "skimage", "pywt", "pandas", "matplotlib")
     code = f"import sys, mffrepro.metrics as m; m.names(); print([n for n in {heavy} if n in sys.modules])"
     root = Path(__file__).parents[2]
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=True).stdout == "[]\n"
