@@ -36,7 +36,7 @@ def _share_near(edge: np.ndarray, other: np.ndarray) -> float:
     return np.mean(distance_transform_edt(~other)[edge] <= TOLERANCE)
 
 
-#: What the metrics of this family have in common.
+#: The part of a row that is the same for all metrics of decision maps.
 _metric = partial(metric, low=0, high=1, identity=1, gray=None, source=programs.HERE, needs="decision")
 
 

@@ -138,7 +138,7 @@ def _dependence(f: np.ndarray, a: np.ndarray) -> np.ndarray:
     rows, columns, ends = _staircase(breaks)
     deviations, covariance = _deviation(f) * _deviation(a), _largest_covariance(breaks, ends)
     phi = np.divide(np.abs(correlation) * deviations, covariance, out=np.zeros_like(covariance), where=deviations > 0)
-    # Independence in all 81 cells at once; then the 17 where the bound has mass once more, without it and with it.
+    # All 81 cells as for independence first; then the 17 cells in which the bound has mass are replaced.
     rest, separate = 1 - phi, _nats(f) + _nats(a)
     cells = _pick(f, rows) * _pick(a, columns) * rest
     together = rest * separate - xlogy(rest, np.abs(rest)) - _nats(cells)
@@ -284,7 +284,7 @@ def _of_codes(pairs: np.ndarray) -> np.ndarray:
 
 # ------------------------------------------------------------------------------------------------------------- metrics
 
-#: What the metrics of this family have in common: they differ in the feature only.
+#: The part of a row that is the same for all features.
 _metric = partial(
     metric,
     formula=r"FMI = \operatorname{mean}_i \operatorname{mean}_w \frac{2 I(i_w, F_w)}{H(i_w) + H(F_w)}",

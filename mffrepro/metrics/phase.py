@@ -230,7 +230,7 @@ def _kept(inputs: FusionInputs, fused: GrayImage, lowpass_frequencies: Frequenci
     if not count:
         return np.nan
 
-    def of_kind(kind: int, own: np.ndarray) -> float:
+    def mean_correlation(kind: int, own: np.ndarray) -> float:
         own_statistics = mean_and_variance(own)
         similar = (
             _correlation(own, goal.maps[kind], own_statistics, statistics[kind]) * goal.mask
@@ -239,7 +239,7 @@ def _kept(inputs: FusionInputs, fused: GrayImage, lowpass_frequencies: Frequenci
         return np.sum(np.maximum.reduce(list(similar))) / count
 
     maps = fused.get_with(inputs, congruency, lowpass_frequencies)
-    return np.prod(in_threads(lambda pair: of_kind(*pair), enumerate(maps)))
+    return np.prod(in_threads(lambda pair: mean_correlation(*pair), enumerate(maps)))
 
 
 def _correlation(x: np.ndarray, y: np.ndarray, statistics_x: tuple, statistics_y: tuple) -> np.ndarray:

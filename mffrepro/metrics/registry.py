@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Kernel = Callable[[FusionInputs, GrayImage], float | WeightedMap]
     MapKernel = Callable[[FusionInputs, GrayImage], WeightedMap]
 
-#: What a variant has in common with its default reading unless its own row says otherwise.
+#: Entries that a variant takes from its default reading unless its own row gives others.
 INHERITED = ("symbol", "better", "gray", "needs", "max_sources", "min_side")
 
 
