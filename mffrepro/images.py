@@ -8,7 +8,6 @@ import io
 import os
 import struct
 import tempfile
-import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -77,14 +76,6 @@ class FusionResult:
     decision: np.ndarray | None
     seconds: float
     method: str
-
-    @classmethod
-    def finish(
-        cls, stack: FocusStack, fused: np.ndarray, decision: np.ndarray | None, started: float, method: str
-    ) -> "FusionResult":
-        """A result from a fused image in [0, 1] floats, given back in the dtype of the stack; stops the clock."""
-        image = from_unit(fused, stack.images.dtype)
-        return cls(image, decision, time.perf_counter() - started, method)
 
 
 # ------------------------------------------------------------------------------------------------ checking
@@ -166,6 +157,13 @@ def as_stack(images: FocusStack | Sequence[ImageOrPath], name: str = "stack", mi
         check_same_size([stacked[0], image], [names[0], called])
         stacked[i] = image  # one by one: a list of them beside the stack would take the memory twice
     return FocusStack(name, stacked)
+
+
+def require_side(stack: FocusStack, side: int) -> None:
+    """Raise ImageError unless both sides of a checked stack have that many pixels; for methods whose options set the least."""
+    height, width = stack.images.shape[1:3]
+    if min(height, width) < side:
+        raise ImageError(f"image 1 is {width}x{height} pixels; at least {side}x{side} are needed, so use a larger image")
 
 
 # ---------------------------------------------------------------------------------------- range and gray

@@ -1,53 +1,83 @@
-"""Images in pieces: strips of rows that fit into the processor's cache, and pieces on several cores at once."""
+"""Work on images piece by piece: strips of rows that fit into the processor's cache, and pieces on several cores at once."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from functools import cache
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+#: Pixels of a strip of a network: on a CPU its feature maps should stay in the cache, on a GPU they should fill the cores.
+NETWORK_PIXELS = {"cpu": 2**15, "cuda": 2**21}
+#: Minimum ratio of a strip's height to its halo on one side: lower strips compute too many rows twice.
+HALO_RATIO = 6
+
 
 def in_threads(function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
-    """``[function(item) for item in items]``, in that order, on up to four cores: NumPy, OpenCV and SciPy let go of the
-    interpreter lock while they compute. What ``np.errstate`` says here holds there too."""
+    """Map a function over items on up to four cores, in order.
+
+    NumPy, OpenCV and SciPy release the interpreter lock while they compute. Settings of ``np.errstate`` hold in the threads too.
+    """
     context = copy_context()
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         return list(pool.map(lambda item: context.copy().run(function, item), items))
 
 
 class Strip(NamedTuple):
-    """Rows of an image, and the rows around them that they depend on."""
+    """Rows of an image, and the same rows with those around them that they depend on."""
 
     rows: slice
     with_halo: slice
 
-    def inner(self, x: Any) -> Any:
-        """Of a result (..., rows, W) on `with_halo` the part that is right, which is that on `rows`."""
+    def crop(self, x: Any) -> Any:
+        """Crop a result (..., rows, W) on `with_halo` to `rows`."""
         start = self.rows.start - self.with_halo.start
         return x[..., start : start + self.rows.stop - self.rows.start, :]
 
 
 def strips(height: int, width: int, pixels: int, halo: int) -> Iterator[Strip]:
-    """Strips of about that many pixels that cover an image from top to bottom; at least 16 rows each, an even start."""
+    """Split an image into strips of about `pixels` pixels from top to bottom; each has 16 rows or more and an even start."""
     count = max(1, min(height // 16, round(height * width / pixels)))
     edges = [height * i // count // 2 * 2 for i in range(count)] + [height]
     for top, bottom in pairwise(edges):
         yield Strip(slice(top, bottom), slice(max(0, top - halo), min(height, bottom + halo)))
 
 
-def in_strips(function: Callable[..., Sequence[np.ndarray]], *images: np.ndarray, rows: int = 16) -> list[np.ndarray]:
-    """``function(*images)`` where each pixel asks for itself alone, a few rows at a time: what passes between the steps of
-    `function` then stays in the processor's cache, which is several times as fast as whole images."""
-    strips = [function(*(image[top : top + rows] for image in images)) for top in range(0, len(images[0]), rows)]
-    return [np.concatenate(parts) for parts in zip(*strips, strict=True)]
+def spans(length: int, each: int) -> Iterator[range]:
+    """Split ``range(length)`` into consecutive ranges of `each` numbers; the last one may be shorter."""
+    for start in range(0, length, each):
+        yield range(start, min(length, start + each))
 
 
-@cache
-def keep_freed_memory() -> None:
-    """Let what one strip frees serve the next. glibc hands a block back to the system until it has seen one of its size being
-    freed, at most 32 MiB; to fetch them anew took a fifth of GACN's time on a focal stack. Nothing is written here."""
-    np.empty(2**25 - 2**16, np.uint8)
+def map_pixels(function: Callable[..., Sequence[np.ndarray]], *images: np.ndarray, rows: int = 16) -> list[np.ndarray]:
+    """Apply a function of single pixels to arrays a few rows at a time.
+
+    What passes between the steps of `function` then stays in the processor's cache: several times as fast as whole images.
+    """
+    parts = [function(*(image[span.start : span.stop] for image in images)) for span in spans(len(images[0]), rows)]
+    return [np.concatenate(results) for results in zip(*parts, strict=True)]
+
+
+def map_network(network: "Callable[..., Tensor]", inputs: "Sequence[Tensor]", halo: int) -> "Tensor":
+    """Apply a network to images a strip of rows at a time, which bounds the memory and keeps its maps in the cache.
+
+    Args:
+        network: Returns one batch of the inputs' height and width, in which no pixel depends on rows further than `halo` away.
+        inputs: Batches (B, C, H, W) of one size.
+        halo: Rows.
+    """
+    import torch
+
+    images, _, height, width = inputs[0].shape
+    pixels = max(NETWORK_PIXELS[inputs[0].device.type] // images, HALO_RATIO * halo * width)
+    parts = []
+    with torch.inference_mode():
+        for strip in strips(height, width, pixels, halo):
+            rows = [x[..., strip.with_halo, :].contiguous(memory_format=torch.channels_last) for x in inputs]
+            parts.append(strip.crop(network(*rows)))
+        return torch.cat(parts, 2)

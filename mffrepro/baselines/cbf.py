@@ -1,18 +1,16 @@
 """Cross bilateral filter fusion: smooth each source along the edges of the other; weigh by the strength of what that removed."""
 
-import time
-
 import cv2
 import numpy as np
 
 from mffrepro.baselines._channels import fuse_channels
-from mffrepro.images import FocusStack, FusionResult, as_stack
+from mffrepro.images import FocusStack, require_side
 
 #: Side of the window that the strength of detail is measured in.
 STRENGTH_SIDE = 5
 
 
-def fuse(stack: FocusStack, *, radius: int = 5, spatial_sigma: float = 1.8, range_sigma: float = 25.0) -> FusionResult:
+def fuse(stack: FocusStack, *, radius: int = 5, spatial_sigma: float = 1.8, range_sigma: float = 25.0) -> tuple[np.ndarray, None]:
     """Weighted mean by the strength of the detail that a cross bilateral filter removes, each channel on its own.
 
     Args:
@@ -31,10 +29,8 @@ def fuse(stack: FocusStack, *, radius: int = 5, spatial_sigma: float = 1.8, rang
         [kumar2015], results compared: [zhang2020mfifb].
     Chapter: 02_baselines
     """
-    as_stack(stack, min_side=max(radius, STRENGTH_SIDE // 2) + 1)
-    return fuse_channels(
-        stack, lambda s: _fuse_channel(255 * s, radius, spatial_sigma, range_sigma) / 255, time.perf_counter(), "cbf"
-    )
+    require_side(stack, max(radius, STRENGTH_SIDE // 2) + 1)
+    return fuse_channels(stack, lambda s: _fuse_channel(255 * s, radius, spatial_sigma, range_sigma) / 255)
 
 
 def _fuse_channel(images: np.ndarray, radius: int, spatial_sigma: float, range_sigma: float) -> np.ndarray:

@@ -1,7 +1,5 @@
 """Convolutional sparse representation fusion: codes of the whole image instead of patches, so that no grid shows."""
 
-import time
-
 import cv2
 import numpy as np
 
@@ -9,7 +7,7 @@ from mffrepro.baselines._channels import fuse_channels
 from mffrepro.errors import OptionError
 from mffrepro.fusion import dictionaries
 from mffrepro.fusion.convolutional import code_each, low_pass, synthesise
-from mffrepro.images import FocusStack, FusionResult, as_stack
+from mffrepro.images import FocusStack
 
 #: Images are mirrored this far at their borders for the low-pass, pixels.
 MARGIN = 16
@@ -23,7 +21,7 @@ def fuse(
     tolerance: float = 1e-3,
     radius: int = 9,
     smoothness: float = 5.0,
-) -> FusionResult:
+) -> tuple[np.ndarray, None]:
     """Convolutional sparse coding of what a low-pass leaves, the larger activity around a pixel winning, each channel on its own.
 
     A pair of 520x520 pixels takes about ten seconds per channel on two cores; ``tolerance=1e-2`` less than half of that.
@@ -38,7 +36,6 @@ def fuse(
     Returns:
         The fused image; no decision map, since each channel has its own.
     Raises:
-        ImageError: The images are smaller than a filter.
         OptionError: An option out of range.
         DataError: The dictionary cannot be had.
     Deviations:
@@ -54,9 +51,7 @@ def fuse(
             raise OptionError(f"{name} is {value}; use a number over 0")
     if radius < 0:
         raise OptionError(f"radius is {radius}; use 0 or more")
-    as_stack(stack, min_side=dictionaries.SIDE)
     filters = dictionaries.load("csr", dictionary)
-    started = time.perf_counter()
 
     def fuse_channel(sources: np.ndarray) -> np.ndarray:
         if (sources == sources[0]).all():
@@ -68,7 +63,7 @@ def fuse(
         chosen = sum(np.where(winner == n, maps, 0) for n, maps in enumerate(codes))
         return np.take_along_axis(bases, winner[None], 0)[0] + synthesise(chosen, filters)
 
-    return fuse_channels(stack, fuse_channel, started, "csr")
+    return fuse_channels(stack, fuse_channel)
 
 
 def _mean(activity: np.ndarray, radius: int) -> np.ndarray:

@@ -1,16 +1,14 @@
 """Curvelet fusion: wedges of direction that grow finer with the scale, on grids no denser than each needs."""
 
-import time
-
 import numpy as np
 
 from mffrepro.baselines._channels import fuse_channels
 from mffrepro.fusion.curvelet import analyse, synthesise
 from mffrepro.fusion.rules import choose_max
-from mffrepro.images import FocusStack, FusionResult
+from mffrepro.images import FocusStack
 
 
-def fuse(stack: FocusStack, *, scales: int = 5, angles: int = 16) -> FusionResult:
+def fuse(stack: FocusStack, *, scales: int = 5, angles: int = 16) -> tuple[np.ndarray, None]:
     """Curvelet fusion with Li's choose-max rule on even and odd curvelets alike, each channel on its own.
 
     Args:
@@ -29,7 +27,7 @@ def fuse(stack: FocusStack, *, scales: int = 5, angles: int = 16) -> FusionResul
         [nencini2007], transform of [candes2006], rule of [li1995wavelet], settings of [liu2015mstsr].
     Chapter: 02_baselines
     """
-    return fuse_channels(stack, lambda s: _fuse_channel(s, scales, angles), time.perf_counter(), "cvt")
+    return fuse_channels(stack, lambda s: _fuse_channel(s, scales, angles))
 
 
 def _fuse_channel(sources: np.ndarray, scales: int, angles: int) -> np.ndarray:

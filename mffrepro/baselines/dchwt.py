@@ -4,21 +4,19 @@ The cosine transform of the image is cut into dyadic blocks, and each block tran
 octave and direction. A coefficient counts as much as its descendants, those at its place in the finer bands of its direction.
 """
 
-import time
-
 import cv2
 import numpy as np
 from scipy.fft import dctn, idctn
 
 from mffrepro.baselines._channels import fuse_channels
 from mffrepro.errors import OptionError
-from mffrepro.images import FocusStack, FusionResult
+from mffrepro.images import FocusStack
 
 #: Half of the rows and half of the columns, 0 the low and 1 the high ones, that a direction of detail takes.
 DIRECTIONS = ((1, 0), (0, 1), (1, 1))
 
 
-def fuse(stack: FocusStack, *, levels: int = 3) -> FusionResult:
+def fuse(stack: FocusStack, *, levels: int = 3) -> tuple[np.ndarray, None]:
     """Mean of the coefficients weighted by their significance, each channel on its own.
 
     Args:
@@ -38,7 +36,7 @@ def fuse(stack: FocusStack, *, levels: int = 3) -> FusionResult:
     """
     if levels < 1:
         raise OptionError(f"levels is {levels}; use 1 or more")
-    return fuse_channels(stack, lambda s: _fuse_channel(s, levels), time.perf_counter(), "dchwt")
+    return fuse_channels(stack, lambda s: _fuse_channel(s, levels))
 
 
 def _fuse_channel(sources: np.ndarray, levels: int) -> np.ndarray:

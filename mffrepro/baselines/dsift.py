@@ -5,7 +5,6 @@ between the sources is decided by local matching: a pixel is compared with the m
 forgives small errors of registration.
 """
 
-import time
 from typing import NamedTuple
 
 import cv2
@@ -14,7 +13,7 @@ from scipy import ndimage
 
 from mffrepro.errors import OptionError
 from mffrepro.fusion.multi_image import serial
-from mffrepro.images import FocusStack, FusionResult, from_unit, to_gray, to_unit
+from mffrepro.images import FocusStack, from_unit, to_gray, to_unit
 from mffrepro.tiling import in_threads
 
 #: A descriptor is a histogram of this many directions in each of BINS x BINS cells.
@@ -27,7 +26,7 @@ CUT = 0.2
 REACH = 3
 
 
-def fuse(stack: FocusStack, *, scale: int = 48, block: int = 8, smallest: int = 3600) -> FusionResult:
+def fuse(stack: FocusStack, *, scale: int = 48, block: int = 8, smallest: int = 3600) -> tuple[np.ndarray, np.ndarray]:
     """Fuse by the focus that dense SIFT descriptors see, refined by matching them; decided on gray.
 
     Args:
@@ -51,33 +50,42 @@ def fuse(stack: FocusStack, *, scale: int = 48, block: int = 8, smallest: int = 
         raise OptionError(f"scale is {scale}; use a positive multiple of 8")
     if block < 1:
         raise OptionError(f"block is {block}; use 1 or more")
-    started = time.perf_counter()
     scaled = to_unit(stack.images, np.float64)
-    _, decision = serial(scaled, _Descriptors(scale // 2, block, smallest))
+    _, decision = serial(scaled, DescriptorComparer(scale // 2, block, smallest))
     shares = decision[..., None] if stack.is_colour else decision
     fused = (shares * (255 * scaled)).sum(0) / 255  # halves of 8-bit values are exact on this scale, and round up
-    return FusionResult.finish(stack, fused, decision, started, "dsift")
+    return fused, decision
 
 
-class _Look(NamedTuple):
+class Features(NamedTuple):
+    """What a comparison needs to know of one image."""
+
     gray: np.ndarray  # (H, W) on 0..255
     histograms: "Histograms"
     focus: np.ndarray  # (H, W), sum of the descriptor
 
 
-class _Descriptors:
-    """Judge of two images; see `mffrepro.fusion.multi_image`."""
+class DescriptorComparer:
+    """Compare images by dense SIFT descriptors; see `mffrepro.fusion.multi_image.Comparer`.
 
-    def __init__(self, side: int, block: int, smallest: int):
+    Args:
+        side: Side of the square that a descriptor covers, pixels.
+        block: As for `fuse`.
+        smallest: As for `fuse`.
+    """
+
+    def __init__(self, side: int, block: int, smallest: int) -> None:
         self.side, self.block, self.smallest = side, block, smallest
 
-    def look(self, image: np.ndarray) -> _Look:
+    def extract(self, image: np.ndarray) -> Features:
+        """Compute the descriptors of one image (H, W[, 3]), float in [0, 1]."""
         gray = to_gray(image, "matlab") if image.ndim == 3 else image
         gray = from_unit(gray, np.dtype(np.uint8)).astype(np.float64)
         histograms = describe(gray / max(gray.max(), 1), self.side)
-        return _Look(gray, histograms, histograms.total())
+        return Features(gray, histograms, histograms.total())
 
-    def compare(self, first: _Look, second: _Look) -> tuple[np.ndarray, np.ndarray]:
+    def decide(self, first: Features, second: Features) -> tuple[np.ndarray, np.ndarray]:
+        """Compute the final map (H, W), 1 where the first image is taken, and the difference of the votes."""
         votes = _votes(first.focus - second.focus, self.block)
         smallest = min(self.smallest, first.gray.size / 72)
         sure = [_without_small(share > 0.99, smallest) for share in votes]
@@ -180,7 +188,7 @@ def _without_small(mask: np.ndarray, smallest: float) -> np.ndarray:
     return mask
 
 
-def _match(first: _Look, second: _Look, undecided: np.ndarray) -> np.ndarray:
+def _match(first: Features, second: Features, undecided: np.ndarray) -> np.ndarray:
     """For each undecided pixel 1 or 0 if it, and its place in the other source, agree on who is sharper; else a half."""
     here = np.nonzero(undecided)
     side = 2 * REACH + 1

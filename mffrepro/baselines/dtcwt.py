@@ -1,7 +1,5 @@
 """Dual-tree complex wavelet fusion: six directions an octave, and magnitudes that hardly depend on where the grid falls."""
 
-import time
-
 import numpy as np
 
 from mffrepro.baselines._channels import fuse_channels
@@ -9,10 +7,10 @@ from mffrepro.errors import OptionError, unknown
 from mffrepro.fusion.dtcwt import FIRST_LEVEL, analyse, synthesise
 from mffrepro.fusion.pyramid import smallest_side
 from mffrepro.fusion.rules import choose_max
-from mffrepro.images import FocusStack, FusionResult, as_stack
+from mffrepro.images import FocusStack, require_side
 
 
-def fuse(stack: FocusStack, *, levels: int = 4, first: str = "near_sym_a") -> FusionResult:
+def fuse(stack: FocusStack, *, levels: int = 4, first: str = "near_sym_a") -> tuple[np.ndarray, None]:
     """Dual-tree complex wavelet fusion with Li's choose-max rule on magnitudes, each channel on its own.
 
     Args:
@@ -34,8 +32,8 @@ def fuse(stack: FocusStack, *, levels: int = 4, first: str = "near_sym_a") -> Fu
         raise OptionError(f"levels is {levels}; use 1 or more")
     if first not in FIRST_LEVEL:
         raise unknown("filters for the first level", first, FIRST_LEVEL)
-    as_stack(stack, min_side=smallest_side(levels))
-    return fuse_channels(stack, lambda s: _fuse_channel(s, levels, first), time.perf_counter(), "dtcwt")
+    require_side(stack, smallest_side(levels))
+    return fuse_channels(stack, lambda s: _fuse_channel(s, levels, first))
 
 
 def _fuse_channel(sources: np.ndarray, levels: int, first: str) -> np.ndarray:

@@ -4,18 +4,16 @@ The wavelet transform splits each source into three directions of detail an octa
 result depend on where the grid falls; the stationary transform of `swt` does not.
 """
 
-import time
-
 import numpy as np
 
 from mffrepro.baselines._channels import fuse_channels
 from mffrepro.errors import OptionError, unknown
 from mffrepro.fusion.pyramid import smallest_side
 from mffrepro.fusion.rules import choose_max
-from mffrepro.images import FocusStack, FusionResult, as_stack
+from mffrepro.images import FocusStack, require_side
 
 
-def fuse(stack: FocusStack, *, wavelet: str = "db1", levels: int = 4, mode: str = "periodization") -> FusionResult:
+def fuse(stack: FocusStack, *, wavelet: str = "db1", levels: int = 4, mode: str = "periodization") -> tuple[np.ndarray, None]:
     """Discrete wavelet fusion with Li's choose-max rule, each channel on its own.
 
     Args:
@@ -43,8 +41,8 @@ def fuse(stack: FocusStack, *, wavelet: str = "db1", levels: int = 4, mode: str 
         raise unknown("discrete wavelet", wavelet, pywt.wavelist(kind="discrete"))
     if mode not in pywt.Modes.modes:
         raise unknown("extension mode", mode, pywt.Modes.modes)
-    as_stack(stack, min_side=smallest_side(levels))
-    return fuse_channels(stack, lambda s: _fuse_level(s, wavelet, levels, mode), time.perf_counter(), "dwt")
+    require_side(stack, smallest_side(levels))
+    return fuse_channels(stack, lambda s: _fuse_level(s, wavelet, levels, mode))
 
 
 def _fuse_level(sources: np.ndarray, wavelet: str, levels: int, mode: str) -> np.ndarray:

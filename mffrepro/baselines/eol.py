@@ -1,18 +1,16 @@
 """Energy of Laplacian: each pixel comes from the source with the most curvature around it."""
 
-import time
-
 import cv2
 import numpy as np
 
 from mffrepro.baselines._channels import fuse_by_decision, gray_levels
 from mffrepro.baselines._focus import decide
-from mffrepro.images import FocusStack, FusionResult
+from mffrepro.images import FocusStack
 
 LAPLACIAN = np.array([[-1, -4, -1], [-4, 20, -4], [-1, -4, -1]], np.float64)
 
 
-def fuse(stack: FocusStack, *, radius: int = 3, smallest: float = 0.01) -> FusionResult:
+def fuse(stack: FocusStack, *, radius: int = 3, smallest: float = 0.01) -> tuple[np.ndarray, np.ndarray]:
     """Take each pixel from the source with the largest energy of Laplacian around it; decided on gray.
 
     Args:
@@ -28,6 +26,5 @@ def fuse(stack: FocusStack, *, radius: int = 3, smallest: float = 0.01) -> Fusio
         [huang2007].
     Chapter: 02_baselines
     """
-    started = time.perf_counter()
     energy = [cv2.filter2D(image, -1, LAPLACIAN, borderType=cv2.BORDER_REPLICATE) ** 2 for image in gray_levels(stack)]
-    return fuse_by_decision(stack, decide(np.stack(energy), radius, smallest), started, "eol")
+    return fuse_by_decision(stack, decide(np.stack(energy), radius, smallest))

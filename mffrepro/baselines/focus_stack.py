@@ -1,6 +1,5 @@
 """Focus stacking as hobby programs do it: each pixel from the image with the largest Laplacian, and nothing else."""
 
-import time
 from dataclasses import replace
 
 import cv2
@@ -9,10 +8,10 @@ import numpy as np
 from mffrepro.baselines._channels import fuse_by_decision, gray_levels
 from mffrepro.errors import OptionError
 from mffrepro.fusion import registration
-from mffrepro.images import FocusStack, FusionResult
+from mffrepro.images import FocusStack
 
 
-def fuse(stack: FocusStack, *, blur: int = 5, aperture: int = 5, register: bool = False) -> FusionResult:
+def fuse(stack: FocusStack, *, blur: int = 5, aperture: int = 5, register: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Take each pixel from the source with the largest Laplacian of the smoothed image; decided on gray.
 
     Args:
@@ -36,10 +35,9 @@ def fuse(stack: FocusStack, *, blur: int = 5, aperture: int = 5, register: bool 
         raise OptionError(f"blur is {blur}; use an odd number")
     if aperture % 2 == 0 or not 1 <= aperture <= 31:
         raise OptionError(f"aperture is {aperture}; use an odd number from 1 to 31")
-    started = time.perf_counter()
     if register:
         stack = replace(stack, images=registration.register(stack.images))
     smooth = (cv2.GaussianBlur(gray, (blur, blur), 0) for gray in gray_levels(stack))
     winner = np.argmax([np.abs(cv2.Laplacian(gray, cv2.CV_64F, ksize=aperture)) for gray in smooth], 0)
     decision = (winner == np.arange(len(stack))[:, None, None]).astype(np.float64)
-    return fuse_by_decision(stack, decision, started, "focus_stack")
+    return fuse_by_decision(stack, decision)

@@ -4,20 +4,18 @@ The image comes back with neither its mean nor its range, so both are set anew a
 last step changes the look more than the fusion does, which explains the low scores of this method in tables.
 """
 
-import time
-
 import numpy as np
 
 from mffrepro.fusion.equalisation import equalise
 from mffrepro.fusion.integration import integrate
-from mffrepro.images import FocusStack, FusionResult, to_unit
+from mffrepro.images import FocusStack, to_unit
 
 #: Luma and both chromas, on 16..235 and 16..240, of red, green and blue in [0, 1]: ITU-R BT.601.
 TO_YCBCR = np.array([[65.481, 128.553, 24.966], [-37.797, -74.203, 112], [112, -93.786, -18.214]])
 OFFSET = np.array([16.0, 128.0, 128.0])
 
 
-def fuse(stack: FocusStack, *, steps: int = 3, limit: float = 0.003) -> FusionResult:
+def fuse(stack: FocusStack, *, steps: int = 3, limit: float = 0.003) -> tuple[np.ndarray, None]:
     """Integrate the steepest of the sources' gradients, then equalise the contrast; in colour on luma.
 
     Args:
@@ -34,7 +32,6 @@ def fuse(stack: FocusStack, *, steps: int = 3, limit: float = 0.003) -> FusionRe
         [paul2016gd], integration of [sevcenco2013], equalisation of [zuiderveld1994], results compared: [zhang2020mfifb].
     Chapter: 02_baselines
     """
-    started = time.perf_counter()
     scaled = to_unit(stack.images, np.float64)
     if (stack.images == stack.images[0]).all():
         fused = scaled[0]
@@ -44,7 +41,7 @@ def fuse(stack: FocusStack, *, steps: int = 3, limit: float = 0.003) -> FusionRe
         fused = (np.stack(planes, -1) - OFFSET) @ np.linalg.inv(TO_YCBCR).T
     else:
         fused = _fuse_luma(255 * scaled, steps, limit, 0, 255) / 255
-    return FusionResult.finish(stack, fused, None, started, "gd")
+    return fused, None
 
 
 def _fuse_luma(sources: np.ndarray, steps: int, limit: float, low: float, high: float) -> np.ndarray:

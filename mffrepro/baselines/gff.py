@@ -4,14 +4,12 @@ Each source is split by a box mean into base and detail. A saliency map says whi
 makes two sets of weights of it, wide and soft for the bases, narrow and crisp for the details.
 """
 
-import time
-
 import cv2
 import numpy as np
 
 from mffrepro.baselines._channels import byte_levels, gray_levels
 from mffrepro.fusion.guided import guided_filter
-from mffrepro.images import FocusStack, FusionResult, to_unit
+from mffrepro.images import FocusStack, to_unit
 
 
 def fuse(
@@ -21,7 +19,7 @@ def fuse(
     base_eps: float = 0.3,
     detail_radius: int = 7,
     detail_eps: float = 1e-6,
-) -> FusionResult:
+) -> tuple[np.ndarray, None]:
     """Two-scale fusion with weights smoothed by the guided filter, decided on gray.
 
     Args:
@@ -39,7 +37,6 @@ def fuse(
         [li2013gff], filter of [he2013guided], results compared: [liu2020survey].
     Chapter: 02_baselines
     """
-    started = time.perf_counter()
     gray = byte_levels(gray_levels(stack) / 255)
     saliency = np.stack([_saliency(image) for image in gray])
     rough = (saliency.argmax(0) == np.arange(len(gray))[:, None, None]).astype(np.float64)
@@ -49,7 +46,7 @@ def fuse(
     for image, of_base, of_detail in zip(to_unit(stack.images, np.float64), base_weights, detail_weights, strict=True):
         base = cv2.blur(image, (31, 31), borderType=cv2.BORDER_REPLICATE)
         fused += (base.T * of_base.T + (image - base).T * of_detail.T).T
-    return FusionResult.finish(stack, fused, None, started, "gff")
+    return fused, None
 
 
 def _saliency(gray: np.ndarray) -> np.ndarray:

@@ -4,7 +4,6 @@ A pyramid splits each source into bands of detail, one octave each, and a small 
 the larger magnitude is kept, since a source in focus has the stronger detail; the bases are averaged.
 """
 
-import time
 from functools import partial
 
 import numpy as np
@@ -12,14 +11,14 @@ import numpy as np
 from mffrepro.errors import OptionError
 from mffrepro.fusion.pyramid import detail_strip, reduce, smallest_side, synthesise
 from mffrepro.fusion.rules import choose_max
-from mffrepro.images import FocusStack, FusionResult, as_stack, to_255
+from mffrepro.images import FocusStack, require_side, to_255
 from mffrepro.tiling import Strip, in_threads, strips
 
 #: Pixels of a strip of all sources together that stay in the processor's cache.
 STRIP_PIXELS = 2**16
 
 
-def fuse(stack: FocusStack, *, levels: int = 4) -> FusionResult:
+def fuse(stack: FocusStack, *, levels: int = 4) -> tuple[np.ndarray, None]:
     """Laplacian pyramid fusion with Li's choose-max rule, each channel on its own.
 
     Args:
@@ -38,11 +37,10 @@ def fuse(stack: FocusStack, *, levels: int = 4) -> FusionResult:
     """
     if levels < 1:
         raise OptionError(f"levels is {levels}; use 1 or more")
-    as_stack(stack, min_side=smallest_side(levels))
-    started = time.perf_counter()
+    require_side(stack, smallest_side(levels))
     channels = [stack.images[..., c] for c in range(3)] if stack.is_colour else [stack.images]
     fused = [_fuse_channel(list(images), levels) / np.float32(255) for images in channels]
-    return FusionResult.finish(stack, np.stack(fused, -1) if stack.is_colour else fused[0], None, started, "lp")
+    return np.stack(fused, -1) if stack.is_colour else fused[0], None
 
 
 def _fuse_channel(images: list[np.ndarray], levels: int) -> np.ndarray:
@@ -63,6 +61,6 @@ def _fuse_details(images: list[np.ndarray], smaller: list[np.ndarray], convert) 
     def fuse(strip: Strip) -> np.ndarray:
         rows = strip.with_halo
         bands = [detail_strip(convert(image[rows]), rows.start, small) for image, small in zip(images, smaller, strict=True)]
-        return strip.inner(choose_max(bands))
+        return strip.crop(choose_max(bands))
 
     return np.concatenate(in_threads(fuse, strips(height, width, STRIP_PIXELS, halo=4)))

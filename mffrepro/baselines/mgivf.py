@@ -1,16 +1,14 @@
 """Multi-scale guided fusion: each source guides a filter over the other, level by level; what that takes away is its detail."""
 
-import time
-
 import numpy as np
 
 from mffrepro.baselines._channels import fuse_channels
 from mffrepro.errors import OptionError
 from mffrepro.fusion.guided import guided_filter
-from mffrepro.images import FocusStack, FusionResult
+from mffrepro.images import FocusStack
 
 
-def fuse(stack: FocusStack, *, levels: int = 4, radius: int = 9, eps: float = 1e3) -> FusionResult:
+def fuse(stack: FocusStack, *, levels: int = 4, radius: int = 9, eps: float = 1e3) -> tuple[np.ndarray, None]:
     """Multi-scale guided image fusion, details weighted by their magnitude, each channel on its own.
 
     Args:
@@ -31,7 +29,7 @@ def fuse(stack: FocusStack, *, levels: int = 4, radius: int = 9, eps: float = 1e
     """
     if levels < 1:
         raise OptionError(f"levels is {levels}; use 1 or more")
-    return fuse_channels(stack, lambda s: _fuse_channel(255 * s, levels, radius, eps) / 255, time.perf_counter(), "mgivf")
+    return fuse_channels(stack, lambda s: _fuse_channel(255 * s, levels, radius, eps) / 255)
 
 
 def _fuse_channel(images: np.ndarray, levels: int, radius: int, eps: float) -> np.ndarray:

@@ -1,6 +1,5 @@
 """Multi-scale transform with sparse coding: details by the larger magnitude, the base by sparse codes instead of the mean."""
 
-import time
 from collections.abc import Callable
 from functools import partial
 
@@ -14,7 +13,7 @@ from mffrepro.errors import OptionError, unknown
 from mffrepro.fusion import dictionaries, dtcwt, nsct, pyramid
 from mffrepro.fusion.rules import choose_max
 from mffrepro.fusion.sparse import fuse_by_codes
-from mffrepro.images import FocusStack, FusionResult, as_stack
+from mffrepro.images import FocusStack, require_side
 
 #: From the bases of all sources (N, H, W) to the fused one.
 FuseBase = Callable[[np.ndarray], np.ndarray]
@@ -28,7 +27,7 @@ def fuse(
     dictionary: str = "default",
     eps: float = 0.1,
     stride: int = 2,
-) -> FusionResult:
+) -> tuple[np.ndarray, None]:
     """A multi-scale transform whose details go by Li's choose-max rule and whose bases by sparse codes, each channel on its own.
 
     Args:
@@ -58,10 +57,10 @@ def fuse(
     if levels < 1 or (transform == "nsct" and levels != len(DIRECTIONS)):
         raise OptionError(f"levels is {levels}; use 1 or more, and {len(DIRECTIONS)} for 'nsct'")
     check_options(eps, stride)
-    as_stack(stack, min_side=pyramid.smallest_side(levels))
+    require_side(stack, pyramid.smallest_side(levels))
     fuse_base = partial(fuse_by_codes, dictionaries=dictionaries.load("sr", dictionary), eps=eps, stride=stride)
     fuse_channel = partial(TRANSFORMS[transform], levels=levels, fuse_base=fuse_base)
-    return fuse_channels(stack, lambda s: fuse_channel(255 * s) / 255, time.perf_counter(), "mst_sr")
+    return fuse_channels(stack, lambda s: fuse_channel(255 * s) / 255)
 
 
 def _fuse_pyramid(sources: np.ndarray, levels: int, fuse_base: FuseBase) -> np.ndarray:

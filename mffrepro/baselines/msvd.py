@@ -4,15 +4,13 @@ The left singular vectors of all 2x2 blocks of an image take the place of a wave
 vectors, and the fused image is rebuilt with their mean.
 """
 
-import time
-
 import numpy as np
 
 from mffrepro.baselines._channels import fuse_channels
-from mffrepro.images import FocusStack, FusionResult
+from mffrepro.images import FocusStack
 
 
-def fuse(stack: FocusStack) -> FusionResult:
+def fuse(stack: FocusStack) -> tuple[np.ndarray, None]:
     """One level of multi-resolution singular value decomposition, the larger detail wins, each channel on its own.
 
     Args:
@@ -27,7 +25,7 @@ def fuse(stack: FocusStack) -> FusionResult:
         [naidu2011], results compared: [zhang2020mfifb].
     Chapter: 02_baselines
     """
-    return fuse_channels(stack, _fuse_channel, time.perf_counter(), "msvd")
+    return fuse_channels(stack, _fuse_channel)
 
 
 def _fuse_channel(sources: np.ndarray) -> np.ndarray:

@@ -5,15 +5,13 @@ where it can, the second in the band between. The weighted gradients of both sou
 the one whose gradients are nearest to it.
 """
 
-import time
-
 import cv2
 import numpy as np
 from scipy import ndimage
 
 from mffrepro.baselines._channels import gray_levels
 from mffrepro.errors import OptionError, unknown
-from mffrepro.images import FocusStack, FusionResult, as_stack, to_unit
+from mffrepro.images import FocusStack, to_unit
 
 #: Weight of the difference between the two eigenvalues in the saliency.
 ANISOTROPY = 0.5
@@ -30,7 +28,7 @@ RATE = 0.1
 
 def fuse(
     stack: FocusStack, *, large: float = 4.0, small: float = 0.5, iterations: int = 500, border: str = "published"
-) -> FusionResult:
+) -> tuple[np.ndarray, None]:
     """Fuse gradients weighted by saliency at two scales, and rebuild the image from them; weights from gray.
 
     Args:
@@ -42,7 +40,6 @@ def fuse(
     Returns:
         The fused image; no decision map, since it is rebuilt from gradients.
     Raises:
-        ImageError: The images are too small.
         OptionError: An option out of range.
     Deviations:
         Which source has its region mapped is not stated; see `SHARE`. The authors' code rounds the image to whole gray levels
@@ -58,8 +55,6 @@ def fuse(
         raise OptionError(f"iterations is {iterations}; use 0 or more")
     if border not in ("published", "sharp"):
         raise unknown("border", border, ("published", "sharp"))
-    as_stack(stack, min_side=3)
-    started = time.perf_counter()
     images = 255 * to_unit(stack.images, np.float64)
     fused, gray = images[0], gray_levels(stack)
     seen = gray[0]
@@ -69,7 +64,7 @@ def fuse(
         weight = _weight(seen, other, large, small)
         fused = _fuse_pair(fused, image, weight, iterations, frame=border == "sharp")
         seen = weight * seen + (1 - weight) * other
-    return FusionResult.finish(stack, fused / 255, None, started, "mwg")
+    return fused / 255, None
 
 
 # ------------------------------------------------------------------------------------------------- weights

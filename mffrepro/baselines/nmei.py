@@ -1,18 +1,16 @@
 """Networks of pulse-coupled neurons that exchange their pulses: one network per source, and pixels of the most lively one."""
 
-import time
-
 import numpy as np
 
 from mffrepro.baselines._channels import fuse_by_decision, gray_levels
 from mffrepro.baselines._focus import decide
 from mffrepro.baselines._pcnn import firings, spatial_frequency
-from mffrepro.images import FocusStack, FusionResult
+from mffrepro.images import FocusStack
 
 
 def fuse(
     stack: FocusStack, *, exchange: float = 0.5, iterations: int = 200, radius: int = 3, smallest: float = 0.01
-) -> FusionResult:
+) -> tuple[np.ndarray, np.ndarray]:
     """Take each pixel from the source whose neurons around it fire most often; decided on gray.
 
     Args:
@@ -32,8 +30,7 @@ def fuse(
         [nie2021exchange], neurons of [qu2008].
     Chapter: 02_baselines
     """
-    started = time.perf_counter()
     focus = np.stack([spatial_frequency(image) for image in gray_levels(stack)])
     stimuli = focus / max(focus.max(), np.finfo(float).eps)  # one scale for all sources, so that their firings compare
     counts = firings(stimuli, exchange=exchange, iterations=iterations)
-    return fuse_by_decision(stack, decide(counts + stimuli / 2, radius, smallest), started, "nmei")  # the stimulus breaks ties
+    return fuse_by_decision(stack, decide(counts + stimuli / 2, radius, smallest))  # the stimulus breaks ties

@@ -1,18 +1,19 @@
 """Nonsubsampled contourlet fusion: up to sixteen directions an octave, and nothing that depends on where a grid falls."""
 
-import time
 from functools import partial
+
+import numpy as np
 
 from mffrepro.baselines._channels import fuse_channels
 from mffrepro.baselines._directional import Level, choose_max_each, fuse_directions
 from mffrepro.errors import OptionError
 from mffrepro.fusion.nsct import join, split
-from mffrepro.images import FocusStack, FusionResult, as_stack
+from mffrepro.images import FocusStack
 
 
 def fuse(
     stack: FocusStack, *, directions: tuple[int, ...] = (16, 8, 8, 4), pyramid: str = "pyrexc", filters: str = "7-9"
-) -> FusionResult:
+) -> tuple[np.ndarray, None]:
     """Nonsubsampled contourlet fusion with Li's choose-max rule, each channel on its own.
 
     Args:
@@ -23,7 +24,6 @@ def fuse(
     Returns:
         The fused image; no decision map, since each band decides for itself.
     Raises:
-        ImageError: A side is under 2 pixels.
         OptionError: There are no levels, a number of directions is no power of two, or there are no such filters.
     Deviations:
         None known from the results in the survey of Liu et al. (2020); the toolbox of Liu, Liu and Wang (2015) has ``"vk"``.
@@ -35,9 +35,8 @@ def fuse(
     """
     if not directions:
         raise OptionError("directions is empty; give the number of directions of each level")
-    as_stack(stack, min_side=2)
     levels = [
         Level(partial(split, count=count, filters=filters), partial(join, filters=filters), choose_max_each)
         for count in directions
     ]
-    return fuse_channels(stack, lambda s: fuse_directions(s, levels, pyramid=pyramid), time.perf_counter(), "nsct")
+    return fuse_channels(stack, lambda s: fuse_directions(s, levels, pyramid=pyramid))

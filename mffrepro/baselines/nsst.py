@@ -1,13 +1,14 @@
 """Nonsubsampled shearlet fusion: short wedge filters in place of the contourlet's filter bank."""
 
-import time
 from functools import partial
+
+import numpy as np
 
 from mffrepro.baselines._channels import fuse_channels
 from mffrepro.baselines._directional import Level, choose_max_each, fuse_directions
 from mffrepro.errors import OptionError
 from mffrepro.fusion.nsst import join, split
-from mffrepro.images import FocusStack, FusionResult, as_stack
+from mffrepro.images import FocusStack
 
 
 def fuse(
@@ -16,7 +17,7 @@ def fuse(
     directions: tuple[int, ...] = (16, 16, 8, 8),
     sizes: tuple[int, ...] = (16, 16, 8, 8),
     pyramid: str = "maxflat",
-) -> FusionResult:
+) -> tuple[np.ndarray, None]:
     """Nonsubsampled shearlet fusion with Li's choose-max rule, each channel on its own.
 
     Args:
@@ -27,7 +28,6 @@ def fuse(
     Returns:
         The fused image; no decision map, since each band decides for itself.
     Raises:
-        ImageError: A side is under 2 pixels.
         OptionError: No levels, not as many sizes as directions, an odd number of directions, or there are no such filters.
     Deviations:
         Papers that compare with shearlets name no rule; the usual one is taken. The transform has the settings of Yin et al.
@@ -39,9 +39,8 @@ def fuse(
     """
     if not directions or len(directions) != len(sizes):
         raise OptionError(f"there are {len(directions)} directions and {len(sizes)} sizes; give both for each level")
-    as_stack(stack, min_side=2)
     levels = [
         Level(partial(split, count=count, size=size), join, choose_max_each)
         for count, size in zip(directions, sizes, strict=True)
     ]
-    return fuse_channels(stack, lambda s: fuse_directions(s, levels, pyramid=pyramid), time.perf_counter(), "nsst")
+    return fuse_channels(stack, lambda s: fuse_directions(s, levels, pyramid=pyramid))

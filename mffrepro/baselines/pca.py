@@ -4,15 +4,13 @@ Where the sources differ only in focus they vary almost alike, so the weights ar
 the mean.
 """
 
-import time
-
 import numpy as np
 
 from mffrepro.baselines._channels import fuse_channels
-from mffrepro.images import FocusStack, FusionResult
+from mffrepro.images import FocusStack
 
 
-def fuse(stack: FocusStack) -> FusionResult:
+def fuse(stack: FocusStack) -> tuple[np.ndarray, None]:
     """Weighted mean, the weights from the first principal component of the sources, each channel on its own.
 
     Args:
@@ -26,7 +24,7 @@ def fuse(stack: FocusStack) -> FusionResult:
         [naidu2008].
     Chapter: 02_baselines
     """
-    return fuse_channels(stack, _fuse_channel, time.perf_counter(), "pca")
+    return fuse_channels(stack, _fuse_channel)
 
 
 def _fuse_channel(sources: np.ndarray) -> np.ndarray:

@@ -1,6 +1,5 @@
 """Pulse-coupled neural network fusion: directions of the contourlet transform feed neurons, and the more lively one wins."""
 
-import time
 from collections.abc import Callable
 from functools import partial
 
@@ -12,7 +11,7 @@ from mffrepro.baselines._pcnn import firings, normalised, spatial_frequency
 from mffrepro.errors import OptionError
 from mffrepro.fusion import atrous
 from mffrepro.fusion.nsct import join, split
-from mffrepro.images import FocusStack, FusionResult
+from mffrepro.images import FocusStack
 from mffrepro.tiling import in_threads
 
 #: Small bands run together, large ones alone: what one step leaves for the next should stay in the processor's cache.
@@ -28,7 +27,7 @@ def fuse(
     threshold_decay: float = 0.2,
     linking: float = 3.0,
     threshold_rise: float = 20.0,
-) -> FusionResult:
+) -> tuple[np.ndarray, None]:
     """Contourlet coefficients, base included, of the source whose neurons fire most often, decided on gray.
 
     Args:
@@ -53,7 +52,6 @@ def fuse(
     """
     if not directions:
         raise OptionError("directions is empty; give the number of directions of each level")
-    started = time.perf_counter()
     count_firings = partial(
         firings,
         iterations=iterations,
@@ -69,7 +67,7 @@ def fuse(
         winners = _winners(np.stack([split(detail, count) for detail in of_sources]), count_firings)
         levels.append(Level(partial(split, count=count), join, partial(_take, winners=winners)))
     choose_base = partial(_take, winners=_winners(np.stack(bases)[:, None], count_firings)[0])
-    return fuse_channels(stack, lambda s: fuse_directions(s, levels, pyramid="pyrexc", choose_base=choose_base), started, "pcnn")
+    return fuse_channels(stack, lambda s: fuse_directions(s, levels, pyramid="pyrexc", choose_base=choose_base))
 
 
 def _winners(bands: np.ndarray, count_firings: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

@@ -4,7 +4,6 @@ Each level holds an image divided by its own low-pass version, which is local co
 ratio wins and the coarsest images are averaged.
 """
 
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -13,13 +12,13 @@ from mffrepro.baselines._channels import fuse_channels
 from mffrepro.errors import OptionError
 from mffrepro.fusion.pyramid import analyse, smallest_side, synthesise
 from mffrepro.fusion.rules import choose_max
-from mffrepro.images import FocusStack, FusionResult, as_stack
+from mffrepro.images import FocusStack, require_side
 
 #: Keeps the ratio finite in black, on a scale of 0..255.
 FLOOR = 1e-6
 
 
-def fuse(stack: FocusStack, *, levels: int = 4) -> FusionResult:
+def fuse(stack: FocusStack, *, levels: int = 4) -> tuple[np.ndarray, None]:
     """Ratio-of-low-pass pyramid fusion with Li's choose-max rule, each channel on its own.
 
     Args:
@@ -39,8 +38,8 @@ def fuse(stack: FocusStack, *, levels: int = 4) -> FusionResult:
     """
     if levels < 1:
         raise OptionError(f"levels is {levels}; use 1 or more")
-    as_stack(stack, min_side=smallest_side(levels))
-    return fuse_channels(stack, lambda s: fuse_ratios(255 * s, levels) / 255, time.perf_counter(), "rp")
+    require_side(stack, smallest_side(levels))
+    return fuse_channels(stack, lambda s: fuse_ratios(255 * s, levels) / 255)
 
 
 def fuse_ratios(

@@ -1,16 +1,14 @@
 """Spatial frequency fusion: block by block, the source with the larger differences between neighbours."""
 
-import time
-
 import cv2
 import numpy as np
 
 from mffrepro.baselines._channels import fuse_by_decision, gray_levels
 from mffrepro.errors import OptionError
-from mffrepro.images import FocusStack, FusionResult
+from mffrepro.images import FocusStack
 
 
-def fuse(stack: FocusStack, *, block: int = 8, threshold: float = 0.0) -> FusionResult:
+def fuse(stack: FocusStack, *, block: int = 8, threshold: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     """Take each block from the source with the largest spatial frequency, after a vote of the blocks around; decided on gray.
 
     Args:
@@ -31,14 +29,13 @@ def fuse(stack: FocusStack, *, block: int = 8, threshold: float = 0.0) -> Fusion
     """
     if block < 1:
         raise OptionError(f"block is {block}; use 1 or more")
-    started = time.perf_counter()
     frequency = np.stack([_block_frequency(image, block) for image in gray_levels(stack)])
     shares = _shares(frequency, threshold)
     votes = [cv2.boxFilter(share, -1, (3, 3), normalize=False, borderType=cv2.BORDER_REFLECT) for share in shares]
     decision = _shares(np.stack(votes), 1e-9)
     height, width = stack.images.shape[1:3]
     pixels = decision.repeat(block, 1).repeat(block, 2)[:, :height, :width]
-    return fuse_by_decision(stack, pixels, started, "sf")
+    return fuse_by_decision(stack, pixels)
 
 
 def _block_frequency(gray: np.ndarray, block: int) -> np.ndarray:

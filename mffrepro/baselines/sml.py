@@ -1,16 +1,14 @@
 """Sum-modified-Laplacian: second differences along rows and columns, taken by magnitude so that they cannot cancel."""
 
-import time
-
 import cv2
 import numpy as np
 
 from mffrepro.baselines._channels import fuse_by_decision, gray_levels
 from mffrepro.baselines._focus import decide
-from mffrepro.images import FocusStack, FusionResult
+from mffrepro.images import FocusStack
 
 
-def fuse(stack: FocusStack, *, radius: int = 3, threshold: float = 0.0, smallest: float = 0.01) -> FusionResult:
+def fuse(stack: FocusStack, *, radius: int = 3, threshold: float = 0.0, smallest: float = 0.01) -> tuple[np.ndarray, np.ndarray]:
     """Take each pixel from the source with the largest sum-modified-Laplacian around it; decided on gray.
 
     Args:
@@ -27,10 +25,9 @@ def fuse(stack: FocusStack, *, radius: int = 3, threshold: float = 0.0, smallest
         [nayar1994], as a measure for fusion: [huang2007].
     Chapter: 02_baselines
     """
-    started = time.perf_counter()
     measures = np.stack([_modified_laplacian(image) for image in gray_levels(stack)])
     measures[measures < threshold] = 0
-    return fuse_by_decision(stack, decide(measures, radius, smallest), started, "sml")
+    return fuse_by_decision(stack, decide(measures, radius, smallest))
 
 
 def _modified_laplacian(gray: np.ndarray) -> np.ndarray:

@@ -1,16 +1,14 @@
 """Stationary wavelet fusion: the wavelet transform without decimation, so that a shifted scene gives the shifted result."""
 
-import time
-
 import numpy as np
 
 from mffrepro.baselines._channels import fuse_channels
 from mffrepro.errors import OptionError, unknown
 from mffrepro.fusion.rules import choose_max
-from mffrepro.images import FocusStack, FusionResult
+from mffrepro.images import FocusStack
 
 
-def fuse(stack: FocusStack, *, wavelet: str = "haar", levels: int = 4) -> FusionResult:
+def fuse(stack: FocusStack, *, wavelet: str = "haar", levels: int = 4) -> tuple[np.ndarray, None]:
     """Undecimated wavelet fusion with Li's choose-max rule, each channel on its own.
 
     Args:
@@ -34,7 +32,7 @@ def fuse(stack: FocusStack, *, wavelet: str = "haar", levels: int = 4) -> Fusion
         raise OptionError(f"levels is {levels}; use 1 or more")
     if wavelet not in pywt.wavelist(kind="discrete"):
         raise unknown("discrete wavelet", wavelet, pywt.wavelist(kind="discrete"))
-    return fuse_channels(stack, lambda s: _fuse_channel(s, wavelet, levels), time.perf_counter(), "swt")
+    return fuse_channels(stack, lambda s: _fuse_channel(s, wavelet, levels))
 
 
 def _fuse_channel(sources: np.ndarray, wavelet: str, levels: int) -> np.ndarray:

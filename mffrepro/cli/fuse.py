@@ -21,7 +21,7 @@ def fuse(
     method: Annotated[str, typer.Option("--method", "-m", help="A name of: mffrepro list methods.")] = "gacn",
     weights: Annotated[str, typer.Option(help="Of a network: default, published, or a .safetensors file.")] = "default",
     device: Annotated[str, typer.Option(help="For networks: auto, cpu or cuda.")] = "auto",
-    strategy: Annotated[str, typer.Option(help="For over two images: auto, serial or calibration.")] = "auto",
+    strategy: Annotated[str, typer.Option(help="For more than two images; see mffrepro list methods NAME.")] = "auto",
     option: Annotated[list[str] | None, typer.Option(help="An option of the method, name=value; repeat for more.")] = None,
     decision: Annotated[Path | None, typer.Option(help="Write the decision map: white is the first image.")] = None,
 ) -> None:

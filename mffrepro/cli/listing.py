@@ -1,4 +1,4 @@
-"""``mffrepro list``: what there is, told from the cards alone."""
+"""List methods, metrics and data sets from their cards: ``mffrepro list``."""
 
 from typing import Annotated
 
@@ -39,7 +39,12 @@ def methods(name: Annotated[str | None, typer.Argument(help="Show the options of
 
 
 def _show_options(card) -> None:
-    rows = [(name, repr(parameter.default), _kind(parameter.annotation)) for name, parameter in card.options().items()]
+    from mffrepro.methods import COMMON
+
+    choices = {"weights": (*card.weights, *card.extra_weights), "strategy": card.strategies}
+    rows = [(name, repr(COMMON[name]), " | ".join(map(repr, known))) for name, known in choices.items() if known]
+    own = {name: parameter for name, parameter in card.options().items() if name not in choices}
+    rows += [(name, repr(parameter.default), _kind(parameter.annotation)) for name, parameter in own.items()]
     print(f"{card.name}: {card.title}, {card.kind}, for images from {card.min_side}x{card.min_side} pixels")
     print((card.function().__doc__ or "").partition("\n")[0])
     if rows:
@@ -47,7 +52,7 @@ def _show_options(card) -> None:
 
 
 def _kind(annotation: object) -> str:
-    """An annotation as people write it: ``int``, ``'log' | 'literal'``."""
+    """Write an annotation as people do: ``int``, ``'addition' | 'l1'``."""
     from typing import Literal, get_args, get_origin
 
     if get_origin(annotation) is Literal:

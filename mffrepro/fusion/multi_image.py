@@ -1,249 +1,169 @@
-"""From a network that judges two images to the fusion of many.
+"""Combine many images with a method that compares two at a time.
 
-A judge looks at an image once (`look`) and compares two looks (`compare`). Serial fusion looks at 2(N - 1) images,
-decision calibration at N [ma2022gacn, section 3.4]. All compare N - 1 times but `ranked`, which compares once. No form keeps more
-than two looks beside the one it is at, or all images as floats.
+A comparer extracts the features of an image once and decides between the features of two images. The strategies differ in which
+images they compare and in how often they extract features:
+
+* ``"serial"`` fuses the first two images, then the result with the third, and so on: 2(N - 1) extractions.
+* ``"carry"`` does the same, but blends features instead of extracting those of each intermediate result: N extractions.
+* ``"calibration"`` is the decision calibration of [ma2022gacn], Eq. 19: every image is compared with the first only.
+* ``"calibration_log"`` gives the same order of clarities from the logits, which do not saturate at 0 and 1 (A4.6).
+
+No strategy keeps more than three sets of features, or all images as floats.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from mffrepro.fusion.guided import guided_filter
-from mffrepro.images import to_gray, to_unit
-from mffrepro.tiling import Strip, in_threads, strips
+from mffrepro.errors import unknown
+from mffrepro.images import to_unit
 
-Calibration = Literal["carry", "log", "literal"]
 Part = TypeVar("Part")
 
-#: The guided filter of `ranked`. GACN smooths the one border between two images over 7x7 pixels; borders between many lie closer
-#: together, and 5x5 keep more of what is sharp beside them.
-BLEND_RADIUS, BLEND_EPS = 2, 0.1
-#: Pixels of a strip there: it stays in the processor's cache.
-BLEND_PIXELS = 2**15
+
+class Comparer(Protocol):
+    """Decides between two images by features that it extracts from each one separately."""
+
+    def extract(self, image: np.ndarray) -> Any:
+        """Extract the features of one image (H, W[, 3]), float in [0, 1]."""
+
+    def decide(self, first: Any, second: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return the final decision map (H, W) in [0, 1], 1 where the first is sharper, and its logit before smoothing."""
+
+    def blend(self, first: Any, second: Any, final: np.ndarray) -> Any:
+        """Blend two sets of features by a decision map, as an estimate of the fused image's own; may reuse `first`."""
 
 
-class Judge(Protocol):
-    """A decision network for two images."""
-
-    def look(self, image: np.ndarray) -> Any:
-        """All that a comparison needs to know of one image (H, W[, 3]), float in [0, 1]."""
-
-    def compare(self, first: Any, second: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Final map (H, W) in [0, 1], 1 where the first is sharper, and the logit (H, W) of the map before smoothing."""
-
-    def merge(self, first: Any, second: Any, final: np.ndarray) -> Any:
-        """About what `look` would see in the image fused by that final map, without looking again; may reuse `first`."""
-
-
-class RankingJudge(Judge, Protocol):
-    """A judge whose looks also say by themselves how sharp an image is."""
-
-    def clarity(self, look: Any) -> np.ndarray:
-        """(H, W), the larger the sharper, on a scale that all images share."""
-
-    def keep(self, look: Any) -> Any:
-        """That look in as little memory as may be."""
-
-    def exchange(self, first: Any, second: Any, where: np.ndarray) -> None:
-        """Let two looks change places at those pixels, (H, W) bool; in place."""
-
-    @property
-    def smooths(self) -> bool:
-        """Whether borders between sources shall be smoothed."""
-
-
-class MapJudge:
-    """Any method that yields a soft decision map for two images, as a judge. It keeps nothing of an image but the image.
+class ImageComparer:
+    """Turn a function that yields a soft decision map for two images into a comparer; its features are the images.
 
     Args:
         decide: From two images (H, W[, 3]), float in [0, 1], to the share (H, W) of the first.
     """
 
     def __init__(self, decide: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> None:
-        self.decide = decide
+        self._decide = decide
 
-    def look(self, image: np.ndarray) -> np.ndarray:
+    def extract(self, image: np.ndarray) -> np.ndarray:
+        """Return the image itself."""
         return image
 
-    def compare(self, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        final = np.clip(self.decide(first, second), 0, 1).astype(np.float32)
-        tiny = np.finfo(np.float32).tiny  # a saturated map has the largest logit there is, not an infinite one
+    def decide(self, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the share (H, W) of the first image and its logit."""
+        final = np.clip(self._decide(first, second), 0, 1).astype(np.float32)
+        tiny = np.finfo(np.float32).tiny  # keeps the logit of a saturated map finite
         return final, np.log(np.maximum(final, tiny)) - np.log(np.maximum(1 - final, tiny))
 
-    def merge(self, first: np.ndarray, second: np.ndarray, final: np.ndarray) -> np.ndarray:
+    def blend(self, first: np.ndarray, second: np.ndarray, final: np.ndarray) -> np.ndarray:
+        """Fuse the two images by their decision map."""
         return mix(first, second, final)
 
 
 def mix(first: np.ndarray, second: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """The share (H, W) of the first image and the rest of the second, gray or colour."""
+    """Blend two images, gray or colour, by the share (H, W) of the first."""
     weight = share[..., None] if first.ndim == 3 else share
     return weight * first + (1 - weight) * second
 
 
-def serial(images: Sequence[np.ndarray], judge: Judge) -> tuple[np.ndarray, np.ndarray]:
-    """Fuse the first two, then the result with the third, and so on.
+def combine(images: Sequence[np.ndarray], comparer: Comparer, strategy: str = "serial") -> tuple[np.ndarray, np.ndarray]:
+    """Fuse any number of images by comparing two at a time.
 
     Args:
         images: N >= 2 of (H, W) or (H, W, 3), float in [0, 1].
-        judge: The decision network; `merge` is not needed.
+        comparer: Compares two images. Only ``"carry"`` needs its `blend`.
+        strategy: One of `STRATEGIES`, see the module. Two images have one comparison, whatever the strategy.
     Returns:
-        The fused image, and the decision (N, H, W), which is the share each source kept to the end.
+        The fused image, and the decision (N, H, W): the share of each source per pixel. With ``"calibration"`` and
+        ``"calibration_log"`` every pixel of more than two images is copied from one source.
+    Raises:
+        OptionError: There is no such strategy.
+    References:
+        [ma2022gacn], section 3.4.
     """
-    return _one_after_the_other(images, judge, lambda best, image, final, fused: judge.look(fused))
+    if strategy not in STRATEGIES:
+        raise unknown("strategy", strategy, STRATEGIES)
+    return (serial if len(images) == 2 else STRATEGIES[strategy])(images, comparer)
 
 
-def carried(images: Sequence[np.ndarray], judge: Judge) -> tuple[np.ndarray, np.ndarray]:
-    """Serial fusion that never looks at its own result: the winner's look is carried along, pixel by pixel.
+def serial(images: Sequence[np.ndarray], comparer: Comparer) -> tuple[np.ndarray, np.ndarray]:
+    """Fuse the first two images, then the result with the third, and so on; arguments as for `combine`."""
+    return _one_after_the_other(images, comparer, lambda best, new, final, fused: comparer.extract(fused))
 
-    Costs what decision calibration costs, and what is compared is always the sharpest seen so far, so that two images that
-    both beat the first are told apart.
 
-    Args:
-        images: As for `serial`.
-        judge: The decision network.
-    Returns:
-        As `serial`.
+def carry(images: Sequence[np.ndarray], comparer: Comparer) -> tuple[np.ndarray, np.ndarray]:
+    """Fuse one image after the other and blend the features instead of extracting them from every intermediate result.
+
+    The next image is always compared with the sharpest so far, so that two images that both beat the first are told apart.
     """
-    return _one_after_the_other(images, judge, lambda best, image, final, fused: judge.merge(best, image, final))
+    return _one_after_the_other(images, comparer, lambda best, new, final, fused: comparer.blend(best, new, final))
 
 
-def _one_after_the_other(images: Sequence[np.ndarray], judge: Judge, look_again) -> tuple[np.ndarray, np.ndarray]:
+def _one_after_the_other(images: Sequence[np.ndarray], comparer: Comparer, features_of_result) -> tuple[np.ndarray, np.ndarray]:
     fused, best, shares = None, None, None
     for i, image in enumerate(progress(images)):
         if i == 0:
-            fused, best = image, judge.look(image)
+            fused, best = image, comparer.extract(image)
             shares = np.zeros((len(images), *image.shape[:2]), np.float32)
             shares[0] = 1
             continue
-        look = judge.look(image)
-        final, _ = judge.compare(best, look)
+        new = comparer.extract(image)
+        final, _ = comparer.decide(best, new)
         shares[:i] *= final
         shares[i] = 1 - final
         fused = mix(fused, image, final)
         if i + 1 < len(images):
-            best = look_again(best, look, final, fused)
-        del look  # looks at large images fill the memory: let go before the next
+            best = features_of_result(best, new, final, fused)
+        del new  # features of large images fill the memory: free them before the next extraction
     return fused, shares
 
 
-def ranked(images: Sequence[np.ndarray], judge: RankingJudge) -> tuple[np.ndarray, np.ndarray]:
-    """Look at every image once, rank them pixel by pixel by what the looks say, and compare the first two ranks.
+def calibration(images: Sequence[np.ndarray], comparer: Comparer) -> tuple[np.ndarray, np.ndarray]:
+    """Compare every image with the first and copy each pixel from the clearest, by Eq. 19 of GACN on the final maps.
 
-    Which image comes first matters only where two are equally clear. The borders between the winners are smoothed together,
-    as GACN smooths the one between two: guided filtering is linear in the map, so that the shares go on adding up to 1.
-
-    Args:
-        images: As for `serial`.
-        judge: The decision network; `merge` is not needed.
-    Returns:
-        As `serial`.
+    The denominator has the 1e-4 of the authors' code. Saturated maps tie, and the earlier image wins.
     """
-    return blended(images, winners(progress(images), judge), smooth=judge.smooths)
+
+    def clarity(i: int, final: np.ndarray, logit: np.ndarray, first: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        if i == 1:  # Eq. 19 fixes the clarities of the first two images to sum to 1
+            return final, 1 - final
+        return first, first * (1 - final) / (final + 1e-4)
+
+    return _compared_with_the_first(images, comparer, clarity)
 
 
-def winners(images: Iterable[np.ndarray], judge: RankingJudge) -> np.ndarray:
-    """Numbers (H, W) of the images that `ranked` chooses; the judge looks at them in their order."""
-    ranks: list[_Rank] = []
-    for i, image in enumerate(images):
-        look = judge.look(image)
-        new = _Rank(look, judge.clarity(look), np.full(image.shape[:2], i, np.int32))
-        if len(ranks) < 2:
-            ranks.append(new._replace(look=judge.keep(look)))
-        else:
-            _put_above(ranks[1], new, judge)
-        if len(ranks) == 2:
-            _put_above(ranks[0], ranks[1], judge)
-        del look, new  # looks at large images fill the memory: let go before the next
-    best, second = ranks
-    _, logit = judge.compare(best.look, second.look)
-    return np.where(logit >= 0, best.source, second.source)
+def calibration_log(images: Sequence[np.ndarray], comparer: Comparer) -> tuple[np.ndarray, np.ndarray]:
+    """Compare every image with the first and copy each pixel from the clearest, by the logarithm of Eq. 19 (A4.6)."""
+    return _compared_with_the_first(images, comparer, lambda i, final, logit, first: (np.zeros_like(logit), -logit))
 
 
-class _Rank(NamedTuple):
-    """At every pixel one of the images: what a look saw of it, how clear it is, and its number."""
-
-    look: Any
-    clarity: np.ndarray
-    source: np.ndarray
-
-
-def _put_above(above: _Rank, below: _Rank, judge: RankingJudge) -> None:
-    """Exchange the two where the lower one is the clearer."""
-    where = below.clarity > above.clarity
-    judge.exchange(above.look, below.look, where)
-    for ours, theirs in ((above.clarity, below.clarity), (above.source, below.source)):
-        ours[where], theirs[where] = theirs[where], ours[where]
-
-
-def blended(images: Sequence[np.ndarray], winner: np.ndarray, *, smooth: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Of each pixel (H, W) the image with that number; `smooth` softens the borders along the edges of what is seen there."""
-    radius = BLEND_RADIUS if smooth else 0
-    chosen = np.empty_like(images[0])
-    for i, image in enumerate(images):
-        chosen[winner == i] = image[winner == i]
-    guide = to_gray(chosen) if chosen.ndim == 3 else chosen
-    shares = np.zeros((len(images), *winner.shape), np.float32)
-
-    def share(strip: Strip) -> None:
-        numbers = winner[strip.with_halo]
-        for i in np.unique(numbers):
-            soft = guided_filter(guide[strip.with_halo], (numbers == i).astype(np.float32), radius=radius, eps=BLEND_EPS)
-            shares[i, strip.rows] = strip.inner(soft).clip(0, 1)
-
-    in_threads(share, strips(*winner.shape, BLEND_PIXELS, halo=2 * radius))
-    shares /= shares.sum(0)
-    fused = np.zeros_like(chosen)
-    for weight, image in zip(shares, images, strict=True):
-        fused += weight[..., None] * image if image.ndim == 3 else weight * image
-    return fused, shares
-
-
-def calibrated(
-    images: Sequence[np.ndarray], judge: Judge, *, form: Literal["rank", Calibration] = "carry"
-) -> tuple[np.ndarray, np.ndarray]:
-    """Look at every image once, and let their clarities decide.
-
-    Args:
-        images: As for `serial`.
-        judge: The decision network.
-        form: ``"carry"`` is `carried`, ``"rank"`` is `ranked`, for which the judge must rank. The other two compare every image
-            with the first only: ``"literal"`` is Eq. 19 of GACN on the final maps with the authors' 1e-4 in the denominator;
-            saturated maps tie, and the earlier image wins. ``"log"`` is the same order of clarities taken from the logits, which
-            do not saturate at 0 and 1 (A4.6).
-    Returns:
-        The fused image and the decision (N, H, W); of ``"literal"`` and ``"log"`` every pixel is copied from one source.
-    """
-    if form in ("carry", "rank"):
-        return {"carry": carried, "rank": ranked}[form](images, judge)
-    best, winner, fused, first = None, None, None, None
+def _compared_with_the_first(images: Sequence[np.ndarray], comparer: Comparer, clarity) -> tuple[np.ndarray, np.ndarray]:
+    """`clarity` yields the clarity of the first image, which it is given back, and that of image `i`."""
+    best, winner, fused, first, reference = None, None, None, None, None
     for i, image in enumerate(progress(images)):
         if i == 0:
-            fused, first, winner = image.copy(), judge.look(image), np.zeros(image.shape[:2], np.intp)
+            fused, first, winner = image.copy(), comparer.extract(image), np.zeros(image.shape[:2], np.intp)
             continue
-        final, logit = judge.compare(first, judge.look(image))
-        if form == "log":
-            value, start = -logit, np.zeros_like(logit)  # log clarity of image i over that of the first
-        elif i == 1:
-            value, start, reference = 1 - final, final, final  # Eq. 19 fixes the clarities of the first two to sum to 1
-        else:
-            value = reference * (1 - final) / (final + 1e-4)
-        best = start.copy() if best is None else best
+        reference, value = clarity(i, *comparer.decide(first, comparer.extract(image)), reference)
+        best = reference.copy() if best is None else best
         better = value > best
         fused[better], winner[better], best[better] = image[better], i, value[better]
     return fused, (winner == np.arange(len(images))[:, None, None]).astype(np.float32)
 
 
+#: Every strategy for more than two images, by name; a method's own strategies are those on its card.
+STRATEGIES = {"serial": serial, "carry": carry, "calibration": calibration, "calibration_log": calibration_log}
+
+
 def progress(parts: Sequence[Part], unit: str = "image") -> Iterable[Part]:
-    """The images, or whatever the work consists of, one by one; on a terminal with a bar once two seconds have passed."""
+    """Iterate over parts of the work; on a terminal with a progress bar once two seconds have passed."""
     from tqdm import tqdm
 
     return tqdm(parts, desc="fusing", unit=unit, delay=2, leave=False, disable=None)
 
 
-class Floats(Sequence):
-    """The images of a stack as float32 in [0, 1], each made when it is asked for."""
+class UnitImages(Sequence):
+    """Convert each image of a stack to float32 in [0, 1] when it is asked for, which saves memory."""
 
     def __init__(self, images: np.ndarray) -> None:
         self.images = images

@@ -19,7 +19,7 @@ from mffrepro.formulas.filters import correlate, gaussian, magnitude
 from mffrepro.metrics import programs
 from mffrepro.metrics.inputs import FusionInputs, GrayImage
 from mffrepro.metrics.registry import metric
-from mffrepro.tiling import in_strips, in_threads, strips
+from mffrepro.tiling import in_threads, map_pixels, strips
 
 SCALES, ORIENTATIONS = 4, 6
 SHORTEST_WAVE, SCALE_RATIO, BANDWIDTH = 3, 2.1, 0.55
@@ -114,7 +114,7 @@ def congruency(inputs: FusionInputs, image: GrayImage, lowpass_frequencies: Freq
     oriented = in_threads(lambda pair: _oriented_energy(_responses(bands, pair[0]), pair[1]), zip(angular, noise, strict=True))
     maps = list(itertools.chain(*oriented))
     pieces = strips(*image.values.shape, pixels=2**16, halo=0)
-    parts = in_threads(lambda piece: in_strips(_moments, *(m[piece.rows] for m in maps)), pieces)
+    parts = in_threads(lambda piece: map_pixels(_moments, *(m[piece.rows] for m in maps)), pieces)
     return Congruency(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 
@@ -134,7 +134,7 @@ def _oriented_energy(responses: list[np.ndarray], noise: float) -> list[np.ndarr
     Both are summed over the scales; the energy is weighted by the spread of frequencies.
     """
     noise = noise * np.sqrt(np.median(responses[0].real ** 2 + responses[0].imag ** 2))
-    return in_strips(lambda *strips: _energy(strips, noise), *responses)
+    return map_pixels(lambda *strips: _energy(strips, noise), *responses)
 
 
 def _energy(responses: Sequence[np.ndarray], noise: float) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ from itertools import product
 import torch
 from torch import Tensor, nn
 
-from mffrepro.models._parts import conv
+from mffrepro.models.layers import conv
 
 #: Rows that a pixel depends on: one 5x5 and three 3x3 convolutions.
 REACH = 2 + 3 * 1

@@ -1,4 +1,4 @@
-r"""CNN-Fuse of Liu et al. (2017): the first network that learned which of two patches is the sharper.
+r"""CNN-Fuse of Liu et al. (2017): the first network that learned which of two patches is sharper.
 
 Three convolutions and one pooling for either patch, the maps of both joined, two fully connected layers. Four steps make a
 fused image: scores for every patch, averaged where patches overlap; a pixel goes to the first source where the mean is over
@@ -14,10 +14,7 @@ References: [liu2017cnn], [cnnwt]. Chapter: 06_cnnwt.
 """
 
 import argparse
-import time
-from functools import lru_cache, partial
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -25,15 +22,15 @@ from torch import Tensor
 
 from mffrepro.errors import DataError, OptionError
 from mffrepro.fusion.guided import guided_filter
-from mffrepro.fusion.multi_image import Calibration, Floats, mix
+from mffrepro.fusion.multi_image import UnitImages, combine, mix
 from mffrepro.fusion.regions import remove_small
-from mffrepro.images import FocusStack, FusionResult, as_stack, write_atomically
-from mffrepro.models.siamese import Border, Look, PatchJudge, Siamese, fuse_many
-from mffrepro.models.weights import prepare, to_bytes
+from mffrepro.images import FocusStack, require_side, write_atomically
+from mffrepro.models.siamese import Border, Features, PatchComparer, Siamese
+from mffrepro.models.weights import NetworkSource, to_bytes
 
 
 class CnnFuse(Siamese):
-    """The network of Fig. 2 of Liu et al.; 8 759 042 parameters at full width.
+    """Classify patches by the network of Fig. 2 of Liu et al.; 8 759 042 parameters at full width.
 
     Args:
         width: Factor on the maps of the branch; 1 is the paper's size.
@@ -53,18 +50,19 @@ class CnnFuse(Siamese):
 
 
 def segment(focus: np.ndarray, *, threshold: float = 0.5, smallest: float = 0.01) -> np.ndarray:
-    """The initial decision map, bool: focus map (H, W) over the threshold (A3.12), no region under a share of the image."""
+    """Threshold a focus map (H, W) to the initial decision map, bool, without small regions (A3.12)."""
     sharper = (focus > threshold).astype(np.intp)
     return remove_small(sharper, np.ceil(smallest * focus.size)) > 0
 
 
 def check_limits(threshold: float, smallest: float) -> None:
+    """Raise OptionError unless threshold and smallest area are shares of the right range."""
     if not (0 < threshold < 1 and 0 <= smallest < 1):
-        raise OptionError(f"threshold={threshold:g}, smallest={smallest:g}; give 0 < threshold < 1 and 0 <= smallest < 1")
+        raise OptionError(f"threshold is {threshold:g} and smallest {smallest:g}; use 0 < threshold < 1 and 0 <= smallest < 1")
 
 
 def soften(initial: np.ndarray, first: np.ndarray, second: np.ndarray, *, radius: int = 8, eps: float = 0.1) -> np.ndarray:
-    """The final decision map: the initial one, filtered along the edges of the image that it would fuse (gray, A3.10)."""
+    """Filter the initial decision map along the edges of the gray image that it would fuse (A3.10)."""
     share = initial.astype(np.float64)
     filtered = guided_filter(mix(first, second, share).astype(np.float64), share, radius=radius, eps=eps)
     return np.clip(filtered, 0, 1).astype(np.float32)
@@ -73,18 +71,10 @@ def soften(initial: np.ndarray, first: np.ndarray, second: np.ndarray, *, radius
 # ----------------------------------------------------------------------------------------------- inference
 
 
-@lru_cache(maxsize=4)
-def load(weights: str = "default", *, device: str = "auto") -> CnnFuse:
-    """The network ready for inference.
-
-    Args:
-        weights: ``"default"``, ``"random"``, or the path of a ``.safetensors`` file of the trainer or of `convert`.
-        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
-    """
-    return prepare(partial(CnnFuse, width=0.25, hidden=32), "cnn_fuse", weights, device)  # that size for random weights
+SOURCE = NetworkSource(CnnFuse, random={"width": 0.25, "hidden": 32})
 
 
-def judge(
+def comparer(
     network: CnnFuse,
     *,
     dense: int | None = None,
@@ -92,37 +82,33 @@ def judge(
     smallest: float = 0.01,
     radius: int = 8,
     eps: float = 0.1,
-) -> PatchJudge:  # fmt: skip
-    """The network as a judge of `mffrepro.fusion.multi_image`; the arguments are those of `fuse`."""
+) -> PatchComparer:
+    """Build the comparer of a network; the arguments are those of `fuse`."""
 
-    def decide(focus: np.ndarray, first: Look, second: Look) -> np.ndarray:
+    def rule(focus: np.ndarray, first: Features, second: Features) -> np.ndarray:
         initial = segment(focus, threshold=threshold, smallest=smallest)
         return soften(initial, first.gray, second.gray, radius=radius, eps=eps) if radius else initial.astype(np.float32)
 
-    return PatchJudge(network, decide, step=dense)
+    return PatchComparer(network, rule, step=dense)
 
 
 def fuse(
     stack: FocusStack,
+    network: CnnFuse,
     *,
-    weights: str = "default",
-    device: str = "auto",
-    strategy: Literal["auto", "serial", "calibration"] = "auto",
-    calibration: Calibration = "carry",
+    strategy: str = "serial",
     dense: int | None = None,
     threshold: float = 0.5,
     smallest: float = 0.01,
     radius: int = 8,
     eps: float = 0.1,
-) -> FusionResult:
+) -> tuple[np.ndarray, np.ndarray]:
     """Fuse a stack with CNN-Fuse; the map is computed on gray and applied to all channels.
 
     Args:
         stack: N >= 2 images, sides at least those of a patch, 16 pixels; gray or colour.
-        weights: ``"default"`` (this project's), ``"random"``, or a ``.safetensors`` file; `convert` makes one of the authors'.
-        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
-        strategy: For more than two images; ``"auto"`` is ``"serial"``, as in the paper.
-        calibration: Form of the calibration, see `mffrepro.fusion.multi_image.calibrated`.
+        network: The patch classifier; `convert` makes one of the authors' weights.
+        strategy: How more than two images are combined, see `mffrepro.fusion.multi_image`; the paper has ``"serial"``.
         dense: Pixels between neighbouring patches, 2 (as the pooling gives) or 1.
         threshold: Share of the first source over which it takes a pixel.
         smallest: Least area of a region, as a share of the image; 0 keeps all.
@@ -132,8 +118,7 @@ def fuse(
         Fused image and decision map.
     Raises:
         ImageError: Images too small.
-        OptionError: No such `dense`, or a number out of its range.
-        DataError: Weights that cannot be had.
+        OptionError: There is no such `dense`, or a number is out of its range.
     Deviations:
         Small regions of both polarities go to the nearest large one at once; the published code turns bright ones first.
     References:
@@ -142,21 +127,17 @@ def fuse(
     """
     check_limits(threshold, smallest)
     if radius < 0 or eps <= 0:
-        raise OptionError(f"radius={radius}, eps={eps:g}; give a radius >= 0 and eps > 0")
-    chosen = {"threshold": threshold, "smallest": smallest, "radius": radius, "eps": eps}
-    network = load(weights, device=device)
-    as_stack(stack, min_side=network.patch)
-    asked = judge(network, dense=dense, **chosen)
-    started = time.perf_counter()
-    fused, decision = fuse_many(Floats(stack.images), asked, strategy, calibration)
-    return FusionResult.finish(stack, fused, decision, started, "cnn_fuse")
+        raise OptionError(f"radius is {radius} and eps {eps:g}; use a radius of at least 0 and eps over 0")
+    require_side(stack, network.patch)
+    asked = comparer(network, dense=dense, threshold=threshold, smallest=smallest, radius=radius, eps=eps)
+    return combine(UnitImages(stack.images), asked, strategy)
 
 
 # -------------------------------------------------------------------------------------- the authors' weights
 
 
 def from_published(arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
-    """State of `CnnFuse` from the arrays of the authors' MATLAB file.
+    """Rename and reorder the arrays of the authors' MATLAB file to the tensors of `CnnFuse`.
 
     A kernel is stored as one column, its rows running fastest; the channels of the input come first, those of the output last.
 
@@ -191,7 +172,7 @@ def _array(arrays: dict[str, np.ndarray], name: str, shape: tuple[int, ...]) -> 
 
 
 def convert(source: str | Path, target: str | Path) -> Path:
-    """Turn the authors' ``.mat`` file, which holds arrays only and executes nothing, into weights for ``cnn_fuse``.
+    """Turn the authors' ``.mat`` file into weights for ``cnn_fuse``; it holds arrays only and executes nothing.
 
     Args:
         source: The file beside the published code, with ``weights_b1_1 ... biases_output``.

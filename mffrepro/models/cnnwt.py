@@ -1,48 +1,44 @@
 r"""The wavelet/CNN paper: the network of Liu et al. on sub-bands, one for low and one for high frequencies.
 
-The text at hand promises wavelets in its abstract and describes the spatial network of Liu et al. (2017) in its method
-(A3.2). So there are two modes. ``"spatial"`` is `mffrepro.models.cnn_fuse`. ``"wavelet"`` is the promise, written down: one
-level of a wavelet transform; a classifier of low-frequency patches decides which source gives the low band, another, which
-sees all directions of detail, which gives the details; the inverse transform puts both together.
+The paper promises wavelets in its abstract and describes the spatial network of Liu et al. (2017) in its method (A3.2). The
+spatial reading is the method ``cnn_fuse``. This module is the promise, written down: one level of a wavelet transform; a
+classifier of low-frequency patches decides which source gives the low band, and another, which sees all directions of detail,
+which source gives the details; the inverse transform puts both together.
 
-What we changed: all that the text leaves out had to be chosen; comments give the reasons, options the alternatives.
+What we changed: everything that the text leaves out had to be chosen; comments give the reasons, options the alternatives.
 
 References: [cnnwt], [liu2017cnn], [li2019wavelet]. Chapter: 06_cnnwt.
 """
 
-import time
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import partial
 from typing import Literal
 
 import numpy as np
 from torch import nn
 
-from mffrepro.errors import OptionError, unknown
+from mffrepro.errors import unknown
 from mffrepro.fusion.dtcwt import analyse, synthesise
-from mffrepro.fusion.multi_image import Calibration, Floats
-from mffrepro.images import FocusStack, FusionResult, as_stack, to_gray
-from mffrepro.models import cnn_fuse
-from mffrepro.models.cnn_fuse import CnnFuse, segment
-from mffrepro.models.siamese import Border, Look, PatchJudge, fuse_many, gray
-from mffrepro.models.weights import prepare, shipped
+from mffrepro.fusion.multi_image import UnitImages, combine
+from mffrepro.images import FocusStack, to_gray
+from mffrepro.models.cnn_fuse import CnnFuse, check_limits, segment
+from mffrepro.models.siamese import Border, Features, PatchComparer, gray
+from mffrepro.models.weights import NetworkSource
 
 Transform = Literal["dwt", "dtcwt"]
 
 #: Directions of detail: horizontal, vertical and diagonal of Haar's wavelet; six of the dual tree, 30 degrees apart.
 DIRECTIONS = {"dwt": 3, "dtcwt": 6}
-#: Shipped weights by transform: the coefficients differ, so do the networks.
-SHIPPED = {"dwt": "cnnwt.default", "dtcwt": "cnnwt.dtcwt"}
-#: Factor on the low band before a network sees it: Haar's is twice the local mean (section 7), the dual tree's is a mean.
+#: Factor on the low band before a network sees it: Haar's is twice the local mean, the dual tree's is a mean.
 LOW_GAIN = {"dwt": 0.5, "dtcwt": 1.0}
-#: The same for details, most of which are under an eighth: networks that start by Glorot's rule want inputs of one size.
+#: Factor on the details, most of which are under an eighth: networks initialised by Glorot's rule need inputs of one scale.
 HIGH_GAIN = 8.0
-#: Of all coefficients at a place those of the low band, in either transform.
+#: Share of the low band in all coefficients at a place, in either transform.
 LOW_SHARE = 0.25
 
 
 class Cnnwt(nn.Module):
-    """Two networks of Liu et al., one for each kind of band.
+    """Hold two networks of Liu et al., one for each kind of band.
 
     Args:
         transform: ``"dwt"``, Haar's wavelet, or ``"dtcwt"``, the dual-tree complex one (A3.3).
@@ -50,8 +46,6 @@ class Cnnwt(nn.Module):
         hidden: Outputs of the first fully connected layer.
         border: What lies around a patch, see `mffrepro.models.siamese`.
     """
-
-    side = 31  # the least that leaves 16 coefficients for a patch
 
     def __init__(
         self, *, transform: Transform = "dwt", width: float = 1.0, hidden: int = 256, border: Border = "context"
@@ -67,7 +61,7 @@ class Cnnwt(nn.Module):
 
 
 def split(image: np.ndarray, transform: Transform) -> tuple[np.ndarray, np.ndarray]:
-    """One level of the transform.
+    """Transform an image by one level.
 
     Args:
         image: (H, W) or (H, W, C).
@@ -91,7 +85,7 @@ def _split_channel(channel: np.ndarray, transform: Transform) -> tuple[np.ndarra
 
 
 def join(low: np.ndarray, high: np.ndarray, shape: tuple[int, ...], transform: Transform) -> np.ndarray:
-    """The image of that shape whose bands these are; inverse of `split`."""
+    """Invert `split`: compute the image of that shape from its bands."""
     lows = np.moveaxis(np.atleast_3d(low), -1, 0)
     highs = np.split(np.moveaxis(high, -1, 0), len(lows))
     channels = [_join_channel(*bands, shape[:2], transform) for bands in zip(lows, highs, strict=True)]
@@ -107,12 +101,12 @@ def _join_channel(low: np.ndarray, high: np.ndarray, shape: tuple[int, int], tra
 
 
 def see_low(low: np.ndarray, transform: Transform) -> np.ndarray:
-    """What the network for low frequencies is shown: (h, w), gray, about in [0, 1]."""
+    """Scale the low band for its network: gray (h, w), about in [0, 1]."""
     return gray(low) * np.float32(LOW_GAIN[transform])
 
 
 def see_high(high: np.ndarray, transform: Transform) -> np.ndarray:
-    """What the network for high frequencies is shown: (h, w, directions); signed, or magnitudes of complex coefficients."""
+    """Scale gray details (h, w, directions) for their network: signed, or magnitudes of complex coefficients."""
     count = DIRECTIONS[transform]
     if high.shape[-1] > count:  # the transform is linear: gray details are the weighted sum of those of the channels
         high = to_gray(np.moveaxis(high.reshape(*high.shape[:2], -1, count), 2, -1))
@@ -120,9 +114,9 @@ def see_high(high: np.ndarray, transform: Transform) -> np.ndarray:
 
 
 class _Bands(Sequence):
-    """One band of the images of a stack, each computed when it is asked for."""
+    """Compute one band of each image of a stack when it is asked for."""
 
-    def __init__(self, images: Floats, transform: Transform, which: Literal[0, 1]) -> None:
+    def __init__(self, images: UnitImages, transform: Transform, which: Literal[0, 1]) -> None:
         self.images, self.transform, self.which = images, transform, which
 
     def __len__(self) -> int:
@@ -135,71 +129,46 @@ class _Bands(Sequence):
 # ----------------------------------------------------------------------------------------------- inference
 
 
-@lru_cache(maxsize=4)
-def load(weights: str = "default", *, device: str = "auto", transform: Transform = "dwt") -> Cnnwt:
-    """Both networks ready for inference.
-
-    Args:
-        weights: ``"default"``, ``"random"``, or the path of a ``.safetensors`` file of the trainer.
-        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
-        transform: The transform they must be for.
-    Raises:
-        OptionError: The weights of a file are for another transform.
-    """
-    check_transform(transform)
-    make = partial(Cnnwt, transform=transform, width=0.25, hidden=32)  # that size for random weights
-    network = prepare(make, "cnnwt", str(shipped(SHIPPED[transform])) if weights == "default" else weights, device)
-    if network.options["transform"] != transform:
-        raise OptionError(f"{weights} is for transform={network.options['transform']!r}; ask for that one")
-    return network
+SOURCE = NetworkSource(Cnnwt, random={"width": 0.25, "hidden": 32})
 
 
-def judges(
+def comparers(
     network: Cnnwt, *, dense: int | None = None, threshold: float = 0.5, smallest: float = 0.01
-) -> tuple[PatchJudge, PatchJudge]:
-    """The judge of the low band and that of the details; the arguments are those of `fuse`."""
+) -> tuple[PatchComparer, PatchComparer]:
+    """Build the comparer of the low band and that of the details; the arguments are those of `fuse`."""
 
-    def decide(focus: np.ndarray, first: Look, second: Look) -> np.ndarray:
+    def rule(focus: np.ndarray, first: Features, second: Features) -> np.ndarray:
         return segment(focus, threshold=threshold, smallest=smallest).astype(np.float32)
 
     transform = network.options["transform"]
     pairs = ((network.low, see_low), (network.high, see_high))
-    low, high = (PatchJudge(net, decide, step=dense, see=partial(see, transform=transform)) for net, see in pairs)
+    low, high = (PatchComparer(net, rule, step=dense, see=partial(see, transform=transform)) for net, see in pairs)
     return low, high
 
 
 def fuse(
     stack: FocusStack,
+    network: Cnnwt,
     *,
-    mode: Literal["wavelet", "spatial"] = "wavelet",
-    transform: Transform = "dwt",
-    weights: str = "default",
-    device: str = "auto",
-    strategy: Literal["auto", "serial", "calibration"] = "auto",
-    calibration: Calibration = "carry",
+    strategy: str = "serial",
     dense: int | None = None,
     threshold: float = 0.5,
     smallest: float = 0.01,
-) -> FusionResult:
+) -> tuple[np.ndarray, np.ndarray]:
     """Fuse a stack band by band, each band copied from the source that a network finds sharper there.
 
     Args:
         stack: N >= 2 images, sides at least 31 pixels, gray or colour; decided on gray, all channels are treated alike.
-        mode: ``"wavelet"``, or ``"spatial"``, which is ``cnn_fuse`` (A3.2).
-        transform: Of the wavelet mode: ``"dwt"``, Haar's, or ``"dtcwt"``, dual-tree complex.
-        weights: ``"default"`` (this project's), ``"random"``, or a ``.safetensors`` file for that mode and transform.
-        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
-        strategy: For more than two images; ``"auto"`` is ``"serial"``, as in the paper.
-        calibration: Form of the calibration, see `mffrepro.fusion.multi_image.calibrated`.
+        network: Both classifiers, and the transform they were trained for: Haar's wavelet (``weights="default"``) or the
+            dual-tree complex one (``weights="dtcwt"``).
+        strategy: How more than two images are combined, see `mffrepro.fusion.multi_image`; the paper has ``"serial"``.
         dense: Coefficients between neighbouring patches, 2 (as the pooling gives) or 1.
         threshold: Share of the first source over which it takes a coefficient.
         smallest: Least area of a region of either decision, as a share of the band; 0 keeps all.
     Returns:
         The fused image; as decision the share of each source in the coefficients at a pixel, a quarter low, the rest details.
     Raises:
-        ImageError: Images too small.
-        OptionError: No such mode, transform or `dense`, or a number out of its range.
-        DataError: Weights that cannot be had.
+        OptionError: There is no such `dense`, or a number is out of its range.
     Deviations:
         The text has no rules for the bands: these are ours. The network for details sees all directions of a place together,
         and they are taken from one source.
@@ -207,34 +176,23 @@ def fuse(
         [cnnwt], network of [liu2017cnn], idea of [li2019wavelet].
     Chapter: 06_cnnwt
     """
-    as_stack(stack, min_side=Cnnwt.side)
-    if mode not in ("wavelet", "spatial"):
-        raise unknown("mode", mode, ("wavelet", "spatial"))
-    check_transform(transform)
-    cnn_fuse.check_limits(threshold, smallest)
-    common = {"dense": dense, "threshold": threshold, "smallest": smallest}
-    many = {"strategy": strategy, "calibration": calibration}
-    if mode == "spatial":
-        result = cnn_fuse.fuse(stack, weights=weights, device=device, **many, **common)
-        return FusionResult(result.image, result.decision, result.seconds, "cnnwt")
-    low, high = judges(load(weights, device=device, transform=transform), **common)
-    started = time.perf_counter()
-    images = Floats(stack.images)
-    fused_low, share_low = fuse_many(_Bands(images, transform, 0), low, **many)
-    fused_high, share_high = fuse_many(_Bands(images, transform, 1), high, **many)
+    check_limits(threshold, smallest)
+    low, high = comparers(network, dense=dense, threshold=threshold, smallest=smallest)
+    images, transform = UnitImages(stack.images), network.options["transform"]
+    fused_low, share_low = combine(_Bands(images, transform, 0), low, strategy)
+    fused_high, share_high = combine(_Bands(images, transform, 1), high, strategy)
     fused = join(fused_low, fused_high, stack.images.shape[1:], transform)
     shares = (_to_pixels(share, stack.images.shape[1:3]) for share in (share_low, share_high))
-    return FusionResult.finish(
-        stack, fused, sum(w * share for w, share in zip((LOW_SHARE, 1 - LOW_SHARE), shares, strict=True)), started, "cnnwt"
-    )
+    return fused, sum(weight * share for weight, share in zip((LOW_SHARE, 1 - LOW_SHARE), shares, strict=True))
 
 
 def _to_pixels(shares: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Shares (N, h, w) of coefficients as shares (N, H, W) of the pixels below them."""
+    """Spread shares (N, h, w) of coefficients over the pixels (N, H, W) below them."""
     factor = round(shape[0] / shares.shape[1])
     return shares.repeat(factor, 1).repeat(factor, 2)[:, : shape[0], : shape[1]]
 
 
 def check_transform(transform: str) -> None:
+    """Raise OptionError unless the transform exists."""
     if transform not in DIRECTIONS:
         raise unknown("transform", transform, DIRECTIONS)

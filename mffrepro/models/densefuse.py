@@ -9,19 +9,20 @@ strategy of its code divides infinities on 0..255 input; here ``fusion="l1"`` is
 References: [li2019densefuse]. Chapter: 08_networks.
 """
 
-import time
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import partial
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mffrepro.errors import OptionError, unknown
+from mffrepro.errors import unknown
 from mffrepro.fusion.boxes import box_mean
-from mffrepro.images import FocusStack, FusionResult, as_stack, to_unit
-from mffrepro.models._parts import Grow, conv, device_of, in_strips, to_array, to_tensor, truncated
-from mffrepro.models.weights import prepare, read_published
+from mffrepro.images import FocusStack, to_unit
+from mffrepro.models.layers import Grow, conv, device_of, to_array, to_tensor, truncated
+from mffrepro.models.weights import NetworkSource, read_published
+from mffrepro.tiling import map_network
 
 Rule = Literal["addition", "l1"]
 
@@ -77,63 +78,42 @@ def from_published(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return renamed
 
 
-@lru_cache(maxsize=4)
-def load(weights: str = "default", *, channels: Literal["gray", "rgb"] = "gray", device: str = "auto") -> DenseFuse:
-    """DenseFuse ready for inference; arguments as for `fuse`."""
-    count = {"gray": 1, "rgb": 3}[channels]
-    kind = partial(DenseFuse, channels=count) if weights == "random" else DenseFuse
+def published(name: str) -> tuple[dict[str, Tensor], dict[str, int]]:
+    """Load the authors' tensors under our names: ``published`` is for gray, ``published.rgb`` for colour."""
+    return from_published(read_published(name)), {"channels": 3 if name.endswith(".rgb") else 1}
 
-    def published() -> tuple[dict[str, Tensor], dict[str, int]]:
-        return from_published(read_published(f"densefuse.published.{channels}")), {"channels": count}
 
-    network = prepare(kind, "densefuse", weights, device, published)
-    if network.channels != count:
-        raise OptionError(f"these weights are not for channels={channels!r}; weights='published' has both kinds")
-    return network
+SOURCE = NetworkSource(DenseFuse, published=published)
 
 
 def fuse(
-    stack: FocusStack,
-    *,
-    weights: str = "default",
-    device: str = "auto",
-    fusion: Rule = "addition",
-    channels: Literal["gray", "rgb"] = "gray",
-    as_published: bool = False,
-) -> FusionResult:
+    stack: FocusStack, network: DenseFuse, *, fusion: Rule = "addition", as_published: bool = False
+) -> tuple[np.ndarray, None]:
     """Fuse any number of images at once in the code of an autoencoder.
 
     Args:
         stack: N >= 2 images, sides at least 2 pixels, gray or colour.
-        weights: ``"default"`` (this project's), ``"published"`` (the authors'), ``"random"``, or a ``.safetensors`` file.
-        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+        network: DenseFuse. The network for gray fuses each channel of a colour image separately, that for colour
+            (``weights="published.rgb"``) all three together; gray images are then fused as colour with three equal channels.
         fusion: ``"addition"`` takes the mean of the codes, as the published code always does; ``"l1"`` weights them by activity.
-        channels: ``"gray"`` fuses each channel of a colour image on its own, ``"rgb"`` all three together by the network
-            for colour (published weights only); gray images are then fused as colour with three equal channels.
         as_published: Cut off to 8 bits instead of rounding, as the authors do, and add the codes.
     Returns:
-        The fused image; no decision map, since every pixel is painted anew.
+        The fused image; no decision map, since every pixel is computed anew.
     Raises:
-        ImageError: A side is under 2 pixels.
-        OptionError: No such rule, or no such weights for these channels.
-        DataError: Weights that cannot be had.
+        OptionError: There is no such rule.
     References:
         [li2019densefuse].
     Chapter: 08_networks
     """
-    for name, value, known in (("fusion", fusion, ("addition", "l1")), ("channels", channels, ("gray", "rgb"))):
-        if value not in known:
-            raise unknown(f"{name} of densefuse", value, known)
-    as_stack(stack, min_side=2)
-    network = load(weights, channels=channels, device=device)
-    started = time.perf_counter()
+    if fusion not in ("addition", "l1"):
+        raise unknown("fusion of densefuse", fusion, ("addition", "l1"))
     images = [to_tensor(to_unit(image), device_of(network)) for image in stack.images]
     if network.channels == 3:
         images = [image.expand(-1, 3, -1, -1) for image in images]
     else:
-        images = [image.transpose(0, 1) for image in images]  # every channel an image of its own
-    fused = in_strips(partial(network, rule="addition" if as_published else fusion), images, DenseFuse.reach)
+        images = [image.transpose(0, 1) for image in images]  # every channel becomes an image
+    fused = map_network(partial(network, rule="addition" if as_published else fusion), images, DenseFuse.reach)
     image = to_array(fused if network.channels == 3 else fused.transpose(0, 1))
     if not stack.is_colour and image.ndim == 3:
         image = image.mean(-1)
-    return FusionResult.finish(stack, truncated(image) if as_published else image, None, started, "densefuse")
+    return truncated(image) if as_published else image, None

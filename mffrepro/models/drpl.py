@@ -10,19 +10,18 @@ with dilated convolutions, and comes back.
 References: [li2020drpl]. Chapter: 08_networks.
 """
 
-import time
-from functools import lru_cache, partial
-from typing import Literal
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mffrepro.fusion.multi_image import Floats, MapJudge, calibrated, serial
-from mffrepro.images import FocusStack, FusionResult, as_stack, to_gray
-from mffrepro.models._parts import conv, device_of, in_strips, to_array, to_tensor
-from mffrepro.models.weights import prepare
+from mffrepro.fusion.multi_image import ImageComparer, UnitImages, combine
+from mffrepro.images import FocusStack, to_gray
+from mffrepro.models.layers import conv, device_of, to_array, to_tensor
+from mffrepro.models.weights import NetworkSource
+from mffrepro.tiling import map_network
 
 #: Distances between the taps of the convolutions at half the size.
 DILATIONS = (1, 2, 4, 8, 4, 1)
@@ -72,43 +71,27 @@ class DRPL(nn.Module):
         return (torch.sigmoid(self(a, b)) + torch.sigmoid(-self(b, a))) / 2
 
 
-@lru_cache(maxsize=4)
-def load(weights: str = "default", *, device: str = "auto") -> DRPL:
-    """DRPL ready for inference; arguments as for `fuse`."""
-    return prepare(DRPL, "drpl", weights, device)
+SOURCE = NetworkSource(DRPL)
 
 
 def decide(network: DRPL, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """The share (H, W) of the first of two images (H, W[, 3]) in [0, 1]."""
     grays = [to_gray(image) if image.ndim == 3 else image for image in (first, second)]
-    return to_array(in_strips(network.share, [to_tensor(gray, device_of(network)) for gray in grays], network.reach))
+    return to_array(map_network(network.share, [to_tensor(gray, device_of(network)) for gray in grays], network.reach))
 
 
-def fuse(
-    stack: FocusStack,
-    *,
-    weights: str = "default",
-    device: str = "auto",
-    strategy: Literal["auto", "serial", "calibration"] = "auto",
-) -> FusionResult:
+def fuse(stack: FocusStack, network: DRPL, *, strategy: str = "serial") -> tuple[np.ndarray, np.ndarray]:
     """Fuse by a regressed decision map; decided on gray, applied to all channels.
 
     Args:
         stack: N >= 2 images of any size, gray or colour.
-        weights: ``"default"`` (this project's), ``"random"``, or a ``.safetensors`` file.
-        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
-        strategy: For more than two images; ``"auto"`` is ``"calibration"``. The network looks at pairs only, so that both compare
-            what was fused so far with the next image.
+        network: DRPL.
+        strategy: How more than two images are combined, see `mffrepro.fusion.multi_image`. The network has no features of single
+            images: with ``"carry"`` too it compares what was fused so far with the next image.
     Returns:
         Fused image and decision map.
-    Raises:
-        DataError: Weights that cannot be had.
     References:
         [li2020drpl].
     Chapter: 08_networks
     """
-    as_stack(stack)
-    judge = MapJudge(partial(decide, load(weights, device=device)))
-    started = time.perf_counter()
-    fused, decision = (serial if strategy == "serial" or len(stack) == 2 else calibrated)(Floats(stack.images), judge)
-    return FusionResult.finish(stack, fused, decision, started, "drpl")
+    return combine(UnitImages(stack.images), ImageComparer(partial(decide, network)), strategy)

@@ -12,17 +12,18 @@ training, and are left out. No weights are published with the code.
 References: [xu2020fusiondn]. Chapter: 08_networks.
 """
 
-import time
-from functools import lru_cache, partial
+from functools import partial
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from mffrepro.errors import unknown
-from mffrepro.images import FocusStack, FusionResult, as_stack
-from mffrepro.models._parts import Grow, conv, fuse_in_turn, through_luma
-from mffrepro.models.weights import prepare
+from mffrepro.images import FocusStack
+from mffrepro.models.layers import Grow, conv, fuse_in_turn, with_image_statistics
+from mffrepro.models.luma import through_luma
+from mffrepro.models.weights import NetworkSource
 
 Statistics = Literal["trained", "image"]
 
@@ -58,42 +59,26 @@ class FusionDN(nn.Module):
         return torch.tanh(self.decoder(code)) / 2 + 0.5
 
 
-@lru_cache(maxsize=4)
-def load(weights: str = "default", *, statistics: Statistics = "trained", device: str = "auto") -> FusionDN:
-    """FusionDN ready for inference; arguments as for `fuse`."""
-    network = prepare(FusionDN, "fusiondn", weights, device)
-    if statistics == "image":
-        for module in network.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.running_mean = module.running_var = None  # it then takes those of its input
-        network.reach = None
-    return network
+SOURCE = NetworkSource(FusionDN)
 
 
-def fuse(
-    stack: FocusStack, *, weights: str = "default", device: str = "auto", statistics: Statistics = "trained"
-) -> FusionResult:
+def fuse(stack: FocusStack, network: FusionDN, *, statistics: Statistics = "trained") -> tuple[np.ndarray, None]:
     """Fuse lumas by a densely connected network; chroma is weighted by its distance from gray.
 
     Args:
         stack: N >= 2 images, sides at least 2 pixels, gray or colour; more than two are fused one after the other.
-        weights: ``"default"`` (this project's), ``"random"``, or a ``.safetensors`` file.
-        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
-        statistics: ``"trained"`` normalises by the means and variances of the training, ``"image"`` by those of the image at
-            hand, as the authors' program does.
+        network: FusionDN.
+        statistics: ``"trained"`` normalises by the means and variances of the training, ``"image"`` by those of the image that
+            is fused, as the authors' program does.
     Returns:
-        The fused image; no decision map, since every pixel is painted anew.
+        The fused image; no decision map, since every pixel is computed anew.
     Raises:
-        ImageError: A side is under 2 pixels.
-        OptionError: No such statistics.
-        DataError: Weights that cannot be had.
+        OptionError: There are no such statistics.
     References:
         [xu2020fusiondn].
     Chapter: 08_networks
     """
     if statistics not in ("trained", "image"):
         raise unknown("statistics of fusiondn", statistics, ("trained", "image"))
-    as_stack(stack, min_side=2)
-    network = load(weights, statistics=statistics, device=device)
-    started = time.perf_counter()
-    return through_luma(stack, partial(fuse_in_turn, network), started, "fusiondn")
+    network = with_image_statistics(network, affine=True) if statistics == "image" else network
+    return through_luma(stack, partial(fuse_in_turn, network)), None

@@ -10,23 +10,19 @@ the layout is not printed, comments say what was chosen. Shipped weights have ha
 References: [li2018icacs]. Chapter: 05_icacs18.
 """
 
-import time
-from functools import lru_cache, partial
-from typing import Literal
-
 import cv2
 import numpy as np
 from scipy import ndimage
 
 from mffrepro.errors import OptionError
-from mffrepro.fusion.multi_image import Calibration, Floats
-from mffrepro.images import FocusStack, FusionResult, as_stack
-from mffrepro.models.siamese import Border, Look, PatchJudge, Pool, Siamese, fuse_many
-from mffrepro.models.weights import prepare
+from mffrepro.fusion.multi_image import UnitImages, combine
+from mffrepro.images import FocusStack, require_side
+from mffrepro.models.siamese import Border, Features, PatchComparer, Pool, Siamese
+from mffrepro.models.weights import NetworkSource
 
 
 class Icacs18(Siamese):
-    """The network of section 3.1; 1 111 874 parameters at full width.
+    """Classify patches by the network of section 3.1; 1 111 874 parameters at full width.
 
     Args:
         width: Factor on the maps and the fully connected layers; 1 is the paper's size.
@@ -48,7 +44,7 @@ class Icacs18(Siamese):
 
 
 def cancel_regions(mask: np.ndarray, cancel: float) -> np.ndarray:
-    """Of a bool map (H, W) the largest connected region, and all others that are not under a share of the image (A2.5).
+    """Keep the largest connected region of a bool map (H, W), and others of at least a share of the image (A2.5).
 
     Args:
         mask: Pixels that touch, corners included, are one region.
@@ -66,7 +62,7 @@ def cancel_regions(mask: np.ndarray, cancel: float) -> np.ndarray:
 
 
 def final_decision(focus: np.ndarray, *, cancel: float = 0.01, dilate: int = 1, symmetric: bool = False) -> np.ndarray:
-    """From the focus map to the decision: section 2.3 of the paper.
+    """Turn a focus map into a decision map as section 2.3 of the paper does.
 
     Args:
         focus: s_3 (H, W), over 1/2 where the first image is the sharper (A2.4).
@@ -89,48 +85,36 @@ def final_decision(focus: np.ndarray, *, cancel: float = 0.01, dilate: int = 1, 
 # ----------------------------------------------------------------------------------------------- inference
 
 
-@lru_cache(maxsize=4)
-def load(weights: str = "default", *, device: str = "auto") -> Icacs18:
-    """The network ready for inference.
-
-    Args:
-        weights: ``"default"``, ``"random"``, or the path of a ``.safetensors`` file of the trainer.
-        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
-    """
-    return prepare(partial(Icacs18, width=0.25), "icacs18", weights, device)  # that width for random weights
+SOURCE = NetworkSource(Icacs18, random={"width": 0.25})
 
 
-def judge(
+def comparer(
     network: Icacs18, *, dense: int | None = None, cancel: float = 0.01, dilate: int = 1, symmetric: bool = False
-) -> PatchJudge:
-    """The network as a judge of `mffrepro.fusion.multi_image`; the arguments are those of `fuse`."""
+) -> PatchComparer:
+    """Build the comparer of a network; the arguments are those of `fuse`."""
 
-    def decide(focus: np.ndarray, first: Look, second: Look) -> np.ndarray:
+    def rule(focus: np.ndarray, first: Features, second: Features) -> np.ndarray:
         return final_decision(focus, cancel=cancel, dilate=dilate, symmetric=symmetric)
 
-    return PatchJudge(network, decide, step=dense, both_orders=True)
+    return PatchComparer(network, rule, step=dense, both_orders=True)
 
 
 def fuse(
     stack: FocusStack,
+    network: Icacs18,
     *,
-    weights: str = "default",
-    device: str = "auto",
-    strategy: Literal["auto", "serial", "calibration"] = "auto",
-    calibration: Calibration = "carry",
+    strategy: str = "serial",
     dense: int | None = None,
     cancel: float = 0.01,
     dilate: int = 1,
     symmetric: bool = False,
-) -> FusionResult:
+) -> tuple[np.ndarray, np.ndarray]:
     """Fuse a stack with the ICACS '18 network; decided on gray, every pixel copied from one source.
 
     Args:
         stack: N >= 2 images, sides at least those of a patch, 16 pixels; gray or colour.
-        weights: ``"default"`` (this project's), ``"random"``, or a ``.safetensors`` file.
-        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
-        strategy: For more than two images; ``"auto"`` is ``"serial"``, as in the paper.
-        calibration: Form of the calibration, see `mffrepro.fusion.multi_image.calibrated`.
+        network: The patch classifier.
+        strategy: How more than two images are combined, see `mffrepro.fusion.multi_image`; the paper has ``"serial"``.
         dense: Pixels between neighbouring patches, 8, 4, 2 or 1; 8 is what three poolings give, less costs more (A2.7).
         cancel: Regions of the inverted map under this share of the image are cancelled, save the largest; 1 cancels all others.
         dilate: Radius of the last dilation, pixels; 0 leaves it out.
@@ -139,8 +123,7 @@ def fuse(
         Fused image and decision map.
     Raises:
         ImageError: Images too small.
-        OptionError: No such `dense`, a negative `dilate`, or a `cancel` outside [0, 1].
-        DataError: Weights that cannot be had.
+        OptionError: There is no such `dense`, `dilate` is negative, or `cancel` outside [0, 1].
     Deviations:
         As printed all regions of the inverted map but one are cancelled, which gives a second image that is sharp in two places
         away. The paper cleans one polarity and dilates, so the order of the sources matters; ``symmetric=True, dilate=0`` does
@@ -150,10 +133,7 @@ def fuse(
     Chapter: 05_icacs18
     """
     if dilate < 0 or not 0 <= cancel <= 1:
-        raise OptionError(f"dilate={dilate}, cancel={cancel:g}; give a radius >= 0 and a share of the image")
-    network = load(weights, device=device)
-    as_stack(stack, min_side=network.patch)
-    asked = judge(network, dense=dense, cancel=cancel, dilate=dilate, symmetric=symmetric)
-    started = time.perf_counter()
-    fused, decision = fuse_many(Floats(stack.images), asked, strategy, calibration)
-    return FusionResult.finish(stack, fused, decision, started, "icacs18")
+        raise OptionError(f"dilate is {dilate} and cancel {cancel:g}; use a radius of at least 0 and a share from 0 to 1")
+    require_side(stack, network.patch)
+    asked = comparer(network, dense=dense, cancel=cancel, dilate=dilate, symmetric=symmetric)
+    return combine(UnitImages(stack.images), asked, strategy)

@@ -10,17 +10,16 @@ has stride 1 and no padding). Our own weights learn the first layer too, since t
 References: [zhang2020ifcnn]. Chapter: 08_networks.
 """
 
-import time
-from functools import lru_cache
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mffrepro.errors import OptionError, unknown
-from mffrepro.images import FocusStack, FusionResult, as_stack, to_unit
-from mffrepro.models._parts import conv, device_of, in_strips, to_array, to_tensor, truncated
-from mffrepro.models.weights import prepare, read_published
+from mffrepro.images import FocusStack, to_unit
+from mffrepro.models.layers import conv, device_of, to_array, to_tensor, truncated
+from mffrepro.models.weights import NetworkSource, read_published
+from mffrepro.tiling import map_network
 
 Rule = Literal["max", "sum", "mean"]
 
@@ -66,59 +65,35 @@ def from_published(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return renamed | {f"conv{i}.norm.num_batches_tracked": torch.tensor(0) for i in (2, 3)}  # unknown to PyTorch 0.4
 
 
-@lru_cache(maxsize=4)
-def load(weights: str = "default", *, fusion: Rule | None = None, device: str = "auto") -> IFCNN:
-    """IFCNN ready for inference; arguments as for `fuse`."""
-    rule = fusion or "max"
-    network = prepare(
-        IFCNN, "ifcnn", weights, device, lambda: (from_published(read_published(f"ifcnn.published.{rule}")), {"fusion": rule})
-    )
-    if weights == "random":
-        network.fusion = rule
-    elif fusion not in (None, network.fusion):
-        raise OptionError(f"these weights were trained with fusion={network.fusion!r}; weights='published' has {fusion!r} too")
-    return network
+def published(name: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Load the authors' tensors under our names: ``published`` was trained with the maximum, others name their rule."""
+    rule = name.removeprefix("ifcnn.published").lstrip(".") or "max"
+    return from_published(read_published(name)), {"fusion": rule}
 
 
-def fuse(
-    stack: FocusStack,
-    *,
-    weights: str = "default",
-    device: str = "auto",
-    fusion: Rule | None = None,
-    as_published: bool = False,
-) -> FusionResult:
+SOURCE = NetworkSource(IFCNN, published=published)
+#: Red, green and blue weights of OpenCV's gray conversion.
+OPENCV_GRAY = np.float32([0.299, 0.587, 0.114])
+
+
+def fuse(stack: FocusStack, network: IFCNN, *, as_published: bool = False) -> tuple[np.ndarray, None]:
     """Fuse any number of images at once by their convolutional features, all channels together.
 
     Args:
         stack: N >= 2 images, gray or colour; gray is fused as colour with three equal channels, whose mean is the result.
-        weights: ``"default"`` (this project's), ``"published"`` (the authors'), ``"random"``, or a ``.safetensors`` file.
-        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
-        fusion: How features are joined, ``"max"``, ``"sum"`` or ``"mean"``; by default as the weights were trained, and
-            ``"max"`` of the published ones, which the authors use for multi-focus images.
+        network: IFCNN, which joins features by the rule that it was trained with. The authors publish weights for the maximum
+            (``"published"``, which they use for multi-focus images), ``"published.sum"`` and ``"published.mean"``.
         as_published: Cut off to 8 bits instead of rounding, and gray from colour by OpenCV's weights, as the authors do.
     Returns:
-        The fused image; no decision map, since every pixel is painted anew.
-    Raises:
-        OptionError: No such rule, or weights that were trained with another.
-        DataError: Weights that cannot be had.
+        The fused image; no decision map, since every pixel is computed anew.
     References:
         [zhang2020ifcnn].
     Chapter: 08_networks
     """
-    if fusion not in (None, "max", "sum", "mean"):
-        raise unknown("fusion of ifcnn", fusion, ("max", "sum", "mean"))
-    as_stack(stack)
-    network = load(weights, fusion=fusion, device=device)
-    started = time.perf_counter()
     images = [to_tensor(to_unit(image), device_of(network)) for image in stack.images]
-    fused = to_array(in_strips(network, [image.expand(-1, 3, -1, -1) for image in images], IFCNN.reach))
+    fused = to_array(map_network(network, [image.expand(-1, 3, -1, -1) for image in images], IFCNN.reach))
     if as_published:
         fused = truncated(fused)
     if not stack.is_colour:
-        fused = fused @ torch.tensor(OPENCV_GRAY).numpy() if as_published else fused.mean(-1)
-    return FusionResult.finish(stack, fused, None, started, "ifcnn")
-
-
-#: Red, green, blue of OpenCV's gray.
-OPENCV_GRAY = (0.299, 0.587, 0.114)
+        fused = fused @ OPENCV_GRAY if as_published else fused.mean(-1)
+    return fused, None

@@ -1,15 +1,13 @@
-r"""MFF-SSIM: no network, but gradient ascent on the fused image until each of its windows resembles the sharper source.
+r"""MFF-SSIM: gradient ascent on the fused image until each of its windows resembles the sharper source; no network.
 
-A focus map takes, for each pixel, the source with the largest mean squared Laplacian around it. The structural similarity
-with that source, averaged over the image, is what Adam climbs, from the average of all sources.
+A focus map takes, for each pixel, the source with the largest mean squared Laplacian around it. Adam maximises
+the structural similarity with that source, averaged over the image, from the average of all sources.
 
 What we changed: it ends at once where the sources agree. Window, map, start and rate are those of the authors' code, which takes
 1000 steps by default and 300 in its example, as ours does.
 
 References: [xu2020mffssim]. Chapter: 08_networks.
 """
-
-import time
 
 import cv2
 import numpy as np
@@ -19,25 +17,25 @@ from torch.nn import functional as F
 
 from mffrepro.errors import OptionError
 from mffrepro.formulas.similarity import similarity
-from mffrepro.images import FocusStack, FusionResult, as_stack, to_unit
-from mffrepro.models._parts import to_array, to_tensor
+from mffrepro.images import FocusStack, to_unit
+from mffrepro.models.layers import to_array, to_tensor
 from mffrepro.models.weights import pick_device
 from mffrepro.tiling import in_threads
 
-#: Of the Gaussian window, pixels; and the constants of SSIM for images in [0, 1].
+#: Standard deviation of the Gaussian window in pixels, and the constants of SSIM for images in [0, 1].
 SIGMA = 1.5
 C1, C2 = 0.01**2, 0.03**2
-#: So near to 1 only rounding is left to climb, which Adam would take for a slope: equal sources are done at once.
+#: Distance from 1 below which only rounding is left, which Adam would take for a slope: equal sources end at once.
 ENOUGH = 1e-5
 
 
 def window_side(height: int, width: int) -> int:
-    """Side of the window, odd: 13 for 520x520, 3 at least, and no more than the mirrored border of a narrow image allows."""
+    """Compute the odd side of the window: 13 for 520x520, at least 3, at most what mirroring a narrow image allows."""
     return min(2 * int(max(5e-5 * height * width, 3) // 2) + 1, 2 * min(height, width) - 1)
 
 
 def focus_map(images: np.ndarray, side: int) -> np.ndarray:
-    """(N, H, W, C) float32 in [0, 1] -> (H, W), number of the source with the largest mean squared Laplacian."""
+    """Number (H, W) of the source (N, H, W, C), float32 in [0, 1], with the largest mean squared Laplacian."""
     kernel = np.full((3, 3), 1.0, np.float32)
     kernel[1, 1] = -8
     activity = []
@@ -49,7 +47,7 @@ def focus_map(images: np.ndarray, side: int) -> np.ndarray:
 
 
 class Blur:
-    """Gaussian windows of a batch (1, C, H, W), the border mirrored."""
+    """Blur a batch (1, C, H, W) by a Gaussian window, the border mirrored."""
 
     def __init__(self, side: int) -> None:
         x = np.arange(side) - side // 2
@@ -89,12 +87,12 @@ def _filter(x: Tensor, taps: np.ndarray) -> Tensor:
 
 
 class Objective:
-    """The structural similarity with the source that the map names, averaged over pixels and channels: to be climbed.
+    """Compute the mean structural similarity with the source that a map selects, which `climb` maximises.
 
     Args:
         sources: N batches (1, C, H, W) in [0, 1].
         winner: (H, W), number of the source to resemble.
-        side: Of the window, pixels.
+        side: Side of the window, pixels.
     """
 
     def __init__(self, sources: list[Tensor], winner: Tensor, side: int) -> None:
@@ -108,7 +106,7 @@ class Objective:
         return self.quality(fused).mean()
 
     def quality(self, fused: Tensor) -> Tensor:
-        """Of every pixel and channel, (1, C, H, W)."""
+        """Compute the similarity of every pixel and channel, (1, C, H, W)."""
         mean = self.blur(fused)
         variance = self.blur(fused * fused) - mean * mean
         covariance = self._of_winner([self.blur(source * fused) for source in self.sources]) - self.mean * mean
@@ -139,31 +137,28 @@ def climb(objective: Objective, start: Tensor, *, iterations: int, rate: float) 
     return fused.detach(), values
 
 
-def fuse(stack: FocusStack, *, device: str = "auto", iterations: int = 300, rate: float = 1e-3) -> FusionResult:
-    """Climb from the average of all sources to an image each of whose windows resembles the sharper source.
+def fuse(stack: FocusStack, *, device: str = "auto", iterations: int = 300, rate: float = 1e-3) -> tuple[np.ndarray, None]:
+    """Optimise an image, from the average of the sources, until each of its windows resembles the sharper source.
 
     Args:
-        stack: N >= 2 images, sides at least 2 pixels, gray or colour; all channels are fused, by one map each source.
+        stack: N >= 2 images, sides at least 2 pixels, gray or colour; all channels are fused by one map per source.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         iterations: Steps of Adam, >= 1.
         rate: The length of a step, in shares of the range, over 0.
     Returns:
         The fused image; no decision map, since every pixel is painted anew.
     Raises:
-        ImageError: A side is under 2 pixels.
-        OptionError: No steps, or none of any length.
+        OptionError: There are no steps, or they have no length.
     References:
         [xu2020mffssim].
     Chapter: 08_networks
     """
     if iterations < 1 or rate <= 0:
         raise OptionError(f"iterations is {iterations} and rate {rate:g}; use at least 1 and more than 0")
-    as_stack(stack, min_side=2)
-    started = time.perf_counter()
     images, where = to_unit(stack.images), pick_device(device)
     side = window_side(*images.shape[1:3])
     winner = torch.from_numpy(focus_map(images, side)).to(where)
     sources = [to_tensor(image, where) for image in images]
     start = sum(sources) / len(sources)
     fused, _ = climb(Objective(sources, winner, side), start, iterations=iterations, rate=rate)
-    return FusionResult.finish(stack, to_array(fused), None, started, "mff_ssim")
+    return to_array(fused), None

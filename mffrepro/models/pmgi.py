@@ -10,8 +10,6 @@ neither of the learned scales and shifts (``statistics="image"``), and stretches
 References: [zhang2020pmgi]. Chapter: 08_networks.
 """
 
-import time
-from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -20,89 +18,70 @@ from torch import Tensor, nn
 
 from mffrepro.data import weight_arrays
 from mffrepro.errors import unknown
-from mffrepro.images import FocusStack, FusionResult, as_stack
+from mffrepro.images import FocusStack
 from mffrepro.models._branches import REACH, TwoBranches, tensorflow_names
-from mffrepro.models._parts import from_tensorflow, fuse_in_turn, stretched, through_luma
-from mffrepro.models.weights import pick_device, prepare
+from mffrepro.models.layers import from_tensorflow, fuse_in_turn, stretched, with_image_statistics
+from mffrepro.models.luma import through_luma
+from mffrepro.models.weights import NetworkSource
 
 Statistics = Literal["trained", "image"]
-NORMS = {"trained": nn.BatchNorm2d, "image": nn.InstanceNorm2d}  # eps is 1e-5 in both, as in the authors' code
 
 
 class PMGI(TwoBranches):
-    """42 017 parameters.
+    """Fuse two lumas by branches that are both given both of them; 42 017 parameters.
 
     Args:
-        statistics: ``"trained"`` normalises by the means, variances, scales and shifts of the training, ``"image"`` by mean
-            and variance of the image at hand, scale 1 and shift 0.
+        statistics: How `fuse` normalises unless told otherwise: ``"trained"`` by the means, variances, scales and shifts of the
+            training, ``"image"`` by mean and variance of the image that is fused, scale 1 and shift 0.
     """
 
+    reach = REACH
+
     def __init__(self, *, statistics: Statistics = "trained") -> None:
-        super().__init__(inputs=3, norm=NORMS[statistics])
-        self.options = {"statistics": statistics}
-        self.reach = REACH if statistics == "trained" else None
+        super().__init__(inputs=3, norm=nn.BatchNorm2d)  # eps is 1e-5, as in the authors' code
+        self.statistics, self.options = statistics, {"statistics": statistics}
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        """Two lumas (B, 1, H, W) in [0, 1] -> the fused one."""
+        """Fuse two lumas (B, 1, H, W) in [0, 1]."""
         a, b = 2 * a - 1, 2 * b - 1
         return super().forward(torch.cat([a, a, b], 1), torch.cat([b, b, a], 1)) / 2 + 0.5
 
 
-@lru_cache(maxsize=4)
-def load(weights: str = "default", *, statistics: Statistics | None = None, device: str = "auto") -> PMGI:
-    """PMGI ready for inference; arguments as for `fuse`."""
-    chosen = statistics or ("image" if weights == "published" else "trained")
+def published(name: str) -> tuple[dict[str, Tensor], dict]:
+    """Load the authors' tensors under our names; their program normalises by the statistics of the image."""
+    return from_tensorflow(weight_arrays(name), tensorflow_names("_vi", norm=True)), {"statistics": "image"}
 
-    def published() -> tuple[dict[str, Tensor], dict]:
-        return from_tensorflow(weight_arrays("pmgi.published"), tensorflow_names("_vi", norm=True)), {}
 
-    network = prepare(PMGI, "pmgi", weights, "cpu", published)
-    if chosen == "image":
-        kept = {name: tensor for name, tensor in network.state_dict().items() if ".norm." not in name}
-        network = PMGI(statistics="image")
-        network.load_state_dict(kept)
-    return network.eval().to(pick_device(device), memory_format=torch.channels_last)
+SOURCE = NetworkSource(PMGI, published=published)
 
 
 def fuse(
-    stack: FocusStack,
-    *,
-    weights: str = "default",
-    device: str = "auto",
-    statistics: Statistics | None = None,
-    stretch: bool | None = None,
-    as_published: bool = False,
-) -> FusionResult:
+    stack: FocusStack, network: PMGI, *, statistics: Statistics | None = None, as_published: bool = False
+) -> tuple[np.ndarray, None]:
     """Fuse lumas by two branches, one for gradients and one for intensities; chroma is weighted by its distance from gray.
 
     Args:
         stack: N >= 2 images, sides at least 2 pixels, gray or colour; more than two are fused one after the other.
-        weights: ``"default"`` (this project's), ``"published"`` (the authors'), ``"random"``, or a ``.safetensors`` file.
-        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
-        statistics: ``"trained"`` or ``"image"``, see `PMGI`; by default that of the image for published weights, as the authors'
-            program does, and that of the training for others.
-        stretch: Stretch the fused luma to the whole range, as the authors' writer does; by default as `as_published` says.
-        as_published: Stretch, use the statistics of the image, and round every term of the luma to 8 bits, as the
-            authors' programs do.
+        network: PMGI.
+        statistics: ``"trained"`` or ``"image"``, see `PMGI`; by default that of the image for published weights, as in the
+            authors' program, and that of the training for others.
+        as_published: Stretch the fused luma to the whole range, use the statistics of the image, and round every term of the
+            luma to 8 bits, as the authors' programs do.
     Returns:
-        The fused image; no decision map, since every pixel is painted anew.
+        The fused image; no decision map, since every pixel is computed anew.
     Raises:
-        ImageError: A side is under 2 pixels.
-        OptionError: No such statistics.
-        DataError: Weights that cannot be had.
+        OptionError: There are no such statistics.
     References:
         [zhang2020pmgi].
     Chapter: 08_networks
     """
-    if statistics not in (None, *NORMS):
-        raise unknown("statistics of pmgi", statistics, NORMS)
-    as_stack(stack, min_side=2)
-    network = load(weights, statistics="image" if as_published else statistics, device=device)
-    wide = as_published if stretch is None else stretch
-    started = time.perf_counter()
+    if statistics not in (None, "trained", "image"):
+        raise unknown("statistics of pmgi", statistics, ("trained", "image"))
+    if as_published or (statistics or network.statistics) == "image":
+        network = with_image_statistics(network, affine=False)
 
     def fuse_luma(lumas: list[np.ndarray]) -> np.ndarray:
         fused = fuse_in_turn(network, lumas)
-        return stretched(fused) if wide else fused
+        return stretched(fused) if as_published else fused
 
-    return through_luma(stack, fuse_luma, started, "pmgi", levels="video", in_bytes=as_published)
+    return through_luma(stack, fuse_luma, levels="video", in_bytes=as_published), None

@@ -10,8 +10,6 @@ so that the map overshoots to -1.5 and 2.1; that is ``as_published=True``. Other
 References: [ma2021sesf]. Chapter: 08_networks.
 """
 
-import time
-from functools import lru_cache
 from typing import ClassVar, Literal, NamedTuple
 
 import cv2
@@ -22,13 +20,14 @@ from torch import Tensor, nn
 from mffrepro.errors import unknown
 from mffrepro.fusion.boxes import box_sum
 from mffrepro.fusion.guided import box_mean, guided_filter
-from mffrepro.fusion.multi_image import calibrated, mix, serial
+from mffrepro.fusion.multi_image import combine, mix
 from mffrepro.fusion.regions import fill_holes
-from mffrepro.images import FocusStack, FusionResult, as_stack, to_gray, to_unit
-from mffrepro.models._parts import device_of, in_strips, to_array, to_tensor, truncated
+from mffrepro.images import FocusStack, to_gray, to_unit
 from mffrepro.models.gacn import ConvBlock, FeaturePath, squared_differences
-from mffrepro.models.gacn_strips import features_in_strips
-from mffrepro.models.weights import prepare, read_published
+from mffrepro.models.gacn.inference import features_in_strips
+from mffrepro.models.layers import device_of, to_array, to_tensor, truncated
+from mffrepro.models.weights import NetworkSource, read_published
+from mffrepro.tiling import map_network
 
 #: Mean and standard deviation of the training photographs, gray in [0, 1], of the authors' code.
 MEAN, DEVIATION = 0.4500517361627943, 0.26465333914691797
@@ -42,7 +41,7 @@ PostProcessing = Literal["all", "morphology", "none"]
 
 
 class SESF(nn.Module):
-    """74 803 parameters, 14 416 of them in the encoder, which is all that fusion needs."""
+    """Encode one image and reconstruct it; 74 803 parameters, 14 416 of them in the encoder, which alone fuses."""
 
     options: ClassVar[dict] = {}
     radius = 5  # windows of 11x11
@@ -53,21 +52,21 @@ class SESF(nn.Module):
         self.decoder = nn.Sequential(ConvBlock(64, 64), ConvBlock(64, 32), ConvBlock(32, 16), ConvBlock(16, 1))
 
     def forward(self, gray: Tensor) -> Tensor:
-        """What the training asks for: (B, 1, H, W), normalised -> the same."""
+        """Reconstruct normalised images (B, 1, H, W), which is what the training asks for."""
         return self.decoder(self.features(gray))
 
     def activity(self, features: Tensor) -> Tensor:
-        """(B, 64, H, W) -> (B, 1, H, W): spatial frequency, without root or division, summed over the maps."""
+        """Sum the spatial frequency of (B, 64, H, W), without root or division, over the maps: (B, 1, H, W)."""
         return box_sum(squared_differences(features), self.radius).sum(1, keepdim=True)
 
 
 def normalise(gray: Tensor) -> Tensor:
-    """[0, 1] to what the network knows."""
+    """Normalise gray values in [0, 1] as in the training."""
     return (gray - MEAN) / DEVIATION
 
 
 def verify(decision: np.ndarray) -> np.ndarray:
-    """The map (H, W) bool without small islands: opening, removal, closing, filling, in the authors' order."""
+    """Remove small islands from a map (H, W) bool: opening, removal, closing, filling, in the authors' order."""
     smallest = SMALLEST * decision.size
     opened = cv2.morphologyEx(decision.astype(np.uint8), cv2.MORPH_OPEN, DISK) > 0
     kept = ~fill_holes(~opened, smallest)
@@ -76,13 +75,13 @@ def verify(decision: np.ndarray) -> np.ndarray:
 
 
 def smooth(decision: np.ndarray, composite: np.ndarray) -> np.ndarray:
-    """Guided filter with the provisional fusion as guide: float64 (H, W) in [0, 1], composite (H, W[, 3]) in [0, 1]."""
+    """Filter a map float64 (H, W) by a guided filter with the provisional fusion (H, W[, 3]) in [0, 1] as guide."""
     guide = to_gray(composite) if composite.ndim == 3 else composite
     return guided_filter(guide, decision, radius=GUIDED_RADIUS, eps=GUIDED_EPS).clip(0, 1)
 
 
 def smooth_as_published(decision: np.ndarray, composite: np.ndarray) -> np.ndarray:
-    """The authors' reading: on 0..255, one slope for each channel as if it were alone, and the sum of all three; not clipped."""
+    """Filter as the authors' code does: on 0..255, each channel as the only guide, the results added and not clipped."""
 
     def mean(x: np.ndarray) -> np.ndarray:
         return box_mean(x, GUIDED_RADIUS)
@@ -101,16 +100,18 @@ def smooth_as_published(decision: np.ndarray, composite: np.ndarray) -> np.ndarr
 # ----------------------------------------------------------------------------------------------- inference
 
 
-class Look(NamedTuple):
+class Features(NamedTuple):
+    """What a comparison needs to know of one image."""
+
     image: np.ndarray  # (H, W[, 3]) in [0, 1]
     activity: np.ndarray  # (H, W)
 
 
-class SesfJudge:
-    """SESF-Fuse as the judge of `mffrepro.fusion.multi_image`.
+class SesfComparer:
+    """Compare images by SESF-Fuse; see `mffrepro.fusion.multi_image.Comparer`.
 
     Args:
-        network: Whose features count.
+        network: SESF-Fuse.
         post_processing: See `fuse`.
         as_published: See `fuse`.
     """
@@ -119,12 +120,14 @@ class SesfJudge:
         self.network, self.post_processing, self.as_published = network, post_processing, as_published
 
     @torch.inference_mode()
-    def look(self, image: np.ndarray) -> Look:
+    def extract(self, image: np.ndarray) -> Features:
+        """Compute the activity level of one image (H, W[, 3]) in [0, 1]."""
         gray = to_gray(image) if image.ndim == 3 else image
         maps = features_in_strips(self.network.features, normalise(to_tensor(gray, device_of(self.network))))
-        return Look(image, to_array(in_strips(self.network.activity, [maps], self.network.radius + 1)))
+        return Features(image, to_array(map_network(self.network.activity, [maps], self.network.radius + 1)))
 
-    def compare(self, first: Look, second: Look) -> tuple[np.ndarray, np.ndarray]:
+    def decide(self, first: Features, second: Features) -> tuple[np.ndarray, np.ndarray]:
+        """Compute the final map (H, W), 1 where the first image is taken, and the difference of the activity levels."""
         difference = first.activity - second.activity
         decision = difference > 0  # ties go to the second
         if self.post_processing != "none":
@@ -135,8 +138,9 @@ class SesfJudge:
             final = (smooth_as_published if self.as_published else smooth)(final, composite)
         return final, difference
 
-    def merge(self, first: Look, second: Look, final: np.ndarray) -> Look:
-        return Look(mix(first.image, second.image, final), mix(first.activity, second.activity, final.clip(0, 1)))
+    def blend(self, first: Features, second: Features, final: np.ndarray) -> Features:
+        """Blend two sets of features by a decision map."""
+        return Features(mix(first.image, second.image, final), mix(first.activity, second.activity, final.clip(0, 1)))
 
 
 def from_published(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -153,46 +157,42 @@ def from_published(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return renamed
 
 
-@lru_cache(maxsize=4)
-def load(weights: str = "default", *, device: str = "auto") -> SESF:
-    """SESF-Fuse ready for inference; arguments as for `fuse`."""
-    return prepare(SESF, "sesf", weights, device, lambda: (from_published(read_published("sesf.published")), {}))
+def published(name: str) -> tuple[dict[str, Tensor], dict]:
+    """Load the authors' tensors under our names."""
+    return from_published(read_published(name)), {}
+
+
+SOURCE = NetworkSource(SESF, published=published)
 
 
 def fuse(
     stack: FocusStack,
+    network: SESF,
     *,
-    weights: str = "default",
-    device: str = "auto",
-    strategy: Literal["auto", "serial", "calibration"] = "auto",
+    strategy: str = "carry",
     post_processing: PostProcessing = "all",
     as_published: bool = False,
-) -> FusionResult:
+) -> tuple[np.ndarray, np.ndarray]:
     """Fuse by the spatial frequency of an autoencoder's features; decided on gray, applied to all channels.
 
     Args:
         stack: N >= 2 images, sides at least 11 pixels, gray or colour.
-        weights: ``"default"`` (this project's), ``"published"`` (the authors'), ``"random"``, or a ``.safetensors`` file.
-        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
-        strategy: For more than two images; ``"auto"`` is ``"calibration"``, which looks at every image once.
+        network: SESF-Fuse.
+        strategy: How more than two images are combined, see `mffrepro.fusion.multi_image`.
         post_processing: ``"all"``; ``"morphology"`` leaves out the guided filter; ``"none"`` takes the first comparison.
         as_published: The authors' guided filter, whose map overshoots, and a result cut off to 8 bits. The decision then leaves
             [0, 1], and still sums to 1.
     Returns:
         Fused image and decision map.
     Raises:
-        ImageError: Images too small.
-        OptionError: No such post-processing.
-        DataError: Weights that cannot be had.
+        OptionError: There is no such post-processing.
     References:
         [ma2021sesf].
     Chapter: 08_networks
     """
     if post_processing not in ("all", "morphology", "none"):
         raise unknown("post_processing of sesf", post_processing, ("all", "morphology", "none"))
-    as_stack(stack, min_side=2 * SESF.radius + 1)
-    judge = SesfJudge(load(weights, device=device), post_processing=post_processing, as_published=as_published)
-    started = time.perf_counter()
+    comparer = SesfComparer(network, post_processing=post_processing, as_published=as_published)
     images = to_unit(stack.images, np.float64)  # a cut-off result would show the rounding of float32
-    fused, decision = (serial if strategy == "serial" or len(stack) == 2 else calibrated)(images, judge)
-    return FusionResult.finish(stack, truncated(fused) if as_published else fused, decision, started, "sesf")
+    fused, decision = combine(images, comparer, strategy)
+    return truncated(fused) if as_published else fused, decision

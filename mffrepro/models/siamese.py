@@ -1,12 +1,12 @@
-r"""What the patch classifiers share: two equal branches, fully connected layers, and scores for every patch of an image.
+r"""Score every patch of an image pair by two equal branches and fully connected layers: the base of the patch classifiers.
 
 Such a network is trained on pairs of 16x16 patches and says which of the two is sharper. Its fully connected layers are
 written as convolutions, the first as wide as the features of one patch: given a patch it yields one score, given an image
 one score for every patch, a pooling stride apart. `focus_map` averages the scores of all patches that cover a pixel.
 
-What lies outside a patch is the one thing to decide. The convolutions keep the size of their input, so at the border of a
-patch they need values from beyond. With ``border="zeros"`` that is nothing, as in the papers; but inside an image the
-neighbouring pixels are there, and the scores of an image are no longer those of its patches. With ``border="context"`` a
+One thing has to be decided: the values outside a patch. The convolutions keep the size of their input, so at the border of a
+patch they need values from beyond. With ``border="zeros"`` they are 0, as in the papers; but inside an image the
+neighbouring pixels are known, and the scores of an image are no longer those of its patches. With ``border="context"`` a
 patch is cut out with the few pixels around it that the convolutions look at, and both agree to rounding.
 
 References: [liu2017cnn], [li2018icacs]. Chapter: 06_cnnwt.
@@ -14,9 +14,8 @@ References: [liu2017cnn], [li2018icacs]. Chapter: 06_cnnwt.
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -24,8 +23,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mffrepro.errors import OptionError
-from mffrepro.fusion.multi_image import Calibration, calibrated, mix, serial
+from mffrepro.fusion.multi_image import mix
 from mffrepro.images import to_gray
+from mffrepro.tiling import spans
 
 Border = Literal["context", "zeros"]
 Pool = Literal["max", "avg"]
@@ -35,7 +35,7 @@ STRIP_PIXELS = 2**16
 
 
 class Siamese(nn.Module):
-    """Two branches with the same weights, their features side by side, and fully connected layers.
+    """Classify which of two patches is sharper: two branches with the same weights, and fully connected layers.
 
     Args:
         plan: The branch: numbers of maps of the 3x3 convolutions, each followed by a ReLU, and ``"pool"`` for a 2x2 pooling.
@@ -69,7 +69,7 @@ class Siamese(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        """Two outputs for every patch: (B, 2, h, w), before the softmax; the second says that `a` is the sharper.
+        """Compute two outputs per patch (B, 2, h, w), before the softmax; the second says that `a` is sharper.
 
         Args:
             a: (B, C, H, W), with `halo` pixels around. Sides of a patch and twice the halo give one score, h = w = 1.
@@ -78,12 +78,12 @@ class Siamese(nn.Module):
         return self.compare(self.features(a), self.features(b))
 
     def in_both_orders(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-        """``self(a, b)`` and ``self(b, a)``; the branch sees each of them once."""
+        """Compute ``self(a, b)`` and ``self(b, a)`` with one pass of the branch for each input."""
         first, second = self.features(a), self.features(b)
         return self.compare(first, second), self.compare(second, first)
 
     def features(self, x: Tensor, step: int | None = None, branch: nn.ModuleList | None = None) -> Tensor:
-        """The branch: (B, C, H, W) to features `step` pixels apart.
+        """Run the branch on (B, C, H, W); the features are `step` pixels apart.
 
         Where `step` is less than the stride, the last poolings keep their windows but move on by one, and what follows has
         holes in its kernels: the features of the image shifted by every multiple of `step`, stitched, for much less work.
@@ -92,7 +92,7 @@ class Siamese(nn.Module):
         return maps
 
     def trace(self, x: Tensor, step: int | None = None, branch: nn.ModuleList | None = None) -> Iterator[tuple[str, Tensor]]:
-        """Kind of each layer of the branch, ``"conv"`` or ``"pool"``, and the maps after it."""
+        """Yield the kind of each layer of the branch, ``"conv"`` or ``"pool"``, and the maps after it."""
         reached, gap = 1, 1
         convolutions = iter(branch or self.branch)
         for layer in self.plan:
@@ -109,11 +109,11 @@ class Siamese(nn.Module):
             yield "pool" if layer == "pool" else "conv", x
 
     def compare(self, a: Tensor, b: Tensor, step: int | None = None) -> Tensor:
-        """Features of both, `step` pixels apart, to the two outputs of every patch."""
+        """Compute the two outputs of every patch from the features of both images, `step` pixels apart."""
         return self.classify(torch.cat([a, b], 1), step)
 
     def classify(self, x: Tensor, step: int | None = None) -> Tensor:
-        """The fully connected layers alone, of joined features."""
+        """Apply the fully connected layers to joined features."""
         gap = self.stride // (step or self.stride)
         for i, (weight, bias) in enumerate(self._merged() if self.linear and not self.training else self._layers()):
             x = F.conv2d(F.relu(x) if i and not self.linear else x, weight, bias, dilation=gap if i == 0 else 1)
@@ -123,7 +123,7 @@ class Siamese(nn.Module):
         return ((layer.weight, layer.bias) for layer in self.head)
 
     def _merged(self) -> list[tuple[Tensor, Tensor]]:
-        """The linear layers multiplied out: two outputs instead of hundreds for each patch."""
+        """Multiply the linear layers out: two outputs instead of hundreds for each patch."""
         weight, bias = self.head[0].weight, self.head[0].bias
         for layer in self.head[1:]:
             matrix = layer.weight[:, :, 0, 0]
@@ -132,7 +132,7 @@ class Siamese(nn.Module):
 
 
 def _reach(plan: Sequence[int | str]) -> tuple[int, int]:
-    """Stride of the features of a branch, and how many pixels beyond their own block they depend on."""
+    """Compute the stride of a branch's features, and how many pixels beyond their own block they depend on."""
     stride, reach = 1, 0
     for layer in plan:
         stride, reach = (2 * stride, reach) if layer == "pool" else (stride, reach + stride)
@@ -140,7 +140,7 @@ def _reach(plan: Sequence[int | str]) -> tuple[int, int]:
 
 
 def _pool_with_gap(x: Tensor, gap: int, pool: Pool) -> Tensor:
-    """2x2 pooling at every place, of values `gap` apart."""
+    """Pool 2x2 values that are `gap` apart, at every place."""
     if pool == "max":
         return F.max_pool2d(x, 2, stride=1, dilation=gap)
     rows = (x[..., gap:, :] + x[..., :-gap, :]) / 2
@@ -154,7 +154,7 @@ _POOLS: dict[str, Callable[..., Tensor]] = {"max": F.max_pool2d, "avg": F.avg_po
 
 
 def pad_for_scores(image: np.ndarray, network: Siamese) -> np.ndarray:
-    """Channels x sides for `features`: sides filled up to a multiple of the stride (A2.16), and the halo; mirrored.
+    """Mirror an image at its borders until `features` can take it: sides multiples of the stride (A2.16), and the halo.
 
     Args:
         image: (H, W) or (H, W, C), sides at least those of a patch.
@@ -168,17 +168,16 @@ def pad_for_scores(image: np.ndarray, network: Siamese) -> np.ndarray:
 
 @torch.inference_mode()
 def image_features(network: Siamese, image: np.ndarray, step: int | None = None) -> Tensor:
-    """`Siamese.features` of a whole image (H, W[, C]), (1, maps, h, w), a strip of rows at a time."""
+    """Run the branch on a whole image (H, W[, C]), a strip of rows at a time; the features are (1, maps, h, w)."""
     step = step or network.stride
     x = torch.from_numpy(pad_for_scores(image, network))[None]
     count = (x.shape[-2] - 2 * network.halo - network.stride) // step + 1
     each = max(network.patch // step, STRIP_PIXELS // (step * x.shape[-1]))
-    strips = [range(top, min(count, top + each)) for top in range(0, count, each)]
-    return torch.cat([_strip(network, x, rows, step) for rows in strips], 2)
+    return torch.cat([_strip(network, x, rows, step) for rows in spans(count, each)], 2)
 
 
 def _strip(network: Siamese, x: Tensor, rows: range, step: int) -> Tensor:
-    """Those rows of the features, from as many rows of the image as they depend on."""
+    """Compute some rows of the features from the rows of the image that they depend on."""
     # A network that pads with zeros may do so at the border of the image only, and its strips begin where blocks of a pooling do.
     spare = 0 if network.halo else -(-network.reach // network.stride) * network.stride
     top = max(0, rows[0] * step - spare)
@@ -189,13 +188,13 @@ def _strip(network: Siamese, x: Tensor, rows: range, step: int) -> Tensor:
 
 @torch.inference_mode()
 def first_sharper(network: Siamese, a: Tensor, b: Tensor, step: int | None = None) -> np.ndarray:
-    """Probability that the first image is the sharper, from the features of both: (h, w), one for each patch."""
+    """Compute the probability (h, w) per patch that the first image is sharper, from the features of both."""
     outputs = network.compare(a, b, step)[0]
     return torch.sigmoid(outputs[1] - outputs[0]).cpu().numpy()
 
 
 def focus_map(scores: np.ndarray, shape: tuple[int, int], *, patch: int, step: int) -> np.ndarray:
-    """For every pixel the mean of the scores of all patches that cover it.
+    """Average, for every pixel, the scores of all patches that cover it.
 
     Args:
         scores: (h, w), of patches `step` pixels apart.
@@ -220,7 +219,7 @@ def focus_map(scores: np.ndarray, shape: tuple[int, int], *, patch: int, step: i
 
 @torch.inference_mode()
 def patch_scores(network: Siamese, first: np.ndarray, second: np.ndarray, *, step: int, batch: int = 256) -> np.ndarray:
-    """`first_sharper` the slow way: every patch, `step` pixels apart, cut out and classified on its own.
+    """Cut out and classify every patch separately: the slow twin of `first_sharper`.
 
     Args:
         network: Its `border` says whether a patch brings its surroundings along.
@@ -246,71 +245,69 @@ def patch_scores(network: Siamese, first: np.ndarray, second: np.ndarray, *, ste
 # ------------------------------------------------------------------------------------------------- many images
 
 
-class Look(NamedTuple):
-    """All that a comparison needs to know of an image."""
+class Features(NamedTuple):
+    """What a comparison needs to know of one image."""
 
     gray: np.ndarray  # (H, W[, C]), what the network was shown
-    features: Tensor  # (1, maps, h, w)
+    maps: Tensor  # (1, maps, h, w), of the branch
 
 
-class PatchJudge:
-    """A patch classifier as the judge of `mffrepro.fusion.multi_image`.
+class PatchComparer:
+    """Compare images by a patch classifier; see `mffrepro.fusion.multi_image.Comparer`.
 
     Args:
         network: Ready for inference.
-        decide: From the focus map (H, W) and what was seen of both images to the final map (H, W) in [0, 1].
+        rule: From the focus map (H, W) and the features of both images to the final map (H, W) in [0, 1].
         step: Distance of neighbouring patches in pixels, a power of two up to the stride, which is the default.
-        both_orders: Ask a second time with the images swapped, and average: the answer cannot depend on the order then.
+        both_orders: Score the swapped images too and average, so that the map cannot depend on the order of the images.
         see: From an image to what the network is shown, (H, W[, C]).
     """
 
     def __init__(
-        self, network: Siamese, decide: Callable[[np.ndarray, Look, Look], np.ndarray], *, step: int | None = None,
+        self, network: Siamese, rule: Callable[[np.ndarray, Features, Features], np.ndarray], *, step: int | None = None,
         both_orders: bool = False, see: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:  # fmt: skip
-        self.network, self.decide, self.both_orders = network, decide, both_orders
+        self.network, self.rule, self.both_orders = network, rule, both_orders
         self.step = check_step(network, step)
         self.see = see or gray
 
-    def look(self, image: np.ndarray) -> Look:
+    def extract(self, image: np.ndarray) -> Features:
+        """Run the branch on one image (H, W[, C]), float in [0, 1]."""
         seen = self.see(image)
-        return Look(seen, image_features(self.network, seen, self.step))
+        return Features(seen, image_features(self.network, seen, self.step))
 
-    def scores(self, first: Look, second: Look) -> np.ndarray:
-        """(H, W): how likely each patch of the first is the sharper, averaged over the patches of every pixel."""
-        raw = first_sharper(self.network, first.features, second.features, self.step)
+    def scores(self, first: Features, second: Features) -> np.ndarray:
+        """Average, per pixel (H, W), the probabilities of its patches that the first image is sharper."""
+        raw = first_sharper(self.network, first.maps, second.maps, self.step)
         return focus_map(raw, first.gray.shape[:2], patch=self.network.patch, step=self.step)
 
-    def focus(self, first: Look, second: Look) -> np.ndarray:
-        """The focus map, 1 where the first is the sharper."""
+    def focus(self, first: Features, second: Features) -> np.ndarray:
+        """Compute the focus map (H, W), 1 where the first image is sharper."""
         there = self.scores(first, second)
         return (there + 1 - self.scores(second, first)) / 2 if self.both_orders else there
 
-    def compare(self, first: Look, second: Look) -> tuple[np.ndarray, np.ndarray]:
+    def decide(self, first: Features, second: Features) -> tuple[np.ndarray, np.ndarray]:
+        """Compute the final map (H, W), 1 where the first image is taken, and the logit of the focus map."""
         focus = self.focus(first, second)
         tiny = np.finfo(np.float32).eps
-        return self.decide(focus, first, second), np.log(focus + tiny) - np.log(1 - focus + tiny)
+        return self.rule(focus, first, second), np.log(focus + tiny) - np.log(1 - focus + tiny)
 
-    def merge(self, first: Look, second: Look, final: np.ndarray) -> Look:
+    def blend(self, first: Features, second: Features, final: np.ndarray) -> Features:
+        """Blend two sets of features by a decision map."""
         ends = [(0, -side % self.network.stride) for side in final.shape]
-        weight = torch.from_numpy(np.pad(final, ends, mode="edge"))[None, None].to(first.features)
+        weight = torch.from_numpy(np.pad(final, ends, mode="edge"))[None, None].to(first.maps)
         weight = F.avg_pool2d(weight, self.network.stride, stride=self.step)
-        return Look(mix(first.gray, second.gray, final), first.features.lerp(second.features, 1 - weight))
+        return Features(mix(first.gray, second.gray, final), first.maps.lerp(second.maps, 1 - weight))
 
 
 def gray(image: np.ndarray) -> np.ndarray:
+    """Convert an image (H, W[, 3]) to gray (H, W)."""
     return to_gray(image) if image.ndim == 3 else image
 
 
 def check_step(network: Siamese, step: int | None) -> int:
-    """The step, once it is known to be one that the features can have; the stride by default."""
+    """Return the step, by default the stride; OptionError where features cannot be that far apart."""
     possible = [2**i for i in range(int(math.log2(network.stride)) + 1)]
     if step is not None and step not in possible:
         raise OptionError(f"dense is {step}; patches can be {', '.join(map(str, possible))} pixels apart")
     return step or network.stride
-
-
-def fuse_many(images: Sequence[np.ndarray], judge: Any, strategy: str, calibration: Calibration) -> tuple[np.ndarray, np.ndarray]:
-    """One after the other, as the papers say, unless calibration is asked for."""
-    way = partial(calibrated, form=calibration) if strategy == "calibration" and len(images) > 2 else serial
-    return way(images, judge)

@@ -1,12 +1,10 @@
-"""What tlcnn and tlcolor share: a VGG-19 moved into an encoder and decoder that predicts where one image is out of focus.
+"""Predict where one image is out of focus, by a VGG-19 moved into an encoder and decoder: the base of tlcnn and tlcolor.
 
-Neither paper prints all of it. tlcolor has the more precise description; comments name the equations, and the ambiguities by
-their numbers (A0.x of tlcnn, A1.x of tlcolor).
+Neither paper prints all of it, and tlcolor describes it more precisely. Comments name the equations, and the ambiguities by their
+numbers: those of tlcnn begin with A0, those of tlcolor with A1.
 """
 
-import time
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from itertools import pairwise
 from typing import Literal, get_args
 
@@ -17,21 +15,22 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mffrepro.errors import OptionError, unknown
-from mffrepro.fusion.multi_image import Floats, carried, mix, serial
-from mffrepro.images import FocusStack, FusionResult
+from mffrepro.fusion.multi_image import UnitImages, combine, mix
+from mffrepro.images import FocusStack
 from mffrepro.models.decision_rule import Agreement, choose, secondary_maps
+from mffrepro.models.layers import device_of, to_array, to_tensor
 from mffrepro.models.vgg import STAGES, channels, conv_keys, normalise
-from mffrepro.models.weights import pick_device, read_state
+from mffrepro.models.weights import NetworkSource
 
 Downsample = Literal["stride", "avg", "max"]
-#: What becomes of pixels whose maps agree: each to the source that is less likely out of focus, or all as one candidate has them.
+#: What decides pixels whose maps agree: a comparison of both probabilities, or the choice of one candidate for all of them.
 Select = Literal["compare", "qabf", "first", "second"]
 STEP = 32  # five halvings
 SLIM = 1 / 16  # width of the weights that ship with the package
 
 
 class Block(nn.Module):
-    """Convolution, batch normalisation, Mish: Eq. 1 of tlcolor, C_i = M(C_{i-1} * W_i + b_i)."""
+    """Convolve, normalise, apply Mish: Eq. 1 of tlcolor, C_i = M(C_{i-1} * W_i + b_i)."""
 
     def __init__(self, conv: nn.Module, *, bn: bool, activation: Callable[[Tensor], Tensor] = F.mish) -> None:
         super().__init__()
@@ -44,7 +43,7 @@ class Block(nn.Module):
 
 
 class Encoder(nn.Module):
-    """One stage: VGG's convolutions, then five new ones, the last of which halves the sides (A0.1, A0.2).
+    """Apply VGG's convolutions of one stage, then five new ones, the last of which halves the sides (A0.1, A0.2).
 
     The transferred convolutions keep their own width; the first new one changes it.
     """
@@ -64,14 +63,14 @@ class Encoder(nn.Module):
         self.pool = {"stride": nn.Identity(), "avg": nn.AvgPool2d(2), "max": nn.MaxPool2d(2)}[downsample]
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The map before the sides are halved, for the skip, and the one after."""
+        """Return the map before the sides are halved, for the skip, and the one after."""
         for block in (*self.vgg, *self.added[:-1]):
             x = block(x)
         return x, self.pool(self.added[-1](x))
 
 
 class Decoder(nn.Module):
-    """One stage: a transposed convolution doubles the sides, the encoder's map of that size joins, convolutions follow.
+    """Double the sides by a transposed convolution, join the encoder's map of that size, and convolve.
 
     Eq. 1 of tlcnn: y_i = h(x_{j-1}) (+) M(C_{i-1} * W_i), the circle read as concatenation (A0.6).
     """
@@ -93,14 +92,14 @@ class Decoder(nn.Module):
 
 
 class TransferNet(nn.Module):
-    """Five encoders, five decoders: one image in, how much each pixel is out of focus.
+    """Predict how much each pixel of one image is out of focus, by five encoders and five decoders.
 
     Args:
-        width: Share of the full channels in what is new: added encoder layers and decoders (A1.2).
-        vgg_width: The same for the transferred layers; only 1 can take ImageNet's weights.
+        width: Share of the full channels in the new layers: added encoder layers and decoders (A1.2).
+        vgg_width: Share of the full channels in the transferred layers; only 1 can take ImageNet's weights.
         dec_convs: Convolutions of each decoder after the transposed one; tlcnn's text says 8 in all (A0.5).
         bn: Batch normalisation.
-        init: Of all layers that are not transferred: ``"xavier"``, or ``"normal"`` of standard deviation 0.05.
+        init: Initialisation of all layers that are not transferred: ``"xavier"``, or ``"normal"`` of standard deviation 0.05.
         downsample: How an encoder halves the sides (A0.1).
         skip: How a decoder takes in the encoder's map (A0.6).
         vgg_act: Activation after the transferred layers, ``"mish"`` as after all, or ``"relu"`` as they learned it (A0.26).
@@ -133,7 +132,7 @@ class TransferNet(nn.Module):
         self.apply(_XAVIER if init == "xavier" else _NORMAL)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Logits of the five decoders, each (B, 2, H, W): in focus, out of focus; the last is the prediction.
+        """Compute the logits of the five decoders, each (B, 2, H, W): in focus, out of focus; the last is the prediction.
 
         Args:
             image: (B, 3, H, W) in [0, 1], sides multiples of 32.
@@ -149,13 +148,14 @@ class TransferNet(nn.Module):
         return [F.interpolate(side, size, mode="bilinear", align_corners=False) for side in sides[:-1]] + sides[-1:]
 
     def defocus(self, image: Tensor) -> Tensor:
-        """Probability (B, H, W) that a pixel is out of focus, images of any size (A0.16): Eq. 3 of the last decoder."""
+        """Compute the probability (B, H, W) that a pixel is out of focus, for any size (A0.16): Eq. 3, last decoder."""
         height, width = image.shape[-2:]
         padded = reflect(image, -height % STEP, -width % STEP)
         return self(padded)[-1].softmax(1)[:, 1, :height, :width]
 
 
 def conv3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
+    """Build a 3x3 convolution with a border of zeros."""
     return nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1)
 
 
@@ -173,7 +173,7 @@ _NORMAL = _initialise(lambda weight: nn.init.normal_(weight, std=0.05))
 
 
 def reflect(image: Tensor, down: int, right: int) -> Tensor:
-    """Mirror rows below and columns to the right; again where the image is smaller than what is missing."""
+    """Mirror rows below and columns to the right, repeatedly where the image is smaller than the margin."""
     for axis, missing in ((-2, down), (-1, right)):
         length = image.shape[axis]
         period = max(1, 2 * (length - 1))
@@ -205,14 +205,14 @@ def transfer(network: TransferNet, source: dict[str, Tensor]) -> None:
 
 
 def freeze_vgg(network: TransferNet) -> None:
-    """Keep the transferred convolutions as they are (A0.14)."""
+    """Freeze the transferred convolutions (A0.14)."""
     for encoder in network.encoders:
         for block in encoder.vgg:
             block.conv.requires_grad_(False)
 
 
 def count_parameters(network: TransferNet) -> dict[str, int]:
-    """Parameters of the convolutions: transferred, added, of the decoders, of the side outputs."""
+    """Count the parameters of the convolutions: transferred, added, of the decoders, of the side outputs."""
     parts = {
         "transferred": [b for e in network.encoders for b in e.vgg],
         "added": [b for e in network.encoders for b in e.added],
@@ -228,8 +228,11 @@ def count_parameters(network: TransferNet) -> dict[str, int]:
 # ----------------------------------------------------------------------------------------------- inference
 
 
-class DefocusJudge:
-    """A network that sees one image at a time, as the judge of `mffrepro.fusion.multi_image`: looks are images and their maps."""
+class DefocusComparer:
+    """Compare images by their maps of what is out of focus; see `mffrepro.fusion.multi_image.Comparer`.
+
+    The features of an image are the image and its probability map. The arguments are those of `fuse`.
+    """
 
     def __init__(
         self,
@@ -245,24 +248,23 @@ class DefocusJudge:
         if not 0 <= smoothing < np.inf:
             raise OptionError(f"smoothing is {smoothing}; use 0 or more pixels")
         self.network, self.m3, self.select, self.smoothing, self.size = network, m3, select, smoothing, size
-        self.device = next(network.parameters()).device
 
     @torch.inference_mode()
     def defocus(self, image: np.ndarray) -> np.ndarray:
-        """Probability (H, W) that a pixel of an image (H, W[, 3]), float in [0, 1], is out of focus."""
-        colour = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
-        batch = torch.from_numpy(np.ascontiguousarray(colour.transpose(2, 0, 1), np.float32))[None].to(self.device)
-        batch = batch.to(memory_format=torch.channels_last)
+        """Compute the probability (H, W) that a pixel of an image (H, W[, 3]), float in [0, 1], is out of focus."""
+        batch = to_tensor(image, device_of(self.network)).expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
         if self.size is None:
             return self.network.defocus(batch)[0].cpu().numpy()
         shrunk = F.interpolate(batch, (self.size, self.size), mode="bilinear", antialias=True)
         found = self.network.defocus(shrunk)[:, None]
-        return F.interpolate(found, image.shape[:2], mode="bilinear")[0, 0].cpu().numpy()
+        return to_array(F.interpolate(found, image.shape[:2], mode="bilinear"))
 
-    def look(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def extract(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the image and its probability map."""
         return image, self.defocus(image)
 
-    def compare(self, first: tuple, second: tuple) -> tuple[np.ndarray, np.ndarray]:
+    def decide(self, first: tuple, second: tuple) -> tuple[np.ndarray, np.ndarray]:
+        """Compute the binary decision map (H, W) of the first image, and how much clearer the first image is."""
         (s1, p1), (s2, p2) = first, second
         if self.select == "compare":
             clearer = _smoothed(p2 - p1, self.smoothing)
@@ -270,7 +272,8 @@ class DefocusJudge:
         share = choose(s1, s2, secondary_maps(p1 > 0.5, p2 > 0.5, self.m3), self.select).share
         return share, _logit(p2) - _logit(p1)
 
-    def merge(self, first: tuple, second: tuple, final: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def blend(self, first: tuple, second: tuple, final: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Blend images and probability maps by a decision map."""
         return tuple(mix(a, b, final) for a, b in zip(first, second, strict=True))
 
 
@@ -283,22 +286,41 @@ def _logit(p: np.ndarray) -> np.ndarray:
     return np.log(np.maximum(p, tiny)) - np.log(np.maximum(1 - p, tiny))
 
 
-@lru_cache(maxsize=8)
-def load_network(method: str, weights: str, device: str) -> TransferNet:
-    """A network of tlcnn or tlcolor ready for inference: the name of shipped weights, ``"random"`` or a ``.safetensors`` file."""
-    if weights == "random":
-        torch.manual_seed(0)
-        network = TransferNet(width=SLIM, vgg_width=SLIM)
-    else:
-        state, options = read_state(method, weights)
-        network = TransferNet(**options)
-        network.load_state_dict(state)
-    return network.eval().to(pick_device(device), memory_format=torch.channels_last)
+#: The network of both papers; shipped and random weights have a sixteenth of the channels.
+SOURCE = NetworkSource(TransferNet, random={"width": SLIM, "vgg_width": SLIM})
 
 
-def fuse_stack(stack: FocusStack, judge: DefocusJudge, strategy: str, method: str) -> FusionResult:
-    """Pairwise for two images; of more, the winner's map is carried along, or every intermediate result is looked at again."""
-    started = time.perf_counter()
-    combine = serial if strategy == "serial" else carried
-    fused, decision = combine(Floats(stack.images), judge)
-    return FusionResult.finish(stack, fused, decision, started, method)
+def fuse(
+    stack: FocusStack,
+    network: TransferNet,
+    *,
+    strategy: str = "carry",
+    m3: Agreement = "xor",
+    select: Select = "compare",
+    smoothing: float = 2.0,
+    size: int | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fuse a stack by comparing maps of what is out of focus, as tlcnn and tlcolor do.
+
+    Args:
+        stack: N >= 2 images, gray or colour, any size.
+        network: The network of either paper.
+        strategy: How more than two images are combined, see `mffrepro.fusion.multi_image`; the papers fuse two.
+        m3: Reading of the step that compares the maps: ``"xor"``, or ``"literal"`` as the formula is printed (A0.7, A1.12).
+        select: What decides pixels where both maps or neither say "out of focus". ``"compare"`` takes each pixel from the source
+            that is less likely out of focus. ``"qabf"``, the rule of the papers, leaves them to the candidate with the higher
+            Q_ABF (A0.11), which takes a whole source there; ``"first"`` and ``"second"`` always return that candidate.
+        smoothing: Standard deviation, in pixels, by which ``"compare"`` smooths the difference of the two probabilities.
+        size: Side to which images are resized for the network, 224 in training; None keeps their size (A0.16, A1.16).
+    Returns:
+        Fused image and binary decision map.
+    Raises:
+        OptionError: There is no such reading, or `smoothing` is below 0.
+    Deviations:
+        The default compares the maps: with these slim weights the papers' rule gives up too much of the image to one source.
+    References:
+        [tlcnn], [tlcolor].
+    Chapter: 03_tlcnn, 04_tlcolor
+    """
+    comparer = DefocusComparer(network, m3=m3, select=select, smoothing=smoothing, size=size)
+    return combine(UnitImages(stack.images), comparer, strategy)

@@ -9,8 +9,7 @@ What we changed: nothing in the layout. The authors' writer scales the largest v
 References: [xu2022u2fusion]. Chapter: 08_networks.
 """
 
-import time
-from functools import lru_cache, partial
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -18,9 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from mffrepro.data import weight_arrays
-from mffrepro.images import FocusStack, FusionResult, as_stack
-from mffrepro.models._parts import Grow, conv, from_tensorflow, fuse_in_turn, through_luma
-from mffrepro.models.weights import prepare
+from mffrepro.images import FocusStack
+from mffrepro.models.layers import Grow, conv, from_tensorflow, fuse_in_turn
+from mffrepro.models.luma import through_luma
+from mffrepro.models.weights import NetworkSource
 
 block = partial(conv, border="reflect", activation=nn.LeakyReLU(0.2))
 
@@ -48,50 +48,35 @@ class U2Fusion(nn.Module):
         return torch.tanh(self.decoder(self.dense(self.conv1(torch.cat([a, b], 1))))) / 2 + 0.5
 
 
-def published() -> tuple[dict[str, Tensor], dict]:
-    """The authors' checkpoint as a state of `U2Fusion`."""
+def published(name: str) -> tuple[dict[str, Tensor], dict]:
+    """Load the authors' tensors under our names."""
     layers = {"conv1": "Generator/encoder/conv1_1"}
     layers |= {f"dense.{i}": f"Generator/encoder/dense_block_conv{i + 1}" for i in range(5)}
     layers |= {f"decoder.{i}": f"Generator_1/decoder/conv2_{i + 1}" for i in range(4)}
     kinds = {"weight": "kernel", "bias": "bias"}
     names = {f"{ours}.conv.{k}": f"{theirs}/{v}" for ours, theirs in layers.items() for k, v in kinds.items()}
-    return from_tensorflow(weight_arrays("u2fusion.published"), names), {}
+    return from_tensorflow(weight_arrays(name), names), {}
 
 
-@lru_cache(maxsize=4)
-def load(weights: str = "default", *, device: str = "auto") -> U2Fusion:
-    """U2Fusion ready for inference; arguments as for `fuse`."""
-    return prepare(U2Fusion, "u2fusion", weights, device, published)
+SOURCE = NetworkSource(U2Fusion, published=published)
 
 
-def fuse(
-    stack: FocusStack, *, weights: str = "default", device: str = "auto", stretch: bool | None = None, as_published: bool = False
-) -> FusionResult:
+def fuse(stack: FocusStack, network: U2Fusion, *, as_published: bool = False) -> tuple[np.ndarray, None]:
     """Fuse lumas by a dense network; chroma is weighted by its distance from gray.
 
     Args:
         stack: N >= 2 images, sides at least 2 pixels, gray or colour; more than two are fused one after the other.
-        weights: ``"default"`` (this project's), ``"published"`` (the authors'), ``"random"``, or a ``.safetensors`` file.
-        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
-        stretch: Scale the fused luma so that its largest value is 1, as the authors' writer does; by default as `as_published`
-            says.
-        as_published: The same; there is nothing else that their program does in another way.
+        network: U2Fusion.
+        as_published: Scale the fused luma so that its largest value is 1, as the authors' writer does.
     Returns:
-        The fused image; no decision map, since every pixel is painted anew.
-    Raises:
-        ImageError: A side is under 2 pixels.
-        DataError: Weights that cannot be had.
+        The fused image; no decision map, since every pixel is computed anew.
     References:
         [xu2022u2fusion].
     Chapter: 08_networks
     """
-    as_stack(stack, min_side=2)
-    network = load(weights, device=device)
-    wide = as_published if stretch is None else stretch
-    started = time.perf_counter()
 
     def fuse_luma(lumas: list[np.ndarray]) -> np.ndarray:
         fused = fuse_in_turn(network, lumas)
-        return fused / fused.max() if wide else fused
+        return fused / fused.max() if as_published else fused
 
-    return through_luma(stack, fuse_luma, started, "u2fusion")
+    return through_luma(stack, fuse_luma), None

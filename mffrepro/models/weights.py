@@ -1,11 +1,12 @@
-"""Where the weights of a network come from: shipped, published, random, or a file of one's own.
+"""Load the weights of a network: shipped, published, random, or from a file of the trainer.
 
-Shipped weights and those of the trainer are safetensors files that carry the options of their network in the header, so
-that a file is all it takes to rebuild the network. Published files are read without executing what is pickled in them.
+Shipped weights and those of the trainer are safetensors files with the options of their network in the header, so that one file
+is enough to rebuild the network. Published files are read without executing what is pickled in them.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from mffrepro.errors import DataError, OptionError
 
 
 def read_safetensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors, as float32 where they were stored shorter, and the options of the network they belong to.
+    """Read tensors, as float32 where they were stored shorter, and the options of their network.
 
     Raises:
         DataError: The file is missing, damaged, or not one of this package.
@@ -36,7 +37,7 @@ def read_safetensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any
 
 
 def to_bytes(model: torch.nn.Module, options: dict[str, Any], *, half: bool = False) -> bytes:
-    """A safetensors file of the model's state; `half` stores float16, enough for weights that are used in float32."""
+    """Serialise the weights of a model as safetensors; `half` stores float16, enough for weights used in float32."""
     from safetensors.torch import save
 
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
@@ -45,53 +46,69 @@ def to_bytes(model: torch.nn.Module, options: dict[str, Any], *, half: bool = Fa
     return save(state, {"options": json.dumps(options)})
 
 
-def prepare(
-    make: Callable[..., nn.Module],
-    name: str,
-    weights: str,
-    device: str,
-    published: Callable[[], tuple[dict, dict]] | None = None,
-) -> nn.Module:
-    """A network in the state that `weights` names, on its device, for inference.
+@dataclass(frozen=True)
+class NetworkSource:
+    """How the network of a method is built, and where its published weights come from.
+
+    Attributes:
+        build: Builds the network; its keyword arguments are the options that are saved with weights.
+        published: From a name such as ``"ifcnn.published"`` to the authors' tensors under our names, and the options.
+        random: Options of a network with random weights.
+    """
+
+    build: Callable[..., nn.Module]
+    published: Callable[[str], tuple[dict[str, Tensor], dict[str, Any]]] | None = None
+    random: Mapping[str, Any] = field(default_factory=dict)
+
+
+def load(source: NetworkSource, method: str, weights: str, device: str) -> nn.Module:
+    """Build a network with the weights of that name, ready for inference on its device.
 
     Args:
-        make: Makes the network; its arguments are the options that are saved with weights.
-        name: Of the method.
-        weights: ``"default"`` or another shipped state, ``"published"``, ``"random"``, or the path of a ``.safetensors`` file.
+        source: How to build it.
+        method: Name of the method.
+        weights: ``"default"`` or other shipped weights, ``"published"`` and its variants, ``"random"``, or the path of a
+            ``.safetensors`` file.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
-        published: Yields the authors' tensors under our names, and the options; None where nothing is published.
     Raises:
-        OptionError: Published weights of a network that has none.
-        DataError: Weights that cannot be had.
+        OptionError: There is no such device.
+        DataError: The weights cannot be read or fetched.
     """
-    if weights == "published" and published is None:
-        raise OptionError(f"the authors of {name} publish no weights; use weights='default'")
+    where = pick_device(device)
     if weights == "random":
-        torch.manual_seed(0)
-        network = make()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            network = source.build(**source.random)
     else:
-        if weights == "published":
-            state, options = published()
-        else:
-            state, options = read_state(name, weights)
-        network = make(**options)
-        network.load_state_dict(_generator(state))
-    return network.eval().to(pick_device(device), memory_format=torch.channels_last)
+        tensors, options = _tensors(source, method, weights)
+        try:
+            network = source.build(**options)
+            network.load_state_dict(generator_only(tensors))
+        except (TypeError, ValueError, KeyError, RuntimeError) as error:
+            reason = str(error).strip().split("\n")[0]
+            raise DataError(f"{weights} holds no weights of {method} ({reason}); give a file that was trained for it") from None
+    return network.eval().to(where, memory_format=torch.channels_last)
 
 
-def _generator(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Of an adversarial training only the generator fuses; other states as they are."""
-    part = {key.removeprefix("generator."): tensor for key, tensor in state.items() if key.startswith("generator.")}
-    return part or state
+def _tensors(source: NetworkSource, method: str, weights: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    if weights.partition(".")[0] == "published" and source.published is not None:
+        return source.published(f"{method}.{weights}")
+    return read_tensors(method, weights)
 
 
-def read_state(name: str, weights: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and options of a method's shipped state, such as ``"default"``, or of a ``.safetensors`` file of the trainer."""
-    return read_safetensors(weights if weights.endswith(".safetensors") else shipped(f"{name}.{weights}"))
+def generator_only(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Keep only the generator's tensors of a GAN checkpoint; other checkpoints stay as they are."""
+    part = {key.removeprefix("generator."): tensor for key, tensor in tensors.items() if key.startswith("generator.")}
+    return part or tensors
+
+
+def read_tensors(method: str, weights: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read tensors and options of a method's shipped weights, such as ``"default"``, or of a ``.safetensors`` file."""
+    return read_safetensors(weights if weights.endswith(".safetensors") else shipped(f"{method}.{weights}"))
 
 
 def shipped(name: str) -> Path:
-    """Path of weights in the package, e.g. ``gacn.default``; a card ``.json`` lies beside it."""
+    """Return the path of shipped weights such as ``gacn.default``; their ``.json`` card lies beside them."""
     path = Path(str(resources.files("mffrepro"))) / "weights" / f"{name}.safetensors"
     if not path.exists():
         raise DataError(f"this installation has no weights {name!r}; reinstall mffrepro or pass weights='published'")
@@ -99,12 +116,12 @@ def shipped(name: str) -> Path:
 
 
 def card(name: str) -> dict[str, Any]:
-    """How shipped weights were made: recipe, data, seed, device, losses, sha256."""
+    """Read how shipped weights were made: recipe, data, seed, device, losses, sha256."""
     return json.loads(shipped(name).with_suffix(".json").read_text())
 
 
 def read_published(name: str) -> dict[str, Tensor]:
-    """The authors' tensors under the authors' names, from the file that the manifest names, fetched and verified."""
+    """Read the authors' tensors under the authors' names from the file of the manifest, fetched and verified."""
     path = weight_file(name)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
@@ -115,7 +132,7 @@ def read_published(name: str) -> dict[str, Tensor]:
 
 
 def pick_device(device: str) -> torch.device:
-    """``"auto"`` is the GPU where there is one, else the CPU.
+    """Choose a device; ``"auto"`` is the GPU where there is one, else the CPU.
 
     Raises:
         OptionError: Not a device, or one that this machine lacks.

@@ -1,21 +1,22 @@
 """Diagrams drawn from what ran: the shapes are those of a forward pass, the order of a fusion is that of its calls."""
 
 import time
+import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 import matplotlib.patches as patches
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mffrepro.fusion.multi_image import Judge
+from mffrepro.fusion.multi_image import Comparer
 from mffrepro.report.style import PAGE, PALETTE, Shown, styled
 
 
 def trace_shapes(network, inputs: Sequence) -> dict[str, tuple[int, ...]]:
-    """Output shape of every submodule that yields one tensor, in the order in which they ran.
+    """Record the output shape of every submodule that yields one tensor, in the order in which they ran.
 
     Args:
         network: A torch module.
@@ -130,11 +131,11 @@ def show_shape(shape: Sequence[int]) -> str:
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a judge.
+    """Record one call of a comparer.
 
     Attributes:
-        kind: ``"look"`` or ``"compare"``.
-        text: Of a look, the number of the source from 1, or ``"fused"``.
+        kind: ``"extract"`` or ``"decide"``.
+        text: For an extraction, the number of the source from 1, or ``"fused"``.
         inputs: Numbers of the calls whose results it needed.
         seconds: How long it took.
     """
@@ -145,82 +146,90 @@ class Call:
     seconds: float
 
 
-class Noted(NamedTuple):
-    """A judge's look, and the numbers of the calls that it stems from."""
-
-    calls: list[int]
-    answer: Any
-
-
 class Traced:
-    """A judge that notes what it is asked, and for how long it thinks; see `mffrepro.fusion.multi_image`.
+    """Record what a strategy asks of a comparer, and how long each call takes.
 
     Args:
-        judge: Who answers.
+        comparer: The `mffrepro.fusion.multi_image.Comparer` that answers.
         images: The sources, the very arrays that will be fused.
     """
 
-    def __init__(self, judge: Judge, images: Sequence[np.ndarray]) -> None:
-        self.judge, self.images = judge, images
-        self.calls: list[Call] = []
+    def __init__(self, comparer: Comparer, images: Sequence[np.ndarray]) -> None:
+        self._comparer, self.images = comparer, images
+        self._calls: list[Call] = []
+        self._origins: list[tuple[weakref.ref, int]] = []  # an array of each set of features, and the call that made it
 
-    def look(self, image: np.ndarray) -> Noted:
+    def __getattr__(self, name: str) -> Any:
+        """Answer everything else, such as options, as the comparer does."""
+        return getattr(self._comparer, name)
+
+    def extract(self, image: np.ndarray) -> Any:
+        """Extract features, and record it; an image that is no source was fused by the decision before."""
         number = next((i + 1 for i, source in enumerate(self.images) if source is image), None)
-        # What is no source was fused by the comparison before.
-        inputs = () if number else (len(self.calls) - 1,)
-        return self._note("look", str(number or "fused"), inputs, self.judge.look, image)
+        features = self._timed("extract", str(number or "fused"), () if number else (len(self._calls) - 1,), image)
+        self._remember(features)
+        return features
 
-    def compare(self, first: Noted, second: Noted) -> tuple[np.ndarray, np.ndarray]:
-        inputs = tuple(dict.fromkeys([*first.calls, *second.calls]))
-        return self._note("compare", "", inputs, self.judge.compare, first.answer, second.answer).answer
+    def decide(self, first: Any, second: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Decide between two sets of features, and record it."""
+        inputs = [call for features in (first, second) for call in self._calls_of(features)]
+        return self._timed("decide", "", tuple(dict.fromkeys(inputs)), first, second)
 
-    def merge(self, first: Noted, second: Noted, final: np.ndarray) -> Noted:
-        return Noted([len(self.calls) - 1], self.judge.merge(first.answer, second.answer, final))
-
-    def clarity(self, look: Noted) -> np.ndarray:
-        return self.judge.clarity(look.answer)
-
-    def keep(self, look: Noted) -> Noted:
-        return look._replace(answer=self.judge.keep(look.answer))
-
-    def exchange(self, first: Noted, second: Noted, where: np.ndarray) -> None:
-        """From now on both stem from all that either stems from."""
-        self.judge.exchange(first.answer, second.answer, where)
-        first.calls[:] = second.calls[:] = sorted({*first.calls, *second.calls})
+    def blend(self, first: Any, second: Any, final: np.ndarray) -> Any:
+        """Blend two sets of features; the result stems from the last decision."""
+        features = self._comparer.blend(first, second, final)
+        self._remember(features)
+        return features
 
     @property
-    def smooths(self) -> bool:
-        return self.judge.smooths
-
-    def _note(self, kind: str, text: str, inputs: tuple[int, ...], ask, *arguments) -> Noted:
-        started = time.perf_counter()
-        answer = ask(*arguments)
-        self.calls.append(Call(kind, text, inputs, time.perf_counter() - started))
-        return Noted([len(self.calls) - 1], answer)
+    def calls(self) -> list[Call]:
+        """All calls; extractions that no decision names were merged into what the last decision was given."""
+        used = {i for call in self._calls for i in call.inputs}
+        merged = [i for i, call in enumerate(self._calls) if call.kind == "extract" and i not in used]
+        *before, last = self._calls
+        return [*before, replace(last, inputs=tuple(sorted({*last.inputs, *merged})))] if last.kind == "decide" else self._calls
 
     def count(self, kind: str) -> int:
-        return sum(call.kind == kind for call in self.calls)
+        """Count the calls of one kind."""
+        return sum(call.kind == kind for call in self._calls)
 
     def seconds(self, kind: str) -> float:
-        """Median of the calls of one kind: the first ones are slower."""
-        return float(np.median([call.seconds for call in self.calls if call.kind == kind]))
+        """Return the median time of the calls of one kind: the first ones are slower."""
+        return float(np.median([call.seconds for call in self._calls if call.kind == kind]))
+
+    def _timed(self, kind: str, text: str, inputs: tuple[int, ...], *arguments: Any) -> Any:
+        started = time.perf_counter()
+        answer = getattr(self._comparer, kind)(*arguments)
+        self._calls.append(Call(kind, text, inputs, time.perf_counter() - started))
+        return answer
+
+    def _remember(self, features: Any) -> None:
+        self._origins.append((weakref.ref(_array_of(features)), len(self._calls) - 1))
+
+    def _calls_of(self, features: Any) -> list[int]:
+        return [call for reference, call in self._origins if reference() is _array_of(features)][-1:]
+
+
+def _array_of(features: Any) -> Any:
+    """Return the first array of a set of features, which identifies it."""
+    return features[0] if isinstance(features, tuple) else features
 
 
 def strategies(traces: Mapping[str, Traced], *, alt: str, caption: str = "") -> Shown:
-    """What each way to fuse many images asks its judge: looks above, comparisons below, arrows from what they need.
+    """Draw what each strategy asks of its comparer: extractions above, decisions below, arrows from what they need.
 
     Args:
-        traces: Name of the way to the judge that it has asked.
+        traces: Name of the strategy -> the comparer that it used.
         alt: Alternative text.
         caption: Caption.
     """
-    longest = max(trace.count("look") for trace in traces.values())
+    longest = max(trace.count("extract") for trace in traces.values())
     with styled():
         figure = Figure(figsize=(PAGE, 1.75 * len(traces)))
         for axes, (name, trace) in zip(np.atleast_1d(figure.subplots(len(traces), 1)), traces.items(), strict=True):
             axes.set(xlim=(-0.1, longest), ylim=(-0.85, 1.0))
             axes.set_axis_off()
-            counts = {kind: trace.count(call) for kind, call in (("look", "look"), ("comparison", "compare"))}
+            counts = {kind: trace.count(call) for kind, call in (("extraction", "extract"), ("decision", "decide"))}
             numbers = ", ".join(f"{number} {kind}{'s' * (number != 1)}" for kind, number in counts.items())
             axes.set_title(f"{name}: {numbers}", loc="left", fontsize=11)
             _draw_calls(axes, trace.calls)
@@ -228,15 +237,15 @@ def strategies(traces: Mapping[str, Traced], *, alt: str, caption: str = "") -> 
 
 
 def _draw_calls(axes: Axes, calls: Sequence[Call]) -> None:
-    """Looks from left to right in their order; a comparison stands below the last look that it needs."""
+    """Draw extractions from left to right; a decision stands below the last extraction that it needs."""
     places: list[tuple[float, float]] = []
-    looks = 0
+    extractions = 0
     for call in calls:
-        if call.kind == "look":
-            place, text, colour = (looks + 0.42, 0.55), f"look at\n{call.text}", PALETTE[0]
-            looks += 1
+        if call.kind == "extract":
+            place, text, colour = (extractions + 0.42, 0.55), f"features\nof {call.text}", PALETTE[0]
+            extractions += 1
         else:
-            place, text, colour = (max(places[i][0] for i in call.inputs) + 0.15, -0.45), "compare", PALETTE[1]
+            place, text, colour = (max(places[i][0] for i in call.inputs) + 0.15, -0.45), "decide", PALETTE[1]
         for i in call.inputs:
             axes.annotate("", _edge(place, places[i]), _edge(places[i], place), arrowprops={"arrowstyle": "->", "color": "#444"})
         places.append(place)
@@ -246,7 +255,7 @@ def _draw_calls(axes: Axes, calls: Sequence[Call]) -> None:
 
 
 def _edge(box: tuple[float, float], towards: tuple[float, float]) -> tuple[float, float]:
-    """Where an arrow that comes from there meets a box: above, below, or, on one level, at the side."""
+    """Return the point where an arrow from `towards` meets a box: above, below, or, on one level, at the side."""
     if box[1] == towards[1]:
         return box[0] + (0.39 if towards[0] > box[0] else -0.39), box[1]
     return box[0] + 0.2 * np.sign(towards[0] - box[0]), box[1] + (0.29 if towards[1] > box[1] else -0.29)
@@ -256,7 +265,7 @@ def _edge(box: tuple[float, float], towards: tuple[float, float]) -> tuple[float
 
 
 def tree(root: str, branches: Mapping[str, Mapping[str, Sequence[str]]], *, alt: str, caption: str = "") -> Shown:
-    """A tree of three levels from left to right: the root, its branches, theirs, and the names on each twig.
+    """Draw a tree of three levels from left to right: the root, its branches, theirs, and the names on each twig.
 
     Args:
         root: What all have in common.

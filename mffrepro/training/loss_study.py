@@ -20,8 +20,8 @@ from mffrepro.data import load, load_regions
 from mffrepro.data.manifests import manifest_folder
 from mffrepro.data.regions import LabelledImage
 from mffrepro.images import FocusStack, write_atomically
+from mffrepro.methods import fuse
 from mffrepro.metrics import evaluate
-from mffrepro.models.gacn import fuse
 from mffrepro.training.gacn import GacnRecipe
 from mffrepro.training.trainer import train
 
@@ -87,8 +87,8 @@ def loss_study(
 
 def score(stack: FocusStack, weights: Path, device: str, metrics: Sequence[str] = METRICS) -> dict[str, float]:
     """Metrics of the image that a network fuses from a stack, and `noise` of its initial map."""
-    result = fuse(stack, weights=str(weights), device=device)
-    initial = fuse(stack, weights=str(weights), device=device, boundary="none").decision[0]
+    result = fuse(stack, "gacn", weights=str(weights), device=device)
+    initial = fuse(stack, "gacn", weights=str(weights), device=device, smooth_boundary=False).decision[0]
     return evaluate(stack, result, metrics, gray="skimage") | noise(initial)
 
 

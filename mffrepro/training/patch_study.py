@@ -6,7 +6,6 @@ the networks on patches and stacks that they have not seen, and writes ``data_ma
 """
 
 import argparse
-import importlib
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -22,6 +21,7 @@ from mffrepro.data import load, load_regions
 from mffrepro.data.labelled import LabelledImage
 from mffrepro.data.manifests import manifest_folder
 from mffrepro.images import FocusStack, write_atomically
+from mffrepro.methods import fuse
 from mffrepro.metrics import evaluate
 from mffrepro.training.cnn_fuse import CnnFuseRecipe
 from mffrepro.training.icacs18 import Icacs18Recipe
@@ -127,7 +127,6 @@ def run(
         A row per change: accuracy on patches of the validation set with texture, and on any of its patches; epochs until the
         first is 99 %; parameters, epochs, rate and seconds; where the network can fuse, the means of `METRICS` and of `on_grid`.
     """
-    module = importlib.import_module(f"mffrepro.models.{method}")
     rows = {}
     for label, change in changes.items():
         started = time.perf_counter()
@@ -148,7 +147,7 @@ def run(
         }
         if getattr(chosen, "kind", "siamese") == "siamese":
             weights = {"weights": str(folder / "best.safetensors"), "device": device}
-            results = [module.fuse(stack, **weights, **(options or {})) for stack in stacks]
+            results = [fuse(stack, method, **weights, **(options or {})) for stack in stacks]
             scores = [evaluate(stack, result, METRICS) for stack, result in zip(stacks, results, strict=True)]
             scores = [row | {"on grid": on_grid(result.decision[0])} for row, result in zip(scores, results, strict=True)]
             rows[label] |= pd.DataFrame(scores).mean().to_dict()

@@ -23,7 +23,7 @@ from mffrepro.data import LabelledImage, load
 from mffrepro.data.synthetic import gaussian_blur
 from mffrepro.errors import OptionError
 from mffrepro.images import FocusStack, from_unit, to_gray, to_unit
-from mffrepro.models import gacn
+from mffrepro.methods import fuse
 from mffrepro.models.siamese import Border
 
 #: Places drawn at most for one pair.
@@ -155,7 +155,7 @@ class RealPatches:
 
 def _labelled_stack(stack: FocusStack) -> tuple[np.ndarray, np.ndarray]:
     """Gray images (N, H, W) uint8, and the number of the sharpest at each pixel."""
-    decision = gacn.fuse(stack).decision if stack.decision is None else stack.decision
+    decision = fuse(stack, "gacn").decision if stack.decision is None else stack.decision
     unit = to_unit(stack.images)
     grays = from_unit(to_gray(unit) if stack.is_colour else unit.copy(), np.dtype(np.uint8))
     return grays, decision.argmax(0).astype(np.int16)

@@ -18,7 +18,7 @@ import mffrepro as mff
 from mffrepro.baselines import msvd
 from mffrepro.data.manifests import manifest_folder
 from mffrepro.images import FocusStack, to_unit
-from mffrepro.models._parts import truncated
+from mffrepro.models.layers import truncated
 
 IMAGES, RECORDS = (manifest_folder() / "fidelity" / name for name in ("images.csv", "scores.csv"))
 

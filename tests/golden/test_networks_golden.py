@@ -8,13 +8,20 @@ import numpy as np
 import pytest
 
 import mffrepro as mff
-from mffrepro.images import to_unit
-from mffrepro.models import ifcnn, mff_gan, pmgi, sesf, u2fusion
-from mffrepro.models._parts import fuse_in_turn, stretched, ycbcr_matrix
+from mffrepro.images import from_unit, to_unit
+from mffrepro.methods import load_network
+from mffrepro.models import sesf
+from mffrepro.models.layers import fuse_in_turn, stretched, with_image_statistics
+from mffrepro.models.luma import through_luma, ycbcr_matrix
 
 PAIRS = [f"lytro_{i:02d}" for i in range(1, 6)]
 #: Two-input networks, of which the authors' raw output is stored for two pairs, and their folder.
-LUMA = {"u2fusion": (u2fusion, "U2Fusion"), "mff_gan": (mff_gan, "MFF-GAN"), "pmgi": (pmgi, "PMGI")}
+LUMA = {"u2fusion": "U2Fusion", "mff_gan": "MFF-GAN", "pmgi": "PMGI"}
+
+
+def luma_network(method: str):
+    network = load_network(f"{method}.published", device="cpu")
+    return with_image_statistics(network, affine=False) if method == "pmgi" else network
 
 
 def share_off(fused: np.ndarray, golden: np.ndarray, levels: int) -> float:
@@ -41,8 +48,8 @@ def test_decoders_of_colour_images(mirror, stored, method: str, folder: str, pai
 
 @pytest.mark.parametrize("pair", PAIRS)
 def test_sesf_maps_are_the_authors(mirror, stored, pair: str) -> None:
-    judge = sesf.SesfJudge(sesf.load("published", device="cpu"), post_processing="none")
-    first, second = (judge.look(image) for image in to_unit(mff.load("gacn26")[pair].images, np.float64))
+    comparer = sesf.SesfComparer(load_network("sesf.published", device="cpu"), post_processing="none")
+    first, second = (comparer.extract(image) for image in to_unit(mff.load("gacn26")[pair].images, np.float64))
     raw = first.activity > second.activity
     np.testing.assert_array_equal(raw, stored(f"SESF-Fuse/color_{pair}_dm_raw") > 0)
     np.testing.assert_array_equal(sesf.verify(raw), stored(f"SESF-Fuse/color_{pair}_dm_verified") > 0)
@@ -61,18 +68,17 @@ def test_sesf_fused(mirror, stored, pair: str) -> None:
 @pytest.mark.parametrize("method", LUMA)
 def test_raw_luma(mirror, stored, method: str, pair: str) -> None:
     """The lumas are made here as the authors' programs make them, so that the network alone is tested."""
-    module, folder = LUMA[method]
     images = mff.load("gacn26")[pair].images.astype(np.float64)
     if method == "u2fusion":
         lumas, rows = images @ ycbcr_matrix("full")[0] / 255, 200  # the slowest: a strip is enough
     else:  # 8-bit arithmetic rounds every term
         lumas, rows = (np.floor(images * (0.257, 0.504, 0.098) + 0.5).sum(-1) + 16) / 255, 520
-    fused = fuse_in_turn(module.load("published", device="cpu"), [luma[:rows] for luma in lumas])
-    golden = stored(f"{folder}/color_{pair}_Y_u16") / 65535
+    fused = fuse_in_turn(luma_network(method), [luma[:rows] for luma in lumas])
+    golden = stored(f"{LUMA[method]}/color_{pair}_Y_u16") / 65535
     inside = rows - 10 if rows < 520 else rows
     assert np.abs(fused - golden[:rows])[:inside].max() < 3e-5
     if method != "u2fusion":
-        saved = stored(f"{folder}/color_{pair}_Y_official_save")
+        saved = stored(f"{LUMA[method]}/color_{pair}_Y_official_save")
         assert share_off(np.floor(255 * stretched(fused) + 0.5), saved, levels=1) == 0
         assert share_off(np.floor(255 * stretched(fused) + 0.5), saved, levels=0) < 1e-3
 
@@ -80,8 +86,9 @@ def test_raw_luma(mirror, stored, method: str, pair: str) -> None:
 @pytest.mark.parametrize("pair", ["lytro_01", "lytro_05"])
 @pytest.mark.parametrize("method", ["mff_gan", "pmgi"])
 def test_restored_colour(mirror, stored, method: str, pair: str) -> None:
-    fused = mff.fuse(mff.load("gacn26")[pair], method, weights="published", as_published=True, stretch=False).image
-    golden = stored(f"{LUMA[method][1]}/color_{pair}_rgb")
+    network = luma_network(method)  # not stretched, as the stored colours are
+    fused = through_luma(mff.load("gacn26")[pair], lambda lumas: fuse_in_turn(network, lumas), levels="video", in_bytes=True)
+    fused, golden = from_unit(fused, np.dtype(np.uint8)), stored(f"{LUMA[method]}/color_{pair}_rgb")
     assert share_off(fused, golden, levels=1) < 0.01  # how the stored images came back from luma to colour is not known
     assert share_off(fused, golden, levels=5) == 0
 
@@ -89,6 +96,6 @@ def test_restored_colour(mirror, stored, method: str, pair: str) -> None:
 @pytest.mark.parametrize("rule", ["sum", "mean"])
 def test_every_published_ifcnn_loads_and_fuses(mirror, rule: str) -> None:
     pair = mff.load("gacn26")["lytro_01"].images[:, 100:164, 100:164]
-    fused = mff.fuse(pair, "ifcnn", weights="published", fusion=rule).image
-    assert ifcnn.load("published", fusion=rule).fusion == rule
+    fused = mff.fuse(pair, f"ifcnn.published.{rule}").image
+    assert load_network(f"ifcnn.published.{rule}").fusion == rule
     assert np.abs(fused.astype(float) - pair.mean(0)).mean() < 6  # the same scene, not noise: gray levels

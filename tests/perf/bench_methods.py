@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 import tracemalloc
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ AUTHORS = {"gacn": 2.1, "sesf": 1.35, "ifcnn": 0.85, "densefuse": 2.4}
 
 
 def pair(side: int = 520) -> FocusStack:
-    """Smooth random texture, sharp in one half of each source."""
+    """Make a pair of smooth random texture, sharp in one half of each source."""
     mask = np.zeros((side, side), bool)
     mask[:, : side // 2] = True
     near, far = composite(texture(side, side), mask)
@@ -44,25 +45,25 @@ def texture(height: int, width: int) -> np.ndarray:
 
 
 def row(card: methods.MethodCard, stack: FocusStack, printed: float | None) -> str:
-    fuse = card.function()
+    fuse = partial(methods.fuse, stack, card.name)
     started = time.perf_counter()
-    fuse(stack)
+    fuse()
     repeats = 5 if time.perf_counter() - started < 5 else 1
-    seconds = statistics.median(fuse(stack).seconds for _ in range(repeats))
+    seconds = statistics.median(fuse().seconds for _ in range(repeats))
     line = f"{card.name:<14}{seconds:>9.3f}"
     for other in (AUTHORS.get(card.name), printed):
         line += f"{other:>9.2f}{other / seconds:>7.1f}x" if other else f"{'–':>9}{'':>8}"
     if seconds > 10:  # tracing slows down what makes many small arrays
         return f"{line}{'–':>10}"
     tracemalloc.start()
-    fuse(stack)
+    fuse()
     peak = tracemalloc.get_traced_memory()[1] / 2**20
     tracemalloc.stop()
     return f"{line}{peak:>10.0f}"
 
 
 def stack_of(folder: Path, count: int = 17, height: int = 1200, width: int = 1600) -> list[str]:
-    """A focal stack in files: a band of the texture is sharp in each."""
+    """Write a focal stack in files: a band of the texture is sharp in each."""
     sharp = texture(height, width)
     soft = gaussian_blur(sharp, 3)
     paths = []
@@ -74,7 +75,7 @@ def stack_of(folder: Path, count: int = 17, height: int = 1200, width: int = 160
 
 
 def stacks() -> None:
-    """A whole process each, files in and out: the pyramid beside the tool that photographers have, and two strategies of GACN."""
+    """Time whole processes, files in and out: the pyramid beside enfuse, and two strategies of GACN."""
     weights = ["--exposure-weight=0", "--saturation-weight=0", "--contrast-weight=1", "--hard-mask"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -83,7 +84,7 @@ def stacks() -> None:
         commands = {"lp": [*fuse, *paths, "-m", "lp", *out], "enfuse": ["enfuse", *weights, *out, *paths]}
         _report("17 images of 1600x1200", commands)
         paths = stack_of(folder, height=600, width=800)
-        ways = ("serial", "calibration")
+        ways = ("serial", "rank")
         _report("17 images of 800x600", {f"gacn, {way}": [*fuse, *paths, "-m", "gacn", "--strategy", way, *out] for way in ways})
 
 
@@ -95,7 +96,7 @@ def _report(size: str, commands: dict[str, list[str]]) -> None:
 
 
 def _run(command: list[str]) -> str:
-    """Seconds and peak memory of a process of its own."""
+    """Measure seconds and peak memory of a process."""
     watch = (
         "import resource, subprocess, sys, time; started = time.perf_counter();"
         "subprocess.run(sys.argv[1:], check=True, capture_output=True);"

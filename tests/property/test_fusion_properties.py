@@ -67,10 +67,10 @@ def test_serial_shares_rebuild_the_fused_image(seed, count):
     rng = np.random.default_rng(seed)
 
     class Undecided:
-        def look(self, image):
+        def extract(self, image):
             return image
 
-        def compare(self, first, second):
+        def decide(self, first, second):
             return rng.random(first.shape).astype(np.float32), first
 
     images = list(rng.random((count, 6, 7)))

@@ -36,7 +36,7 @@ def test_identical_and_constant_images_come_back(method, side, seed) -> None:
     np.testing.assert_array_equal(mff.fuse([flat, flat], method, weights="random").image, flat)
 
 
-@pytest.mark.parametrize("strategy", ["serial", "calibration"])
+@pytest.mark.parametrize("strategy", ["serial", "carry"])
 def test_many_images_by_either_strategy(strategy: str) -> None:
     pair = mff.load("embedded", kind="composite", levels=(4,), size=192)[1]
     both_soft = gaussian_blur(pair.reference, 3)

@@ -103,7 +103,7 @@ def test_labels_options_and_named_weights():
     assert benchmark("gacn.random", toys(1), "en").value[0] > 0
 
 
-def test_the_module_is_the_function():
+def test_the_public_function_is_that_of_the_module():
     pd.testing.assert_frame_equal(values(mff.benchmark("lp", toys(1), "en")), values(benchmark("lp", toys(1), "en")))
 
 

@@ -162,8 +162,11 @@ def test_fuse_writes_what_python_would(run, pair, data):
 def test_fuse_passes_its_options_on(run, pair, data):
     assert run("fuse", *pair, "-o", "fused.png", "-m", "lp", "--option", "levels=2")[0] == 0
     np.testing.assert_array_equal(mff.read_image("fused.png"), mff.fuse(data[0], "lp", levels=2).image)
-    assert run("fuse", *pair, "-o", "fused.png", "--weights", "random", "--option", "boundary=none", "--device", "cpu")[0] == 0
-    expected = mff.fuse(data[0], "gacn", weights="random", boundary="none").image
+    assert (
+        run("fuse", *pair, "-o", "fused.png", "--weights", "random", "--option", "smooth_boundary=false", "--device", "cpu")[0]
+        == 0
+    )
+    expected = mff.fuse(data[0], "gacn", weights="random", smooth_boundary=False).image
     np.testing.assert_array_equal(mff.read_image("fused.png"), expected)
 
 
@@ -233,7 +236,7 @@ def test_a_note_is_one_line_and_no_failure(run, folder):
         (["A", "B", "-o", "x.png", "--weights", "text.safetensors"], "text.safetensors is not a readable"),
         (["A", "B", "-o", "x.png", "--device", "gpu"], "no device 'gpu'"),
         (["A", "B", "-o", "x.png", "--strategy", "cereal"], "did you mean 'serial'"),
-        (["A", "B", "-o", "x.png", "--option", "calibration=lag"], "did you mean 'log'"),
+        (["A", "B", "-o", "x.png", "--strategy", "ranking"], "did you mean 'rank'"),
     ],
 )
 def test_fuse_refuses_and_writes_nothing(refused, pair, folder, arguments, message):
@@ -579,7 +582,9 @@ def test_lists_have_a_row_per_card(run):
 def test_list_methods_shows_the_options_of_one(run, refused):
     out = run("list", "methods", "lp")[1]
     assert re.search(r"levels +4 +int", out)
-    assert re.search(r"calibration +'rank' +'rank' \| 'carry' \| 'log' \| 'literal'", run("list", "methods", "gacn.published")[1])
+    out = run("list", "methods", "gacn.published")[1]
+    assert re.search(r"strategy +'auto' +'rank' \| 'serial' \| 'carry' \| 'calibration' \| 'calibration_log'", out)
+    assert re.search(r"weights +'default' +'default' \| 'published' \| 'random' \| 'smooth'", out)
     assert "did you mean 'lp'" in refused("list", "methods", "lpp")
 
 

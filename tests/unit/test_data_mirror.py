@@ -61,7 +61,7 @@ def test_weights_and_dictionaries_are_there():
 @pytest.mark.parametrize(
     ("name", "converted"),
     [
-        ("mff_gan.published.lytro", "MFF-GAN/MFF-GAN_Lytro.npz"),
+        ("mff_gan.published", "MFF-GAN/MFF-GAN_Lytro.npz"),
         ("mff_gan.published.mfi_whu", "MFF-GAN/MFF-GAN_MFI-WHU.npz"),
         ("pmgi.published", "PMGI/PMGI_Multi-focus.npz"),
         ("u2fusion.published", "U2Fusion/U2Fusion.npz"),

@@ -53,7 +53,7 @@ def test_every_registered_function_has_a_source_and_a_chapter(name):
     keys = [key for group in re.findall(r"\[([^\]]+)\]", section(text, "References")) for key in KEY.findall(group)]
     assert keys, "References names no key of the bibliography"
     assert set(keys) <= set(bibliography())
-    assert section(text, "Chapter").strip() in PLANNED
+    assert set(section(text, "Chapter").strip().split(", ")) <= PLANNED
 
 
 @pytest.mark.parametrize("name", metrics.names())

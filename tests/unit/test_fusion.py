@@ -3,13 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy import ndimage
 
-from mffrepro.fusion import multi_image as several
+from mffrepro.errors import OptionError
 from mffrepro.fusion.boxes import box_mean, box_sum, guided_filter
-from mffrepro.fusion.multi_image import MapJudge, calibrated, serial
+from mffrepro.fusion.multi_image import STRATEGIES, ImageComparer, combine
 from mffrepro.fusion.pyramid import analyse, mirror, smallest_side, synthesise
 from mffrepro.fusion.rules import choose_max
 
@@ -141,40 +139,40 @@ def test_ties_go_to_the_later_source():
     np.testing.assert_array_equal(choose_max(bands), -1)
 
 
-# ------------------------------------------------------------------------------------------------ several
+# -------------------------------------------------------------------------------------------- many images
 
 
-class BrightJudge:
-    """Calls the brighter pixel the sharper one: clarity is the value, so all shares have a closed form."""
+class Brightest:
+    """Take the brighter pixel for the sharper one: clarity is the value, so that all shares have a closed form."""
 
     def __init__(self):
-        self.looks, self.compares = 0, 0
+        self.extractions, self.decisions = 0, 0
 
-    def look(self, image):
-        self.looks += 1
+    def extract(self, image):
+        self.extractions += 1
         return image.mean(-1) if image.ndim == 3 else image
 
-    def compare(self, first, second):
-        self.compares += 1
+    def decide(self, first, second):
+        self.decisions += 1
         return (first >= second).astype(np.float32), np.sign(first - second)
 
-    def merge(self, first, second, final):
+    def blend(self, first, second, final):
         return final * first + (1 - final) * second
 
 
-class RatioJudge(BrightJudge):
+class Ratio(Brightest):
     """Final map a / (a + b), as Eq. 19 assumes of clarities."""
 
-    def compare(self, first, second):
-        self.compares += 1
+    def decide(self, first, second):
+        self.decisions += 1
         return first / (first + second), np.log(first / second)
 
 
-class HalfJudge(BrightJudge):
-    """Cannot tell: every comparison gives one half."""
+class Undecided(Brightest):
+    """Give one half in every decision."""
 
-    def compare(self, first, second):
-        self.compares += 1
+    def decide(self, first, second):
+        self.decisions += 1
         return np.full(first.shape, 0.5, np.float32), np.zeros(first.shape)
 
 
@@ -185,10 +183,10 @@ def images_of(count, *, colour=False, seed=0):
 
 @pytest.mark.parametrize("colour", [False, True])
 def test_serial_keeps_the_brightest(colour):
-    images, judge = images_of(5, colour=colour), BrightJudge()
-    fused, shares = serial(images, judge)
+    images, comparer = images_of(5, colour=colour), Brightest()
+    fused, shares = combine(images, comparer, "serial")
     clarity = np.stack([image.mean(-1) if colour else image for image in images])
-    assert (judge.looks, judge.compares) == (2 * (5 - 1), 5 - 1)
+    assert (comparer.extractions, comparer.decisions) == (2 * (5 - 1), 5 - 1)
     assert shares.shape == (5, 4, 5)
     np.testing.assert_array_equal(shares.argmax(0), clarity.argmax(0))
     np.testing.assert_array_equal(shares.sum(0), 1)
@@ -198,99 +196,48 @@ def test_serial_keeps_the_brightest(colour):
 
 def test_serial_halves_the_share_of_the_earlier_at_each_step():
     images = images_of(4)
-    fused, shares = serial(images, HalfJudge())
+    fused, shares = combine(images, Undecided(), "serial")
     np.testing.assert_allclose(shares[:, 0, 0], [1 / 8, 1 / 8, 1 / 4, 1 / 2])
     np.testing.assert_allclose(fused, np.tensordot([1 / 8, 1 / 8, 1 / 4, 1 / 2], np.stack(images), 1))
 
 
 @pytest.mark.parametrize("colour", [False, True])
-def test_carrying_the_winner_along_is_serial_fusion_with_half_the_looks(colour):
-    images, judge = images_of(6, colour=colour, seed=2), BrightJudge()
-    fused, shares = calibrated(images, judge)
-    expected, expected_shares = serial(images, BrightJudge())
-    assert (judge.looks, judge.compares) == (6, 6 - 1)
+def test_carrying_features_is_serial_fusion_with_half_the_extractions(colour):
+    images, comparer = images_of(6, colour=colour, seed=2), Brightest()
+    fused, shares = combine(images, comparer, "carry")
+    expected, expected_shares = combine(images, Brightest(), "serial")
+    assert (comparer.extractions, comparer.decisions) == (6, 6 - 1)
     np.testing.assert_array_equal(fused, expected)
     np.testing.assert_array_equal(shares, expected_shares)
-    backwards, _ = calibrated(images[::-1], BrightJudge())
+    backwards, _ = combine(images[::-1], Brightest(), "carry")
     np.testing.assert_array_equal(backwards, fused)
 
 
-class RankJudge(BrightJudge):
-    """A look is the image itself, in place; the comparison prefers whichever it is told to."""
-
-    smooths = False
-
-    def __init__(self, prefers=0):
-        super().__init__()
-        self.prefers = prefers
-
-    def look(self, image):
-        return super().look(image).copy()
-
-    def keep(self, look):
-        return look
-
-    def clarity(self, look):
-        return look.copy()
-
-    def exchange(self, first, second, where):
-        first[where], second[where] = second[where], first[where]
-
-    def compare(self, first, second):
-        assert (first >= second).all()
-        return super().compare(first, second)[0], np.full(first.shape, 1 - 2 * self.prefers)
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_two_images_have_one_comparison_whatever_the_strategy(strategy):
+    images, comparer = images_of(2, seed=6), Ratio()
+    fused, shares = combine(images, comparer, strategy)
+    assert (comparer.extractions, comparer.decisions) == (2, 1)
+    share = images[0] / (images[0] + images[1])
+    np.testing.assert_allclose(shares, [share, 1 - share], rtol=1e-6)
+    np.testing.assert_allclose(fused, share * images[0] + (1 - share) * images[1], rtol=1e-6)
 
 
-@pytest.mark.parametrize("prefers", [0, 1])
+def test_an_unknown_strategy_is_named():
+    with pytest.raises(OptionError, match="no strategy 'cereal'; did you mean 'serial'"):
+        combine(images_of(3), Brightest(), "cereal")
+
+
+@pytest.mark.parametrize("strategy", ["carry", "calibration_log", "calibration"])
 @pytest.mark.parametrize("colour", [False, True])
-@given(count=st.integers(2, 7), levels=st.integers(1, 30), seed=st.integers(0, 99))
-def test_ranking_compares_the_two_clearest(colour, prefers, count, levels, seed):
-    """Against sorting the whole stack; with few levels many pixels tie, and the earlier image ranks first."""
-    images, judge = [np.ceil(image * levels) for image in images_of(count, colour=colour, seed=seed)], RankJudge(prefers)
-    fused, shares = calibrated(images, judge, form="rank")
-    clarity = np.stack([image.mean(-1) if colour else image for image in images])
-    winner = np.argsort(-clarity, axis=0, kind="stable")[prefers]
-    assert (judge.looks, judge.compares) == (count, 1)
-    np.testing.assert_array_equal(shares, np.arange(count)[:, None, None] == winner)
-    np.testing.assert_array_equal(
-        fused, np.take_along_axis(np.stack(images), winner[None, ..., None] if colour else winner[None], 0)[0]
-    )
-
-
-def test_the_order_of_the_images_does_not_matter_to_ranking():
-    images = images_of(6, colour=True, seed=5)
-    order = np.random.default_rng(0).permutation(6)
-    (fused, shares), (again, mixed) = (calibrated(x, RankJudge(), form="rank") for x in (images, [images[i] for i in order]))
-    np.testing.assert_array_equal(again, fused)
-    np.testing.assert_array_equal(mixed, shares[order])
-
-
-def test_ranking_smooths_all_borders_at_once(monkeypatch):
-    """Each share is guided filtering of the hard map by what is chosen there, and they add up to 1 without being made to."""
-    monkeypatch.setattr(several, "BLEND_PIXELS", 16 * 9)
-    images = list(np.random.default_rng(7).uniform(0.1, 1, (4, 70, 9)))
-    _, hard = calibrated(images, RankJudge(), form="rank")
-    judge = RankJudge()
-    judge.smooths = True
-    fused, shares = calibrated(images, judge, form="rank")
-    guide = torch.from_numpy(np.max(images, 0))[None, None]
-    expected = np.stack([guided_filter(guide, torch.from_numpy(x).double()[None, None], 2, 0.1)[0, 0].numpy() for x in hard])
-    np.testing.assert_allclose(expected.sum(0), 1, atol=1e-12)
-    expected = expected.clip(0, 1) / expected.clip(0, 1).sum(0)
-    np.testing.assert_allclose(shares, expected, atol=1e-6)
-    np.testing.assert_allclose(fused, (expected * np.stack(images)).sum(0), atol=1e-6)
-
-
-@pytest.mark.parametrize("form", ["carry", "log", "literal"])
-@pytest.mark.parametrize("colour", [False, True])
-def test_any_soft_map_can_be_calibrated(form, colour):
+def test_any_soft_map_can_be_combined(strategy, colour):
     """Shares of the power of a pixel's value: the brightest image wins, whatever stands first."""
     images = images_of(5, colour=colour, seed=4)
 
     def clarity(image):
         return (image.mean(-1) if colour else image) ** 8
 
-    fused, decision = calibrated(images, MapJudge(lambda a, b: clarity(a) / (clarity(a) + clarity(b))), form=form)
+    fused, decision = combine(images, ImageComparer(lambda a, b: clarity(a) / (clarity(a) + clarity(b))), strategy)
     best = np.stack([clarity(image) for image in images])
     sure = np.sort(best, 0)[-1] > 2 * np.sort(best, 0)[-2]
     assert (decision.argmax(0) == best.argmax(0))[sure].all()
@@ -298,27 +245,27 @@ def test_any_soft_map_can_be_calibrated(form, colour):
 
 
 def test_a_saturated_map_has_a_finite_logit():
-    final, logit = MapJudge(lambda a, b: a).compare(np.array([[0.0, 0.5, 1.0]]), np.zeros((1, 3)))
+    final, logit = ImageComparer(lambda a, b: a).decide(np.array([[0.0, 0.5, 1.0]]), np.zeros((1, 3)))
     np.testing.assert_array_equal(final, [[0, 0.5, 1]])
     assert np.isfinite(logit).all()
     assert logit[0, 0] < logit[0, 1] == 0 < logit[0, 2]
 
 
-def test_calibration_does_not_touch_the_images():
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_strategies_do_not_touch_the_images(strategy):
     images = images_of(4, seed=3)
     before = [image.copy() for image in images]
-    for form in ("carry", "log", "literal"):
-        calibrated(images, RatioJudge(), form=form)
+    combine(images, Ratio(), strategy)
     np.testing.assert_array_equal(images, before)
 
 
-@pytest.mark.parametrize("form", ["log", "literal"])
+@pytest.mark.parametrize("strategy", ["calibration_log", "calibration"])
 @pytest.mark.parametrize("colour", [False, True])
-def test_calibration_finds_the_clearest_through_the_first(form, colour):
-    images, judge = images_of(6, colour=colour, seed=1), RatioJudge()
-    fused, decision = calibrated(images, judge, form=form)
+def test_calibration_finds_the_clearest_through_the_first(strategy, colour):
+    images, comparer = images_of(6, colour=colour, seed=1), Ratio()
+    fused, decision = combine(images, comparer, strategy)
     clarity = np.stack([image.mean(-1) if colour else image for image in images])
-    assert (judge.looks, judge.compares) == (6, 6 - 1)
+    assert (comparer.extractions, comparer.decisions) == (6, 6 - 1)
     np.testing.assert_array_equal(decision.argmax(0), clarity.argmax(0))
     assert set(np.unique(decision)) == {0, 1}
     np.testing.assert_array_equal(decision.sum(0), 1)
@@ -328,16 +275,16 @@ def test_calibration_finds_the_clearest_through_the_first(form, colour):
 def test_eq_19_by_hand():
     """Clarities 0.5 : 0.5 of the first two; against the first, the third has 0.2, so C3 = 0.5 * 0.8 / (0.2 + 1e-4)."""
 
-    class Scripted(HalfJudge):
-        def compare(self, first, second):
-            self.compares += 1
-            return np.full(first.shape, {1: 0.5, 2: 0.2, 3: 0.199}[self.compares]), np.zeros(first.shape)
+    class Scripted(Undecided):
+        def decide(self, first, second):
+            self.decisions += 1
+            return np.full(first.shape, {1: 0.5, 2: 0.2, 3: 0.199}[self.decisions]), np.zeros(first.shape)
 
-    _, decision = calibrated(images_of(4), Scripted(), form="literal")
+    _, decision = combine(images_of(4), Scripted(), "calibration")
     np.testing.assert_array_equal(decision[3], 1)
 
 
-@pytest.mark.parametrize("form", ["log", "literal"])
-def test_calibration_gives_ties_to_the_earlier_image(form):
-    _, decision = calibrated(images_of(3), HalfJudge(), form=form)
+@pytest.mark.parametrize("strategy", ["calibration_log", "calibration"])
+def test_calibration_gives_ties_to_the_earlier_image(strategy):
+    _, decision = combine(images_of(3), Undecided(), strategy)
     np.testing.assert_array_equal(decision[0], 1)

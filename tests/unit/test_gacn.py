@@ -1,14 +1,18 @@
 """The layout of GACN, its activity level against a direct sum, and its inference."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 from scipy.ndimage import uniform_filter
 
 import mffrepro as mff
-from mffrepro.fusion.multi_image import calibrated
+from mffrepro.fusion.multi_image import combine
 from mffrepro.images import to_gray, to_unit
+from mffrepro.methods import load_network
 from mffrepro.models import gacn
+from mffrepro.models.gacn import ranking
 
 
 def gray(seed: int, height: int = 40, width: int = 33) -> torch.Tensor:
@@ -27,7 +31,7 @@ def test_maps_have_the_size_of_the_images() -> None:
     assert {tuple(m.shape) for m in maps} == {(1, 1, 40, 33)}
 
 
-@pytest.mark.parametrize("activity", ["paper", "public"])
+@pytest.mark.parametrize("activity", ["paper", "published"])
 def test_spatial_frequency_is_the_sum_written_out(activity: str) -> None:
     network = gacn.GACN(activity=activity)
     features = torch.from_numpy(np.random.default_rng(0).random((1, 2, 9, 13)))
@@ -42,13 +46,13 @@ def _direct(x: np.ndarray, activity: str) -> np.ndarray:
     squares = np.zeros_like(x)
     for i in range(height):
         for j in range(width):
-            outside = 0.0 if activity == "public" else x[i, j]
+            outside = 0.0 if activity == "published" else x[i, j]
             left = x[i, j - 1] if j else outside
             up = x[i - 1, j] if i else outside
             squares[i, j] = (x[i, j] - left) ** 2 + (x[i, j] - up) ** 2
-    padded = np.pad(squares, r, mode="constant" if activity == "public" else "edge")
+    padded = np.pad(squares, r, mode="constant" if activity == "published" else "edge")
     sums = np.array([[padded[i : i + 11, j : j + 11].sum() for j in range(width)] for i in range(height)])
-    return sums if activity == "public" else np.sqrt(sums / 121)
+    return sums if activity == "published" else np.sqrt(sums / 121)
 
 
 def test_boundary_smoothing_changes_only_the_band() -> None:
@@ -57,7 +61,7 @@ def test_boundary_smoothing_changes_only_the_band() -> None:
     a, b = gray(3, 64, 64), gray(4, 64, 64)
     initial = torch.zeros(1, 1, 64, 64)
     initial[..., :32] = 1
-    final = network.smooth_boundary(initial, a, b)
+    final = network.smooth_boundary(initial, a, b, "paper")
     assert torch.equal(final[..., :24], initial[..., :24])
     assert torch.equal(final[..., 40:], initial[..., 40:])
     assert not torch.equal(final, initial)
@@ -95,7 +99,7 @@ def test_half_precision_weights_lose_nothing_visible() -> None:
 def test_ranking_is_what_auto_takes_for_many() -> None:
     images = list(np.random.default_rng(9).integers(0, 256, (3, 32, 32), np.uint8))
     auto = mff.fuse(images, "gacn", weights="random").image
-    ranked = mff.fuse(images, "gacn", weights="random", strategy="calibration", calibration="rank").image
+    ranked = mff.fuse(images, "gacn", weights="random", strategy="rank").image
     np.testing.assert_array_equal(auto, ranked)
 
 
@@ -116,35 +120,35 @@ def test_ranking_is_nearer_to_the_truth_than_serial_fusion(size: int) -> None:
 
 
 @torch.inference_mode()
-def test_ranking_is_a_sort_of_all_looks_and_one_decision() -> None:
-    """The twin keeps every look whole, in single precision."""
+def test_ranking_is_a_sort_of_all_activity_levels_and_one_decision() -> None:
+    """The twin keeps all features, in single precision."""
     images = [to_unit(image) for image in mff.load("embedded", size=96)["motorcycle_lens"].images]
-    network = gacn.load("default", device="cpu", boundary="none")
+    network = load_network("gacn", device="cpu")
     grays = [torch.from_numpy(to_gray(image))[None, None] for image in images]
-    activities = [network.sharpness(gray) for gray in grays]
+    activities = [network.extract(gray) for gray in grays]
     clarity = [uniform_filter(activity[0].mean(0).numpy(), 7, mode="nearest") for activity in activities]
     order = np.argsort(-np.stack(clarity), axis=0, kind="stable")
     first, second = ([torch.from_numpy(np.choose(rank, [x[0].numpy() for x in maps]))[None] for maps in (grays, activities)]
                      for rank in order[:2])  # fmt: skip
-    logit = network.decide(first[0], second[0], first[1], second[1]).logit[0, 0].numpy()
+    logit = network.decide(first[0], second[0], first[1], second[1])[0][0, 0].numpy()
     winner = np.where(logit >= 0, *order[:2])
-    _, decision = calibrated(images, gacn.GacnJudge(network), form="rank")
+    _, decision = ranking.rank(images, gacn.GacnComparer(network, boundary="none"))
     assert (decision.argmax(0) == winner).mean() > 0.998  # half precision decides otherwise where two are all but equal
 
 
-@pytest.mark.parametrize("form", ["carry", "rank"])
-def test_looks_do_not_share_memory_with_the_images(form: str) -> None:
+@pytest.mark.parametrize("fuse", [partial(combine, strategy="carry"), ranking.rank])
+def test_features_do_not_share_memory_with_the_images(fuse) -> None:
     images = list(np.random.default_rng(2).random((4, 32, 32), np.float32))
     before = [image.copy() for image in images]
-    calibrated(images, gacn.GacnJudge(gacn.load("random", device="cpu")), form=form)
+    fuse(images, gacn.GacnComparer(load_network("gacn.random", device="cpu")))
     np.testing.assert_array_equal(images, before)
 
 
-@pytest.mark.parametrize("form", ["log", "literal"])
-def test_calibration_copies_pixels(form: str) -> None:
+@pytest.mark.parametrize("strategy", ["calibration_log", "calibration"])
+def test_calibration_copies_pixels(strategy: str) -> None:
     rng = np.random.default_rng(8)
     images = list(rng.random((4, 32, 32, 3), np.float32))
-    fused, decision = calibrated(images, gacn.GacnJudge(gacn.load("random")), form=form)
+    fused, decision = combine(images, gacn.GacnComparer(load_network("gacn.random")), strategy)
     assert np.array_equal(decision.sum(0), np.ones((32, 32), np.float32))
     assert np.array_equal(fused, np.take_along_axis(np.stack(images), decision.argmax(0)[None, ..., None], 0)[0])
 
@@ -152,10 +156,10 @@ def test_calibration_copies_pixels(form: str) -> None:
 def test_weights_from_a_run(tmp_path) -> None:
     from mffrepro.models.weights import to_bytes
 
-    network = gacn.GACN(activity="public")
+    network = gacn.GACN(activity="published")
     (tmp_path / "mine.safetensors").write_bytes(to_bytes(network, network.options))
-    loaded = gacn.load(str(tmp_path / "mine.safetensors"))
-    assert loaded.activity == "public"
+    loaded = load_network("gacn." + str(tmp_path / "mine.safetensors"))
+    assert loaded.activity == "published"
     assert torch.equal(loaded.decision.se[0].conv.weight.cpu().contiguous(), network.decision.se[0].conv.weight)
 
 

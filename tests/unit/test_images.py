@@ -17,12 +17,12 @@ from mffrepro import images
 from mffrepro.errors import ImageError
 from mffrepro.images import (
     FocusStack,
-    FusionResult,
     as_stack,
     check_image,
     check_target,
     from_unit,
     read_image,
+    require_side,
     to_gray,
     to_unit,
     write_image,
@@ -365,11 +365,10 @@ def test_gray_weights_are_those_of_scikit_image():
     np.testing.assert_allclose(to_gray(to_unit(RAMP, np.float64)), rgb2gray(RAMP), atol=1e-12)
 
 
-def test_a_result_stops_the_clock_and_takes_the_dtype():
-    stack = as_stack([GRAY, GRAY])
-    result = FusionResult.finish(stack, np.full((5, 7), 0.5), None, 0.0, "toy")
-    assert (result.image.dtype, result.image[0, 0], result.method, result.decision) == (np.uint8, 128, "toy", None)
-    assert result.seconds > 0
+def test_a_stack_smaller_than_an_option_needs_is_refused():
+    require_side(as_stack([GRAY, GRAY]), 5)
+    with pytest.raises(ImageError, match="image 1 is 7x5 pixels; at least 6x6 are needed"):
+        require_side(as_stack([GRAY, GRAY]), 6)
 
 
 # ------------------------------------------------------------------------------------------------ writing

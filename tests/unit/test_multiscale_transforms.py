@@ -10,11 +10,9 @@ from scenes import halves, noise
 from scipy import ndimage
 
 import mffrepro as mff
-from mffrepro import methods
 from mffrepro.baselines import _pcnn, dchwt, gd
 from mffrepro.errors import ImageError, OptionError
 from mffrepro.fusion import atrous, curvelet, equalisation, integration, nsct, nsst, pseudopolar
-from mffrepro.images import as_stack
 
 SIZES = [(64, 64), (65, 98), (17, 40), (3, 2), (1, 1), (1, 9)]
 any_size = st.tuples(st.integers(1, 48), st.integers(1, 48))
@@ -445,4 +443,4 @@ def test_wrong_options_are_answered(method, options, message):
 @pytest.mark.parametrize("method", ["nsct", "nsst"])
 def test_an_image_without_neighbours_is_refused(method):
     with pytest.raises(ImageError, match="at least 2x2"):
-        methods.get(method).function()(as_stack(noise(2, 1, 30)))
+        mff.fuse(noise(2, 1, 30), method)

@@ -9,9 +9,11 @@ from skimage.metrics import structural_similarity
 from skimage.morphology import remove_small_objects
 
 import mffrepro as mff
+from mffrepro import tiling
 from mffrepro.fusion.guided import guided_filter
 from mffrepro.fusion.regions import fill_holes
-from mffrepro.models import _parts, densefuse, drpl, fusiondn, ifcnn, mff_gan, mff_ssim, pmgi, sesf, u2fusion
+from mffrepro.methods import load_network
+from mffrepro.models import densefuse, drpl, fusiondn, ifcnn, layers, luma, mff_gan, mff_ssim, pmgi, sesf, u2fusion
 
 PARAMETERS = {
     sesf.SESF: 74_803,
@@ -61,10 +63,10 @@ def test_strips_give_what_the_whole_image_gives(name: str, monkeypatch) -> None:
     function = network.share if name == "drpl" else network
     with torch.inference_mode():
         whole = function(*pair)
-    monkeypatch.setitem(_parts.STRIP_PIXELS, "cpu", 1)
-    monkeypatch.setattr(_parts, "LEAST", 1)
-    assert len(list(_parts.strips(*whole.shape[-2:], 37 * network.reach, network.reach))) > 2
-    torch.testing.assert_close(_parts.in_strips(function, pair, network.reach), whole, atol=2e-5, rtol=0)
+    monkeypatch.setitem(tiling.NETWORK_PIXELS, "cpu", 1)
+    monkeypatch.setattr(tiling, "HALO_RATIO", 2)
+    assert len(list(tiling.strips(*whole.shape[-2:], 37 * network.reach, network.reach))) > 2
+    torch.testing.assert_close(tiling.map_network(function, pair, network.reach), whole, atol=2e-5, rtol=0)
 
 
 def test_ifcnn_takes_any_number_in_any_order() -> None:
@@ -98,8 +100,8 @@ def test_dense_connections_join_at_either_end() -> None:
     block = torch.nn.Conv2d(1, 1, 1)
     x = batch(0)
     new = block(x)
-    assert torch.equal(_parts.Grow([block])(x), torch.cat([x, new], 1))
-    assert torch.equal(_parts.Grow([block], newest_first=True)(x), torch.cat([new, x], 1))
+    assert torch.equal(layers.Grow([block])(x), torch.cat([x, new], 1))
+    assert torch.equal(layers.Grow([block], newest_first=True)(x), torch.cat([new, x], 1))
 
 
 def test_drpl_does_not_ask_for_the_order() -> None:
@@ -112,7 +114,7 @@ def test_drpl_does_not_ask_for_the_order() -> None:
 @pytest.mark.parametrize("module", [pmgi, fusiondn])
 def test_statistics_of_the_image(module) -> None:
     """Whatever is fused, every map of the first layer has mean 0 and variance 1 before its activation."""
-    network = module.load("random", statistics="image", device="cpu")
+    network = layers.with_image_statistics(load_network(f"{module.__name__.split('.')[-1]}.random", device="cpu"), affine=False)
     layer, inputs = (network.near["layer1"], 3) if module is pmgi else (network.conv1, 2)
     with torch.inference_mode():
         maps = layer.norm(layer.conv(9 * batch(1, inputs)))
@@ -124,9 +126,9 @@ def test_statistics_of_the_image(module) -> None:
 
 
 def test_luma_has_the_published_weights() -> None:
-    np.testing.assert_allclose(_parts.ycbcr_matrix("full")[0], [0.299, 0.587, 0.114])
+    np.testing.assert_allclose(luma.ycbcr_matrix("full")[0], [0.299, 0.587, 0.114])
     video = [[0.257, 0.504, 0.098], [-0.148, -0.291, 0.439], [0.439, -0.368, -0.071]]  # three digits, as programs print them
-    np.testing.assert_allclose(_parts.ycbcr_matrix("video"), video, atol=5e-4)
+    np.testing.assert_allclose(luma.ycbcr_matrix("video"), video, atol=5e-4)
 
 
 @pytest.mark.parametrize("levels", ["full", "video"])
@@ -135,7 +137,7 @@ def test_luma_has_the_published_weights() -> None:
 def test_equal_colour_images_come_back_through_luma(levels: str, seed: int) -> None:
     image = images(seed, 9, 8, 3)
     stack = mff.images.FocusStack("same", np.stack([image] * 3))
-    fused = _parts.through_luma(stack, lambda lumas: lumas[0], 0.0, "test", levels=levels).image
+    fused = luma.through_luma(stack, lambda lumas: lumas[0], levels=levels)
     np.testing.assert_allclose(fused, image, atol=2e-6)
 
 
@@ -143,7 +145,7 @@ def test_chroma_counts_by_its_distance_from_gray() -> None:
     gray, red = np.full((2, 2, 3), 0.4, np.float32), np.zeros((2, 2, 3), np.float32)
     red[..., 0] = 0.8
     stack = mff.images.FocusStack("pair", np.stack([gray, red]))
-    fused = _parts.through_luma(stack, lambda lumas: lumas[1], 0.0, "test").image
+    fused = luma.through_luma(stack, lambda lumas: lumas[1])
     np.testing.assert_allclose(fused, red, atol=1e-6)  # gray has no say in the colour
 
 
@@ -151,20 +153,20 @@ def test_rounding_every_term_of_luma_is_what_eight_bit_programs_do() -> None:
     image = np.array([[[10, 20, 30]]], np.uint8)
     seen = []
     stack = mff.images.FocusStack("one", np.stack([image, image]))
-    _parts.through_luma(stack, lambda lumas: seen.extend(lumas) or lumas[0], 0.0, "test", levels="video", in_bytes=True)
+    luma.through_luma(stack, lambda lumas: seen.extend(lumas) or lumas[0], levels="video", in_bytes=True)
     assert 255 * seen[0][0, 0] == pytest.approx(round(2.57) + round(10.08) + round(2.94) + 16)
 
 
 def test_cutting_off_keeps_whole_numbers() -> None:
     levels = np.arange(256)
     for dtype in (np.float32, np.float64):
-        np.testing.assert_array_equal(np.round(255 * _parts.truncated((levels / 255).astype(dtype))), levels)
-    np.testing.assert_array_equal(_parts.truncated(np.array([-0.1, 0.9999, 1.2])), [0, 254 / 255, 1])
+        np.testing.assert_array_equal(np.round(255 * layers.truncated((levels / 255).astype(dtype))), levels)
+    np.testing.assert_array_equal(layers.truncated(np.array([-0.1, 0.9999, 1.2])), [0, 254 / 255, 1])
 
 
 def test_stretching() -> None:
-    np.testing.assert_allclose(_parts.stretched(np.array([0.2, 0.3, 0.4])), [0, 0.5, 1])
-    assert (_parts.stretched(np.full((2, 2), 0.3)) == 0).all()
+    np.testing.assert_allclose(layers.stretched(np.array([0.2, 0.3, 0.4])), [0, 0.5, 1])
+    assert (layers.stretched(np.full((2, 2), 0.3)) == 0).all()
 
 
 # ---------------------------------------------------------------------------------------------------- SESF
@@ -245,7 +247,7 @@ def test_the_slope_of_the_objective_is_its_difference() -> None:
 
 def test_climbing_climbs() -> None:
     near = mff.load("embedded")["coffee_blur3"].images[:, 40:104, 40:104].astype(np.float32) / 255
-    sources = [_parts.to_tensor(image, torch.device("cpu")) for image in near]
+    sources = [layers.to_tensor(image, torch.device("cpu")) for image in near]
     objective = mff_ssim.Objective(sources, torch.from_numpy(mff_ssim.focus_map(near, 5)), 5)
     _, values = mff_ssim.climb(objective, sum(sources) / 2, iterations=15, rate=5e-3)
     assert values[-1] > values[0]
@@ -273,16 +275,16 @@ def test_a_gpu_gives_what_the_cpu_gives(name: str, monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("method", "options", "message"),
     [
-        ("ifcnn", {"fusion": "maximum"}, "no fusion of ifcnn 'maximum'"),
+        ("ifcnn", {"weights": "published.maximum"}, "no weights of ifcnn 'published.maximum'"),
         ("densefuse", {"fusion": "l2"}, "no fusion of densefuse 'l2'"),
-        ("densefuse", {"channels": "hsv"}, "no channels of densefuse 'hsv'"),
-        ("mff_gan", {"model": "whu"}, "no model of mff_gan 'whu'"),
+        ("densefuse", {"weights": "published.hsv"}, "no weights of densefuse 'published.hsv'"),
+        ("mff_gan", {"weights": "published.whu"}, "no weights of mff_gan 'published.whu'; did you mean 'published.mfi_whu'"),
         ("pmgi", {"statistics": "batch"}, "no statistics of pmgi 'batch'"),
         ("fusiondn", {"statistics": "batch"}, "no statistics of fusiondn 'batch'"),
         ("sesf", {"post_processing": "some"}, "no post_processing of sesf 'some'"),
         ("mff_ssim", {"iterations": 0}, "iterations is 0"),
-        ("fusiondn", {"weights": "published"}, "no weights of fusiondn 'published'"),
-        ("drpl", {"weights": "published"}, "no weights of drpl 'published'"),
+        ("fusiondn", {"weights": "published"}, "the authors of fusiondn publish no weights"),
+        ("drpl", {"weights": "published"}, "the authors of drpl publish no weights"),
     ],
 )
 def test_wrong_options_are_answered(method: str, options: dict, message: str) -> None:

@@ -192,61 +192,66 @@ def test_flow_draws_every_box() -> None:
 
 
 class Brighter:
-    """A judge that prefers the brighter pixel, and answers `merge` by the brighter of both."""
+    """Prefer the brighter pixel, and blend features by the brighter of both."""
 
-    def look(self, image):
+    def extract(self, image):
         return image.copy()
 
-    def compare(self, first, second):
+    def decide(self, first, second):
         final = (first > second).astype(np.float32)
         return final, 2 * final - 1
 
-    def merge(self, first, second, final):
+    def blend(self, first, second, final):
         return np.where(final > 0.5, first, second)
 
-    smooths = False
 
-    def clarity(self, look):
-        return look.copy()
+class Fewest(Brighter):
+    """Decide once, by features that are merged from all images, as a ranking does."""
 
-    def keep(self, look):
-        return look.copy()
-
-    def exchange(self, first, second, where):
-        first[where], second[where] = second[where], first[where]
+    def fuse(self, images):
+        features = [self.extract(image) for image in images]
+        return np.where(self.decide(features[0], np.max(features[1:], 0))[0] > 0.5, images[0], np.max(images[1:], 0)), None
 
 
 def traced(fusion, count: int = 4):
     images = list(np.random.default_rng(0).random((count, 6, 5), np.float32))
     trace = diagram.Traced(Brighter(), images)
     fused, _ = fusion(images, trace)
-    assert np.array_equal(fused, np.max(images, 0)), "a traced judge answers as it would have"
+    assert np.array_equal(fused, np.max(images, 0)), "a traced comparer answers as it would have"
     return trace
 
 
-def test_a_traced_judge_knows_what_it_was_asked() -> None:
-    from mffrepro.fusion.multi_image import calibrated, ranked, serial
+def merged(images, comparer):
+    return Fewest.fuse(comparer, images)
 
-    one_by_one, carry, rank = traced(serial), traced(calibrated), traced(ranked)
-    assert [call.inputs for call in rank.calls] == [(), (), (), (), (0, 1, 2, 3)], "both ranks stem from all images"
-    assert (one_by_one.count("look"), one_by_one.count("compare")) == (6, 3)
-    assert (carry.count("look"), carry.count("compare")) == (4, 3)
-    assert [call.text for call in one_by_one.calls if call.kind == "look"] == ["1", "2", "fused", "3", "fused", "4"]
+
+def test_a_traced_comparer_knows_what_it_was_asked() -> None:
+    from mffrepro.fusion.multi_image import carry, serial
+
+    one_by_one, carried, rank = traced(serial), traced(carry), traced(merged)
+    assert [call.inputs for call in rank.calls] == [(), (), (), (), (0, 1, 2, 3)], "the features stem from all images"
+    assert (one_by_one.count("extract"), one_by_one.count("decide")) == (6, 3)
+    assert (carried.count("extract"), carried.count("decide")) == (4, 3)
+    assert [call.text for call in one_by_one.calls if call.kind == "extract"] == ["1", "2", "fused", "3", "fused", "4"]
     assert [call.inputs for call in one_by_one.calls] == [(), (), (0, 1), (2,), (), (3, 4), (5,), (), (6, 7)]
-    assert [call.inputs for call in carry.calls] == [(), (), (0, 1), (), (2, 3), (), (4, 5)], "a winner comes from a comparison"
-    assert one_by_one.seconds("look") >= 0
+    assert [call.inputs for call in carried.calls] == [(), (), (0, 1), (), (2, 3), (), (4, 5)], "features come from a decision"
+    assert one_by_one.seconds("extract") >= 0
 
 
 def test_strategies_draw_every_call() -> None:
-    from mffrepro.fusion.multi_image import calibrated, ranked, serial
+    from mffrepro.fusion.multi_image import carry, serial
 
-    ways = {"serial": serial, "carry": calibrated, "rank": ranked}
-    shown = diagram.strategies({name: traced(way) for name, way in ways.items()}, alt="three ways")
+    ways = {"serial": serial, "carry": carry, "rank": merged}
+    shown = diagram.strategies({name: traced(way) for name, way in ways.items()}, alt="three strategies")
     titles = [axes.get_title(loc="left") for axes in shown.figure.axes]
-    assert titles == ["serial: 6 looks, 3 comparisons", "carry: 4 looks, 3 comparisons", "rank: 4 looks, 1 comparison"]
+    assert titles == [
+        "serial: 6 extractions, 3 decisions",
+        "carry: 4 extractions, 3 decisions",
+        "rank: 4 extractions, 1 decision",
+    ]
     texts = [[text.get_text() for text in axes.texts if text.get_text()] for axes in shown.figure.axes]
     assert [len(boxes) for boxes in texts] == [9, 7, 5]
-    assert texts[0].count("look at\nfused") == 2
+    assert texts[0].count("features\nof fused") == 2
 
 
 def test_curves_per_pair_are_listed_by_their_means() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mffrepro.tiling import in_strips, in_threads, strips
+from mffrepro.tiling import in_threads, map_pixels, strips
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ def test_strips_cover_every_row_once(height, width, pixels, halo):
     assert all(s.start % 2 == 0 for s in rows)
     x = np.broadcast_to(np.arange(height)[:, None], (height, width))
     for strip in strips(height, width, pixels, halo):
-        assert (strip.inner(x[strip.with_halo]) == x[strip.rows]).all()
+        assert (strip.crop(x[strip.with_halo]) == x[strip.rows]).all()
 
 
 def test_threads_keep_the_order():
@@ -30,8 +30,8 @@ def test_threads_divide_as_their_caller_does():
         assert np.isinf(in_threads(lambda x: np.ones(1) / x, [np.zeros(1)])[0])
 
 
-def test_a_function_of_single_pixels_in_strips():
+def test_a_function_of_single_pixels_a_few_rows_at_a_time():
     a, b = np.random.default_rng(0).random((2, 37, 5))
-    total, product = in_strips(lambda x, y: (x + y, x * y), a, b)
+    total, product = map_pixels(lambda x, y: (x + y, x * y), a, b)
     np.testing.assert_array_equal(total, a + b)
     np.testing.assert_array_equal(product, a * b)

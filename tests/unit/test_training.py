@@ -134,14 +134,14 @@ def test_a_run_is_not_overwritten(regions, tmp_path) -> None:
 
 
 def test_shipping_writes_weights_that_load_and_a_card(regions, tmp_path) -> None:
-    from mffrepro.models import gacn
+    from mffrepro.methods import load_network
 
     train(PRESETS["smoke"], regions, tmp_path / "run", device="cpu")
     path = ship(tmp_path / "run", "gacn.trial", data="embedded", device="a test", folder=tmp_path)
     card = json.loads(path.with_suffix(".json").read_text())
     assert card["parameters"] == 68820
     assert len(card["log"]) == PRESETS["smoke"].epochs
-    assert gacn.load(str(path)).activity == "paper"
+    assert load_network(f"gacn.{path}").activity == "paper"
 
 
 @pytest.mark.slow

@@ -17,10 +17,10 @@ from mffrepro.data.synthetic import composite
 from mffrepro.errors import DataError, OptionError
 from mffrepro.images import to_unit
 from mffrepro.losses import layer_loss
+from mffrepro.methods import load_network
 from mffrepro.metrics import qabf
 from mffrepro.models.decision_rule import choose, secondary_maps
-from mffrepro.models.tlcnn import load
-from mffrepro.models.transfer import DefocusJudge, TransferNet, count_parameters, freeze_vgg, reflect, transfer
+from mffrepro.models.transfer import DefocusComparer, TransferNet, count_parameters, freeze_vgg, reflect, transfer
 from mffrepro.models.vgg import VGG19, channels, conv_keys
 from mffrepro.training.recipes import rebuild, recipe
 from mffrepro.training.transfer import FocusLevels, TransferRecipe, objects
@@ -260,23 +260,23 @@ def test_selection_is_an_option() -> None:
 
 def test_compared_probabilities_leave_no_doubt() -> None:
     stack = mff.load("embedded", kind="composite", levels=(4,), size=128)[1]
-    judge = DefocusJudge(load("default"), select="compare", smoothing=0)
-    looks = [judge.look(image) for image in to_unit(stack.images)]
-    share, clearer = judge.compare(*looks)
-    sure = (looks[0][1] > 0.5) != (looks[1][1] > 0.5)
-    paper, _ = DefocusJudge(load("default"), select="first").compare(*looks)
+    comparer = DefocusComparer(load_network("tlcnn"), select="compare", smoothing=0)
+    features = [comparer.extract(image) for image in to_unit(stack.images)]
+    share, clearer = comparer.decide(*features)
+    sure = (features[0][1] > 0.5) != (features[1][1] > 0.5)
+    paper, _ = DefocusComparer(load_network("tlcnn"), select="first").decide(*features)
     np.testing.assert_array_equal(share[sure], paper[sure])
     np.testing.assert_array_equal(share > 0.5, clearer >= 0)
 
 
 def test_smoothing_removes_single_pixels() -> None:
-    judge = DefocusJudge(load("random"), smoothing=2)
+    comparer = DefocusComparer(load_network("tlcnn.random"), smoothing=2)
     image, p1, p2 = np.zeros((9, 9)), np.full((9, 9), 0.2), np.full((9, 9), 0.6)
     p1[4, 4] = 1.0
-    share, _ = judge.compare((image, p1), (image, p2))
+    share, _ = comparer.decide((image, p1), (image, p2))
     assert share.all()
-    judge.smoothing = 0
-    share, _ = judge.compare((image, p1), (image, p2))
+    comparer.smoothing = 0
+    share, _ = comparer.decide((image, p1), (image, p2))
     assert not share[4, 4]
     assert share.sum() == 80
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import mffrepro as mff
+from mffrepro.data.manifests import manifest
 from mffrepro.methods import CARDS
 from mffrepro.models.weights import card, read_safetensors, shipped
 from mffrepro.training.recipes import rebuild
@@ -37,8 +38,11 @@ def test_the_recipe_on_the_card_makes_a_network_that_takes_them(name: str) -> No
     assert sum(p.numel() for p in network.parameters()) == card(name)["parameters"]
 
 
-@pytest.mark.parametrize("name", [f"{c.name}.{state}" for c in CARDS.values() for state in c.ablations])
-def test_a_state_asked_for_by_name_is_the_one_that_fuses(name: str) -> None:
+EXTRA = [f"{card.name}.{name}" for card in CARDS.values() for name in card.extra_weights if "published" not in name]
+
+
+@pytest.mark.parametrize("name", EXTRA)
+def test_weights_asked_for_by_name_are_those_that_fuse(name: str) -> None:
     sources = np.random.default_rng(0).random((2, 40, 40, 3), np.float32)
     method, _, state = name.partition(".")
     images = [mff.fuse(sources, method, weights=weights).image for weights in (state, str(shipped(name)))]
@@ -46,7 +50,12 @@ def test_a_state_asked_for_by_name_is_the_one_that_fuses(name: str) -> None:
     np.testing.assert_array_equal(images[0], mff.fuse(sources, name).image)
 
 
-def test_every_state_that_a_card_promises_is_there() -> None:
-    promised = {f"{c.name}.{state}" for c in CARDS.values() for state in (*c.weights, *c.ablations)}
-    shipped_states = {name for name in promised if not name.endswith((".published", ".random"))}
-    assert shipped_states <= set(NETWORKS)
+def test_all_weights_that_a_card_promises_are_there() -> None:
+    promised = {f"{c.name}.{name}" for c in CARDS.values() for name in (*c.weights, *c.extra_weights)}
+    assert {name for name in promised if ".published" not in name and not name.endswith(".random")} <= set(NETWORKS)
+
+
+def test_all_published_weights_that_a_card_promises_are_in_the_manifest() -> None:
+    described = {entry.name.removesuffix(".index").removesuffix(".data") for entry in manifest("networks").files}
+    promised = {f"{c.name}.{name}" for c in CARDS.values() for name in (*c.weights, *c.extra_weights)}
+    assert {name for name in promised if ".published" in name} == described

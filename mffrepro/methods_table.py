@@ -1,0 +1,264 @@
+"""The table of fusion methods: one row each, in the order in which tables show them.
+
+A row is plain data, so that listing the methods imports none of them. `mffrepro.methods` runs what stands here.
+"""
+
+import importlib
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Literal
+
+#: Strategies for more than two images, the default first; see `mffrepro.fusion.multi_image`.
+PAIRWISE = ("serial", "carry", "calibration", "calibration_log")
+CARRY_FIRST = ("carry", "serial", "calibration", "calibration_log")
+#: Weights of a network whose authors publish theirs.
+PUBLISHED = ("default", "published", "random")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodCard:
+    """Describe a method without importing it.
+
+    Attributes:
+        name: What `mffrepro.fuse` calls it.
+        title: What tables call it.
+        module: Module with the function ``fuse``; imported on first use. Of a network also with a `NetworkSource`, ``SOURCE``.
+        kind: ``"network"`` or ``"classical"``.
+        bibkey: Its paper in the bibliography.
+        chapter: The chapter that shows it.
+        colour: ``"decision"``: one decision map for all channels; ``"luma"``: fused luma, weighted chroma; or ``"per-channel"``.
+        min_side: Smallest height and width, pixels.
+        weights: Names of a network's weights.
+        extra_weights: Further weights, such as ablations: available by name, but not rows of every table.
+        strategies: How it combines more than two images, the default first; empty where it takes any number at once.
+        has_decision: Whether its result has a decision map.
+        seconds: About what a colour pair of 520x520 takes on two cores after the first call; for choosing what to run.
+        fast: Options with which a slow method takes a fraction of that, for a preview rather than for a table.
+        note: What a user should know.
+    """
+
+    name: str
+    title: str
+    module: str
+    kind: Literal["network", "classical"]
+    bibkey: str
+    chapter: str
+    colour: Literal["decision", "luma", "per-channel"]
+    min_side: int = 1
+    weights: tuple[str, ...] = ()
+    extra_weights: tuple[str, ...] = ()
+    strategies: tuple[str, ...] = ()
+    has_decision: bool = False
+    seconds: float = 0.5
+    fast: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+
+    def function(self) -> Callable[..., tuple]:
+        """Import the method: from a checked stack (and a network) to the fused image and the decision."""
+        return importlib.import_module(self.module).fuse
+
+    def options(self) -> dict[str, inspect.Parameter]:
+        """Return the keyword arguments of the method by name."""
+        parameters = inspect.signature(self.function()).parameters
+        return {name: p for name, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
+
+
+def _card(kind: str, folder: str, name: str, title: str, bibkey: str, colour: str, **more: Any) -> MethodCard:
+    given = {"module": f"mffrepro.{folder}.{name}", "has_decision": colour == "decision"} | more
+    return MethodCard(kind=kind, name=name, title=title, bibkey=bibkey, colour=colour, **given)
+
+
+_network = partial(_card, "network", "models", chapter="08_networks", weights=("default", "random"))
+_classical = partial(_card, "classical", "baselines", chapter="02_baselines")
+
+_CARDS = (
+    _network(
+        "gacn",
+        "GACN",
+        "ma2022gacn",
+        "decision",
+        chapter="07_gacn",
+        min_side=11,
+        weights=PUBLISHED,
+        extra_weights=("smooth", "seed2", "seed3"),
+        strategies=("rank", *PAIRWISE),
+        seconds=1,
+    ),
+    _network(
+        "tlcnn",
+        "Transfer-learned CNN",
+        "tlcnn",
+        "decision",
+        chapter="03_tlcnn",
+        module="mffrepro.models.transfer",
+        min_side=3,
+        extra_weights=("long", "avg", "max"),
+        strategies=CARRY_FIRST,
+        seconds=1,
+    ),
+    _network(
+        "tlcolor",
+        "Transfer-learned colour CNN",
+        "tlcolor",
+        "decision",
+        chapter="04_tlcolor",
+        module="mffrepro.models.transfer",
+        min_side=3,
+        extra_weights=("nontl", "compare_loss", "compare_bn", "compare_initial", "seed1", "seed2", "seed3", "seed4", "seed5"),
+        strategies=CARRY_FIRST,
+        seconds=1,
+    ),
+    _network(
+        "icacs18",
+        "ICACS '18",
+        "li2018icacs",
+        "decision",
+        chapter="05_icacs18",
+        min_side=16,
+        strategies=PAIRWISE,
+        seconds=1,
+        note="shipped weights have half the maps of the paper",
+    ),
+    _network(
+        "cnnwt",
+        "Wavelet CNN",
+        "cnnwt",
+        "per-channel",
+        chapter="06_cnnwt",
+        min_side=31,
+        extra_weights=("dtcwt",),
+        strategies=PAIRWISE,
+        has_decision=True,
+        note="decides for each band; its decision map is the share of each source in all coefficients",
+    ),
+    _network(
+        "cnn_fuse",
+        "CNN-Fuse",
+        "liu2017cnn",
+        "decision",
+        chapter="06_cnnwt",
+        min_side=16,
+        strategies=PAIRWISE,
+        note="shipped weights have a quarter of the maps of the paper; python -m mffrepro.models.cnn_fuse converts the authors'",
+    ),
+    _network("sesf", "SESF-Fuse", "ma2021sesf", "decision", min_side=11, weights=PUBLISHED, strategies=CARRY_FIRST),
+    _network(
+        "drpl",
+        "DRPL",
+        "li2020drpl",
+        "decision",
+        strategies=PAIRWISE,
+        seconds=1,
+        note="the layout is our reading: the table of layers, code and weights are not available",
+    ),
+    _network(
+        "ifcnn",
+        "IFCNN",
+        "zhang2020ifcnn",
+        "per-channel",
+        weights=PUBLISHED,
+        extra_weights=("published.sum", "published.mean"),
+        note="fuses the channels together, not one by one",
+    ),
+    _network(
+        "densefuse",
+        "DenseFuse",
+        "li2019densefuse",
+        "per-channel",
+        min_side=2,
+        weights=PUBLISHED,
+        extra_weights=("published.rgb",),
+        seconds=1.5,
+    ),
+    _network(
+        "u2fusion",
+        "U2Fusion",
+        "xu2022u2fusion",
+        "luma",
+        min_side=2,
+        weights=PUBLISHED,
+        seconds=1,
+        note="shipped weights have half the maps of the paper and never saw a VGG-16",
+    ),
+    _network(
+        "fusiondn",
+        "FusionDN",
+        "xu2020fusiondn",
+        "luma",
+        min_side=2,
+        seconds=2,
+        note="shipped weights have half the maps of the paper and never saw a VGG-16; no weights are published",
+    ),
+    _network("mff_gan", "MFF-GAN", "zhang2021mffgan", "luma", weights=PUBLISHED, extra_weights=("published.mfi_whu",)),
+    _network("pmgi", "PMGI", "zhang2020pmgi", "luma", min_side=2, weights=PUBLISHED),
+    _classical(
+        "mff_ssim",
+        "MFF-SSIM",
+        "xu2020mffssim",
+        "per-channel",
+        chapter="08_networks",
+        module="mffrepro.models.mff_ssim",
+        min_side=2,
+        seconds=11,
+        fast={"iterations": 40, "rate": 0.01},
+        note="no network: the image itself is optimised",
+    ),
+    _classical("average", "Average", "stathaki2008fusion", "per-channel"),
+    _classical("lp", "Laplacian pyramid", "burt1983laplacian", "per-channel", min_side=17),
+    _classical("pca", "Principal components", "naidu2008", "per-channel"),
+    _classical("dwt", "Wavelets", "li1995wavelet", "per-channel", min_side=17),
+    _classical("swt", "Stationary wavelets", "rockinger1997", "per-channel"),
+    _classical("rp", "Ratio pyramid", "toet1989", "per-channel", min_side=17),
+    _classical("dtcwt", "Complex wavelets", "lewis2007", "per-channel", min_side=17),
+    _classical("gff", "Guided filter fusion", "li2013gff", "luma"),
+    _classical("mgivf", "Multi-scale guided fusion", "bavirisetti2019", "per-channel"),
+    _classical("msvd", "Multi-resolution SVD", "naidu2011", "per-channel"),
+    _classical("cbf", "Cross bilateral filter", "kumar2015", "per-channel", min_side=6, seconds=1),
+    _classical("sf", "Spatial frequency", "li2001frequency", "decision"),
+    _classical("eol", "Energy of Laplacian", "huang2007", "decision"),
+    _classical("sml", "Sum-modified-Laplacian", "nayar1994", "decision"),
+    _classical("nsct", "Contourlets", "zhang2009nsct", "per-channel", min_side=2, seconds=3),
+    _classical("nsst", "Shearlets", "easley2008", "per-channel", min_side=2, seconds=3),
+    _classical("cvt", "Curvelets", "nencini2007", "per-channel", seconds=1),
+    _classical("pcnn", "Pulse-coupled network", "qu2008", "luma", seconds=4, fast={"iterations": 50}),
+    _classical("gd", "Gradient domain", "paul2016gd", "luma", note="equalises the contrast, as its authors do"),
+    _classical("dchwt", "Cosine harmonic wavelets", "kumar2013", "per-channel"),
+    _classical(
+        "nmei",
+        "Pulse exchange",
+        "nie2021exchange",
+        "decision",
+        note="the name has no reference; read as networks that exchange their pulses",
+    ),
+    _classical("dsift", "Dense SIFT", "liu2015dsift", "decision", seconds=2),
+    _classical(
+        "sr", "Sparse representation", "yang2010sr", "per-channel", min_side=8, seconds=75, fast={"eps": 5.0, "stride": 2}
+    ),
+    _classical("mst_sr", "Multi-scale transform with sparse coding", "liu2015mstsr", "per-channel", min_side=17, seconds=2),
+    _classical(
+        "asr",
+        "Adaptive sparse representation",
+        "liu2015asr",
+        "per-channel",
+        min_side=8,
+        seconds=85,
+        fast={"eps": 5.0, "stride": 2},
+    ),
+    _classical(
+        "csr",
+        "Convolutional sparse representation",
+        "liu2016csr",
+        "per-channel",
+        min_side=8,
+        seconds=27,
+        fast={"tolerance": 0.01},
+    ),
+    _classical("mwg", "Multi-scale weighted gradients", "zhou2014mwg", "luma", min_side=3, seconds=4, fast={"iterations": 100}),
+    _classical("focus_stack", "Focus-Stack", "mcguinness2015", "decision"),
+)
+
+CARDS: dict[str, MethodCard] = {card.name: card for card in _CARDS}
+if len(CARDS) != len(_CARDS):
+    raise RuntimeError("two method cards share a name")

@@ -1,0 +1,148 @@
+"""Fuse many images with GACN by ranking them pixel by pixel and deciding once between the first two ranks.
+
+Features of every image are extracted once. Which image stands first in the stack matters only where two are equally clear. The
+borders between the winners are smoothed together, as GACN smooths the border between two images: guided filtering is linear in
+the map, so that the shares still add up to 1.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mffrepro.fusion.guided import guided_filter
+from mffrepro.fusion.multi_image import UnitImages, progress
+from mffrepro.images import to_gray
+from mffrepro.models.gacn import inference
+from mffrepro.models.gacn.inference import Features, GacnComparer
+from mffrepro.tiling import Strip, in_threads, strips
+
+#: Half width of the window that the activity level is averaged in for the ranking: noise would rank single pixels at random.
+CLARITY_RADIUS = 3
+#: The guided filter of the borders. GACN smooths the border between two images over 7x7 pixels; borders between many lie closer
+#: together, and 5x5 keep more of what is sharp beside them.
+BLEND_RADIUS, BLEND_EPS = 2, 0.1
+#: Pixels of a strip there, which stays in the processor's cache.
+BLEND_PIXELS = 2**15
+
+
+class Rank(NamedTuple):
+    """One of the images at every pixel: its features, how clear it is, and its number."""
+
+    features: Features
+    clarity: np.ndarray
+    source: np.ndarray
+
+
+def rank(images: Sequence[np.ndarray], comparer: GacnComparer) -> tuple[np.ndarray, np.ndarray]:
+    """Fuse images by ranking them pixel by pixel.
+
+    Args:
+        images: N >= 2 of (H, W) or (H, W, 3), float in [0, 1].
+        comparer: GACN.
+    Returns:
+        The fused image, and the share (N, H, W) of each source per pixel.
+    """
+    winner = winners((comparer.extract(image) for image in progress(images)), comparer)
+    return composite(images, winner, smooth=comparer.boundary != "none")
+
+
+def rank_in_bands(images: np.ndarray, comparer: GacnComparer) -> tuple[np.ndarray, np.ndarray]:
+    """Fuse large images (N, H, W[, 3]) as `rank` does, all images of one band of rows before the next band."""
+    halo = inference.DECISION_HALO + inference.ACTIVITY_HALO + CLARITY_RADIUS
+    weights = [comparer.extract(image).weights for image in progress(UnitImages(images))]
+    winner = np.empty(images.shape[1:3], np.int32)
+
+    def extract(band: Strip) -> Iterator[Features]:
+        for image, known in zip(UnitImages(images[:, band.with_halo]), weights, strict=True):
+            with torch.inference_mode():
+                gray = comparer.gray(image)
+                features = Features(gray, inference.activity_in_strips(comparer.network, gray, known))
+            yield features
+
+    bands = list(strips(*winner.shape, inference.BAND_PIXELS, halo=halo))
+    for band in progress(bands, unit="band"):
+        winner[band.rows] = band.crop(winners(extract(band), comparer))
+    return composite(UnitImages(images), winner, smooth=comparer.boundary != "none")
+
+
+def winners(features: Iterable[Features], comparer: GacnComparer) -> np.ndarray:
+    """Number (H, W) of the image that wins at each pixel: of the two clearest, the one that GACN decides for."""
+    ranks: list[Rank] = []
+    for i, new in enumerate(features):
+        measured = clarity(new.activity)
+        rank = Rank(new, measured, np.full(measured.shape, i, np.int32))
+        if len(ranks) < 2:
+            ranks.append(rank._replace(features=halved(new)))
+        else:
+            _sort(ranks[1], rank)
+        if len(ranks) == 2:
+            _sort(ranks[0], ranks[1])
+        del new, rank  # features of large images fill the memory: free them before the next extraction
+    best, second = ranks
+    _, logit = comparer.decide(best.features, second.features)
+    return np.where(logit >= 0, best.source, second.source)
+
+
+@torch.inference_mode()
+def clarity(activity: Tensor) -> np.ndarray:
+    """Measure how clear each pixel (H, W) is: the mean activity level of all maps over windows of 7x7."""
+    padded = F.pad(activity.mean(1, keepdim=True), (CLARITY_RADIUS,) * 4, mode="replicate")
+    return F.avg_pool2d(padded, 2 * CLARITY_RADIUS + 1, 1)[0, 0].cpu().numpy()
+
+
+@torch.inference_mode()
+def halved(features: Features) -> Features:
+    """Store activity levels in half precision: 11 bits tell two images apart, and two sets then take the memory of one."""
+    return features._replace(activity=features.activity.clamp_(max=torch.finfo(torch.half).max).half())
+
+
+def _sort(above: Rank, below: Rank) -> None:
+    """Exchange two ranks in place at the pixels where the lower one is clearer."""
+    where = below.clarity > above.clarity
+    _exchange(above.features, below.features, where)
+    for ours, theirs in ((above.clarity, below.clarity), (above.source, below.source)):
+        ours[where], theirs[where] = theirs[where], ours[where]
+
+
+@torch.inference_mode()
+def _exchange(first: Features, second: Features, where: np.ndarray) -> None:
+    pixels = torch.from_numpy(np.flatnonzero(where)).to(first.gray.device)
+    for ours, theirs in zip(first[:2], second[:2], strict=True):
+        ours, theirs = (x[0].permute(1, 2, 0).view(-1, x.shape[1]) for x in (ours, theirs))  # all maps of a pixel lie together
+        for some in pixels.split(2**15):
+            ours[some], theirs[some] = theirs[some].to(ours.dtype), ours[some].to(theirs.dtype)
+
+
+def composite(images: Sequence[np.ndarray], winner: np.ndarray, *, smooth: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Composite the image that `winner` selects at each pixel, the borders softened along the edges seen there if `smooth`.
+
+    Args:
+        images: N of (H, W) or (H, W, 3), float in [0, 1].
+        winner: (H, W), numbers of images.
+        smooth: Whether to filter the shares by a guided filter.
+    Returns:
+        The image, and the share (N, H, W) of each source per pixel.
+    """
+    radius = BLEND_RADIUS if smooth else 0
+    chosen = np.empty_like(images[0])
+    for i, image in enumerate(images):
+        chosen[winner == i] = image[winner == i]
+    guide = to_gray(chosen) if chosen.ndim == 3 else chosen
+    shares = np.zeros((len(images), *winner.shape), np.float32)
+
+    def soften(strip: Strip) -> None:
+        numbers = winner[strip.with_halo]
+        for i in np.unique(numbers):
+            soft = guided_filter(guide[strip.with_halo], (numbers == i).astype(np.float32), radius=radius, eps=BLEND_EPS)
+            shares[i, strip.rows] = strip.crop(soft).clip(0, 1)
+
+    in_threads(soften, strips(*winner.shape, BLEND_PIXELS, halo=2 * radius))
+    shares /= shares.sum(0)
+    fused = np.zeros_like(chosen)
+    for weight, image in zip(shares, images, strict=True):
+        fused += weight[..., None] * image if image.ndim == 3 else weight * image
+    return fused, shares
