@@ -112,13 +112,18 @@ def check_image(image: np.ndarray, name: str = "image", min_side: int = 1) -> np
 def check_same_size(images: Sequence[np.ndarray], names: Sequence[str]) -> None:
     """Raises ImageError unless all images agree in height, width, channels and dtype."""
     for image, name in zip(images[1:], names[1:], strict=True):
-        if image.shape[:2] != images[0].shape[:2]:
-            sizes = [f"{i.shape[1]}x{i.shape[0]}" for i in (images[0], image)]
-            raise ImageError(f"{name} is {sizes[1]} pixels but {names[0]} is {sizes[0]}; register and crop them to one size")
-        if image.ndim != images[0].ndim:
-            raise ImageError(f"{name} and {names[0]} are not both gray or both colour; convert one of them")
+        check_same_shape(image.shape, images[0].shape, name, names[0])
         if image.dtype != images[0].dtype:
             raise ImageError(f"{name} is {image.dtype} but {names[0]} is {images[0].dtype}; convert them to one type")
+
+
+def check_same_shape(shape: tuple[int, ...], wanted: tuple[int, ...], name: str, first: str) -> None:
+    """Raise ImageError unless the image `name` has the height, width and channels of the image `first`."""
+    if shape[:2] != wanted[:2]:
+        sizes = f"{shape[1]}x{shape[0]} pixels but {first} is {wanted[1]}x{wanted[0]}"
+        raise ImageError(f"{name} is {sizes}; register and crop them to one size")
+    if len(shape) != len(wanted):
+        raise ImageError(f"{name} and {first} are not both gray or both colour; convert one of them")
 
 
 def as_stack(images: FocusStack | Sequence[ImageOrPath], name: str = "stack", min_side: int = 1) -> FocusStack:

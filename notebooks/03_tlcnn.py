@@ -89,7 +89,7 @@ def show_source(thing):
 # through that network alone: it never sees the other.
 
 # %% tags=["hide-input"]
-network = tlcnn.load("default", device=device)
+network = mff.methods.load_network("tlcnn", device=device)
 blank = torch.zeros(1, 3, 224, 224, device=next(network.parameters()).device)
 shapes = {name: f"{shape[1]} × {shape[2]}²" for name, shape in diagram.trace_shapes(network, (blank,)).items()}
 moved = [(f"stage {i + 1}\n{count} convs", f"VGG {full}") for i, (full, count) in enumerate(vgg.STAGES)]

@@ -95,7 +95,7 @@ def with_reported(measured, caption):
 # code stands in [the chapter on tlcnn](03_tlcnn.ipynb), with which it is shared.
 
 # %% tags=["hide-input"]
-network = tlcolor.load("default", device=device)
+network = mff.methods.load_network("tlcolor", device=device)
 blank = torch.zeros(1, 3, 224, 224, device=next(network.parameters()).device)
 shapes = {name: f"{shape[1]} × {shape[2]}²" for name, shape in diagram.trace_shapes(network, (blank,)).items()}
 there = [("ImageNet", "or textures")] + [(f"VGG stage {i + 1}", f"{count} convs") for i, (_, count) in enumerate(vgg.STAGES)]

@@ -277,9 +277,9 @@ print(f"map of the authors' filter: {published_filter[0].min():.2f} to {publishe
 
 # %%
 from mffrepro.training import recipes
-from mffrepro.training.common import BaselineRecipe
+from mffrepro.training.pair_recipe import PairRecipe
 
-show_source(BaselineRecipe.pair)
+show_source(PairRecipe.pair)
 show_source(type(recipes.recipe("mff_gan")).losses)
 
 # %% tags=["hide-input"]

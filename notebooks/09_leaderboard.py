@@ -156,7 +156,7 @@ passed = noticed.index[(noticed >= 0.8).all(axis=1)]
 recorded = set(read_record("gacn26").query("gray == 'matlab'")["metric"])
 voters = []
 for family in families:
-    members = [name for name in passed if mff.metrics.get(name).target.startswith(f"mffrepro.metrics.{family}:")]
+    members = [name for name in passed if mff.metrics.get(name).family == family]
     voters += [name for name in members if not recorded or name in recorded][:1]
 shown = noticed.assign(vote=["votes" if name in voters else "" for name in noticed.index])
 print("voters:", ", ".join(voters))

@@ -171,7 +171,7 @@ def score_job(job: Job, data: Dataset) -> Iterator[list[dict]]:
     """The rows of one cell of a stack after the other; where the stack cannot be read, all of them fail, and others go on."""
     try:
         stack = data[job.stack]
-        scene = quality.Scorer(stack, gray=job.gray).scene
+        scene = quality.Scorer(stack, metrics=[], gray=job.gray).inputs
     except Exception as error:
         yield from _failed(job, error)
         return
@@ -187,7 +187,7 @@ def _failed(job: Job, error: Exception) -> Iterator[list[dict]]:
 def _score_entry(job: Job, entry: Entry, names: Sequence[str], stack: FocusStack, scene: FusionInputs) -> list[dict]:
     try:
         result = fuse(stack, entry.method, **entry.options)
-        fused = scene.fused(result.image, result.decision)
+        fused = scene.read_fused(result.image, result.decision)
     except Exception as error:
         return _rows(job, entry, dict.fromkeys(names, (NAN, _reason(error))), NAN)
     return _rows(job, entry, {name: _score(name, scene, fused) for name in names}, result.seconds)

@@ -68,7 +68,7 @@ def metrics() -> None:
 
     Example: mffrepro list metrics
     """
-    from mffrepro.metrics.cards import CARDS
+    from mffrepro.metrics import CARDS
 
     rows = [
         (card.name, ARROWS[card.better], _range(card.low, card.high), card.needs, card.source, card.summary) for card in CARDS

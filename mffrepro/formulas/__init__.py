@@ -1,1 +1,1 @@
-"""What a metric and the loss that approximates it have in common, written once, for NumPy arrays and torch tensors alike."""
+"""Formulas shared by metrics and losses, for NumPy arrays and torch tensors."""

@@ -1,4 +1,6 @@
-"""One formula for NumPy arrays and torch tensors: by operators, methods and those functions that both libraries name alike.
+"""One formula for NumPy arrays and torch tensors.
+
+Formulas use operators, methods and functions that have the same name in both libraries.
 
 Both take ``axis`` and ``keepdims``. The two differ in the default of ``std``, so its ``correction`` is always given.
 """
@@ -10,7 +12,7 @@ import numpy as np
 
 
 def namespace(x: Any) -> ModuleType:
-    """``numpy`` for an array or a number, ``torch`` for a tensor."""
+    """Return ``numpy`` for a NumPy array or number, ``torch`` for a tensor."""
     if isinstance(x, np.ndarray | np.generic):
         return np
     import torch

@@ -1,21 +1,20 @@
-"""Filters as MATLAB's filter2 and imfilter do them: correlation, with a chosen border. All are separable.
+"""Separable filters with the borders of MATLAB's filter2 and imfilter.
 
 Images are NumPy arrays (H, W), filtered by OpenCV, or torch tensors (B, H, W) on any device.
 """
 
-import cv2
 import numpy as np
 
 from mffrepro.formulas.arrays import namespace
 
-#: Border -> OpenCV's name for it; "valid" keeps only full windows.
+#: OpenCV's names of the borders; "valid" keeps full windows only. OpenCV is imported late, so that listing metrics stays fast.
 _BORDERS = {
-    "zero": cv2.BORDER_CONSTANT,
-    "replicate": cv2.BORDER_REPLICATE,
-    "mirror": cv2.BORDER_REFLECT_101,
-    "valid": cv2.BORDER_CONSTANT,
+    "zero": "BORDER_CONSTANT",
+    "replicate": "BORDER_REPLICATE",
+    "mirror": "BORDER_REFLECT_101",
+    "valid": "BORDER_CONSTANT",
 }
-#: The same for torch.
+#: Torch's names of the borders.
 _PADDINGS = {"zero": "constant", "replicate": "replicate", "mirror": "reflect"}
 
 SOBEL = (np.array([1.0, 2.0, 1.0]), np.array([-1.0, 0.0, 1.0]))
@@ -23,17 +22,20 @@ PREWITT = (np.array([1.0, 1.0, 1.0]), np.array([-1.0, 0.0, 1.0]))
 
 
 def correlate(image: np.ndarray, vertical: np.ndarray, horizontal: np.ndarray, border: str = "zero") -> np.ndarray:
-    """Correlation with the window ``outer(vertical, horizontal)``, both of odd length.
+    """Correlate an image with the window ``outer(vertical, horizontal)``.
 
     Args:
         image: (..., H, W) float64.
-        vertical: Factor of the window along the rows' index.
-        horizontal: Factor along the columns' index.
-        border: "zero", "replicate" (border pixel repeated), "mirror" (not repeated) or "valid" (no border, smaller result).
+        vertical: Factor of the window along the row index, of odd length.
+        horizontal: Factor of the window along the column index, of odd length.
+        border: "zero", "replicate" (border pixel repeated), "mirror" (border pixel not repeated) or "valid" (full windows only,
+            so that the result is smaller).
     """
     if not isinstance(image, np.ndarray):
         return _correlate_batch(image, vertical, horizontal, border)
-    result = cv2.sepFilter2D(image, cv2.CV_64F, horizontal, vertical, borderType=_BORDERS[border])
+    import cv2
+
+    result = cv2.sepFilter2D(image, cv2.CV_64F, horizontal, vertical, borderType=getattr(cv2, _BORDERS[border]))
     if border != "valid":
         return result
     y, x = len(vertical) // 2, len(horizontal) // 2
@@ -52,25 +54,33 @@ def _correlate_batch(images, vertical: np.ndarray, horizontal: np.ndarray, borde
 
 
 def derivatives(image: np.ndarray, kernels: tuple[np.ndarray, np.ndarray] = SOBEL, border: str = "zero"):
-    """The responses across columns and across rows, each growing towards larger indices."""
+    """Compute the derivatives of an image across columns and across rows.
+
+    A derivative is positive where values grow with the index.
+
+    Args:
+        image: (..., H, W).
+        kernels: Smoothing and difference kernel, both of odd length.
+        border: Border of `correlate`.
+    """
     smooth, difference = kernels
     return correlate(image, smooth, difference, border), correlate(image, difference, smooth, border)
 
 
 def magnitude(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """sqrt(x^2 + y^2); several times as fast as np.hypot, whose care about overflow is not needed here."""
+    """Compute sqrt(x^2 + y^2), several times as fast as np.hypot."""
     return namespace(x).sqrt(x * x + y * y)
 
 
 def gaussian(size: int, sigma: float) -> np.ndarray:
-    """One factor of MATLAB's fspecial('gaussian', size, sigma); sums to 1."""
+    """Compute one factor of MATLAB's fspecial('gaussian', size, sigma); it sums to 1."""
     offsets = np.arange(size) - (size - 1) / 2
     weights = np.exp(-(offsets**2) / (2 * sigma**2))
     return weights / weights.sum()
 
 
 def box8_sum(image: np.ndarray) -> np.ndarray:
-    """Sum over each full 8x8 window, by doubling: exact for integer-valued images."""
+    """Sum over each full 8x8 window by doubling, exact for integer-valued images."""
     for step in (1, 2, 4):
         image = image[..., :-step, :] + image[..., step:, :]
     for step in (1, 2, 4):

@@ -1,4 +1,7 @@
-"""Training losses; each takes batches (B, C, H, W) in [0, 1] and returns a scalar, `ssim_loss` one number for each image."""
+"""Training losses on batches (B, C, H, W) in [0, 1].
+
+Each returns a scalar; only `ssim_loss` returns one number per image.
+"""
 
 from mffrepro.losses.balanced import balanced_loss
 from mffrepro.losses.dice import dice_loss

@@ -1,12 +1,12 @@
-"""Focal loss: cross-entropy that turns away from what is already right."""
+"""Focal loss: cross-entropy with small weights for pixels that are already right."""
 
 from torch import Tensor
 
-EPS = 1e-6  # a saturated map is never surer than this, which keeps the logarithm finite
+EPS = 1e-6  # probabilities are clamped by this much, which keeps the logarithm finite
 
 
 def focal_loss(prediction: Tensor, target: Tensor, *, gamma: float = 2.0, alpha: float | None = None) -> Tensor:
-    r"""Focal loss of a soft map, the mean over all pixels.
+    r"""Compute the focal loss of a soft map, averaged over all pixels.
 
     .. math:: L = -\operatorname{mean}_i \alpha_i (1 - t_i)^\gamma \log t_i,
         \qquad t_i = \begin{cases} p_i & g_i = 1 \\ 1 - p_i & g_i = 0 \end{cases}
@@ -15,13 +15,17 @@ def focal_loss(prediction: Tensor, target: Tensor, *, gamma: float = 2.0, alpha:
         prediction: (B, 1, H, W) in [0, 1].
         target: The same shape, 0 or 1.
         gamma: >= 0; 0 is plain cross-entropy.
-        alpha: Weight of the pixels whose target is 1, in [0, 1]; the others weigh 1 - alpha. None weighs all by 1.
+        alpha: Weight of the pixels whose target is 1, in [0, 1]; the others have the weight 1 - alpha. None: all have weight 1.
+
     Returns:
         Scalar >= 0, lower is better.
+
     Deviations:
-        The mean over pixels; the original divides the sum by the number of objects, which a decision map does not have.
+        The loss is a mean over pixels; the original divides the sum by the number of objects, and a decision map has no objects.
+
     References:
         [lin2017focal].
+
     Chapter: 07_gacn
     """
     right = (prediction * target + (1 - prediction) * (1 - target)).clamp(EPS, 1 - EPS)

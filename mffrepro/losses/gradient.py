@@ -20,19 +20,21 @@ def qg_loss(
     reduction: Literal["global", "pixel"] = "global",
     steepness: float = 1000.0,
 ) -> Tensor:
-    r"""How much of the sources' gradients the fused image has lost, Eq. 8-18 of GACN.
+    r"""Measure how much of the sources' gradients is lost (GACN, Eq. 8-18).
 
     .. math:: L_{Q_g} = 1 - \frac{\sum_i (Q_i^{AF} w_i^A + Q_i^{BF} w_i^B)}{\sum_i (w_i^A + w_i^B)}
 
     Args:
         sources: Gray batches (B, 1, H, W) in [0, 1].
         fused: The same shape.
-        angle: ``"abs"`` is Eq. 11, ``"smooth"`` its approximation Eq. 14, ``"folded"`` the form of the metric, which
-            treats opposite directions as equal (A4.5).
-        reduction: ``"global"`` is Eq. 18, ``"pixel"`` the mean of per-pixel ratios, as in the authors' code (A4.2).
-        steepness: k of the smooth step Eq. 12.
+        angle: ``"abs"`` is Eq. 11, ``"smooth"`` is its approximation Eq. 14, ``"folded"`` is the form of the metric, in which
+            opposite directions are equal (A4.5).
+        reduction: ``"global"`` is Eq. 18, ``"pixel"`` is the mean of per-pixel ratios, as in the authors' code (A4.2).
+        steepness: k in the smooth step Eq. 12.
+
     Returns:
         Scalar, lower is better; about 0.01 for a perfect copy, since Q saturates below 1.
+
     References:
         [ma2022gacn]; the metric is [xydeas2000].
     """
@@ -50,13 +52,18 @@ def qg_loss(
 
 
 def sobel(image: Tensor, *, border: str = "zero") -> tuple[Tensor, Tensor]:
-    """Horizontal and vertical differences of a batch (B, 1, H, W); with the border "valid", of the inner pixels only."""
+    """Compute horizontal and vertical differences of a batch (B, 1, H, W).
+
+    Args:
+        image: The batch.
+        border: Border of `mffrepro.formulas.filters.correlate`; with "valid", the result holds the inner pixels only.
+    """
     across, down = derivatives(image[:, 0], border=border)
     return across[:, None], down[:, None]
 
 
 def _gradient(image: Tensor) -> tuple[Tensor, Tensor]:
-    """Strength (Eq. 8) and direction (Eq. 9), zero border."""
+    """Compute strength (Eq. 8) and direction (Eq. 9) with zero border."""
     sx, sy = sobel(image)
     return (sx.square() + sy.square() + EPS**2).sqrt(), orientation(sx, sy, none=EPS, instead=EPS)
 
@@ -66,14 +73,14 @@ def _step(x: Tensor, y: Tensor, steepness: float) -> Tensor:
 
 
 def _weaker_over_stronger(source: Tensor, fused: Tensor, steepness: float) -> Tensor:
-    """Eq. 13."""
-    stronger = _step(fused, source, steepness)  # that the fused gradient is
-    # Away from the switch one of the two quotients is huge and its weight zero: bounding it keeps gradients finite.
+    """Compute Eq. 13, the weaker over the stronger gradient, with a smooth switch."""
+    stronger = _step(fused, source, steepness)  # near 1 where the fused gradient is the stronger one
+    # Away from the switch one of the two quotients is huge and has weight zero: bounding it keeps derivatives finite.
     return stronger * (source / fused).clamp(max=1e3) + (1 - stronger) * (fused / source).clamp(max=1e3)
 
 
 def _agreement(source: Tensor, fused: Tensor, kind: str, steepness: float) -> Tensor:
-    """Eq. 11, or with the smooth absolute value of Eq. 14."""
+    """Compute Eq. 11, or Eq. 14 with its smooth absolute value."""
     difference = source - fused
     if kind == "smooth":
         return 1 - difference * (2 * _step(source, fused, steepness) - 1) * (2 / torch.pi)

@@ -1,4 +1,4 @@
-"""One minus structural similarity: what autoencoders are trained to keep besides the gray levels."""
+"""One minus structural similarity, a loss of autoencoders."""
 
 from functools import lru_cache
 
@@ -13,21 +13,24 @@ C1, C2 = 0.01**2, 0.03**2
 
 
 def ssim_loss(prediction: Tensor, target: Tensor, *, side: int = 11, sigma: float = 1.5, pad: bool = False) -> Tensor:
-    r"""One minus the mean structural similarity of two batches.
+    r"""Compute one minus the mean structural similarity of two batches.
 
     .. math:: L = 1 - \operatorname{mean}_w
         \frac{(2\mu_x\mu_y + C_1)(2\sigma_{xy} + C_2)}{(\mu_x^2 + \mu_y^2 + C_1)(\sigma_x^2 + \sigma_y^2 + C_2)}
 
     Args:
-        prediction: (B, C, H, W), range 1; each channel counts alike.
+        prediction: (B, C, H, W), range 1; all channels have the same weight.
         target: The same shape.
-        side: Of the Gaussian window, odd.
-        sigma: Its standard deviation.
-        pad: Whether windows may reach over the border, where zeros lie; without it only full windows count.
+        side: Side of the Gaussian window, odd.
+        sigma: Standard deviation of the Gaussian window.
+        pad: Whether to pad the images with zeros; without it only full windows count.
+
     Returns:
-        One loss for each image of the batch, (B,): 0 for equal images, at most 2.
+        (B,), one loss per image of the batch; 0 for equal images, at most 2.
+
     References:
         [wang2004ssim].
+
     Chapter: 08_networks
     """
     mean_x, mean_y = (_mean(x, side, sigma, pad) for x in (prediction, target))

@@ -1,4 +1,4 @@
-"""Structure-tensor loss: the contrast of all sources together against that of the fused image."""
+"""Structure-tensor loss: the contrast of all sources against the fused one."""
 
 from collections.abc import Sequence
 
@@ -8,22 +8,26 @@ from mffrepro.losses.gradient import EPS, sobel
 
 
 def tensor_loss(sources: Sequence[Tensor], fused: Tensor) -> Tensor:
-    r"""Frobenius distance of the structure tensors of sources and fused image, summed over the image.
+    r"""Sum the distance between the structure tensors of sources and fused image.
 
     .. math:: L_{ST} = \sum_i \Big\lVert \nabla F_i \nabla F_i^T - \sum_{S \in \{A, B\}} \nabla S_i \nabla S_i^T \Big\rVert_F
 
     Args:
         sources: Gray batches (B, 1, H, W) in [0, 1].
         fused: The same shape.
+
     Returns:
-        Scalar >= 0, the mean over the batch; lower is better. A copy of one source has lost the other, so the least value is
-        over 0 wherever both have contrast.
+        Scalar >= 0, the mean over the batch; lower is better. A copy of one source loses the other, so that the smallest value
+        is over 0 where both have contrast.
+
     Deviations:
-        GACN takes the loss from DIF-Net and gives no formula (A4.14). This is our reading: the sources are the channels of one
-        image, whose 2x2 tensors add up pixel by pixel; Sobel gradients; the distance and not its square, summed over
-        pixels as in `edge_loss`. The outermost pixels have no gradient and are left out.
+        GACN takes the loss from DIF-Net and gives no formula (A4.14). Our reading: the sources are the channels of one image,
+        whose 2x2 tensors are added pixel by pixel; Sobel gradients; the distance and not its square, summed over pixels as in
+        `edge_loss`. The outermost pixels have no gradient and are left out.
+
     References:
         [jung2020difnet]; [ma2022gacn], section 4.5.1.
+
     Chapter: 07_gacn
     """
     wanted = [sum(entries) for entries in zip(*map(_tensor, sources), strict=True)]
@@ -33,6 +37,6 @@ def tensor_loss(sources: Sequence[Tensor], fused: Tensor) -> Tensor:
 
 
 def _tensor(image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The entries xx, xy and yy of the gradient times itself."""
+    """Compute the entries xx, xy and yy of the gradient times its transpose."""
     x, y = sobel(image, border="valid")
     return x.square(), x * y, y.square()

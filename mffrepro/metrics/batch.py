@@ -1,7 +1,7 @@
-"""The same metrics on batches of tensors, on the device they are on: for validation during training, and for sweeps.
+"""Metrics on batches of tensors, for validation during training and for sweeps.
 
-The kernels are those of `evaluate`. Metrics that read histograms, transforms of the whole image or windows one by one stay with
-`evaluate`, an image at a time.
+The kernels are those of `evaluate`. Metrics that read histograms, transforms of the whole image or single windows run in
+`evaluate` only, one image at a time.
 """
 
 from collections.abc import Sequence
@@ -9,46 +9,33 @@ from typing import TYPE_CHECKING
 
 from mffrepro.errors import ImageError, OptionError
 from mffrepro.images import GRAY_WEIGHTS
-from mffrepro.metrics.cards import get
-from mffrepro.metrics.inputs import GRAYS, GrayImage, Remembering
-from mffrepro.metrics.scoring import kernel, obstacle
+from mffrepro.metrics.inputs import FusionInputs, GrayImage, check_gray
+from mffrepro.metrics.registry import MetricCard, cards, get
+from mffrepro.metrics.scoring import obstacle, require
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-#: Metrics that run on batches.
-BATCHED = (
-    "qabf", "qabf.kumar", "qg", "labf", "labf.kumar", "nabf", "nabf.kumar", "nabf.petrovic", "qy", "qc", "qs", "qw", "qe",
-    "ag", "ag.kumar", "sf", "sd", "sd.mfif", "ei", "api", "cc", "scd",
-)  # fmt: skip
-
-
-class _Scenes(Remembering):
-    """What the kernels ask a `FusionInputs` for, of a whole batch."""
-
-    reference = decision = None
-
-    def __init__(self, sources: list[GrayImage]) -> None:
-        super().__init__()
-        self.sources = sources
-        self.shape = sources[0].values.shape[1:]
 
 
 def evaluate_batch(
     sources: Sequence["Tensor"], fused: "Tensor", metrics: Sequence[str] | str = "all", *, gray: str = "matlab"
 ) -> dict[str, "Tensor"]:
-    """The quality of a batch of fused images at once, on the tensors' device.
+    """Measure the quality of a batch of fused images at once, on the tensors' device.
 
     Args:
         sources: N >= 2 batches (B, 1, H, W) or (B, 3, H, W), uint8 or float in [0, 1]: the b-th images of all are one scene.
         fused: A batch of that shape, dtype and device.
-        metrics: Names from `BATCHED`, or "all": every default reading there that is defined for that many sources and that size.
+        metrics: Names of `mffrepro.metrics.BATCHED`, or "all": every default reading there that is defined for that many sources
+            and that size.
         gray: "matlab" (rounded, 0..255) or "skimage" (not rounded), see `mffrepro.metrics.inputs`.
+
     Returns:
         One float64 tensor (B,) per metric, equal to `evaluate` on each scene up to rounding.
+
     Raises:
         ImageError: Shapes, dtypes or devices differ, or floats leave [0, 1].
         OptionError: A metric that does not run on batches, or an unknown gray conversion.
+
     Chapter: 01_metrics
 
     Example:
@@ -59,15 +46,16 @@ def evaluate_batch(
     """
     import torch
 
-    if gray not in GRAYS:
-        raise OptionError(f"no gray conversion {gray!r}; use {' or '.join(map(repr, GRAYS))}")
+    check_gray(gray)
     _check([*sources, fused])
-    scenes, images = _Scenes([_as_gray(source, gray) for source in sources]), _as_gray(fused, gray)
+    inputs = FusionInputs([_as_gray(source, gray) for source in sources], tuple(fused.shape[-2:]), gray=gray)
+    images = _as_gray(fused, gray)
     with torch.no_grad():
-        return {name: kernel(get(name))(scenes, images) for name in _chosen(metrics, scenes)}
+        return {card.name: card.compute(inputs, images) for card in _chosen(metrics, inputs)}
 
 
 def _check(batches: list["Tensor"]) -> None:
+    """Raise ImageError unless the batches are images of one shape, dtype and device."""
     import torch
 
     if len(batches) < 3:
@@ -87,7 +75,7 @@ def _check(batches: list["Tensor"]) -> None:
 
 
 def _as_gray(batch: "Tensor", gray: str) -> GrayImage:
-    """As `mffrepro.metrics.inputs.as_gray`, for (B, C, H, W)."""
+    """Convert (B, C, H, W) to gray, as `as_gray` converts one image."""
     import torch
 
     full = batch.to(torch.float64)
@@ -102,13 +90,15 @@ def _as_gray(batch: "Tensor", gray: str) -> GrayImage:
     return converted
 
 
-def _chosen(metrics: Sequence[str] | str, scenes: _Scenes) -> list[str]:
+def _chosen(metrics: Sequence[str] | str, inputs: FusionInputs) -> list[MetricCard]:
+    """Return the rows of the named metrics, or of all that these batches allow."""
+    batched = [card for card in cards() if card.batched]
     if metrics == "all":
-        return [name for name in BATCHED if "." not in name and obstacle(get(name), scenes) is None]
-    chosen = [metrics] if isinstance(metrics, str) else list(metrics)
-    for name in chosen:
-        if get(name).name not in BATCHED:
-            raise OptionError(f"the metric {name!r} does not run on batches; use evaluate, or one of {', '.join(BATCHED)}")
-        if (error := obstacle(get(name), scenes)) is not None:
-            raise error
-    return chosen
+        return [card for card in batched if card.variant_of is None and obstacle(card, inputs) is None]
+    named = [get(name) for name in ([metrics] if isinstance(metrics, str) else metrics)]
+    for card in named:
+        if not card.batched:
+            known = ", ".join(card.name for card in batched)
+            raise OptionError(f"the metric {card.name!r} does not run on batches; use evaluate, or one of {known}")
+        require(card, inputs)
+    return named

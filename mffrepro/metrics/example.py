@@ -1,4 +1,4 @@
-"""A small pair with its all-in-focus image, made by formula: what the examples in the docstrings are computed on.
+"""Small images made by formula, for the examples in docstrings.
 
 ``near`` is sharp on the left, ``far`` on the right, ``sharp`` everywhere; ``decision`` is the true share of each source.
 """

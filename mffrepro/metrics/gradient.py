@@ -1,59 +1,93 @@
-"""Edge preservation: how much of the sources' gradients the fused image keeps, loses or makes up [xydeas2000, petrovic2005].
+"""Edge information kept, lost and added [xydeas2000, petrovic2005].
 
-At each pixel the gradient of a source is compared with that of the fused image in strength and in orientation; two
-sigmoids turn the comparison into a quality between 0 and nearly 1, and the source's gradient strength weights it.
+At each pixel the gradient of a source is compared with that of the fused image in strength and in orientation; two sigmoids turn
+the comparison into a quality between 0 and nearly 1, weighted by the gradient strength of the source.
 
-What we changed: nothing in the numbers; the sums run over any number of sources. Like the original of the classic and the
-toolbox reading, zeros of the fused image's gradient become 1e-5 after the first source, so that exchanging the sources may move
-the eighth digit where the fused image is flat.
+What we changed: the sums run over any number of sources; the numbers stay the same. As in the original code of the classic and
+the toolbox reading, zeros of the fused image's gradient become 1e-5 after the first source, so that exchanging the sources may
+change the eighth digit where the fused image is flat.
 """
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable
 from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
 
 from mffrepro.formulas.arrays import namespace
-from mffrepro.formulas.edges import CLASSIC, KUMAR, TOOLBOX, agreement, orientation
+from mffrepro.formulas.edges import CLASSIC, KUMAR, TOOLBOX, Constants, agreement, orientation
 from mffrepro.formulas.filters import derivatives, magnitude
-from mffrepro.images import ImageOrPath
+from mffrepro.metrics import programs
 from mffrepro.metrics.inputs import FusionInputs, GrayImage
-from mffrepro.metrics.local import Local, evenly
-from mffrepro.metrics.scoring import score_alone
+from mffrepro.metrics.registry import metric
+from mffrepro.metrics.weighted_map import WeightedMap, unweighted
 
 
 class Edges(NamedTuple):
-    """Gradient of an image: strength and orientation in radians, -pi/2 to pi/2, both (H, W)."""
+    """Hold strength and orientation of an image's gradient, both (H, W).
+
+    The orientation is in radians, from -pi/2 to pi/2.
+    """
 
     strength: np.ndarray
     angle: np.ndarray
 
 
 class Kept(NamedTuple):
-    """How well one source's edges are kept: quality and weight per pixel, both (H, W)."""
+    """Hold how well one source's edges are kept: quality and weight, both (H, W)."""
 
     quality: np.ndarray
     weight: np.ndarray
 
 
+# ------------------------------------------------------------------------------------------------------------ features
+
+
 def edges(image: GrayImage) -> Edges:
-    """Sobel gradient with zero border; a horizontal derivative of 0 counts as 1e-5, as in the original."""
+    """Compute the Sobel gradient with zero border.
+
+    A horizontal derivative of 0 counts as 1e-5, as in the original.
+    """
     across, down = derivatives(image.values)
     return Edges(magnitude(across, down), orientation(across, down, none=0, instead=1e-5))
 
 
 def edges_kumar(image: GrayImage) -> Edges:
-    """Sobel gradient / 8 with mirrored border; orientation from the horizontal derivative over the vertical one."""
+    """Compute the Sobel gradient / 8 with mirrored border, as Kumar's code does.
+
+    The orientation is that of the horizontal over the vertical derivative.
+    """
     across, down = (d / 8 for d in derivatives(image.values, border="mirror"))
     xp = namespace(across)
     return Edges(magnitude(across, down), xp.where((across == 0) & (down == 0), 0.0, xp.atan(across / down)))
 
 
 def not_zero(strength: np.ndarray) -> np.ndarray:
-    """The original's guard against dividing by zero."""
+    """Replace zeros by 1e-5, which keeps the original from dividing by zero."""
     return namespace(strength).where(strength == 0, 1e-5, strength)
+
+
+def kept_classic(inputs: FusionInputs, fused: GrayImage) -> list[Kept]:
+    """Compute one Kept per source with the constants of the classic reading."""
+    return _kept([source.get(edges) for source in inputs.sources], fused.get(edges), CLASSIC, folded=False)
+
+
+def kept_toolbox(inputs: FusionInputs, fused: GrayImage) -> list[Kept]:
+    """Compute one Kept per source with the constants of Liu's toolbox.
+
+    The images are taken in the value range of the protocol.
+    """
+    sources = [source.protocol_range.get(edges) for source in inputs.sources]
+    return _kept(sources, fused.protocol_range.get(edges), TOOLBOX, folded=True)
+
+
+def _kept(sources: list[Edges], fused: Edges, constants: Constants, *, folded: bool) -> list[Kept]:
+    result = []
+    for source, ratio in zip(sources, _weaker_over_stronger(sources, fused), strict=True):
+        quality = constants.kept(ratio, agreement(source.angle - fused.angle, folded=folded))
+        result.append(Kept(quality, not_zero(source.strength)))
+    return result
 
 
 def _weaker_over_stronger(sources: list[Edges], fused: Edges) -> list[np.ndarray]:
@@ -61,33 +95,18 @@ def _weaker_over_stronger(sources: list[Edges], fused: Edges) -> list[np.ndarray
     for source in sources:
         source_, fused_ = not_zero(source.strength), not_zero(strength)
         ratios.append(xp.where(source.strength > strength, strength / source_, source_ / fused_))
-        strength = fused_  # the zeros stay replaced for the sources to come: a slip of the original, kept for its numbers
+        strength = fused_  # zeros stay replaced for the next sources: a slip of the original, kept for its numbers
     return ratios
 
 
-def kept_classic(fused: GrayImage, scene: FusionInputs) -> list[Kept]:
-    """One Kept per source, constants of the classic reading."""
-    f, sources = fused.get(edges), [source.get(edges) for source in scene.sources]
-    result = []
-    for s, ratio in zip(sources, _weaker_over_stronger(sources, f), strict=True):
-        result.append(Kept(CLASSIC.kept(ratio, agreement(s.angle - f.angle, folded=False)), not_zero(s.strength)))
-    return result
+def kept_kumar(inputs: FusionInputs, fused: GrayImage) -> list[Kept]:
+    """Compute one Kept per source with Kumar's constants and weights.
 
-
-def kept_toolbox(fused: GrayImage, scene: FusionInputs) -> list[Kept]:
-    """One Kept per source, constants of Liu's toolbox, in the range of values the protocol prescribes."""
-    f, sources = fused.protocol_range.get(edges), [source.protocol_range.get(edges) for source in scene.sources]
-    result = []
-    for s, ratio in zip(sources, _weaker_over_stronger(sources, f), strict=True):
-        result.append(Kept(TOOLBOX.kept(ratio, agreement(s.angle - f.angle, folded=True)), not_zero(s.strength)))
-    return result
-
-
-def kept_kumar(fused: GrayImage, scene: FusionInputs) -> list[Kept]:
-    """One Kept per source, Kumar's constants: gradients under 2 hardly count."""
+    Gradients under 2 have almost no weight.
+    """
     f = fused.get(edges_kumar)
     xp, result = namespace(f.strength), []
-    for s in (source.get(edges_kumar) for source in scene.sources):
+    for s in (source.get(edges_kumar) for source in inputs.sources):
         stronger = xp.maximum(s.strength, f.strength)
         weaker = xp.minimum(s.strength, f.strength)
         quality = KUMAR.kept(xp.where(weaker == 0, 0.0, weaker / stronger), agreement(s.angle - f.angle, folded=True))
@@ -95,186 +114,185 @@ def kept_kumar(fused: GrayImage, scene: FusionInputs) -> list[Kept]:
     return result
 
 
-def _edges_kept(kept: list[Kept]) -> Local:
-    return Local(sum(k.quality * k.weight for k in kept), sum(k.weight for k in kept))
+def _edges_kept(kept: list[Kept]) -> WeightedMap:
+    return WeightedMap(sum(k.quality * k.weight for k in kept), sum(k.weight for k in kept))
 
 
-def _not_kept(kept: list[Kept], where: np.ndarray) -> Local:
-    return Local(where * sum((1 - k.quality) * k.weight for k in kept), sum(k.weight for k in kept))
+def _not_kept(kept: list[Kept], where: np.ndarray) -> WeightedMap:
+    return WeightedMap(where * sum((1 - k.quality) * k.weight for k in kept), sum(k.weight for k in kept))
 
 
-def _stronger_than_all(scene: FusionInputs, fused: GrayImage, gradient) -> np.ndarray:
+def _stronger_than_all(inputs: FusionInputs, fused: GrayImage, gradient: Callable[[GrayImage], Edges]) -> np.ndarray:
+    """Find where the fused image has a stronger gradient than every source."""
     strength = fused.get(gradient).strength
-    return reduce(operator.and_, (strength > source.get(gradient).strength for source in scene.sources))
+    return reduce(operator.and_, (strength > source.get(gradient).strength for source in inputs.sources))
 
 
-def _qabf_map(scene: FusionInputs, fused: GrayImage) -> Local:
-    return _edges_kept(fused.get(kept_classic, scene))
+def _perfect(constants: Constants) -> float:
+    """Return the quality of a gradient that is kept exactly.
+
+    It is less than 1, because the sigmoids saturate below 1.
+    """
+    return float(constants.kept(np.float64(1), np.float64(1)))
 
 
-def _qabf(scene: FusionInputs, fused: GrayImage) -> float:
-    return _qabf_map(scene, fused).score()
+# ------------------------------------------------------------------------------------------------------------- metrics
 
 
-def _qabf_kumar(scene: FusionInputs, fused: GrayImage) -> float:
-    return _edges_kept(fused.get(kept_kumar, scene)).score()
+@metric(
+    "qabf",
+    symbol="Q^{AB/F}",
+    formula=r"Q^{AB/F} = \frac{\sum_i \sum_p Q^{iF}_p \, g^i_p}{\sum_i \sum_p g^i_p}",
+    low=0,
+    high=_perfect(CLASSIC),
+    identity=_perfect(CLASSIC),
+    source=programs.COLLECTION,
+    bibkey="xydeas2000",
+    min_side=3,
+    batched=True,
+    summary="edge information kept; classic constants, ratio of sums",
+    example=0.8163,
+)
+def qabf(inputs: FusionInputs, fused: GrayImage) -> WeightedMap:
+    """Measure the share of edge information kept (Xydeas and Petrovic).
 
+    The quality of each pixel is averaged over all pixels and sources, with the sources' gradient strength as weight.
 
-def _qg_map(scene: FusionInputs, fused: GrayImage) -> Local:
-    kept = _edges_kept(fused.get(kept_toolbox, scene))
-    return evenly(kept.gained / kept.weight)
-
-
-def _qg(scene: FusionInputs, fused: GrayImage) -> float:
-    return _qg_map(scene, fused).score()
-
-
-def _labf_map(scene: FusionInputs, fused: GrayImage) -> Local:
-    return _not_kept(fused.get(kept_classic, scene), ~_stronger_than_all(scene, fused, edges))
-
-
-def _labf(scene: FusionInputs, fused: GrayImage) -> float:
-    return _labf_map(scene, fused).score()
-
-
-def _labf_kumar(scene: FusionInputs, fused: GrayImage) -> float:
-    return _not_kept(fused.get(kept_kumar, scene), ~_stronger_than_all(scene, fused, edges_kumar)).score()
-
-
-def _nabf_map(scene: FusionInputs, fused: GrayImage) -> Local:
-    return _not_kept(fused.get(kept_classic, scene), _stronger_than_all(scene, fused, edges))
-
-
-def _nabf(scene: FusionInputs, fused: GrayImage) -> float:
-    return _nabf_map(scene, fused).score()
-
-
-def _nabf_kumar(scene: FusionInputs, fused: GrayImage) -> float:
-    return _not_kept(fused.get(kept_kumar, scene), _stronger_than_all(scene, fused, edges_kumar)).score()
-
-
-def _nabf_petrovic(scene: FusionInputs, fused: GrayImage) -> float:
-    kept = fused.get(kept_kumar, scene)
-    made_up, weight = sum(1 - k.quality for k in kept), sum(k.weight for k in kept)
-    return Local(_stronger_than_all(scene, fused, edges_kumar) * made_up * weight, weight).score()
-
-
-# --------------------------------------------------------------------------------------------------- the metrics
-
-
-def qabf(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "matlab", variant: str | None = None) -> float:
-    r"""Share of the sources' edge information that survives in the fused image (Petrovic and Xydeas).
-
-    Range 0 to 0.975, the value of an image fused with itself; higher is better. Scale 0..255.
-
-    .. math:: Q^{AB/F} = \frac{\sum_i \sum_p Q^{iF}_p \, g^i_p}{\sum_i \sum_p g^i_p}
-
-    Args:
-        sources: N >= 2 images of one size, (H, W) or (H, W, 3); uint8, uint16 or float in [0, 1].
-        fused: Image of that size.
-        gray: Gray conversion, "matlab" or "skimage".
-        variant: None for the classic reading, or "kumar": square root of the product of the two sigmoids, weights g^1.5.
-    Returns:
-        The quality of each pixel, averaged over all pixels and sources with the sources' gradient strength as weight.
-    Raises:
-        ImageError: Sizes or channels differ, a side is under 3 pixels, or floats leave [0, 1].
-        OptionError: Unknown variant or gray conversion.
     Deviations:
         Where both gradients are zero the edge counts as perfectly kept, with a weight of 1e-5, as in the source compared.
-    References:
-        [xydeas2000], [kumar2013]; sources compared: MFIF-Metrics, Kumar's evaluation code.
-    Chapter: 01_metrics
-
-    Example:
-        >>> from mffrepro.metrics.example import near, far, sharp
-        >>> round(qabf([near, far], sharp), 4)
-        0.8163
     """
-    return score_alone("qabf", variant, sources, fused, gray=gray)
+    return _edges_kept(fused.get_with(inputs, kept_classic))
 
 
-def qg(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "matlab") -> float:
-    r"""Share of the sources' edge information that survives in the fused image, as Liu's toolbox has it.
+@metric(
+    "qabf.kumar",
+    low=0,
+    high=1,
+    source=programs.KUMAR,
+    bibkey="kumar2013",
+    batched=True,
+    summary="edge information kept; square root of the product of the sigmoids, weights g^1.5",
+)
+def qabf_kumar(inputs: FusionInputs, fused: GrayImage) -> WeightedMap:
+    """Measure the edge information kept with Kumar's constants and weights."""
+    return _edges_kept(fused.get_with(inputs, kept_kumar))
 
-    Range 0 to 0.987, the value of an image fused with itself; higher is better. Scale 0..255; with gray="skimage" colour images
-    in [0, 1].
 
-    .. math:: Q_G = \operatorname{mean}_p \frac{\sum_i Q^{iF}_p \, g^i_p}{\sum_i g^i_p}
+@metric(
+    "qg",
+    symbol="Q_G",
+    formula=r"Q_G = \operatorname{mean}_p \frac{\sum_i Q^{iF}_p \, g^i_p}{\sum_i g^i_p}",
+    low=0,
+    high=_perfect(TOOLBOX),
+    identity=_perfect(TOOLBOX),
+    source=programs.TOOLBOX,
+    bibkey="liu2012objective",
+    further_keys=("xydeas2000",),
+    min_side=3,
+    batched=True,
+    summary="edge information kept; toolbox constants, mean of ratios",
+    example=0.8175,
+)
+def qg(inputs: FusionInputs, fused: GrayImage) -> WeightedMap:
+    """Measure the share of edge information kept, as Liu's toolbox defines it.
 
-    Args:
-        sources: N >= 2 images of one size, (H, W) or (H, W, 3); uint8, uint16 or float in [0, 1].
-        fused: Image of that size.
-        gray: Gray conversion, "matlab" or "skimage".
-    Returns:
-        The mean over pixels of a ratio, where `qabf` is a ratio of sums: flat regions count as much as edges.
-    Raises:
-        ImageError: Sizes or channels differ, a side is under 3 pixels, or floats leave [0, 1].
-        OptionError: Unknown gray conversion.
+    It is a mean over pixels of a ratio, where `qabf` is a ratio of sums; flat regions therefore count as much as edges. With
+    gray="skimage", colour images are compared in [0, 1].
+
     Deviations:
         Unrounded gray leaves flat regions with gradients of about 1e-17, which decide single pixels: with gray="skimage" expect
         agreement with other programs to about 1e-3 only.
-    References:
-        [xydeas2000], [liu2012objective]; source compared: Liu's imageFusionMetrics.
-    Chapter: 01_metrics
-
-    Example:
-        >>> from mffrepro.metrics.example import near, far, sharp
-        >>> round(qg([near, far], sharp), 4)
-        0.8175
     """
-    return score_alone("qg", None, sources, fused, gray=gray)
+    kept = _edges_kept(fused.get_with(inputs, kept_toolbox))
+    return unweighted(kept.gained / kept.weight)
 
 
-def labf(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "matlab", variant: str | None = None) -> float:
-    """Share of the sources' edge information that is lost in the fused image.
+@metric(
+    "labf",
+    symbol="L^{AB/F}",
+    better="lower",
+    low=0,
+    high=1,
+    identity=1 - _perfect(CLASSIC),
+    source=programs.HERE,
+    bibkey="petrovic2005",
+    min_side=3,
+    batched=True,
+    summary="edge information lost, with the edge quality of qabf",
+    example=0.1098,
+)
+def labf(inputs: FusionInputs, fused: GrayImage) -> WeightedMap:
+    """Measure the share of the sources' edge information that fusion loses.
 
-    Range 0 to 1, lower is better; qabf + labf + nabf = 1. Scale 0..255.
-
-    Args:
-        sources: N >= 2 images of one size, (H, W) or (H, W, 3); uint8, uint16 or float in [0, 1].
-        fused: Image of that size.
-        gray: Gray conversion, "matlab" or "skimage".
-        variant: None for the edge quality of `qabf`, or "kumar" for that of `qabf` "kumar".
-    Returns:
-        What `qabf` lacks to 1, summed where the fused image is not stronger in gradient than every source.
-    Raises:
-        ImageError: Sizes or channels differ, a side is under 3 pixels, or floats leave [0, 1].
-        OptionError: Unknown variant or gray conversion.
-    References:
-        [petrovic2005], [kumar2013]; source compared: Kumar's evaluation code.
-    Chapter: 01_metrics
-
-    Example:
-        >>> from mffrepro.metrics.example import near, far, sharp
-        >>> round(labf([near, far], sharp), 4)
-        0.1098
+    The part that `qabf` lacks to 1 is summed where the fused image has no stronger gradient than every source:
+    qabf + labf + nabf = 1.
     """
-    return score_alone("labf", variant, sources, fused, gray=gray)
+    return _not_kept(fused.get_with(inputs, kept_classic), ~_stronger_than_all(inputs, fused, edges))
 
 
-def nabf(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "matlab", variant: str | None = None) -> float:
-    r"""Share of edge information that fusion made up: artefacts.
+@metric(
+    "labf.kumar",
+    low=0,
+    high=1,
+    source=programs.KUMAR,
+    bibkey="kumar2013",
+    batched=True,
+    summary="edge information lost, with the edge quality of qabf.kumar",
+)
+def labf_kumar(inputs: FusionInputs, fused: GrayImage) -> WeightedMap:
+    """Measure the edge information lost with Kumar's constants and weights."""
+    return _not_kept(fused.get_with(inputs, kept_kumar), ~_stronger_than_all(inputs, fused, edges_kumar))
 
-    Range 0 to 1, lower is better; qabf + labf + nabf = 1. Scale 0..255.
 
-    Args:
-        sources: N >= 2 images of one size, (H, W) or (H, W, 3); uint8, uint16 or float in [0, 1].
-        fused: Image of that size.
-        gray: Gray conversion, "matlab" or "skimage".
-        variant: None for the edge quality of `qabf`, "kumar" for that of `qabf` "kumar", or "petrovic": the original sum, about
-            ten times as large, on Kumar's edge quality.
-    Returns:
-        What `qabf` lacks to 1, summed where the fused image is stronger in gradient than every source.
-    Raises:
-        ImageError: Sizes or channels differ, a side is under 3 pixels, or floats leave [0, 1].
-        OptionError: Unknown variant or gray conversion.
-    References:
-        [petrovic2005], [kumar2013]; source compared: Kumar's evaluation code.
-    Chapter: 01_metrics
+@metric(
+    "nabf",
+    symbol="N^{AB/F}",
+    better="lower",
+    low=0,
+    high=1,
+    identity=0,
+    source=programs.HERE,
+    bibkey="petrovic2005",
+    min_side=3,
+    batched=True,
+    summary="edges added by fusion (artefacts), with the edge quality of qabf",
+    example=0.0738,
+)
+def nabf(inputs: FusionInputs, fused: GrayImage) -> WeightedMap:
+    """Measure the share of edge information that fusion added: artefacts.
 
-    Example:
-        >>> from mffrepro.metrics.example import near, far, sharp
-        >>> round(nabf([near, far], sharp), 4)
-        0.0738
+    The part that `qabf` lacks to 1 is summed where the fused image has a stronger gradient than every source:
+    qabf + labf + nabf = 1. The variant "petrovic" is about ten times as large.
     """
-    return score_alone("nabf", variant, sources, fused, gray=gray)
+    return _not_kept(fused.get_with(inputs, kept_classic), _stronger_than_all(inputs, fused, edges))
+
+
+@metric(
+    "nabf.kumar",
+    low=0,
+    high=1,
+    identity=0,
+    source=programs.KUMAR,
+    bibkey="kumar2013",
+    batched=True,
+    summary="edges added by fusion (artefacts), with the edge quality of qabf.kumar",
+)
+def nabf_kumar(inputs: FusionInputs, fused: GrayImage) -> WeightedMap:
+    """Measure the edges added by fusion with Kumar's constants and weights."""
+    return _not_kept(fused.get_with(inputs, kept_kumar), _stronger_than_all(inputs, fused, edges_kumar))
+
+
+@metric(
+    "nabf.petrovic",
+    low=0,
+    identity=0,
+    source=programs.KUMAR,
+    bibkey="petrovic2005",
+    batched=True,
+    summary="edges added by fusion (artefacts), the original sum with the edge quality of qabf.kumar",
+)
+def nabf_petrovic(inputs: FusionInputs, fused: GrayImage) -> WeightedMap:
+    """Measure the edges added by fusion with the original sum over the sources."""
+    kept = fused.get_with(inputs, kept_kumar)
+    added, weight = sum(1 - k.quality for k in kept), sum(k.weight for k in kept)
+    return WeightedMap(_stronger_than_all(inputs, fused, edges_kumar) * added * weight, weight)

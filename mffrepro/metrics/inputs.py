@@ -1,18 +1,17 @@
-"""What a metric sees: gray images and scenes that remember what was computed from them.
+"""Inputs of the metrics: gray images and scenes that keep their features.
 
-Every metric here judges what an 8-bit file would hold: an image of any depth is first brought to 0..255 by its
-dtype alone (uint8 as it is, uint16 / 257, float x 255) and rounded half up. Then one of two gray conversions:
+Every metric measures what an 8-bit file would hold: an image of any depth is first brought to 0..255 by its dtype alone (uint8
+unchanged, uint16 / 257, float x 255) and rounded half up. Then one of two gray conversions follows:
 
-* ``matlab``: MATLAB's rgb2gray, rounded, 0..255. What nearly all published metric code was written for.
-* ``skimage``: scikit-image's rgb2gray, not rounded. What [ma2022gacn] measured with; there, the values of a colour image
-  stay in [0, 1] while gray images keep 0..255, which
-  `GrayImage.protocol_range` reproduces for the two metrics that it matters to.
+* ``matlab``: MATLAB's rgb2gray, rounded, 0..255. Nearly all published metric code was written for it.
+* ``skimage``: scikit-image's rgb2gray, not rounded. [ma2022gacn] measured with it; there, the values of a colour image stay in
+  [0, 1] while gray images keep 0..255. `GrayImage.protocol_range` reproduces this for the metrics whose result depends on it.
 """
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from threading import Lock
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -24,7 +23,7 @@ from mffrepro.images import (
     ImageOrPath,
     as_stack,
     check_image,
-    check_same_size,
+    check_same_shape,
     read_image,
     to_255,
 )
@@ -32,50 +31,61 @@ from mffrepro.images import (
 GRAYS = ("matlab", "skimage")
 
 
-class Remembering:
-    """Computes each feature of itself once, whatever thread asks first; the memory lives as long as the object."""
+class FeatureCache:
+    """Compute each feature of an object once and keep it; safe in threads."""
 
     def __init__(self) -> None:
-        self._memory: dict[tuple, Future] = {}
+        self._features: dict[tuple, Future] = {}
         self._lock = Lock()
 
     def get(self, feature: Callable, *options: Any) -> Any:
-        """``feature(self, *options)``, from memory where it was asked for before."""
-        key = (feature, *options)
+        """Return ``feature(self, *options)``, computed at the first call only."""
+        return self._once((feature, *options), lambda: feature(self, *options))
+
+    def _once(self, key: tuple, compute: Callable[[], Any]) -> Any:
+        """Return the value kept for a key, or compute it while other threads wait."""
         with self._lock:
-            first = key not in self._memory
-            known = self._memory.setdefault(key, Future())
+            first = key not in self._features
+            value = self._features.setdefault(key, Future())
         if first:
             try:
-                known.set_result(feature(self, *options))
+                value.set_result(compute())
             except BaseException as error:
-                known.set_exception(error)
-        return known.result()
+                value.set_exception(error)
+        return value.result()
 
 
-class GrayImage(Remembering):
-    """One gray image and its features.
+class GrayImage(FeatureCache):
+    """Hold one gray image and its features.
 
     Attributes:
-        values: (H, W) float64, 0..255.
-        protocol_range: The same image in the range in which the published protocol has it; this object itself for ``matlab``.
+        values: (H, W) float64, 0..255; (B, H, W) for a batch; None where a fusion is known by its decision map alone.
+        protocol_range: The same image in the value range of the published protocol; this object itself for ``matlab``.
         full: The image before the gray conversion and before rounding, float64, 0..255, (H, W) or (H, W, 3).
         decision: (N, H, W), the share of each source per pixel, where it is known.
     """
 
-    def __init__(self, values: np.ndarray, full: Image | None = None, decision: np.ndarray | None = None) -> None:
+    def __init__(self, values: np.ndarray | None, full: Image | None = None, decision: np.ndarray | None = None) -> None:
         super().__init__()
         self.values = values
         self.full = values if full is None else full
         self.decision = decision
         self.protocol_range = self
 
+    def get_with(self, inputs: "FusionInputs", feature: Callable, *options: Any) -> Any:
+        """Return ``feature(inputs, self, *options)``, computed at the first call only.
 
-class FusionInputs(Remembering):
-    """The sources of a fusion and all that is known about them.
+        The result is kept with this image.
+        """
+        return self._once((feature, inputs, *options), lambda: feature(inputs, self, *options))
+
+
+class FusionInputs(FeatureCache):
+    """Hold the sources of a fusion and what is known of the truth.
 
     Attributes:
-        sources: One GrayImage per source, N >= 2.
+        sources: One GrayImage per source; empty where only a reference or a decision map is compared.
+        shape: (H, W) or (H, W, 3) of every image.
         reference: The all-in-focus image, where it is known.
         decision: The true (N, H, W) share of each source per pixel, where it is known.
         gray: Name of the gray conversion.
@@ -83,58 +93,132 @@ class FusionInputs(Remembering):
 
     def __init__(
         self,
+        sources: Sequence[GrayImage],
+        shape: tuple[int, ...],
+        *,
+        reference: GrayImage | None = None,
+        decision: np.ndarray | None = None,
+        gray: str = "matlab",
+    ) -> None:
+        super().__init__()
+        self.sources = sources
+        self.shape = shape
+        self.reference = reference
+        self.decision = decision
+        self.gray = gray
+
+    @classmethod
+    def read(
+        cls,
         sources: FocusStack | Sequence[ImageOrPath],
         *,
         reference: ImageOrPath | None = None,
         decision: np.ndarray | None = None,
         gray: str = "matlab",
-    ) -> None:
-        super().__init__()
-        if gray not in GRAYS:
-            raise OptionError(f"no gray conversion {gray!r}; use {' or '.join(map(repr, GRAYS))}")
-        stack = as_stack(sources)
-        self.gray = gray
-        self.shape = stack.images.shape[1:]
-        self.sources = [as_gray(image, gray) for image in stack.images]
-        self.reference = None if reference is None else self._look_at(reference, "the reference")
-        self.decision = None if decision is None else self._share(decision, "the true decision map")
+    ) -> Self:
+        """Read and check the sources, and what is known of the truth.
 
-    def fused(self, image: ImageOrPath, decision: np.ndarray | None = None) -> GrayImage:
-        """A fused image of this scene, ready to be scored.
+        Args:
+            sources: N >= 2 images of one size, arrays or paths, or a stack.
+            reference: The all-in-focus image.
+            decision: (N, H, W) true share of each source per pixel.
+            gray: Gray conversion, "matlab" or "skimage".
 
         Raises:
-            ImageError: It cannot be used, or is not as large and as colourful as the sources.
+            ImageError: An image or a decision map cannot be used, or sizes differ.
+            OptionError: Unknown gray conversion.
         """
-        fused = self._look_at(image, "the fused image")
+        check_gray(gray)
+        images = as_stack(sources).images
+        inputs = cls([as_gray(image, gray) for image in images], images.shape[1:], gray=gray)
+        if reference is not None:
+            inputs.reference = inputs.read_image(reference, "the reference")
         if decision is not None:
-            fused.decision = self._share(decision, "the decision map")
+            inputs.decision = inputs.check_decision(decision, "the true decision map")
+        return inputs
+
+    @classmethod
+    def from_reference(cls, reference: ImageOrPath) -> Self:
+        """Read and check an all-in-focus image, for metrics that compare nothing else."""
+        array = _checked(reference, "the reference")
+        return cls([], array.shape, reference=as_gray(array))
+
+    @classmethod
+    def from_decision(cls, decision: np.ndarray) -> Self:
+        """Check a true decision map, for metrics that compare nothing else."""
+        decision = check_decision(decision, None, "the true decision map")
+        return cls([], decision.shape[1:], decision=decision)
+
+    def read_fused(self, image: ImageOrPath, decision: np.ndarray | None = None) -> GrayImage:
+        """Read and check a fused image of these sources.
+
+        Args:
+            image: Image of the sources' size and number of channels, or its path.
+            decision: (N, H, W) share of each source per pixel that the fusion chose.
+
+        Raises:
+            ImageError: The image or its decision map cannot be used, or has another size than the sources.
+        """
+        fused = self.read_image(image, "the fused image")
+        if decision is not None:
+            fused.decision = self.check_decision(decision, "the decision map")
         return fused
 
-    def _look_at(self, image: ImageOrPath, name: str) -> GrayImage:
-        array = check_image(image if isinstance(image, np.ndarray) else read_image(image), name)
-        sources = np.broadcast_to(np.zeros((), array.dtype), self.shape)  # depths may differ, sizes and channels may not
-        check_same_size([sources, array], ["the first source", name])
+    def read_image(self, image: ImageOrPath, name: str) -> GrayImage:
+        """Read an image, check its size and channels, and convert it to gray."""
+        array = _checked(image, name)
+        check_same_shape(array.shape, self.shape, name, "the first source" if self.sources else "the reference")
         return as_gray(array, self.gray)
 
-    def _share(self, decision: np.ndarray, name: str) -> np.ndarray:
-        decision = np.asarray(decision)
-        wanted = (len(self.sources), *self.shape[:2])
-        if decision.shape != wanted:
-            raise ImageError(f"{name} has shape {decision.shape}; {wanted} is needed, one map per source")
-        if not np.all(np.isfinite(decision)):
-            raise ImageError(f"{name} contains NaN or infinite values; replace them first")
-        return decision
+    def check_decision(self, decision: np.ndarray, name: str) -> np.ndarray:
+        """Return a decision map as an array after checking its shape and values."""
+        count = len(self.sources) if self.decision is None else len(self.decision)
+        return check_decision(decision, (count, *self.shape[:2]), name)
+
+
+def _checked(image: ImageOrPath, name: str) -> Image:
+    return check_image(image if isinstance(image, np.ndarray) else read_image(image), name)
+
+
+def check_decision(decision: np.ndarray, shape: tuple[int, ...] | None, name: str) -> np.ndarray:
+    """Check the shape and the values of a decision map and return it as an array.
+
+    Args:
+        decision: (N, H, W) share of each source per pixel.
+        shape: Shape that it must have; None for two or more maps of any size.
+        name: Name for errors.
+
+    Raises:
+        ImageError: Another shape, or NaN or infinite values.
+    """
+    decision = np.asarray(decision)
+    if shape is None and (decision.ndim != 3 or len(decision) < 2 or not decision.size):
+        raise ImageError(f"{name} has shape {decision.shape}; give (N, H, W), one map per source, N >= 2")
+    if shape is not None and decision.shape != shape:
+        raise ImageError(f"{name} has shape {decision.shape}; {shape} is needed, one map per source")
+    if not np.all(np.isfinite(decision)):
+        raise ImageError(f"{name} contains NaN or infinite values; replace them first")
+    return decision
+
+
+def check_gray(gray: str) -> None:
+    """Raise OptionError for an unknown gray conversion."""
+    if gray not in GRAYS:
+        raise OptionError(f"no gray conversion {gray!r}; use {' or '.join(map(repr, GRAYS))}")
 
 
 def as_gray(image: Image, gray: str = "matlab") -> GrayImage:
-    """A checked image as a GrayImage; see the module's text for what ``gray`` does."""
+    """Convert a checked image to gray.
+
+    The docstring of this module describes the conversions.
+    """
     full = to_255(image)
     rounded = np.floor(full + 0.5)
     if image.ndim == 2:
         return GrayImage(rounded, full)
     if gray == "matlab":
         return GrayImage(np.floor(rounded @ np.array(GRAY_WEIGHTS["matlab"]) + 0.5), full)
-    unit = (rounded * (1 / 255)) @ np.array(GRAY_WEIGHTS["skimage"])  # the reciprocal: as scikit-image, to the last bit
+    unit = (rounded * (1 / 255)) @ np.array(GRAY_WEIGHTS["skimage"])  # the reciprocal gives scikit-image's result to the last bit
     converted = GrayImage(unit * 255, full)
     converted.protocol_range = GrayImage(unit)
     return converted

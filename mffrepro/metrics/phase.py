@@ -1,23 +1,24 @@
-"""Phase congruency kept [zhao2007]: edges and corners where the waves of all scales are in phase, whatever the contrast.
+"""Phase congruency kept [zhao2007].
 
-Phase congruency is Kovesi's, from log-Gabor filters of four scales and six orientations; its largest and smallest moments
-over orientation respond to edges and to corners.
+Edges and corners are where the waves of all scales are in phase, at any contrast.
+
+Phase congruency is Kovesi's, from log-Gabor filters of four scales and six orientations; its largest and smallest moments over
+orientation respond to edges and to corners.
 
 What we changed: the noise energy of the filters follows from their spectra (Parseval) instead of 24 inverse transforms, and the
 strongest source of each pixel is chosen among any number of sources.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.fft import fft2, ifft2
 
 from mffrepro.formulas.filters import correlate, gaussian, magnitude
-from mffrepro.images import ImageOrPath
+from mffrepro.metrics import programs
 from mffrepro.metrics.inputs import FusionInputs, GrayImage
-from mffrepro.metrics.scoring import score_alone
+from mffrepro.metrics.registry import metric
 from mffrepro.tiling import in_threads, map_pixels, strips
 
 SCALES, ORIENTATIONS = 4, 6
@@ -28,11 +29,19 @@ SPREAD_CUTOFF, SPREAD_GAIN = 0.5, 10
 SMALL = 1e-4
 THRESHOLD = 0.1
 
+#: From the side of an image to the frequencies along it.
+Frequencies = Callable[[int], np.ndarray]
+
+# ------------------------------------------------------------------------------------------------------------ features
+
 
 class Filters(NamedTuple):
-    """Log-Gabor filters in the frequency plane: product of one radial and one angular factor, all (H, W).
+    """Hold log-Gabor filters: products of a radial and an angular factor.
 
-    `noise` is for each orientation the energy of noise whose amplitude at the finest scale has median 1.
+    Attributes:
+        radial: One factor (H, W) per scale.
+        angular: One factor (H, W) per orientation.
+        noise: For each orientation the energy of noise whose amplitude at the finest scale has median 1.
     """
 
     radial: list[np.ndarray]
@@ -41,7 +50,7 @@ class Filters(NamedTuple):
 
 
 class Congruency(NamedTuple):
-    """Phase congruency and its largest and smallest moment over orientation, all (H, W)."""
+    """Hold phase congruency, its largest and its smallest moment, all (H, W)."""
 
     phase: np.ndarray
     largest: np.ndarray
@@ -49,17 +58,24 @@ class Congruency(NamedTuple):
 
 
 def _frequencies(side: int) -> np.ndarray:
-    """Frequency zero first; an odd side is divided by side - 1, as in the original."""
+    """List the frequencies, zero first.
+
+    An odd side is divided by side - 1, as in the original.
+    """
     centred = np.arange(side) - side // 2
     return np.fft.ifftshift(centred / (side - 1 if side % 2 else side))
 
 
 def _toolbox_frequencies(side: int) -> np.ndarray:
-    """For the low-pass of the toolbox: always divided by the side, shifted the wrong way where that is odd."""
+    """List the frequencies of the toolbox's low-pass filter.
+
+    They are divided by the side, and in the wrong order where the side is odd.
+    """
     return np.fft.fftshift((np.arange(side) - side // 2) / side)
 
 
-def filters(shape: tuple[int, int], lowpass_frequencies) -> Filters:
+def filters(shape: tuple[int, int], lowpass_frequencies: Frequencies) -> Filters:
+    """Make the filters for images of a shape."""
     y, x = (_frequencies(side) for side in shape)
     radius = np.hypot(y[:, None], x)
     radius[0, 0] = 1
@@ -83,12 +99,16 @@ def _angular(angle: np.ndarray, towards: float) -> np.ndarray:
     return np.exp(-(distance**2) / (2 * ANGULAR_WIDTH**2))
 
 
-def scene_filters(scene: FusionInputs, lowpass_frequencies) -> Filters:
-    return filters(scene.shape[:2], lowpass_frequencies)
+def scene_filters(inputs: FusionInputs, lowpass_frequencies: Frequencies) -> Filters:
+    """Make the filters for all images of a scene."""
+    return filters(inputs.shape[:2], lowpass_frequencies)
 
 
-def congruency(image: GrayImage, scene: FusionInputs, lowpass_frequencies) -> Congruency:
-    radial, angular, noise = scene.get(scene_filters, lowpass_frequencies)
+def congruency(inputs: FusionInputs, image: GrayImage, lowpass_frequencies: Frequencies) -> Congruency:
+    """Compute the phase congruency of an image of a scene."""
+    from scipy.fft import fft2
+
+    radial, angular, noise = inputs.get(scene_filters, lowpass_frequencies)
     spectrum = fft2(image.values)
     bands = [spectrum * r for r in radial]
     oriented = in_threads(lambda pair: _oriented_energy(_responses(bands, pair[0]), pair[1]), zip(angular, noise, strict=True))
@@ -99,12 +119,20 @@ def congruency(image: GrayImage, scene: FusionInputs, lowpass_frequencies) -> Co
 
 
 def _responses(bands: list[np.ndarray], angular: np.ndarray) -> list[np.ndarray]:
-    """Complex response of each scale in one orientation: even in the real part, odd in the imaginary."""
+    """Compute the complex response of each scale in one orientation.
+
+    The real part is even, the imaginary part odd.
+    """
+    from scipy.fft import ifft2
+
     return [ifft2(band * angular, overwrite_x=True) for band in bands]
 
 
 def _oriented_energy(responses: list[np.ndarray], noise: float) -> list[np.ndarray]:
-    """Weighted energy in phase above the noise, and the amplitude, summed over scales, of one orientation."""
+    """Compute energy in phase above the noise, and amplitude, of one orientation.
+
+    Both are summed over the scales; the energy is weighted by the spread of frequencies.
+    """
     noise = noise * np.sqrt(np.median(responses[0].real ** 2 + responses[0].imag ** 2))
     return map_pixels(lambda *strips: _energy(strips, noise), *responses)
 
@@ -124,7 +152,10 @@ def _energy(responses: Sequence[np.ndarray], noise: float) -> tuple[np.ndarray, 
 
 
 def _moments(*oriented: np.ndarray) -> Congruency:
-    """From energy and amplitude of each orientation in turn."""
+    """Compute phase congruency and its moments.
+
+    The arguments are energy and amplitude of each orientation in turn.
+    """
     energy, amplitude = np.stack(oriented[::2]), np.stack(oriented[1::2])
     share, towards = energy / amplitude, np.arange(ORIENTATIONS)[:, None, None] * np.pi / ORIENTATIONS
     x, y = share * np.cos(towards), share * np.sin(towards)
@@ -134,30 +165,42 @@ def _moments(*oriented: np.ndarray) -> Congruency:
 
 
 def _noise(finest: np.ndarray, every_scale: np.ndarray) -> float:
-    """Energy that noise alone would give where the median of the squared amplitude at the finest scale is 1."""
+    """Compute the energy of pure noise.
+
+    The median of its squared amplitude at the finest scale is 1.
+    """
     even = (every_scale + np.roll(every_scale[::-1, ::-1], 1, axis=(0, 1))) / 2
     tau = np.sqrt(np.sum(even**2) / np.sum(finest**2) / np.log(2))
     return tau * (np.sqrt(np.pi / 2) + NOISE_SIGMAS * np.sqrt(2 - np.pi / 2)) / NOISE_DIVISOR
 
 
-# ---------------------------------------------------------------------------------------------------- how much is kept
+# ------------------------------------------------------------------------------------------------- local correlation
 
 
 class Masked(NamedTuple):
-    """Maps of a source where its phase congruency is above the threshold, and where that is."""
+    """Hold the maps of a source where its phase congruency is above the threshold.
+
+    Attributes:
+        maps: The maps, zero elsewhere.
+        mask: Where the phase congruency is above the threshold.
+    """
 
     maps: Congruency
     mask: np.ndarray
 
 
 def masked(maps: Congruency) -> Masked:
+    """Set maps to zero where the phase congruency is not above the threshold."""
     mask = maps.phase > THRESHOLD
     return Masked(Congruency(*(m * mask for m in maps)), mask)
 
 
-def targets(scene: FusionInputs, lowpass_frequencies) -> list[Masked]:
-    """The maps of each source, and last those of the source with the largest phase congruency at each pixel."""
-    sources = [source.get(congruency, scene, lowpass_frequencies) for source in scene.sources]
+def targets(inputs: FusionInputs, lowpass_frequencies: Frequencies) -> list[Masked]:
+    """Compute the maps of each source, and last those of the strongest source.
+
+    The strongest source of a pixel has the largest phase congruency there.
+    """
+    sources = [source.get_with(inputs, congruency, lowpass_frequencies) for source in inputs.sources]
     best = sources[-1]
     for maps in sources[-2::-1]:
         larger = maps.phase > best.phase
@@ -170,22 +213,24 @@ def _window(x: np.ndarray) -> np.ndarray:
 
 
 def mean_and_variance(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Compute local mean and variance in Gaussian windows of sigma 1.5."""
     mean = _window(x)
     return mean, _window(x * x) - mean**2
 
 
-def target_statistics(scene: FusionInputs, lowpass_frequencies) -> list[list[tuple[np.ndarray, np.ndarray]]]:
-    return in_threads(lambda target: [mean_and_variance(m) for m in target.maps], scene.get(targets, lowpass_frequencies))
+def target_statistics(inputs: FusionInputs, lowpass_frequencies: Frequencies) -> list[list[tuple[np.ndarray, np.ndarray]]]:
+    """Compute local mean and variance of each target's three maps."""
+    return in_threads(lambda target: [mean_and_variance(m) for m in target.maps], inputs.get(targets, lowpass_frequencies))
 
 
-def _kept(scene: FusionInputs, fused: GrayImage, lowpass_frequencies) -> float:
-    goals = scene.get(targets, lowpass_frequencies)
-    known = scene.get(target_statistics, lowpass_frequencies)
+def _kept(inputs: FusionInputs, fused: GrayImage, lowpass_frequencies: Frequencies) -> float:
+    goals = inputs.get(targets, lowpass_frequencies)
+    known = inputs.get(target_statistics, lowpass_frequencies)
     count = np.count_nonzero(goals[-1].mask)
     if not count:
         return np.nan
 
-    def of_kind(kind: int, own: np.ndarray) -> float:
+    def mean_correlation(kind: int, own: np.ndarray) -> float:
         own_statistics = mean_and_variance(own)
         similar = (
             _correlation(own, goal.maps[kind], own_statistics, statistics[kind]) * goal.mask
@@ -193,52 +238,47 @@ def _kept(scene: FusionInputs, fused: GrayImage, lowpass_frequencies) -> float:
         )
         return np.sum(np.maximum.reduce(list(similar))) / count
 
-    maps = fused.get(congruency, scene, lowpass_frequencies)
-    return np.prod(in_threads(lambda pair: of_kind(*pair), enumerate(maps)))
+    maps = fused.get_with(inputs, congruency, lowpass_frequencies)
+    return np.prod(in_threads(lambda pair: mean_correlation(*pair), enumerate(maps)))
 
 
-def _correlation(x, y, statistics_x, statistics_y) -> np.ndarray:
+def _correlation(x: np.ndarray, y: np.ndarray, statistics_x: tuple, statistics_y: tuple) -> np.ndarray:
     (mean_x, var_x), (mean_y, var_y) = statistics_x, statistics_y
     covariance = _window(x * y) - mean_x * mean_y
     return (covariance + SMALL) / (np.sqrt(np.abs(var_x * var_y)) + SMALL)
 
 
-def _qp(scene: FusionInputs, fused: GrayImage) -> float:
-    return _kept(scene, fused, _frequencies)
+# ------------------------------------------------------------------------------------------------------------- metrics
 
 
-def _qp_zl(scene: FusionInputs, fused: GrayImage) -> float:
-    return _kept(scene, fused, _toolbox_frequencies)
+@metric(
+    "qp",
+    symbol="Q_P",
+    formula=r"Q_P = P_p \, P_M \, P_m",
+    high=1,
+    source=programs.COLLECTION,
+    bibkey="zhao2007",
+    min_side=3,
+    summary="phase congruency and its moments kept",
+    example=0.7646,
+)
+def qp(inputs: FusionInputs, fused: GrayImage) -> float:
+    """Measure how well phase congruency and its moments are kept (Zhao).
 
-
-# --------------------------------------------------------------------------------------------------- the metrics
-
-
-def qp(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "matlab", variant: str | None = None) -> float:
-    r"""Phase congruency and its moments kept (Zhao).
-
-    At most 1, higher is better; nearly 1 for an image fused with itself, whose maps are masked as a source only. Scale 0..255.
-
-    .. math:: Q_P = P_p \, P_M \, P_m
-
-    Args:
-        sources: N >= 2 images of one size, (H, W) or (H, W, 3); uint8, uint16 or float in [0, 1].
-        fused: Image of that size.
-        gray: Gray conversion, "matlab" or "skimage".
-        variant: None, or "zl": the toolbox's low-pass filter, which differs for images with an odd side.
-    Returns:
-        The product of the mean local correlations of phase congruency and of its largest and smallest moment, each with the
-        best of the sources or of their maximum; NaN where no source has phase congruency over 0.1.
-    Raises:
-        ImageError: Sizes or channels differ, a side is under 3 pixels, or floats leave [0, 1].
-        OptionError: Unknown variant or gray conversion.
-    References:
-        [zhao2007]; sources compared: MFIF-Metrics, Liu's imageFusionMetrics.
-    Chapter: 01_metrics
-
-    Example:
-        >>> from mffrepro.metrics.example import near, far, sharp
-        >>> round(qp([near, far], sharp), 4)
-        0.7646
+    It is the product of the mean local correlations of phase congruency and of its largest and smallest moment, each with the
+    best of the sources or of their maximum; NaN where no source has phase congruency over 0.1. An image fused with itself
+    scores nearly 1: only its maps as a source are masked.
     """
-    return score_alone("qp", variant, sources, fused, gray=gray)
+    return _kept(inputs, fused, _frequencies)
+
+
+@metric(
+    "qp.zl",
+    high=1,
+    source=programs.TOOLBOX,
+    bibkey="zhao2007",
+    summary="phase congruency kept as qp, with the toolbox's low-pass filter, which differs for odd sides",
+)
+def qp_zl(inputs: FusionInputs, fused: GrayImage) -> float:
+    """Measure the phase congruency kept with the low-pass filter of the toolbox."""
+    return _kept(inputs, fused, _toolbox_frequencies)

@@ -1,76 +1,35 @@
 """Statistics of the fused image alone, and its correlation with the sources.
 
 Sharpness and contrast measures (average gradient, spatial frequency [eskicioglu1995], standard deviation, entropy, edge
-intensity) rise with noise and ringing as well as with detail: read them beside a metric that looks at the sources.
+intensity) rise with noise and ringing as well as with detail: read them beside a metric that compares with the sources.
 
 What we changed: nothing in the numbers.
 """
-
-from collections.abc import Sequence
 
 import numpy as np
 
 from mffrepro.formulas.arrays import namespace
 from mffrepro.formulas.filters import derivatives, magnitude
-from mffrepro.images import ImageOrPath
+from mffrepro.metrics import programs
+from mffrepro.metrics.histograms import entropy, levels, levels_merged
 from mffrepro.metrics.inputs import FusionInputs, GrayImage
-from mffrepro.metrics.local import Local, evenly
-from mffrepro.metrics.scoring import score_alone
+from mffrepro.metrics.registry import metric
+from mffrepro.metrics.weighted_map import WeightedMap, unweighted
 
 
 def forward_differences(image: GrayImage) -> tuple[np.ndarray, np.ndarray]:
-    """To the next column and to the next row; 0 at the last ones."""
+    """Compute the differences to the next column and row, 0 at the last ones."""
     x = image.values
     across, down = x * 0, x * 0
     across[..., :-1], down[..., :-1, :] = x[..., 1:] - x[..., :-1], x[..., 1:, :] - x[..., :-1, :]
     return across, down
 
 
-def _ag_map(scene: FusionInputs, fused: GrayImage) -> Local:
-    across, down = fused.get(forward_differences)
-    return evenly(namespace(across).sqrt((across**2 + down**2) / 2))
+def pearson(x: np.ndarray, y: np.ndarray) -> float:
+    """Compute the correlation over all pixels.
 
-
-def _ag(scene: FusionInputs, fused: GrayImage) -> float:
-    return _ag_map(scene, fused).score()
-
-
-def _ag_kumar(scene: FusionInputs, fused: GrayImage) -> float:
-    x, concatenate = fused.values, namespace(fused.values).concatenate
-    right, lower = concatenate([x[..., 1:], x[..., :1]], axis=-1), concatenate([x[..., 1:, :], x[..., :1, :]], axis=-2)
-    return evenly(magnitude(right - x, lower - x)).score()
-
-
-def _sf(scene: FusionInputs, fused: GrayImage) -> float:
-    across, down = fused.get(forward_differences)
-    return evenly(across**2 + down**2).score() ** 0.5
-
-
-_sf_kumar = _sf  # the two collections agree here
-
-
-def _sd(scene: FusionInputs, fused: GrayImage) -> float:
-    return namespace(fused.values).std(fused.values, axis=(-2, -1), correction=0)
-
-
-def _sd_mfif(scene: FusionInputs, fused: GrayImage) -> float:
-    return namespace(fused.values).std(fused.values, axis=-2, correction=1).mean(-1)
-
-
-def _ei_map(scene: FusionInputs, fused: GrayImage) -> Local:
-    return evenly(magnitude(*derivatives(fused.values, border="replicate")))
-
-
-def _ei(scene: FusionInputs, fused: GrayImage) -> float:
-    return _ei_map(scene, fused).score()
-
-
-def _api(scene: FusionInputs, fused: GrayImage) -> float:
-    return fused.values.mean((-2, -1))
-
-
-def _pearson(x: np.ndarray, y: np.ndarray) -> float:
-    """Correlation over all pixels; NaN where either image is constant, whatever rounding makes of its mean."""
+    It is NaN where either image is constant, even if the mean of that image has a rounding error.
+    """
     xp, over = namespace(x), (-2, -1)
     constant = (xp.amin(x, axis=over) == xp.amax(x, axis=over)) | (xp.amin(y, axis=over) == xp.amax(y, axis=over))
     x, y = (a - xp.mean(a, axis=over, keepdims=True) for a in (x, y))
@@ -78,208 +37,218 @@ def _pearson(x: np.ndarray, y: np.ndarray) -> float:
     return xp.where(constant, xp.nan, correlation)
 
 
-def _cc(scene: FusionInputs, fused: GrayImage) -> float:
-    return sum(_pearson(source.values, fused.values) for source in scene.sources) / len(scene.sources)
+# ------------------------------------------------------------------------------------------------------------- metrics
 
 
-def _scd(scene: FusionInputs, fused: GrayImage) -> float:
-    a, b = (source.values for source in scene.sources)
-    correlations = _pearson(fused.values - b + 1e-5, a), _pearson(fused.values - a + 1e-5, b)
-    xp = namespace(a)
-    return sum(xp.where(xp.isnan(c), 0.0, c) for c in correlations)
+@metric(
+    "ag",
+    symbol="AG",
+    formula=r"AG = \operatorname{mean} \sqrt{(\Delta_x^2 + \Delta_y^2) / 2}",
+    low=0,
+    source=programs.COLLECTION,
+    bibkey="cui2015",
+    min_side=2,
+    batched=True,
+    summary="average gradient",
+    example=22.4818,
+)
+def ag(inputs: FusionInputs, fused: GrayImage) -> WeightedMap:
+    """Measure the average gradient of the fused image; the sources are not used.
 
-
-# --------------------------------------------------------------------------------------------------- the metrics
-
-
-def ag(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "matlab", variant: str | None = None) -> float:
-    r"""Average gradient of the fused image.
-
-    From 0 up, higher is better. Scale 0..255.
-
-    .. math:: AG = \operatorname{mean} \sqrt{(\Delta_x^2 + \Delta_y^2) / 2}
-
-    Args:
-        sources: The images that were fused; this metric does not look at them.
-        fused: Image of that size.
-        gray: Gray conversion, "matlab" or "skimage".
-        variant: None, or "kumar": without the division by 2 and with periodic borders, about 1.4 times as large.
-    Returns:
-        In gray levels per pixel; forward differences, 0 at the last row and column.
-    Raises:
-        ImageError: Sizes or channels differ, a side is under 2 pixels, or floats leave [0, 1].
-        OptionError: Unknown variant or gray conversion.
-    References:
-        [cui2015], [kumar2013]; sources compared: MFIF-Metrics, Kumar's evaluation code.
-    Chapter: 01_metrics
-
-    Example:
-        >>> from mffrepro.metrics.example import near, far, sharp
-        >>> round(ag([near, far], sharp), 4)
-        22.4818
+    In gray levels per pixel, from forward differences, 0 at the last row and column. The variant "kumar" is about 1.4 times as
+    large.
     """
-    return score_alone("ag", variant, sources, fused, gray=gray)
+    across, down = fused.get(forward_differences)
+    return unweighted(namespace(across).sqrt((across**2 + down**2) / 2))
 
 
-def sf(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "matlab", variant: str | None = None) -> float:
-    r"""Spatial frequency of the fused image.
+@metric(
+    "ag.kumar",
+    low=0,
+    source=programs.KUMAR,
+    bibkey="kumar2013",
+    batched=True,
+    summary="average gradient, not halved, periodic border",
+)
+def ag_kumar(inputs: FusionInputs, fused: GrayImage) -> WeightedMap:
+    """Measure the average gradient with Kumar's border and scale."""
+    x, concatenate = fused.values, namespace(fused.values).concatenate
+    right, lower = concatenate([x[..., 1:], x[..., :1]], axis=-1), concatenate([x[..., 1:, :], x[..., :1, :]], axis=-2)
+    return unweighted(magnitude(right - x, lower - x))
 
-    From 0 up, higher is better. Scale 0..255.
 
-    .. math:: SF = \sqrt{\tfrac{1}{HW}\sum \Delta_x^2 + \tfrac{1}{HW}\sum \Delta_y^2}
+@metric(
+    "sf.kumar",
+    low=0,
+    source=programs.KUMAR,
+    bibkey="kumar2013",
+    summary="spatial frequency; the same number as sf",
+)
+@metric(
+    "sf",
+    symbol="SF",
+    formula=r"SF = \sqrt{\tfrac{1}{HW}\sum \Delta_x^2 + \tfrac{1}{HW}\sum \Delta_y^2}",
+    low=0,
+    source=programs.COLLECTION,
+    bibkey="eskicioglu1995",
+    min_side=2,
+    batched=True,
+    summary="spatial frequency",
+    example=34.3626,
+)
+def sf(inputs: FusionInputs, fused: GrayImage) -> float:
+    """Measure the spatial frequency of the fused image; the sources are not used.
 
-    Args:
-        sources: The images that were fused; this metric does not look at them.
-        fused: Image of that size.
-        gray: Gray conversion, "matlab" or "skimage".
-        variant: None, or "kumar", which gives the same number.
-    Returns:
-        In gray levels; both sums are divided by the number of pixels, not of differences.
-    Raises:
-        ImageError: Sizes or channels differ, a side is under 2 pixels, or floats leave [0, 1].
-        OptionError: Unknown variant or gray conversion.
-    References:
-        [eskicioglu1995]; sources compared: MFIF-Metrics, Kumar's evaluation code.
-    Chapter: 01_metrics
-
-    Example:
-        >>> from mffrepro.metrics.example import near, far, sharp
-        >>> round(sf([near, far], sharp), 4)
-        34.3626
+    In gray levels; both sums are divided by the number of pixels, not of differences.
     """
-    return score_alone("sf", variant, sources, fused, gray=gray)
+    across, down = fused.get(forward_differences)
+    return unweighted(across**2 + down**2).mean() ** 0.5
 
 
-def sd(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "matlab", variant: str | None = None) -> float:
-    """Standard deviation of the fused image.
+@metric(
+    "sd",
+    symbol="SD",
+    low=0,
+    high=127.5,
+    source=programs.KUMAR,
+    bibkey="kumar2013",
+    min_side=2,
+    batched=True,
+    summary="standard deviation over all pixels",
+    example=35.6569,
+)
+def sd(inputs: FusionInputs, fused: GrayImage) -> float:
+    """Measure the standard deviation of the fused image; the sources are not used.
 
-    Range 0 to 127.5, higher is better. Scale 0..255.
-
-    Args:
-        sources: The images that were fused; this metric does not look at them.
-        fused: Image of that size.
-        gray: Gray conversion, "matlab" or "skimage".
-        variant: None, or "mfif": the mean over columns of the sample deviation of each.
-    Returns:
-        The population deviation over all pixels, in gray levels.
-    Raises:
-        ImageError: Sizes or channels differ, a side is under 2 pixels, or floats leave [0, 1].
-        OptionError: Unknown variant or gray conversion.
-    References:
-        [kumar2013]; sources compared: Kumar's evaluation code, MFIF-Metrics.
-    Chapter: 01_metrics
-
-    Example:
-        >>> from mffrepro.metrics.example import near, far, sharp
-        >>> round(sd([near, far], sharp), 4)
-        35.6569
+    It is the population deviation over all pixels, in gray levels.
     """
-    return score_alone("sd", variant, sources, fused, gray=gray)
+    return namespace(fused.values).std(fused.values, axis=(-2, -1), correction=0)
 
 
-def ei(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "matlab") -> float:
-    """Edge intensity of the fused image.
+@metric(
+    "sd.mfif",
+    low=0,
+    source=programs.COLLECTION,
+    bibkey="kumar2013",
+    batched=True,
+    summary="standard deviation of each column (of a sample), averaged over the columns",
+)
+def sd_mfif(inputs: FusionInputs, fused: GrayImage) -> float:
+    """Measure the mean over columns of the sample deviation of each."""
+    return namespace(fused.values).std(fused.values, axis=-2, correction=1).mean(-1)
 
-    From 0 up, higher is better. Scale 0..255.
 
-    Args:
-        sources: The images that were fused; this metric does not look at them.
-        fused: Image of that size.
-        gray: Gray conversion, "matlab" or "skimage".
-    Returns:
-        The mean Sobel gradient (kernels not normalised, border repeated).
-    Raises:
-        ImageError: Sizes or channels differ, or floats leave [0, 1].
-        OptionError: Unknown gray conversion.
-    References:
-        [rajalingam2018]; source compared: MFIF-Metrics.
-    Chapter: 01_metrics
+@metric(
+    "en",
+    symbol="EN",
+    formula=r"EN = -\sum_k p_k \log_2 p_k",
+    low=0,
+    high=8,
+    source=programs.COLLECTION,
+    bibkey="roberts2008",
+    summary="entropy of the gray levels in bits",
+    example=7.1694,
+)
+def en(inputs: FusionInputs, fused: GrayImage) -> float:
+    """Measure the entropy of the fused image; the sources are not used.
 
-    Example:
-        >>> from mffrepro.metrics.example import near, far, sharp
-        >>> round(ei([near, far], sharp), 4)
-        199.6867
+    In bits, from the histogram of 256 levels; 0 for a constant image.
     """
-    return score_alone("ei", None, sources, fused, gray=gray)
+    return fused.get(entropy, levels)
 
 
-def api(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "matlab") -> float:
-    """Average pixel intensity of the fused image.
+@metric(
+    "en.uint8",
+    low=0,
+    high=8,
+    source=programs.KUMAR,
+    bibkey="kumar2013",
+    summary="entropy with levels 254 and 255 merged, as in code that indexes by an 8-bit level + 1",
+)
+def en_uint8(inputs: FusionInputs, fused: GrayImage) -> float:
+    """Measure the entropy of saturating 8-bit code."""
+    return fused.get(entropy, levels_merged)
 
-    Range 0 to 255, neither direction is better. Scale 0..255.
 
-    Args:
-        sources: The images that were fused; this metric does not look at them.
-        fused: Image of that size.
-        gray: Gray conversion, "matlab" or "skimage".
-    Returns:
-        The mean, in gray levels.
-    Raises:
-        ImageError: Sizes or channels differ, or floats leave [0, 1].
-        OptionError: Unknown gray conversion.
-    References:
-        [kumar2013]; source compared: Kumar's evaluation code.
-    Chapter: 01_metrics
+@metric(
+    "ei",
+    symbol="EI",
+    low=0,
+    source=programs.COLLECTION,
+    bibkey="rajalingam2018",
+    batched=True,
+    summary="edge intensity: mean Sobel gradient",
+    example=199.6867,
+)
+def ei(inputs: FusionInputs, fused: GrayImage) -> WeightedMap:
+    """Measure the edge intensity of the fused image; the sources are not used.
 
-    Example:
-        >>> from mffrepro.metrics.example import near, far, sharp
-        >>> round(api([near, far], sharp), 4)
-        147.8069
+    It is the mean Sobel gradient (kernels not normalised, border repeated).
     """
-    return score_alone("api", None, sources, fused, gray=gray)
+    return unweighted(magnitude(*derivatives(fused.values, border="replicate")))
 
 
-def cc(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "matlab") -> float:
-    """Correlation of the fused image with the sources.
+@metric(
+    "api",
+    symbol="API",
+    better=None,
+    low=0,
+    high=255,
+    source=programs.KUMAR,
+    bibkey="kumar2013",
+    batched=True,
+    summary="average pixel intensity",
+    example=147.8069,
+)
+def api(inputs: FusionInputs, fused: GrayImage) -> float:
+    """Measure the mean gray level of the fused image; the sources are not used."""
+    return fused.values.mean((-2, -1))
 
-    Range -1 to 1 (an image fused with itself), higher is better. Scale 0..255.
 
-    Args:
-        sources: N >= 2 images of one size, (H, W) or (H, W, 3); uint8, uint16 or float in [0, 1].
-        fused: Image of that size.
-        gray: Gray conversion, "matlab" or "skimage".
-    Returns:
-        The mean over sources of the Pearson correlation; NaN where an image is constant.
-    Raises:
-        ImageError: Sizes or channels differ, or floats leave [0, 1].
-        OptionError: Unknown gray conversion.
+@metric(
+    "cc",
+    symbol="CC",
+    formula=r"CC = \operatorname{mean}_i r(i, F)",
+    low=-1,
+    high=1,
+    identity=1,
+    source=programs.KUMAR,
+    bibkey="kumar2013",
+    batched=True,
+    summary="mean correlation with the sources",
+    example=0.8743,
+)
+def cc(inputs: FusionInputs, fused: GrayImage) -> float:
+    """Measure the Pearson correlation of the fused image with the sources.
+
+    NaN where an image is constant.
+
     Deviations:
         Computed in floating point; on 8-bit images the original saturates and returns numbers without meaning.
-    References:
-        [kumar2013]; source compared: Kumar's evaluation code.
-    Chapter: 01_metrics
-
-    Example:
-        >>> from mffrepro.metrics.example import near, far, sharp
-        >>> round(cc([near, far], sharp), 4)
-        0.8743
     """
-    return score_alone("cc", None, sources, fused, gray=gray)
+    return sum(pearson(source.values, fused.values) for source in inputs.sources) / len(inputs.sources)
 
 
-def scd(sources: Sequence[ImageOrPath], fused: ImageOrPath, *, gray: str = "matlab") -> float:
-    r"""Sum of the correlations of differences.
+@metric(
+    "scd",
+    symbol="SCD",
+    formula=r"SCD = r(F - B, A) + r(F - A, B)",
+    low=-2,
+    high=2,
+    identity=0,
+    source=programs.COLLECTION,
+    bibkey="aslantas2015scd",
+    max_sources=2,
+    batched=True,
+    summary="sum of the correlations of differences",
+    example=1.5814,
+)
+def scd(inputs: FusionInputs, fused: GrayImage) -> float:
+    """Measure the sum of the correlations of differences.
 
-    Range -2 to 2, higher is better. Scale 0..255.
-
-    .. math:: SCD = r(F - B, A) + r(F - A, B)
-
-    Args:
-        sources: Two images of one size, (H, W) or (H, W, 3); uint8, uint16 or float in [0, 1].
-        fused: Image of that size.
-        gray: Gray conversion, "matlab" or "skimage".
-    Returns:
-        Each summand is 0 where the difference or the source is constant, as for an image fused with itself.
-    Raises:
-        ImageError: Sizes or channels differ, or floats leave [0, 1].
-        OptionError: Unknown gray conversion, or more than two sources.
-    References:
-        [aslantas2015scd]; source compared: MFIF-Metrics.
-    Chapter: 01_metrics
-
-    Example:
-        >>> from mffrepro.metrics.example import near, far, sharp
-        >>> round(scd([near, far], sharp), 4)
-        1.5814
+    A summand is 0 where the difference or the source is constant, as for an image fused with itself.
     """
-    return score_alone("scd", None, sources, fused, gray=gray)
+    a, b = (source.values for source in inputs.sources)
+    correlations = pearson(fused.values - b + 1e-5, a), pearson(fused.values - a + 1e-5, b)
+    xp = namespace(a)
+    return sum(xp.where(xp.isnan(c), 0.0, c) for c in correlations)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import mffrepro
-from mffrepro import methods, metrics
+from mffrepro import losses, methods, metrics
 
 ROOT = Path(__file__).parents[2]
 PLANNED = {
@@ -66,6 +66,20 @@ def test_every_metric_says_range_direction_and_scale(name):
         assert re.search(r"scale|gray|data range|0\.\.255", before, re.IGNORECASE), "the scale or the gray conversion"
 
 
+MEASURES = {name: getattr(losses, name) for name in losses.__all__} | {
+    name: metrics.get(name).function for name in metrics.names()
+}
+MEASURES |= {name: getattr(metrics, name) for name in ("evaluate", "evaluate_batch", "quality_map", "weight_map")}
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_what_is_returned_is_not_read_as_a_type(name):
+    """Sphinx reads what stands before a colon on the first line of Returns as the type."""
+    first = section(inspect.getdoc(MEASURES[name]), "Returns").strip().partition("\n")[0]
+    assert first
+    assert not re.search(r":(\s|$)", first)
+
+
 # ------------------------------------------------------------------------------------------------------- keys
 
 
@@ -96,7 +110,11 @@ def test_cards_of_methods_point_at_what_exists(card):
 # --------------------------------------------------------------------------------------------------- examples
 
 
-@pytest.mark.parametrize("name", [n for n in MODULES if ">>>" in inspect.getsource(importlib.import_module(n))])
+def has_example(module: str) -> bool:
+    return re.search(r"^ *>>> ", inspect.getsource(importlib.import_module(module)), re.MULTILINE) is not None
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if has_example(name)])
 def test_examples_give_what_they_print(name):
     result = doctest.testmod(importlib.import_module(name))
     assert result.attempted

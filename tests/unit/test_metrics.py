@@ -1,7 +1,8 @@
 """Metrics on cases small enough to work out by hand, the register, and errors word by word."""
 
 import doctest
-import importlib
+import inspect
+import pickle
 import re
 import time
 from math import inf, log2, sqrt
@@ -13,8 +14,9 @@ import pytest
 from mffrepro import metrics
 from mffrepro.errors import ImageError, OptionError
 from mffrepro.images import FocusStack, FusionResult, write_image
-from mffrepro.metrics import CARDS, Scorer, evaluate, get, names
+from mffrepro.metrics import CARDS, Scorer, evaluate, get, names, registry, scoring
 from mffrepro.metrics.example import decision, far, near, sharp
+from mffrepro.metrics.weighted_map import WeightedMap, unweighted
 
 FROM_SOURCES = [card for card in CARDS if card.needs == "sources"]
 
@@ -328,7 +330,7 @@ def test_cards_are_complete(card):
     assert not card.summary.endswith(".")
     assert card.better in ("higher", "lower", None)
     assert (card.variant_of is None) == ("." not in card.name)
-    assert card.variant_of is None or get(card.variant_of).target == card.target
+    assert card.variant_of is None or get(card.variant_of).family == card.family
     assert card.identity is None or card.low is None or card.low <= card.identity
     assert card.identity is None or card.high is None or card.identity <= card.high
 
@@ -346,25 +348,103 @@ def test_docstrings_say_what_a_reader_needs(name):
         assert f"under {get(name).min_side} pixels" in text
 
 
-@pytest.mark.parametrize("module", sorted({card.target.partition(":")[0] for card in CARDS}))
-def test_examples_in_docstrings(module):
-    result = doctest.testmod(importlib.import_module(module))
+@pytest.mark.parametrize("name", names())
+def test_examples_in_docstrings(name):
+    """A doctest of the package finds the function, and its example gives what it prints."""
+    (example,) = (e for e in doctest.DocTestFinder().find(metrics) if e.name == f"mffrepro.metrics.{name}")
+    result = doctest.DocTestRunner().run(example)
     assert result.attempted
     assert not result.failed
+
+
+@pytest.mark.parametrize("name", names())
+def test_public_functions_look_like_written_ones(name):
+    function, card = get(name).function, get(name)
+    assert getattr(metrics, name) is function
+    assert (function.__name__, function.__qualname__, function.__module__) == (name, name, "mffrepro.metrics")
+    assert pickle.loads(pickle.dumps(function)) is function
+    assert function.__doc__.startswith(inspect.getdoc(card.kernel).partition("\n")[0] + "\n")
+    has_variants = any(other.variant_of == name for other in CARDS)
+    wanted = {
+        "sources": ["sources", "fused", "gray", *(["variant"] if has_variants else [])],
+        "reference": ["reference", "fused"],
+        "decision": ["true_decision", "decision"],
+    }
+    assert list(inspect.signature(function).parameters) == wanted[card.needs]
+
+
+def test_metrics_are_listed_family_by_family():
+    assert list(dict.fromkeys(card.family for card in CARDS)) == list(metrics.FAMILIES)
+    assert [card.family for card in CARDS] == sorted((card.family for card in CARDS), key=metrics.FAMILIES.index)
+    for card in CARDS:
+        variants = [c.name for c in CARDS if c.variant_of == card.name]
+        place = names(variants=True).index(card.name)
+        assert names(variants=True)[place + 1 : place + 1 + len(variants)] == variants
+
+
+def test_a_name_is_registered_once_and_a_variant_after_its_metric():
+    def kernel(inputs, fused) -> float:
+        return 0.0
+
+    row = {"symbol": "X", "source": "nobody", "bibkey": "none", "summary": "none"}
+    with pytest.raises(ValueError, match=r"two metrics are named 'qabf'; rename the one in .*test_metrics"):
+        registry.metric("qabf", **row)(kernel)
+    with pytest.raises(ValueError, match=r"the variant 'new\.other' has no default reading 'new' before it"):
+        registry.metric("new.other", **row)(kernel)
+    with pytest.raises(TypeError, match="lowest"):
+        registry.metric("new", **row, lowest=0)(kernel)
+    assert registry.cards() == CARDS
+
+
+def test_a_kernel_that_returns_a_map_is_a_spatial_average(monkeypatch):
+    """One decorated function is a whole metric: score, map, public function and docstring."""
+    monkeypatch.setattr(registry, "_CARDS", dict(registry._CARDS))
+
+    @registry.metric(
+        "bright", symbol="B", low=0, high=255, source="nobody", bibkey="kumar2013", summary="brightness", example=1.0
+    )
+    def bright(inputs, fused) -> WeightedMap:
+        """Measure the brightness."""
+        return unweighted(fused.values)
+
+    assert evaluate([near, far], sharp, "bright")["bright"] == pytest.approx(sharp.mean())
+    assert np.array_equal(metrics.quality_map("bright", [near, far], sharp), sharp)
+    assert get("bright").function([near, far], sharp) == pytest.approx(sharp.mean())
+    assert get("bright").function.__doc__.startswith("Measure the brightness.\n\nRange 0 to 255, higher is better.")
+
+
+@pytest.mark.parametrize("chosen", ["all", ["qabf", "sf"]])
+def test_what_a_metric_needs_is_checked_once(monkeypatch, chosen):
+    asked, obstacle = [], scoring.obstacle
+    monkeypatch.setattr(scoring, "obstacle", lambda card, inputs: asked.append(card.name) or obstacle(card, inputs))
+    evaluate([near, far], sharp, chosen)
+    assert len(asked) == len(set(asked))
+    assert set(chosen) <= set(asked) or chosen == "all"
+
+
+def test_other_metrics_of_the_same_scene():
+    scorer = Scorer([near, far], metrics=["sf"])
+    scorer.metrics = "qabf"
+    assert scorer(sharp) == evaluate([near, far], sharp, "qabf")
+    with pytest.raises(OptionError, match="needs reference="):
+        scorer.metrics = ["psnr"]
+    assert scorer.metrics == ["qabf"]
+    scorer.metrics = "everything"
+    assert "qabf.kumar" in scorer(sharp)
 
 
 def test_listing_the_cards_loads_nothing_heavy():
     import subprocess
     import sys
 
-    heavy = ("torch", "scipy", "skimage", "pywt", "pandas", "matplotlib")
+    heavy = ("torch", "scipy", "cv2", "skimage", "pywt", "pandas", "matplotlib")
     code = f"import sys, mffrepro.metrics as m; m.names(); print([n for n in {heavy} if n in sys.modules])"
     root = Path(__file__).parents[2]
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=True).stdout == "[]\n"
 
 
 def test_a_feature_is_computed_once_whichever_thread_asks_first():
-    from mffrepro.metrics.inputs import Remembering
+    from mffrepro.metrics.inputs import FeatureCache
     from mffrepro.tiling import in_threads
 
     calls = []
@@ -377,7 +457,7 @@ def test_a_feature_is_computed_once_whichever_thread_asks_first():
     def broken(owner):
         raise ValueError("no")
 
-    owner = Remembering()
+    owner = FeatureCache()
     assert len({id(got) for got in in_threads(lambda _: owner.get(slow), range(8))}) == 1
     assert calls == [owner]
     for _ in range(2):
