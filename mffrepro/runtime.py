@@ -1,4 +1,4 @@
-"""What a notebook runs on, and what its profile means."""
+"""Describe what a notebook runs on, and check its parameters."""
 
 import platform
 from dataclasses import dataclass
@@ -15,8 +15,12 @@ REF = "main"
 OLDEST_TORCH = (2, 6)
 
 
-def environment() -> dict[str, str]:
-    """Print and return versions and device; warn in one sentence where torch is older than tested."""
+def environment(*, show: bool = True) -> dict[str, str]:
+    """Return versions and device, and print them; warn where torch is older than tested.
+
+    Args:
+        show: Whether to print.
+    """
     import torch
 
     from mffrepro import __version__
@@ -27,7 +31,8 @@ def environment() -> dict[str, str]:
             facts[package] = version(package)
         except PackageNotFoundError:
             facts[package] = "absent"
-    print(" · ".join(f"{name} {value}" for name, value in facts.items()))
+    if show:
+        print(" · ".join(f"{name} {value}" for name, value in facts.items()))
     if tuple(int(part) for part in torch.__version__.split(".")[:2]) < OLDEST_TORCH:
         oldest = ".".join(map(str, OLDEST_TORCH))
         print(f"torch {torch.__version__} is older than {oldest}, the oldest tested; expect small differences.")
@@ -35,7 +40,7 @@ def environment() -> dict[str, str]:
 
 
 def device_name() -> str:
-    """Name of the GPU, or of the processor where there is none."""
+    """Return the name of the GPU, or of the processor where there is none."""
     import torch
 
     if torch.cuda.is_available():
@@ -44,7 +49,7 @@ def device_name() -> str:
 
 
 def _processor() -> str:
-    """What the system calls its processor; Linux keeps the name in a file of its own."""
+    """Return the name of the processor; Linux keeps it in a file."""
     listing = Path("/proc/cpuinfo")
     if listing.exists():
         for line in listing.read_text().splitlines():
@@ -55,14 +60,14 @@ def _processor() -> str:
 
 @dataclass(frozen=True)
 class Profile:
-    """The checked parameters of a chapter.
+    """Hold the checked parameters of a chapter.
 
     Attributes:
-        name: ``"quick"`` for a look in minutes on a CPU, ``"full"`` for everything.
+        name: ``"quick"`` takes minutes on a CPU, ``"full"`` uses all of the data.
         dataset: Name for `mffrepro.load`.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         retrain: Whether the chapter trains its networks instead of loading the shipped weights.
-        seed: Of everything random in the chapter.
+        seed: Seed of everything random in the chapter.
     """
 
     name: str
@@ -73,23 +78,24 @@ class Profile:
 
     @property
     def quick(self) -> bool:
+        """Whether the chapter takes minutes only."""
         return self.name == "quick"
 
     def some(self, items, count: int):
-        """The first `count` in the quick profile, all in the full one."""
+        """Return the first `count` items in the quick profile, all in the full one."""
         return items[:count] if self.quick else items
 
 
 def profile(
-    name: str = "full", *, dataset: str = "embedded", device: str = "auto", retrain: str = "no", seed: int = 1
+    name: str = "quick", *, dataset: str = "embedded", device: str = "auto", retrain: str = "no", seed: int = 1
 ) -> Profile:
     """Check the parameters of a chapter, and seed NumPy and torch.
 
-    Papermill passes ``-p retrain false`` as the text "false", which is true; so every parameter is text or an integer, and
-    a value nobody knows is an error.
+    Papermill passes ``-p retrain false`` as the string "false", which counts as true. So every parameter is a string or an
+    integer, and an unknown value is an error.
 
     Raises:
-        OptionError: An unknown value.
+        OptionError: A value is unknown.
     """
     from mffrepro.data import cards
 

@@ -26,34 +26,29 @@
 
 # %% [markdown]
 # ## Set up
-
-# %% tags=["remove-input"]
-import importlib.util
-import subprocess
-import sys
-
-REF = "main"
-if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kernel
-    keep = ["--no-deps"] if importlib.util.find_spec("torch") else []  # the host's torch stays
-    source = f"git+https://github.com/mffrepro/mffrepro@{REF}"
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", *keep, source], check=True)
-    importlib.invalidate_caches()
-import mffrepro as mff
-
-_ = mff.environment()
-
-# %% [markdown]
-# ## Parameters
 #
-# What papermill may change. `profile`: `"full"` or `"quick"`; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains
-# the networks of this chapter instead of loading the shipped weights.
+# The folded cell holds the parameters of the chapter and installs mffrepro where it is missing, as in Colab. `profile`: `"quick"` takes
+# minutes on a CPU, `"full"` uses all of the data; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains the networks of
+# the chapter instead of loading the shipped weights.
 
-# %% tags=["parameters"]
-profile = "full"
+# %% tags=["parameters", "hide-input"]
+profile = "quick"
 dataset = "embedded"
 device = "auto"
 retrain = "no"
 seed = 1
+
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kernel
+    subprocess.check_call(
+        [sys.executable, "-m", "pip", "install", "-q"]
+        + ["--no-deps"] * bool(importlib.util.find_spec("torch"))  # the host's torch stays
+        + ["git+https://github.com/mffrepro/mffrepro@main"]
+    )
+    importlib.invalidate_caches()
 
 # %% tags=["remove-input"]
 import time
@@ -62,6 +57,7 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
+import mffrepro as mff
 from mffrepro.data.manifests import manifest_folder
 from mffrepro.fusion import curvelet, dictionaries, dtcwt, nsct, nsst, pyramid, sparse
 from mffrepro.fusion.rules import choose_max
@@ -265,18 +261,18 @@ figures.comparison(
 # %%
 from mffrepro.baselines import cbf, gff
 
-saliency = np.stack([gff._saliency(image) for image in gray])
+saliency = np.stack([gff.measure_saliency(image) for image in gray])
 rough = (saliency.argmax(0) == np.arange(2)[:, None, None]).astype(float)
 settings = {"radius": 5, "spatial_sigma": 1.8, "range_sigma": 25.0}
 details = np.stack(
     [one - cbf.cross_bilateral(one, other, **settings) for one, other in zip(255 * gray, 255 * gray[::-1], strict=True)]
 )
-strength = np.stack([cbf._strength(detail) for detail in details])
+strength = np.stack([cbf.detail_strength(detail) for detail in details])
 figures.comparison(
     {
         "gff: rough": rough[0],
-        "gff: for the detail": gff._smooth_weights(rough, gray, 7, 1e-6)[0],
-        "gff: for the base": gff._smooth_weights(rough, gray, 45, 0.3)[0],
+        "gff: for the detail": gff.smooth_weights(rough, gray, 7, 1e-6)[0],
+        "gff: for the base": gff.smooth_weights(rough, gray, 45, 0.3)[0],
         "cbf: detail of near": figures.signed(details[0]),
         "cbf: weight": strength[0] / strength.sum(0),
         "truth": truth[0],
@@ -321,7 +317,7 @@ figures.comparison(
             f"{name} scale": figures.heat(one / np.maximum(one + other, 1e-6))
             for name, (one, other) in (("large", coarse), ("small", fine))
         },
-        "weight": mwg._weight(*(255 * gray), 4.0, 0.5),
+        "weight": mwg.weigh_pair(*(255 * gray), 4.0, 0.5),
         "truth": truth[0],
     },
     alt="Share of the near-focused source in the saliency at a large and a small scale, the weight made of both, and the truth.",
@@ -355,9 +351,9 @@ figures.comparison(
 # %%
 from mffrepro.baselines import msvd, pca
 
-print("weights of pca:", ", ".join(f"{weight:.4f}" for weight in pca._weights(gray.reshape(2, -1))))
-blocks = np.stack([msvd._to_blocks(image) for image in gray])
-vectors = msvd._bases(blocks).transpose(0, 2, 1).reshape(2, 4, 2, 2).swapaxes(2, 3)  # blocks run down their columns
+print("weights of pca:", ", ".join(f"{weight:.4f}" for weight in pca.principal_weights(gray.reshape(2, -1))))
+blocks = np.stack([msvd.to_blocks(image) for image in gray])
+vectors = msvd.block_bases(blocks).transpose(0, 2, 1).reshape(2, 4, 2, 2).swapaxes(2, 3)  # blocks run down their columns
 figures.comparison(
     {label: figures.mosaic(tiles, columns=4, enlarge=32) for label, tiles in zip(("near", "far"), vectors, strict=True)},
     columns=2,
@@ -404,15 +400,15 @@ figures.comparison(
 # on the pixels, with networks that hear each other.
 
 # %%
-from mffrepro.baselines import _pcnn
+from mffrepro.baselines import pulses
 
-fed = np.stack([_pcnn.spatial_frequency(255 * image) for image in gray])
+fed = np.stack([pulses.spatial_frequency(255 * image) for image in gray])
 fed /= fed.max()
-pulses = {"alone": _pcnn.firings(fed), "with exchange": _pcnn.firings(fed, exchange=0.5)}
+counted = {"alone": pulses.firings(fed), "with exchange": pulses.firings(fed, exchange=0.5)}
 shown = {}
 for i, name in enumerate(("near", "far")):
     shown[f"{name}: fed"] = figures.heat(np.sqrt(fed[i]))
-    for kind, counts in pulses.items():
+    for kind, counts in counted.items():
         low, high = np.quantile(counts, (0.01, 0.99))
         shown[f"{name}: pulses {kind}"] = figures.heat(counts[i], low=low, high=high)
 figures.comparison(

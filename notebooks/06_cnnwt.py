@@ -26,37 +26,31 @@
 
 # %% [markdown]
 # ## Set up
-
-# %% tags=["remove-input"]
-import importlib.util
-import subprocess
-import sys
-
-REF = "main"
-if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kernel
-    keep = ["--no-deps"] if importlib.util.find_spec("torch") else []  # the host's torch stays
-    source = f"git+https://github.com/mffrepro/mffrepro@{REF}"
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", *keep, source], check=True)
-    importlib.invalidate_caches()
-import mffrepro as mff
-
-_ = mff.environment()
-
-# %% [markdown]
-# ## Parameters
 #
-# What papermill may change. `profile`: `"full"` or `"quick"`; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains
-# the networks of this chapter instead of loading the shipped weights.
+# The folded cell holds the parameters of the chapter and installs mffrepro where it is missing, as in Colab. `profile`: `"quick"` takes
+# minutes on a CPU, `"full"` uses all of the data; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains the networks of
+# the chapter instead of loading the shipped weights.
 
-# %% tags=["parameters"]
-profile = "full"
+# %% tags=["parameters", "hide-input"]
+profile = "quick"
 dataset = "embedded"
 device = "auto"
 retrain = "no"
 seed = 1
 
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kernel
+    subprocess.check_call(
+        [sys.executable, "-m", "pip", "install", "-q"]
+        + ["--no-deps"] * bool(importlib.util.find_spec("torch"))  # the host's torch stays
+        + ["git+https://github.com/mffrepro/mffrepro@main"]
+    )
+    importlib.invalidate_caches()
+
 # %% tags=["remove-input"]
-import inspect
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -64,19 +58,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from IPython.display import Code, display
+from IPython.display import display
 
+import mffrepro as mff
 from mffrepro.data import load_regions
 from mffrepro.images import FusionResult, to_gray, to_unit
 from mffrepro.models import cnn_fuse, cnnwt, siamese
 from mffrepro.report import claims, diagram, figures, style, tables
+from mffrepro.report.source import show_source
 
 started = time.perf_counter()
 run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed=seed)
-
-
-def show_source(thing):
-    display(Code(inspect.getsource(thing), language="python"))
 
 
 # %% [markdown]
@@ -455,10 +447,10 @@ figures.comparison(
 
 # %%
 five = ["qabf", "qy", "mi", "sf", "viff"]
-on_lytro = tables.means(mff.benchmark(ways, lytro, five, progress="no"))
+on_lytro = tables.means(mff.benchmark(ways, lytro, five, progress=False))
 display(tables.scores(on_lytro, caption=f"Means over {len(lytro)} pairs, {lytro[0].name} first"))
 tested = data[2::5][:5] if run.quick else data[:30]
-on_made = tables.means(mff.benchmark(ways, tested, ["qabf", "psnr", "ssim", "mask_iou"], progress="no"))
+on_made = tables.means(mff.benchmark(ways, tested, ["qabf", "psnr", "ssim", "mask_iou"], progress=False))
 tables.scores(on_made, caption=f"Means over {len(tested)} artificial pairs")
 
 # %% [markdown]

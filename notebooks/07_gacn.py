@@ -25,37 +25,31 @@
 
 # %% [markdown]
 # ## Set up
-
-# %% tags=["remove-input"]
-import importlib.util
-import subprocess
-import sys
-
-REF = "main"
-if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kernel
-    keep = ["--no-deps"] if importlib.util.find_spec("torch") else []  # the host's torch stays
-    source = f"git+https://github.com/mffrepro/mffrepro@{REF}"
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", *keep, source], check=True)
-    importlib.invalidate_caches()
-import mffrepro as mff
-
-_ = mff.environment()
-
-# %% [markdown]
-# ## Parameters
 #
-# What papermill may change. `profile`: `"full"` or `"quick"`; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains
-# the networks of this chapter instead of loading the shipped weights.
+# The folded cell holds the parameters of the chapter and installs mffrepro where it is missing, as in Colab. `profile`: `"quick"` takes
+# minutes on a CPU, `"full"` uses all of the data; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains the networks of
+# the chapter instead of loading the shipped weights.
 
-# %% tags=["parameters"]
-profile = "full"
+# %% tags=["parameters", "hide-input"]
+profile = "quick"
 dataset = "embedded"
 device = "auto"
 retrain = "no"
 seed = 1
 
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kernel
+    subprocess.check_call(
+        [sys.executable, "-m", "pip", "install", "-q"]
+        + ["--no-deps"] * bool(importlib.util.find_spec("torch"))  # the host's torch stays
+        + ["git+https://github.com/mffrepro/mffrepro@main"]
+    )
+    importlib.invalidate_caches()
+
 # %% tags=["remove-input"]
-import inspect
 import tempfile
 import time
 from dataclasses import replace
@@ -65,19 +59,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from IPython.display import Code, display
+from IPython.display import display
 
+import mffrepro as mff
 from mffrepro.data import load_regions
 from mffrepro.images import FusionResult, to_gray, to_unit
 from mffrepro.models import gacn
 from mffrepro.report import claims, diagram, figures, style, tables
+from mffrepro.report.source import show_source
 
 started = time.perf_counter()
 run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed=seed)
-
-
-def show_source(thing):
-    display(Code(inspect.getsource(thing), language="python"))
 
 
 # %% [markdown]
@@ -158,8 +150,8 @@ from mffrepro.losses import gradient as gradient_loss
 
 show_source(dice_loss)
 show_source(gradient_loss.qg_loss)
-show_source(gradient_loss._weaker_over_stronger)
-show_source(gradient_loss._agreement)
+show_source(gradient_loss.strength_ratio)
+show_source(gradient_loss.angle_agreement)
 
 # %% [markdown]
 # The paper compares with two other mask losses and two other gradient losses (Fig. 9) and prints no formula for them. Focal and balanced
@@ -342,7 +334,7 @@ figures.pair_curves(
 data = mff.load("embedded")
 chosen = data[2::5][:3] if run.quick else data[2::5]
 results = mff.benchmark(
-    mff.methods.within(1 if run.quick else 10), chosen, ["qg", "qabf", "psnr", "mask_iou", "sf"], progress="no"
+    mff.methods.within(1 if run.quick else 10), chosen, ["qg", "qabf", "psnr", "mask_iou", "sf"], progress=False
 )
 tables.scores(tables.means(results), caption=f"Means over {len(chosen)} stacks of the embedded set")
 
@@ -366,7 +358,7 @@ tables.scores(by_angle, caption="Trained here, 26 pairs", digits=5)
 there = {name: ("gacn", {"weights": state, "device": device}) for name, state in (("Abs", "default"), ("Smooth", "smooth"))}
 pairs_2 = mff.load("gacn26") if available["gacn26"] and not run.quick else mff.load("embedded", kind="composite", levels=(3,))
 pairs_2 = pairs_2[:3] if run.quick else pairs_2
-at_hand = tables.means(mff.benchmark(there, pairs_2, six, gray="skimage", progress="no"))[six]
+at_hand = tables.means(mff.benchmark(there, pairs_2, six, gray="skimage", progress=False))[six]
 tables.plain(at_hand, caption=f"Shipped weights, {len(pairs_2)} pairs", digits=5)
 
 # %% [markdown]
@@ -433,7 +425,7 @@ diagram.strategies(
 # %%
 from scipy.ndimage import uniform_filter
 
-from mffrepro.baselines.dsift import _Descriptors
+from mffrepro.baselines.dsift import DescriptorComparer
 from mffrepro.models import cnn_fuse, sesf
 
 
@@ -452,7 +444,7 @@ judges = {
     "gacn": judge,
     "sesf": sesf.SesfJudge(sesf.load(device=device)),
     "cnn_fuse": cnn_fuse.judge(cnn_fuse.load(device=device)),
-    "dsift": _Descriptors(24, 8, 3600),
+    "dsift": DescriptorComparer(24, 8, 3600),
     "share": MapJudge(share),
 }
 asked = {}
@@ -598,7 +590,7 @@ with torch.inference_mode():
     rate_of_pairs = len(batch) / fastest(lambda: network(batch, batch))
 reached = rate_of_pairs * max(least.values())
 ceilings["network alone"] = f"{rate_of_pairs:.1f} pairs per second in batches of {len(batch)}, {reached:.0%} of that ceiling"
-tables.plain(pd.DataFrame({"a pair of 520 × 520": ceilings}), caption=f"Ceilings: {mff.environment.device_name()}")
+tables.plain(pd.DataFrame({"a pair of 520 × 520": ceilings}), caption=f"Ceilings: {mff.runtime.device_name()}")
 
 # %% [markdown]
 # ### Figure 10: what that looks like
@@ -646,14 +638,14 @@ else:
 # is applied, and its own smoothing of the boundary.
 
 # %%
-from mffrepro.baselines.sml import _modified_laplacian
+from mffrepro.baselines.sml import modified_laplacian
 from mffrepro.fusion.regions import majority, remove_small
 
 
 def decisions(pair):
     """By two methods: the sharper source per pixel as it is measured, and after cleaning."""
     grays = 255 * to_gray(to_unit(pair.images, np.float64)) if pair.is_colour else 255 * to_unit(pair.images, np.float64)
-    raw = np.argmax([uniform_filter(_modified_laplacian(gray), 7) for gray in grays], 0)
+    raw = np.argmax([uniform_filter(modified_laplacian(gray), 7) for gray in grays], 0)
     initial = mff.fuse(pair, "gacn", boundary="none", device=device).decision
     area = raw.size / 100
     return {
@@ -765,7 +757,7 @@ if recorded_losses.exists():
 # %%
 chosen = data[2::5][:3] if run.quick else data[:25]
 variants = {kind: ("gacn", {"boundary": kind}) for kind in ("none", "paper", "public")}
-ablation = tables.means(mff.benchmark(variants, chosen, ["qg", "qabf", "psnr", "mask_iou"], progress="no"))
+ablation = tables.means(mff.benchmark(variants, chosen, ["qg", "qabf", "psnr", "mask_iou"], progress=False))
 tables.scores(ablation, caption=f"Boundary smoothing, means over {len(chosen)} embedded stacks", digits=5)
 
 # %% [markdown]

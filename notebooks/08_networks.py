@@ -26,56 +26,48 @@
 
 # %% [markdown]
 # ## Set up
-
-# %% tags=["remove-input"]
-import importlib.util
-import subprocess
-import sys
-
-REF = "main"
-if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kernel
-    keep = ["--no-deps"] if importlib.util.find_spec("torch") else []  # the host's torch stays
-    source = f"git+https://github.com/mffrepro/mffrepro@{REF}"
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", *keep, source], check=True)
-    importlib.invalidate_caches()
-import mffrepro as mff
-
-_ = mff.environment()
-
-# %% [markdown]
-# ## Parameters
 #
-# What papermill may change. `profile`: `"full"` or `"quick"`; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains
-# the networks of this chapter instead of loading the shipped weights.
+# The folded cell holds the parameters of the chapter and installs mffrepro where it is missing, as in Colab. `profile`: `"quick"` takes
+# minutes on a CPU, `"full"` uses all of the data; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains the networks of
+# the chapter instead of loading the shipped weights.
 
-# %% tags=["parameters"]
-profile = "full"
+# %% tags=["parameters", "hide-input"]
+profile = "quick"
 dataset = "embedded"
 device = "auto"
 retrain = "no"
 seed = 1
 
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kernel
+    subprocess.check_call(
+        [sys.executable, "-m", "pip", "install", "-q"]
+        + ["--no-deps"] * bool(importlib.util.find_spec("torch"))  # the host's torch stays
+        + ["git+https://github.com/mffrepro/mffrepro@main"]
+    )
+    importlib.invalidate_caches()
+
 # %% tags=["remove-input"]
-import inspect
 import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from IPython.display import Code, display
+from IPython.display import display
 
+import mffrepro as mff
 from mffrepro.images import to_unit
-from mffrepro.models import _branches, densefuse, drpl, fusiondn, ifcnn, mff_gan, mff_ssim, pmgi, sesf, u2fusion
+from mffrepro.models import branches, densefuse, drpl, fusiondn, ifcnn, mff_gan, mff_ssim, pmgi, sesf, u2fusion
 from mffrepro.models.weights import card
 from mffrepro.report import diagram, figures, style, tables
+from mffrepro.report.source import show_source
 
 started = time.perf_counter()
 run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed=seed)
-
-
-def show_source(thing):
-    display(Code(inspect.getsource(thing), language="python"))
 
 
 # %% [markdown]
@@ -177,7 +169,7 @@ diagram.flow(
 
 # %%
 show_source(ifcnn.IFCNN)
-show_source(_branches.TwoBranches)
+show_source(branches.TwoBranches)
 
 # %% [markdown]
 # ### Parameters and multiply-adds
@@ -320,7 +312,7 @@ grid = {
     for m in family
 }
 rivals = {name: (name, {}) for name in ("average", "lp", "gacn")}
-results = mff.benchmark(grid | rivals, chosen, ["qabf", "qg", "psnr", "ssim", "mask_iou"], progress="no")
+results = mff.benchmark(grid | rivals, chosen, ["qabf", "qg", "psnr", "ssim", "mask_iou"], progress=False)
 means = tables.means(results)
 tables.scores(means, caption=f"Means over {len(chosen)} stacks of the embedded set; own weights")
 
@@ -397,7 +389,7 @@ exact = {
     name: (name, {"weights": "published", "as_published": True}) for name in ("sesf", "ifcnn", "densefuse") if name in theirs
 }
 if not run.quick and available["gacn26"] and exact:
-    saved = mff.benchmark(exact, mff.load("gacn26"), as_theirs, gray="skimage", progress="no")
+    saved = mff.benchmark(exact, mff.load("gacn26"), as_theirs, gray="skimage", progress=False)
     saved = saved.assign(method=saved["method"] + ".published", origin="this run, saved as the authors do")
     on_26 = pd.concat([on_26[~on_26["method"].isin(saved["method"])], saved])
 on_26 = on_26.dropna(subset="value").replace({"metric": {"qy.gacn": "qy"}})

@@ -25,34 +25,29 @@
 
 # %% [markdown]
 # ## Set up
-
-# %% tags=["remove-input"]
-import importlib.util
-import subprocess
-import sys
-
-REF = "main"
-if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kernel
-    keep = ["--no-deps"] if importlib.util.find_spec("torch") else []  # the host's torch stays
-    source = f"git+https://github.com/mffrepro/mffrepro@{REF}"
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", *keep, source], check=True)
-    importlib.invalidate_caches()
-import mffrepro as mff
-
-_ = mff.environment()
-
-# %% [markdown]
-# ## Parameters
 #
-# What papermill may change. `profile`: `"full"` or `"quick"`; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains
-# the networks of this chapter instead of loading the shipped weights.
+# The folded cell holds the parameters of the chapter and installs mffrepro where it is missing, as in Colab. `profile`: `"quick"` takes
+# minutes on a CPU, `"full"` uses all of the data; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains the networks of
+# the chapter instead of loading the shipped weights.
 
-# %% tags=["parameters"]
-profile = "full"
+# %% tags=["parameters", "hide-input"]
+profile = "quick"
 dataset = "embedded"
 device = "auto"
 retrain = "no"
 seed = 1
+
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kernel
+    subprocess.check_call(
+        [sys.executable, "-m", "pip", "install", "-q"]
+        + ["--no-deps"] * bool(importlib.util.find_spec("torch"))  # the host's torch stays
+        + ["git+https://github.com/mffrepro/mffrepro@main"]
+    )
+    importlib.invalidate_caches()
 
 # %% tags=["remove-input"]
 import time
@@ -61,6 +56,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import display
 
+import mffrepro as mff
 from mffrepro.benchmarks import computed_or_recorded, drift, every_method, read_record
 from mffrepro.data.synthetic import gaussian_blur
 from mffrepro.images import to_unit
@@ -110,7 +106,7 @@ elif run.quick:
     stacks = mff.load("embedded", levels=[3], size=128)[:10]
 else:
     stacks = mff.load("embedded", levels=[1, 3, 5], size=256)
-results = mff.benchmark(methods, stacks, "all", progress="no")
+results = mff.benchmark(methods, stacks, "all", progress=False)
 print(f"{len(stacks)} stacks of {stacks.name}, {results['method'].nunique()} methods, {results['metric'].nunique()} metrics")
 for reason, cells in results[(results["reason"] != "") & results["seconds"].isna()].groupby("reason"):
     print(f"{', '.join(cells['method'].unique())}: {reason}")
@@ -322,7 +318,7 @@ if len(ours):
 # %%
 if mff.list_datasets()["available"]["gacn26"]:
     some = mff.load("gacn26")[22:23]
-    again = mff.benchmark(["average", "lp", "dwt", "sf"], some, ["qabf", "qg", "qcb", "mi"], progress="no")
+    again = mff.benchmark(["average", "lp", "dwt", "sf"], some, ["qabf", "qg", "qcb", "mi"], progress=False)
     moved = drift(again, read_record("gacn26"))
     print(f"{len(moved)} of {len(again)} values are not the recorded ones")
     if len(moved):

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from mffrepro.baselines._channels import fuse_channels
+from mffrepro.baselines.channels import fuse_channels
 from mffrepro.images import FocusStack, require_side
 
 #: Side of the window that the strength of detail is measured in.
@@ -39,7 +39,7 @@ def _fuse_channel(images: np.ndarray, radius: int, spatial_sigma: float, range_s
         image - cross_bilateral(image, other, radius=radius, spatial_sigma=spatial_sigma, range_sigma=range_sigma)
         for image, other in zip(images, others, strict=True)
     ]
-    weights = np.stack([_strength(detail) for detail in details])
+    weights = np.stack([detail_strength(detail) for detail in details])
     return (weights * images).sum(0) / weights.sum(0)
 
 
@@ -74,7 +74,7 @@ def cross_bilateral(image: np.ndarray, guide: np.ndarray, *, radius: int, spatia
     return total[inside] / norm[inside]
 
 
-def _strength(detail: np.ndarray) -> np.ndarray:
+def detail_strength(detail: np.ndarray) -> np.ndarray:
     """Variance in a window, of the rows' entries and of the columns', summed over columns and over rows."""
     padded = np.pad(detail, STRENGTH_SIDE // 2, mode="reflect")
     down, across = (1, STRENGTH_SIDE), (STRENGTH_SIDE, 1)  # OpenCV gives width first

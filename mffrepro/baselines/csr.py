@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from mffrepro.baselines._channels import fuse_channels
+from mffrepro.baselines.channels import fuse_channels
 from mffrepro.errors import OptionError
 from mffrepro.fusion import dictionaries
 from mffrepro.fusion.convolutional import code_each, low_pass, synthesise

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mffrepro.baselines._channels import fuse_channels
+from mffrepro.baselines.channels import fuse_channels
 from mffrepro.fusion.curvelet import analyse, synthesise
 from mffrepro.fusion.rules import choose_max
 from mffrepro.images import FocusStack

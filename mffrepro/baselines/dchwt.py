@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from scipy.fft import dctn, idctn
 
-from mffrepro.baselines._channels import fuse_channels
+from mffrepro.baselines.channels import fuse_channels
 from mffrepro.errors import OptionError
 from mffrepro.images import FocusStack
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mffrepro.baselines._channels import fuse_channels
+from mffrepro.baselines.channels import fuse_channels
 from mffrepro.errors import OptionError, unknown
 from mffrepro.fusion.dtcwt import FIRST_LEVEL, analyse, synthesise
 from mffrepro.fusion.pyramid import smallest_side

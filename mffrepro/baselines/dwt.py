@@ -6,7 +6,7 @@ result depend on where the grid falls; the stationary transform of `swt` does no
 
 import numpy as np
 
-from mffrepro.baselines._channels import fuse_channels
+from mffrepro.baselines.channels import fuse_channels
 from mffrepro.errors import OptionError, unknown
 from mffrepro.fusion.pyramid import smallest_side
 from mffrepro.fusion.rules import choose_max

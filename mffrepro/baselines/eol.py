@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from mffrepro.baselines._channels import fuse_by_decision, gray_levels
-from mffrepro.baselines._focus import decide
+from mffrepro.baselines.channels import fuse_by_decision, gray_levels
+from mffrepro.baselines.focus import decide
 from mffrepro.images import FocusStack
 
 LAPLACIAN = np.array([[-1, -4, -1], [-4, 20, -4], [-1, -4, -1]], np.float64)

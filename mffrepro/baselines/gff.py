@@ -7,7 +7,7 @@ makes two sets of weights of it, wide and soft for the bases, narrow and crisp f
 import cv2
 import numpy as np
 
-from mffrepro.baselines._channels import byte_levels, gray_levels
+from mffrepro.baselines.channels import byte_levels, gray_levels
 from mffrepro.fusion.guided import guided_filter
 from mffrepro.images import FocusStack, to_unit
 
@@ -38,10 +38,10 @@ def fuse(
     Chapter: 02_baselines
     """
     gray = byte_levels(gray_levels(stack) / 255)
-    saliency = np.stack([_saliency(image) for image in gray])
+    saliency = np.stack([measure_saliency(image) for image in gray])
     rough = (saliency.argmax(0) == np.arange(len(gray))[:, None, None]).astype(np.float64)
-    base_weights = _smooth_weights(rough, gray, base_radius, base_eps)
-    detail_weights = _smooth_weights(rough, gray, detail_radius, detail_eps)
+    base_weights = smooth_weights(rough, gray, base_radius, base_eps)
+    detail_weights = smooth_weights(rough, gray, detail_radius, detail_eps)
     fused = 0
     for image, of_base, of_detail in zip(to_unit(stack.images, np.float64), base_weights, detail_weights, strict=True):
         base = cv2.blur(image, (31, 31), borderType=cv2.BORDER_REPLICATE)
@@ -49,13 +49,13 @@ def fuse(
     return fused, None
 
 
-def _saliency(gray: np.ndarray) -> np.ndarray:
+def measure_saliency(gray: np.ndarray) -> np.ndarray:
     cross = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]], np.float64)
     contrast = np.abs(cv2.filter2D(gray, -1, cross, borderType=cv2.BORDER_REPLICATE))
     return cv2.GaussianBlur(contrast, (11, 11), 5, borderType=cv2.BORDER_REPLICATE)
 
 
-def _smooth_weights(rough: np.ndarray, guides: np.ndarray, radius: int, eps: float) -> np.ndarray:
+def smooth_weights(rough: np.ndarray, guides: np.ndarray, radius: int, eps: float) -> np.ndarray:
     filtered = [guided_filter(g, weight, radius=radius, eps=eps) for g, weight in zip(guides, rough, strict=True)]
     weights = byte_levels(np.stack(filtered)) + 1e-12  # a pixel that no source wants is shared
     return weights / weights.sum(0)

@@ -6,7 +6,7 @@ vectors, and the fused image is rebuilt with their mean.
 
 import numpy as np
 
-from mffrepro.baselines._channels import fuse_channels
+from mffrepro.baselines.channels import fuse_channels
 from mffrepro.images import FocusStack
 
 
@@ -29,11 +29,11 @@ def fuse(stack: FocusStack) -> tuple[np.ndarray, None]:
 
 
 def _fuse_channel(sources: np.ndarray) -> np.ndarray:
-    blocks = np.stack([_to_blocks(source) for source in sources])
-    return _from_blocks(_fuse_blocks(blocks, _bases(blocks)), sources[0].shape)
+    blocks = np.stack([to_blocks(source) for source in sources])
+    return _from_blocks(_fuse_blocks(blocks, block_bases(blocks)), sources[0].shape)
 
 
-def _bases(blocks: np.ndarray) -> np.ndarray:
+def block_bases(blocks: np.ndarray) -> np.ndarray:
     """Left singular vectors (N, 4, 4) in columns, strongest first, with the signs of the first source."""
     bases = np.stack([np.linalg.eigh(a @ a.T).eigenvectors[:, ::-1] for a in blocks])
     agreement = (bases * bases[0]).sum(1, keepdims=True)
@@ -48,7 +48,7 @@ def _fuse_blocks(blocks: np.ndarray, bases: np.ndarray) -> np.ndarray:
     return bases.mean(0) @ fused
 
 
-def _to_blocks(image: np.ndarray) -> np.ndarray:
+def to_blocks(image: np.ndarray) -> np.ndarray:
     """(H, W) to (4, number of 2x2 blocks), each block column by column."""
     even = np.pad(image, [(0, side % 2) for side in image.shape], mode="edge")
     return np.stack([even[::2, ::2], even[1::2, ::2], even[::2, 1::2], even[1::2, 1::2]]).reshape(4, -1)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
-from mffrepro.baselines._channels import gray_levels
+from mffrepro.baselines.channels import gray_levels
 from mffrepro.errors import OptionError, unknown
 from mffrepro.images import FocusStack, to_unit
 
@@ -61,7 +61,7 @@ def fuse(
     for image, other in zip(images[1:], gray[1:], strict=True):
         if (fused == image).all():
             continue
-        weight = _weight(seen, other, large, small)
+        weight = weigh_pair(seen, other, large, small)
         fused = _fuse_pair(fused, image, weight, iterations, frame=border == "sharp")
         seen = weight * seen + (1 - weight) * other
     return fused / 255, None
@@ -91,7 +91,7 @@ def _gradient(image: np.ndarray, *, frame: bool = False) -> tuple[np.ndarray, np
     return across, down
 
 
-def _weight(first: np.ndarray, second: np.ndarray, large: float, small: float) -> np.ndarray:
+def weigh_pair(first: np.ndarray, second: np.ndarray, large: float, small: float) -> np.ndarray:
     """Weight (H, W) of the first source; the second has the rest."""
     coarse = [saliency(image, large) for image in (first, second)]
     if (coarse[0] > coarse[1])[::4, ::4].mean() > SHARE:

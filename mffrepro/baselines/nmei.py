@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from mffrepro.baselines._channels import fuse_by_decision, gray_levels
-from mffrepro.baselines._focus import decide
-from mffrepro.baselines._pcnn import firings, spatial_frequency
+from mffrepro.baselines.channels import fuse_by_decision, gray_levels
+from mffrepro.baselines.focus import decide
+from mffrepro.baselines.pulses import firings, spatial_frequency
 from mffrepro.images import FocusStack
 
 

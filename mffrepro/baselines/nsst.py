@@ -4,8 +4,8 @@ from functools import partial
 
 import numpy as np
 
-from mffrepro.baselines._channels import fuse_channels
-from mffrepro.baselines._directional import Level, choose_max_each, fuse_directions
+from mffrepro.baselines.channels import fuse_channels
+from mffrepro.baselines.directions import Level, choose_max_each, fuse_directions
 from mffrepro.errors import OptionError
 from mffrepro.fusion.nsst import join, split
 from mffrepro.images import FocusStack

@@ -6,7 +6,7 @@ the mean.
 
 import numpy as np
 
-from mffrepro.baselines._channels import fuse_channels
+from mffrepro.baselines.channels import fuse_channels
 from mffrepro.images import FocusStack
 
 
@@ -28,10 +28,10 @@ def fuse(stack: FocusStack) -> tuple[np.ndarray, None]:
 
 
 def _fuse_channel(sources: np.ndarray) -> np.ndarray:
-    return np.tensordot(_weights(sources.reshape(len(sources), -1)), sources, 1)
+    return np.tensordot(principal_weights(sources.reshape(len(sources), -1)), sources, 1)
 
 
-def _weights(variables: np.ndarray) -> np.ndarray:
+def principal_weights(variables: np.ndarray) -> np.ndarray:
     centred = variables - variables.mean(1, keepdims=True)
     covariance = centred @ centred.T / variables.shape[1]
     if np.trace(covariance) < 1e-12:  # flat up to rounding: no component to speak of

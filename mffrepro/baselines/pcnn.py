@@ -5,9 +5,9 @@ from functools import partial
 
 import numpy as np
 
-from mffrepro.baselines._channels import fuse_channels, gray_levels
-from mffrepro.baselines._directional import Level, fuse_directions
-from mffrepro.baselines._pcnn import firings, normalised, spatial_frequency
+from mffrepro.baselines.channels import fuse_channels, gray_levels
+from mffrepro.baselines.directions import Level, fuse_directions
+from mffrepro.baselines.pulses import firings, normalised, spatial_frequency
 from mffrepro.errors import OptionError
 from mffrepro.fusion import atrous
 from mffrepro.fusion.nsct import join, split

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mffrepro.baselines._channels import fuse_channels
+from mffrepro.baselines.channels import fuse_channels
 from mffrepro.errors import OptionError
 from mffrepro.fusion.pyramid import analyse, smallest_side, synthesise
 from mffrepro.fusion.rules import choose_max

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from mffrepro.baselines._channels import fuse_by_decision, gray_levels
+from mffrepro.baselines.channels import fuse_by_decision, gray_levels
 from mffrepro.errors import OptionError
 from mffrepro.images import FocusStack
 

@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from mffrepro.baselines._channels import fuse_by_decision, gray_levels
-from mffrepro.baselines._focus import decide
+from mffrepro.baselines.channels import fuse_by_decision, gray_levels
+from mffrepro.baselines.focus import decide
 from mffrepro.images import FocusStack
 
 
@@ -25,12 +25,12 @@ def fuse(stack: FocusStack, *, radius: int = 3, threshold: float = 0.0, smallest
         [nayar1994], as a measure for fusion: [huang2007].
     Chapter: 02_baselines
     """
-    measures = np.stack([_modified_laplacian(image) for image in gray_levels(stack)])
+    measures = np.stack([modified_laplacian(image) for image in gray_levels(stack)])
     measures[measures < threshold] = 0
     return fuse_by_decision(stack, decide(measures, radius, smallest))
 
 
-def _modified_laplacian(gray: np.ndarray) -> np.ndarray:
+def modified_laplacian(gray: np.ndarray) -> np.ndarray:
     second = np.array([[-1.0, 2.0, -1.0]])
     along_rows, along_columns = (cv2.filter2D(gray, -1, kernel, borderType=cv2.BORDER_REPLICATE) for kernel in (second, second.T))
     return np.abs(along_rows) + np.abs(along_columns)

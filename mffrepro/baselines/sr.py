@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mffrepro.baselines._channels import fuse_channels
+from mffrepro.baselines.channels import fuse_channels
 from mffrepro.errors import OptionError
 from mffrepro.fusion import dictionaries
 from mffrepro.fusion.sparse import fuse_by_codes

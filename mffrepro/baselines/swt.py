@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mffrepro.baselines._channels import fuse_channels
+from mffrepro.baselines.channels import fuse_channels
 from mffrepro.errors import OptionError, unknown
 from mffrepro.fusion.rules import choose_max
 from mffrepro.images import FocusStack

@@ -49,7 +49,7 @@ def benchmark(
     client: Any = None,
     *,
     gray: str = "matlab",
-    progress: str = "auto",
+    progress: bool = True,
 ) -> pd.DataFrame:
     """Fuse every stack by every method and score each result by every metric.
 
@@ -62,7 +62,7 @@ def benchmark(
             where it stopped; where a fusion failed it is tried once more.
         client: A ``dask.distributed`` client; the cells then run on its workers, with the same result.
         gray: Gray conversion of the metrics, ``"matlab"`` or ``"skimage"``.
-        progress: ``"auto"`` shows a bar on a terminal, ``"no"`` none.
+        progress: Whether to show a bar on a terminal.
     Returns:
         Long format: dataset, stack, method, options, metric, gray, value, seconds, reason. A cell that cannot be computed
         has value NaN and says why in ``reason``; the others go on.
@@ -78,7 +78,7 @@ def benchmark(
     kept = Store(store)
     jobs = _jobs(data, entries, metrics, gray, kept)
     cells, left = len(data) * len(entries), sum(len(job.todo) for job in jobs)
-    with tqdm(total=cells, desc=data.name, unit="fusion", delay=2, disable=True if progress == "no" else None) as bar:
+    with tqdm(total=cells, desc=data.name, unit="fusion", delay=2, disable=None if progress else True) as bar:
         bar.update(cells - left)
         for rows in _run(jobs, data, client):
             kept.add(rows)

@@ -17,19 +17,19 @@ from mffrepro.errors import unknown
 __all__ = ["PARAMETERS", "Book", "BookError", "build", "check_parameters", "find_book"]
 
 
-def build(*, profile: str = "full", only: str | None = None, rebuild: str = "no", device: str = "auto") -> Path:
+def build(*, profile: str = "quick", only: str | None = None, rebuild: bool = False, device: str = "auto") -> Path:
     """Run the chapters that changed and render the book.
 
     Args:
-        profile: ``"full"`` for the published book, ``"quick"`` for a book in minutes, marked by a banner on every page.
+        profile: ``"quick"`` for a book in minutes, marked by a banner on every page; ``"full"`` for the published book.
         only: Run just this chapter; the book is then not rendered.
-        rebuild: ``"yes"`` also runs chapters whose key is current.
+        rebuild: Also run chapters whose key is current.
         device: Passed to the chapters.
     Returns:
         Path of ``index.html``, or of the executed notebook with `only`.
     Raises:
         BookError: A chapter failed, or a page is stale, unexecuted or missing.
-        OptionError: An unknown profile or chapter.
+        OptionError: There is no such profile or chapter.
     """
     if profile not in ("quick", "full"):
         raise unknown("profile", profile, ("quick", "full"))

@@ -21,21 +21,21 @@ CELL_SECONDS = 1800
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 
 
-def run_if_changed(book: Book, chapter: str, parameters: dict[str, str], rebuild: str) -> None:
+def run_if_changed(book: Book, chapter: str, parameters: dict[str, str], rebuild: bool) -> None:
     """Run a chapter whose key, pages or notebook are not current, and keep a note of the run.
 
     Args:
         book: The checkout.
         chapter: Name of the chapter.
         parameters: The parameters that papermill passes.
-        rebuild: ``"yes"`` runs it in any case.
+        rebuild: Run it in any case.
     Raises:
         BookError: The chapter fails.
     """
     key = key_of(book, chapter, parameters)
     note = book.read_note(chapter)
     current = note.get("key") == key and all((book.generated / path).exists() for path in note.get("made", ()))
-    if rebuild != "yes" and current and not faults(book.executed / f"{chapter}.ipynb"):
+    if not rebuild and current and not faults(book.executed / f"{chapter}.ipynb"):
         print(f"{chapter:<16} cached  ({note['seconds']:.0f} s when it ran)", flush=True)
         return
     if sys.stdout.isatty():
@@ -117,15 +117,31 @@ def check_parameters(chapter: str, declared: Iterable[str], given: Iterable[str]
 
 
 def _tidy(path: Path) -> None:
-    """Remove papermill's notes on this machine, and point the badge at the book's own picture: pages need no network."""
+    """Remove papermill's notes on this machine and its second parameters cell; point the badge at the book's own picture."""
     notebook = json.loads(path.read_text())
     notebook["metadata"].pop("papermill", None)
+    _merge_parameters(notebook["cells"])
     for cell in notebook["cells"]:
         cell["metadata"].pop("papermill", None)
         cell["metadata"].pop("execution", None)
         if cell["cell_type"] == "markdown":
             cell["source"] = "".join(cell["source"]).replace(BADGE, "../_static/colab-badge.svg")
     path.write_text(json.dumps(notebook, indent=1))
+
+
+def _merge_parameters(cells: list[dict]) -> None:
+    """Write the values that papermill injected into the chapter's own parameters cell, which a page then shows once."""
+    tagged = {tag: cell for cell in cells for tag in cell["metadata"].get("tags", ()) if tag.endswith("parameters")}
+    if {"parameters", "injected-parameters"} <= tagged.keys():
+        own, injected = tagged["parameters"], tagged["injected-parameters"]
+        lines = "".join(injected["source"]).splitlines()
+        values = {name: line for line in lines for name in PARAMETERS if line.startswith(f"{name} = ")}
+        source = "".join(own["source"]).splitlines()
+        own["source"] = "\n".join(values.get(line.partition(" = ")[0], line) for line in source)
+        for cell in cells[cells.index(injected) + 1 :]:  # pages are refused where a number is missing
+            if cell.get("execution_count"):
+                cell["execution_count"] -= 1
+        cells.remove(injected)
 
 
 def _versions() -> dict[str, str]:

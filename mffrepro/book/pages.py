@@ -39,7 +39,7 @@ def _api() -> dict[str, str]:
     from mffrepro import methods, metrics
 
     functions = {
-        "api_methods": [card.function() for card in methods.CARDS.values()],
+        "api_methods": dict.fromkeys(card.function() for card in methods.CARDS.values()),
         "api_metrics": [metrics.get(name).function for name in metrics.names() if "." not in name],
     }
     return {name: "\n".join(["```{eval-rst}", *map(_entry, ones), "```"]) + "\n" for name, ones in functions.items()}

@@ -1,4 +1,4 @@
-"""``mffrepro book``: run the chapters that changed and render the book."""
+"""Run the chapters that changed and render the book: ``mffrepro book``."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from mffrepro.cli.terminal import say
 def book(
     profile: Annotated[str, typer.Option(help="quick (minutes on a CPU) or full (the published book).")] = "quick",
     only: Annotated[str | None, typer.Option(help="Run just this chapter, such as 07_gacn; nothing is rendered.")] = None,
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Run chapters that have not changed, too.")] = False,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Run chapters that have not changed as well.")] = False,
 ) -> None:
     """Build the book: run the chapters that changed, refuse what is stale or broken, render the rest.
 
@@ -19,7 +19,7 @@ def book(
     from mffrepro.book import BookError, build
 
     try:
-        build(profile=profile, only=only, rebuild="yes" if rebuild else "no")
+        build(profile=profile, only=only, rebuild=rebuild)
     except BookError as error:  # work that failed, unlike a misspelt chapter
         say(str(error))
         raise typer.Exit(1) from None

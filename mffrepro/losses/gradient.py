@@ -42,8 +42,8 @@ def qg_loss(
     gained, weights = 0.0, 0.0
     for source in sources:
         strength, direction = _gradient(source)
-        ratio = _weaker_over_stronger(strength, strength_f, steepness)
-        quality = TOOLBOX.kept(ratio, _agreement(direction, angle_f, angle, steepness))  # Eq. 15-17
+        ratio = strength_ratio(strength, strength_f, steepness)
+        quality = TOOLBOX.kept(ratio, angle_agreement(direction, angle_f, angle, steepness))  # Eq. 15-17
         gained, weights = gained + quality * strength, weights + strength  # w = g^1
     if reduction == "pixel":
         return 1 - (gained / weights).mean()
@@ -72,14 +72,14 @@ def _step(x: Tensor, y: Tensor, steepness: float) -> Tensor:
     return torch.sigmoid(steepness * (x - y))  # Eq. 12
 
 
-def _weaker_over_stronger(source: Tensor, fused: Tensor, steepness: float) -> Tensor:
+def strength_ratio(source: Tensor, fused: Tensor, steepness: float) -> Tensor:
     """Compute Eq. 13, the weaker over the stronger gradient, with a smooth switch."""
     stronger = _step(fused, source, steepness)  # near 1 where the fused gradient is the stronger one
     # Away from the switch one of the two quotients is huge and has weight zero: bounding it keeps derivatives finite.
     return stronger * (source / fused).clamp(max=1e3) + (1 - stronger) * (fused / source).clamp(max=1e3)
 
 
-def _agreement(source: Tensor, fused: Tensor, kind: str, steepness: float) -> Tensor:
+def angle_agreement(source: Tensor, fused: Tensor, kind: str, steepness: float) -> Tensor:
     """Compute Eq. 11, or Eq. 14 with its smooth absolute value."""
     difference = source - fused
     if kind == "smooth":

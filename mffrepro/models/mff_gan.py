@@ -17,7 +17,7 @@ from torch import Tensor
 
 from mffrepro.data import weight_arrays
 from mffrepro.images import FocusStack
-from mffrepro.models._branches import REACH, TwoBranches, tensorflow_names
+from mffrepro.models.branches import REACH, TwoBranches, tensorflow_names
 from mffrepro.models.layers import from_tensorflow, fuse_in_turn, stretched
 from mffrepro.models.luma import through_luma
 from mffrepro.models.weights import NetworkSource

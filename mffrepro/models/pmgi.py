@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from mffrepro.data import weight_arrays
 from mffrepro.errors import unknown
 from mffrepro.images import FocusStack
-from mffrepro.models._branches import REACH, TwoBranches, tensorflow_names
+from mffrepro.models.branches import REACH, TwoBranches, tensorflow_names
 from mffrepro.models.layers import from_tensorflow, fuse_in_turn, stretched, with_image_statistics
 from mffrepro.models.luma import through_luma
 from mffrepro.models.weights import NetworkSource

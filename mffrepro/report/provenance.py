@@ -1,4 +1,4 @@
-"""The last cell of a chapter: what ran, on what, with which weights, how long."""
+"""Show at the end of a chapter what ran, on what, with which weights, and for how long."""
 
 import hashlib
 import time
@@ -7,21 +7,18 @@ from collections.abc import Sequence
 import pandas as pd
 from pandas.io.formats.style import Styler
 
-from mffrepro import __version__
 from mffrepro.report.tables import plain
-from mffrepro.runtime import REF, device_name
+from mffrepro.runtime import environment
 
 
 def provenance(started: float, weights: Sequence[str] = ()) -> Styler:
-    """A table of versions, device, weights and seconds.
+    """Tabulate versions, device, weights and seconds.
 
     Args:
         started: ``time.perf_counter()`` at the top of the chapter.
         weights: Names of shipped weights that the chapter used.
     """
-    import torch
-
-    facts = {"mffrepro": f"{__version__} ({REF})", "torch": torch.__version__, "device": device_name()}
+    facts = environment(show=False)
     for name in weights:
         facts[f"weights {name}"] = "sha256 " + _sha256(name)[:16]
     facts["seconds"] = f"{time.perf_counter() - started:.0f}"

@@ -215,16 +215,16 @@ def test_only_what_changed_is_run(book, monkeypatch):
 
     monkeypatch.setattr(execution, "run", run)
     for _ in range(2):
-        execution.run_if_changed(book, "00_first", PARAMETERS, "no")
+        execution.run_if_changed(book, "00_first", PARAMETERS, False)
     assert ran == ["00_first"]
     executed(book, (None, []))  # somebody cleared it
-    execution.run_if_changed(book, "00_first", PARAMETERS, "no")
+    execution.run_if_changed(book, "00_first", PARAMETERS, False)
     (book.root / "requirements.lock").write_text("numpy==3\n")
-    execution.run_if_changed(book, "00_first", PARAMETERS, "no")
-    execution.run_if_changed(book, "00_first", PARAMETERS, "yes")
+    execution.run_if_changed(book, "00_first", PARAMETERS, False)
+    execution.run_if_changed(book, "00_first", PARAMETERS, True)
     assert len(ran) == 4
     (book.generated / "table.md").unlink()  # a page includes it
-    execution.run_if_changed(book, "00_first", PARAMETERS, "no")
+    execution.run_if_changed(book, "00_first", PARAMETERS, False)
     assert len(ran) == 5
 
 

@@ -599,8 +599,8 @@ def test_book_passes_its_options_on(run, monkeypatch):
     assert run("book")[0] == 0
     assert run("book", "--profile", "full", "--only", "07_gacn", "--rebuild")[0] == 0
     assert calls == [
-        {"profile": "quick", "only": None, "rebuild": "no"},
-        {"profile": "full", "only": "07_gacn", "rebuild": "yes"},
+        {"profile": "quick", "only": None, "rebuild": False},
+        {"profile": "full", "only": "07_gacn", "rebuild": True},
     ]
 
 

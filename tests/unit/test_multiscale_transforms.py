@@ -10,7 +10,7 @@ from scenes import halves, noise
 from scipy import ndimage
 
 import mffrepro as mff
-from mffrepro.baselines import _pcnn, dchwt, gd
+from mffrepro.baselines import dchwt, gd, pulses
 from mffrepro.errors import ImageError, OptionError
 from mffrepro.fusion import atrous, curvelet, equalisation, integration, nsct, nsst, pseudopolar
 
@@ -344,13 +344,13 @@ def slow_firings(stimuli, iterations, exchange):
 @pytest.mark.parametrize("exchange", [0, 0.5])
 def test_firings_are_those_of_the_equations(exchange):
     stimuli = noise(3, 17, 22)
-    got = _pcnn.firings(stimuli, iterations=60, exchange=exchange)
+    got = pulses.firings(stimuli, iterations=60, exchange=exchange)
     assert (got == slow_firings(stimuli, 60, exchange)).mean() > 0.99  # single precision decides a tie now and then
 
 
 def test_a_lonely_neuron_fires_whenever_its_threshold_has_fallen():
     """It first fires at once; the threshold is then 20 and has to fall to the stimulus: ln(20 / 0.5) / 0.2 is 18.4 steps."""
-    fired = [int(_pcnn.firings(np.array([[[0.5]]]), iterations=n)[0, 0, 0]) for n in (1, 20, 21)]
+    fired = [int(pulses.firings(np.array([[[0.5]]]), iterations=n)[0, 0, 0]) for n in (1, 20, 21)]
     assert fired == [1, 1, 2]
 
 
@@ -358,7 +358,7 @@ def test_spatial_frequency_is_its_definition():
     plane = noise(8, 11)
     down, right = np.zeros_like(plane), np.zeros_like(plane)
     down[1:], right[:, 1:] = np.diff(plane, axis=0), np.diff(plane, axis=1)
-    got = _pcnn.spatial_frequency(plane)
+    got = pulses.spatial_frequency(plane)
     for i, j in [(1, 1), (4, 7), (6, 9)]:
         window = np.s_[i - 1 : i + 2, j - 1 : j + 2]
         assert got[i, j] == pytest.approx(np.sqrt(np.mean(down[window] ** 2 + right[window] ** 2)))

@@ -98,7 +98,7 @@ def test_a_threshold_on_spatial_frequency_shares_what_is_near():
     assert set(np.unique(mff.fuse(images, "sf", threshold=255.0).decision)) == {0.5}
 
 
-def test_a_threshold_on_the_modified_laplacian_silences_weak_detail():
+def test_a_threshold_on_themodified_laplacian_silences_weak_detail():
     faint = 0.5 + 0.01 * (np.indices((32, 32)).sum(0) % 2)
     flat = np.full_like(faint, 0.5)
     assert mff.fuse([flat, faint], "sml").decision[1].all()
@@ -159,13 +159,13 @@ def test_regions_stay_where_none_is_large_enough():
 def test_principal_components_weigh_by_spread():
     """Of x and 3 x the component is (1, 3): the weights are 1/4 and 3/4."""
     variable = noise(100)
-    np.testing.assert_allclose(pca._weights(np.stack([variable, 3 * variable])), [0.25, 0.75])
+    np.testing.assert_allclose(pca.principal_weights(np.stack([variable, 3 * variable])), [0.25, 0.75])
 
 
 def test_principal_components_of_flat_or_opposite_sources_stay_weights():
-    np.testing.assert_array_equal(pca._weights(np.array([[0.1, 0.1], [0.9, 0.9]])), [0.5, 0.5])
+    np.testing.assert_array_equal(pca.principal_weights(np.array([[0.1, 0.1], [0.9, 0.9]])), [0.5, 0.5])
     variable = noise(100)
-    np.testing.assert_allclose(pca._weights(np.stack([variable, 1 - variable])), [0.5, 0.5])
+    np.testing.assert_allclose(pca.principal_weights(np.stack([variable, 1 - variable])), [0.5, 0.5])
 
 
 def test_stationary_wavelets_follow_a_shift_and_decimated_ones_do_not():
@@ -182,22 +182,22 @@ def test_stationary_wavelets_follow_a_shift_and_decimated_ones_do_not():
 
 
 def test_singular_vectors_decorrelate_the_blocks_strongest_first():
-    blocks = msvd._to_blocks(halves()[0, ..., 0])
-    basis = msvd._bases(blocks[None])[0]
+    blocks = msvd.to_blocks(halves()[0, ..., 0])
+    basis = msvd.block_bases(blocks[None])[0]
     bands = basis.T @ blocks
     expected = np.linalg.svd(blocks, compute_uv=False)
     np.testing.assert_allclose(bands @ bands.T, np.diag(expected**2), atol=1e-8)
 
 
 def test_singular_vectors_of_all_sources_point_the_same_way():
-    bases = msvd._bases(np.stack([msvd._to_blocks(image) for image in halves()[..., 0]]))
+    bases = msvd.block_bases(np.stack([msvd.to_blocks(image) for image in halves()[..., 0]]))
     assert ((bases[0] * bases[1]).sum(0) >= 0).all()
 
 
 @pytest.mark.parametrize("size", [(6, 8), (7, 8), (1, 1)])
 def test_blocks_give_the_image_back_and_run_down_the_columns(size):
     image = noise(*size)
-    blocks = msvd._to_blocks(image)
+    blocks = msvd.to_blocks(image)
     np.testing.assert_array_equal(msvd._from_blocks(blocks, size), image)
     if size == (6, 8):
         np.testing.assert_array_equal(blocks[:, 0], image[:2, :2].ravel("F"))
