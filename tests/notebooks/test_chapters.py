@@ -92,7 +92,7 @@ def test_the_bootstrap_is_the_same_in_every_chapter():
     bootstraps = {code_cells(chapter)[0].source for chapter in CHAPTERS}
     assert len(bootstraps) == 1
     (bootstrap,) = bootstraps
-    assert f'"git+https://github.com/{REPOSITORY}@{REF}"\n' in bootstrap
+    assert f'"git+https://github.com/{REPOSITORY}@{REF}"' in bootstrap
     assert all(code_cells(chapter)[0].metadata.tags == ["parameters", "hide-input"] for chapter in CHAPTERS)
 
 

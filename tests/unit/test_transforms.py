@@ -223,7 +223,7 @@ def test_strength_of_detail_is_the_sum_of_all_eigenvalues_of_both_covariances():
     for i, j in np.ndindex(detail.shape):
         window = padded[i : i + 5, j : j + 5]
         expected[i, j] = sum(np.linalg.eigvalsh(np.cov(w, rowvar=False)).sum() for w in (window, window.T))
-    np.testing.assert_allclose(cbf._strength(detail), expected)
+    np.testing.assert_allclose(cbf.detail_strength(detail), expected)
 
 
 def test_spatial_frequency_is_its_definition_also_in_the_last_blocks():
