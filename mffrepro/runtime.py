@@ -39,11 +39,11 @@ def environment(*, show: bool = True) -> dict[str, str]:
     return facts
 
 
-def device_name() -> str:
-    """Return the name of the GPU, or of the processor where there is none."""
+def device_name(device: str = "auto") -> str:
+    """Return the name of the GPU, or of the processor where there is none or where `device` is ``"cpu"``."""
     import torch
 
-    if torch.cuda.is_available():
+    if device != "cpu" and torch.cuda.is_available():
         return torch.cuda.get_device_name()
     return f"{_processor()}, {torch.get_num_threads()} threads"
 

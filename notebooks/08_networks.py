@@ -18,9 +18,11 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/mffrepro/mffrepro/blob/main/notebooks/08_networks.ipynb)
 #
-# SESF-Fuse, DRPL, IFCNN, DenseFuse, U2Fusion, FusionDN, MFF-GAN, PMGI, MFF-SSIM: every recent paper compares with them, in one line each. What
-# does each compute, what is it asked for in training, how much of its score comes from the way its program saves a file, and does
-# **painting an image anew** ever beat **choosing pixels**?
+# SESF-Fuse, DRPL, IFCNN, DenseFuse, U2Fusion, FusionDN, MFF-GAN, PMGI, MFF-SSIM: recent papers compare with them, in one line each. What
+# does each compute, what does its training ask for, how much of its score comes from the way its program saves a file, and does
+# **computing every pixel anew** ever beat **choosing pixels** of the sources?
+#
+# The answer is in the section *Scores where the truth is known* and in Table 1: look at the rows with a decision map and without.
 #
 # *Needs: a CPU; a minute or two (quick); the full profile takes far longer. With `retrain = "yes"` a GPU.*
 
@@ -60,22 +62,23 @@ import torch
 from IPython.display import display
 
 import mffrepro as mff
+from mffrepro.benchmarks.speed import available_networks
 from mffrepro.images import to_unit
 from mffrepro.models import branches, densefuse, drpl, fusiondn, ifcnn, mff_gan, mff_ssim, pmgi, sesf, u2fusion
 from mffrepro.models.weights import card
-from mffrepro.report import diagram, figures, style, tables
+from mffrepro.report import diagram, figures, gacn26, style, tables
+from mffrepro.report.provenance import provenance
 from mffrepro.report.source import show_source
 
 started = time.perf_counter()
 run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed=seed)
 
-
 # %% [markdown]
 # ## A family tree
 #
-# Two questions sort them. **What comes out?** A decision map copies each pixel from a source; a decoder paints every pixel anew. **What is asked
-# for in training?** A label needs pairs that somebody made; a reconstruction needs single photographs and hopes that features which
-# rebuild an image also tell sharp from blurred; the rest rewards likeness to both sources, the one with more detail more so.
+# Two questions sort the methods. **What comes out?** A decision map copies each pixel from a source; a decoder computes every pixel anew. **What does
+# the training ask for?** A label needs pairs that somebody made. A reconstruction needs single photographs only, and relies on features
+# that rebuild an image to tell sharp from blurred as well. The others reward similarity to both sources, favouring the more detailed one.
 
 # %% tags=["hide-input"]
 diagram.tree(
@@ -91,7 +94,7 @@ diagram.tree(
         "optimisation": {"both sources": ["MFF-SSIM"]},
     },
     alt="A tree: decision maps from labels or reconstruction; decoders trained towards the photograph, both sources, or an adversary; optimisation.",
-    caption="What comes out, and what was asked for. MFF-SSIM has no weights: it climbs on the fused image itself.",
+    caption="What comes out, and what the training asks for. MFF-SSIM has no weights: it optimises the fused image itself.",
 )
 
 # %%
@@ -107,9 +110,13 @@ listed.set_properties(subset="note", **{"min-width": "12em"})
 # %% [markdown]
 # ## Layouts
 #
-# Drawn from the networks themselves, at the authors' width, for images of 96 × 96. First those that decide. **SESF-Fuse** has the feature path
-# that GACN took over, and drops its decoder after the training. **DRPL** looks at the pair in both orders; its layout is our reading of a paper
-# whose table of layers could not be had.
+# The diagrams are drawn from the networks themselves, at the authors' width, for images of 96 × 96. First the networks that decide. **SESF-Fuse** has the
+# feature path that GACN took over, and drops its decoder after the training. Its decision takes the image with the larger activity level
+#
+# $$S = \sum_c \sum_{-r \le a,b \le r} \left[(\Delta_x \phi_c)_{m+a,n+b}^2 + (\Delta_y \phi_c)_{m+a,n+b}^2\right], \qquad r = 5,$$
+#
+# the squared differences $\Delta_x$ and $\Delta_y$ of all 64 feature maps $\phi_c$ to the left and upper neighbour, summed over a window around each pixel. **DRPL** reads
+# the pair in both orders. Its layout is our reading, because the table of layers in its paper was not available.
 
 # %% tags=["hide-input"]
 blank = torch.zeros(1, 1, 96, 96)
@@ -117,7 +124,7 @@ blue, orange, green, red = style.PALETTE[:4]
 
 
 def boxes(network, inputs, layers):
-    """Boxes of a diagram: text -> name of a submodule, whose maps and side are traced, or these themselves."""
+    """Boxes of a diagram: text -> name of a submodule, whose maps and side are traced, or a text of its own."""
     shapes = diagram.trace_shapes(network.eval(), inputs)
     return [(text, f"{shapes[name][1]} × {shapes[name][2]}²" if name in shapes else name) for text, name in layers.items()]
 
@@ -136,8 +143,12 @@ diagram.flow(
 )
 
 # %% [markdown]
-# Then those that paint. **IFCNN** and **DenseFuse** take features of each image on its own and join them by a rule without parameters, so that any number
-# of images goes in. The others are given the pair. **MFF-GAN** and **PMGI** share a generator with two branches that look at each other twice.
+# Then the networks with a decoder. **IFCNN** and **DenseFuse** compute features $\phi^j$ of each image $j$ separately and join them by a rule without parameters, so
+# they take any number $N$ of images at once. IFCNN keeps the largest value, $\max_j \phi^j$. DenseFuse adds, $\frac{1}{N} \sum_j \phi^j$, or weights by activity:
+#
+# $$\sum_j \frac{a^j}{\sum_k a^k}\, \phi^j, \qquad a^j = \text{mean over } 3 \times 3 \text{ pixels of } \lVert \phi^j \rVert_1.$$
+#
+# The other networks read the pair together. **MFF-GAN** and **PMGI** share a generator with two branches that exchange their feature maps twice.
 
 # %% tags=["hide-input"]
 blank3 = torch.zeros(1, 3, 96, 96)
@@ -159,23 +170,23 @@ diagram.flow(
         ("PMGI, luma: one of two branches", boxes(pmgi.PMGI(), (blank, blank), branch), orange),
     ],
     alt="Six rows of boxes, one for each decoder, from the sources over convolutions to the fused image.",
-    caption="Networks with a decoder. Dense: each convolution sees all maps before it.",
+    caption="Networks with a decoder. Dense: each convolution reads all maps before it.",
 )
 
 # %% [markdown]
 # ### The code, for reading
 #
-# All are small enough to be read. The two that stand for their families:
+# All networks are small enough to be read. These two stand for their families:
 
 # %%
-show_source(ifcnn.IFCNN)
-show_source(branches.TwoBranches)
+show_source(ifcnn.IFCNN, branches.TwoBranches)
 
 # %% [markdown]
 # ### Parameters and multiply-adds
 #
-# Counted on a pair of 520 × 520 colour photographs as each network treats it: DenseFuse each channel, DRPL both orders, SESF-Fuse without its decoder.
-# *Shipped* is what the weights of this package hold; U2Fusion and FusionDN are trained here at half the width.
+# At the authors' width, for a pair of 520 × 520 colour photographs as each network treats it: DenseFuse each channel, DRPL both orders, SESF-Fuse without its
+# decoder. A multiply-add is one multiplication and one addition. *Shipped* is the number of parameters in the weights of this package: U2Fusion and
+# FusionDN are trained here at half the width. [The appendix on speed](13_speed.ipynb) counts what the shipped networks really compute and how long they take.
 
 # %%
 sources = {name: 1 for name in ("u2fusion", "fusiondn", "mff_gan", "pmgi")} | {"densefuse": 3, "drpl": 2}
@@ -198,9 +209,9 @@ for name, kind in kinds.items():
 tables.plain(pd.DataFrame(costs).T.convert_dtypes(), caption="Size and work", digits=1)
 
 # %% [markdown]
-# ## What each makes of a pair
+# ## What does each method make of a pair?
 #
-# The cup again, with the truth beside it. Below each picture two details, one on the outline and one where only the far-focused source is sharp.
+# The cup again, with the reference beside it. Below each picture are two details, one on the outline and one where only the far-focused source is sharp.
 
 # %%
 size = 256 if run.quick else 512
@@ -212,33 +223,38 @@ zoom = [tuple(round(place * part) for place in box) for box in ((45, 315, 50, 65
 quick_options = {"mff_ssim": {"iterations": 40, "rate": 1e-2}} if run.quick else {}
 fused = {m.name: mff.fuse(stack, m.name, device=device, **quick_options.get(m.name, {})) for m in family}
 figures.comparison(
-    {"near": near, "far": far, "reference": stack.reference, **{name: result.image for name, result in fused.items()}},
+    {
+        "near-focused": near,
+        "far-focused": far,
+        "reference": stack.reference,
+        **{name: result.image for name, result in fused.items()},
+    },
     zoom=zoom,
     columns=3,
-    alt="The cup fused by nine methods beside both sources and the true photograph; two details each.",
-    caption="Shipped weights. MFF-SSIM with few steps in the quick profile.",
+    alt="The cup fused by nine methods beside both sources and the reference; two details each.",
+    caption="Shipped weights. In the quick profile, MFF-SSIM takes few steps.",
 )
 
 # %% [markdown]
-# ### Figure 7: what is left of the near-focused source
+# ### Figure 7 of GACN: what is left of the near-focused source
 #
-# The fused image minus the near-focused one. A method that copies the cup leaves it empty; one that paints leaves the contours of what it should
-# have kept, since every edge has passed through the decoder.
+# The fused image minus the near-focused one. A method that copies the cup leaves it empty. A decoder leaves the contours of what it should
+# have kept, because every edge has passed through the network.
 
 # %%
-gacn = mff.fuse(stack, "gacn", device=device)
+with_gacn = mff.fuse(stack, "gacn", device=device)
 figures.differences(
-    {"reference": stack.reference, "gacn": gacn.image, **{name: result.image for name, result in fused.items()}},
+    {"reference": stack.reference, "gacn": with_gacn.image, **{name: result.image for name, result in fused.items()}},
     near,
     alt="Differences to the near-focused source: decision maps leave the cup blank, decoders leave its edges and faint tones.",
-    caption="Mid-gray: no difference. All pictures on one scale.",
+    caption="Mid-gray: no difference. All pictures have one scale.",
 )
 
 # %% [markdown]
-# ### Figure 6: decision maps before and after they are cleaned
+# ### Figure 6 of GACN: decision maps before and after they are cleaned
 #
-# SESF-Fuse compares sums of features, pixel by pixel. What its post-processing adds: islands go by opening, closing and filling, then a guided filter
-# smooths the outline. DRPL gives its map as it is.
+# SESF-Fuse compares activity levels pixel by pixel. Its post-processing has two steps: opening, closing and filling remove islands, then a guided filter
+# smooths the outline. DRPL has no post-processing.
 
 # %%
 cleaned = {
@@ -253,8 +269,8 @@ figures.decision_maps(
 )
 
 # %% [markdown]
-# The authors filter the map with a guide on 0..255 and add up what three channels yield; the map overshoots, and each pixel at the outline becomes
-# more than its source:
+# The authors' code filters the map with a guide on 0..255 and adds the results of three channels. The map then leaves [0, 1], and pixels at the outline become
+# brighter or darker than both sources:
 
 # %%
 print(f"map of the authors' filter: {published_filter[0].min():.2f} to {published_filter[0].max():.2f}")
@@ -262,17 +278,16 @@ print(f"map of the authors' filter: {published_filter[0].min():.2f} to {publishe
 # %% [markdown]
 # ## Training
 #
-# The recipes are short and on purpose small: minutes on one core of a CPU, crops of Berkeley photographs, pairs blurred on the spot. Each paper's
-# own schedule is its preset `paper`, where it is known. **U2Fusion and FusionDN** weigh their sources by a VGG-16 trained on ImageNet, which cannot be
-# shipped: preset `paper` fetches it, the shipped weights use gradients of the images instead, and are the nearest substitute, no more.
-# **IFCNN** likewise learns the first layer that the authors took from ImageNet.
+# The recipes are short: minutes on one core of a CPU, crops of Berkeley photographs, pairs blurred while they are drawn. Where the schedule of a paper is
+# known, it is the preset `paper`. **U2Fusion and FusionDN** weight their sources by a VGG-16 trained on ImageNet, which cannot be
+# shipped. The preset `paper` fetches it; the shipped weights were trained with gradients of the images as a substitute.
+# **IFCNN** took its first layer from ImageNet; here it learns that layer too.
 
 # %%
 from mffrepro.training import recipes
 from mffrepro.training.pair_recipe import PairRecipe
 
-show_source(PairRecipe.pair)
-show_source(type(recipes.recipe("mff_gan")).losses)
+show_source(PairRecipe.pair, type(recipes.recipe("mff_gan")).losses)
 
 # %% tags=["hide-input"]
 cards = {name: card(f"{name}.default") for name in kinds}
@@ -297,136 +312,114 @@ if run.retrain:
 
     photographs = load_regions("embedded")
     for name in kinds:
-        chosen = recipes.recipe(name, "smoke" if run.quick else "practical")
+        preset = recipes.recipe(name, "smoke" if run.quick else "practical")
         out = Path(f"retrained-{name}-{time.time_ns()}")
-        train(chosen, {"train": photographs, "val": photographs}, out, seed=seed, device=device)
+        train(preset, {"train": photographs, "val": photographs}, out, seed=seed, device=device)
 
 # %% [markdown]
 # ## Scores where the truth is known
 
 # %%
 data = mff.load("embedded", size=size)
-chosen = data[2::5][:2] if run.quick else data[2::5]
+chosen = run.some(data[2::5], 2)
 grid = {
     m.name: (m.name, {"device": device} | quick_options.get(m.name, {}) if m.weights else quick_options.get(m.name, {}))
     for m in family
 }
 rivals = {name: (name, {}) for name in ("average", "lp", "gacn")}
 results = mff.benchmark(grid | rivals, chosen, ["qabf", "qg", "psnr", "ssim", "mask_iou"], progress=False)
-means = tables.means(results)
-tables.scores(means, caption=f"Means over {len(chosen)} stacks of the embedded set; own weights")
+tables.scores(tables.means(results), caption=f"Means over {len(chosen)} stacks of the embedded set; shipped weights")
 
 # %% [markdown]
-# ## Published against own weights
+# Only methods with a decision map have a `mask_iou`. So the column also shows which methods choose pixels.
 #
-# Five of the nine come with weights of their authors (`mffrepro data fetch networks`). The same code loads them; what it makes of the photographs
-# that the authors' programs were run on differs from their output by a gray level in a few pixels of a hundred thousand, which the package's tests check.
+# ## Published and shipped weights
+#
+# The authors of some of these networks publish weights (`mffrepro data fetch networks`), and the same code loads them. On the photographs of the authors'
+# own examples, its output differs from theirs by one gray level in a few of a hundred thousand pixels; the package's tests check this.
 
 # %% tags=["hide-input"]
-from mffrepro.data.fetch import is_at_hand
-from mffrepro.data.manifests import manifest
-
-fetched = [entry.name for entry in manifest("weights").files if is_at_hand(entry)]
-theirs = [m.name for m in family if any(name.startswith(f"{m.name}.published") for name in fetched)]
+theirs = [m.name for m in family if f"{m.name}.published" in available_networks()]
 compared = {}
 for name in theirs:
     compared[name] = fused[name]
     compared[f"{name}.published"] = mff.fuse(stack, name, weights="published", device=device)
 if compared:
     pairs = {label: mff.evaluate(stack, result, ["qabf", "qg", "psnr"]) for label, result in compared.items()}
-    display(tables.plain(pd.DataFrame(pairs).T, caption="Own and published weights on the cup", digits=3))
+    display(tables.plain(pd.DataFrame(pairs).T, caption="Shipped and published weights on the cup", digits=3))
 else:
-    print("no published weights are at hand; mffrepro data fetch networks")
+    print("No published weights have been fetched; run `mffrepro data fetch networks` first.")
 
 # %% [markdown]
-# ## What a way of saving is worth
+# ## How much does the way of saving matter?
 #
 # Some authors' programs do not save what their network yields. They cut off decimals instead of rounding, stretch the darkest and the brightest pixel to 0
-# and 255, normalise by the test image, or filter twice too strongly. The first is worth nothing; a stretch changes every metric that compares gray levels.
-# Here each is an option, and off by default.
+# and 255, normalise by the test image, or use a guided filter on the wrong scale. Cutting off changes almost nothing. A stretch changes every metric that compares gray levels.
+# Here each of these is an option, and off by default.
 
 # %%
 quirks = {
     "sesf": {"authors' guided filter, cut off": {"as_published": True}},
     "ifcnn": {"cut off": {"as_published": True}},
-    "densefuse": {"cut off": {"as_published": True}, "l1 strategy instead": {"fusion": "l1"}},
-    "u2fusion": {"largest value to 255": {"stretch": True}},
-    "mff_gan": {"stretched": {"stretch": True}, "stretched, luma in bytes": {"as_published": True}},
-    "pmgi": {"stretched": {"stretch": True}, "statistics of the image": {"statistics": "image"}},
+    "densefuse": {"cut off": {"as_published": True}, "l1 rule": {"fusion": "l1"}},
+    "u2fusion": {"largest value to 255": {"as_published": True}},
+    "mff_gan": {"stretched, luma in bytes": {"as_published": True}},
+    "pmgi": {
+        "stretched, luma in bytes, statistics of the image": {"as_published": True},
+        "statistics of the image": {"statistics": "image"},
+    },
     "fusiondn": {"statistics of the image": {"statistics": "image"}},
 }
 asked = ["qabf", "qg", "mi", "psnr", "sf"]
-plain = {name: mff.evaluate(stack, fused[name], asked) for name in quirks}
-worth = {
-    f"{name}: {label}": {
-        metric: value - plain[name][metric]
-        for metric, value in mff.evaluate(stack, mff.fuse(stack, name, device=device, **options), asked).items()
-    }
-    for name, variants in quirks.items()
-    for label, options in variants.items()
-}
-tables.plain(pd.DataFrame(worth).T, caption="Change of the scores against the default, own weights, on the cup", digits=3)
+changes = {}
+for name, variants in quirks.items():
+    usual = pd.Series(mff.evaluate(stack, fused[name], asked))
+    for label, options in variants.items():
+        saved = mff.fuse(stack, name, device=device, **options)
+        changes[f"{name}: {label}"] = pd.Series(mff.evaluate(stack, saved, asked)) - usual
+tables.plain(pd.DataFrame(changes).T, caption="Scores minus those of the default, shipped weights, on the cup", digits=3)
 
 # %% [markdown]
 # ## Reported, reproduced, difference
 #
 # ### Table 1 of GACN
 #
-# The 26 pairs need fetching (`mffrepro data fetch gacn26 weights`); the full profile then computes what the record lacks. Three of its rows are made
-# with the authors' weights and saved as their programs save (`as_published`): SESF-Fuse and IFCNN are meant to agree with print. Dense-Fuse is
-# not: the paper ran the TensorFlow weights with the l1 strategy, which were never published for PyTorch.
+# The 26 pairs need fetching (`mffrepro data fetch gacn26 networks`); the full profile then computes the rows of the networks, and other rows come from the record. Three
+# rows are made with the authors' weights and saved as their programs save (`as_published`): SESF-Fuse and IFCNN should agree with the printed numbers. Dense-Fuse
+# should not: the paper ran the TensorFlow weights with the l1 rule, which were never published for PyTorch.
 
 # %% tags=["hide-input"]
-from mffrepro.benchmarks import computed_or_recorded
-from mffrepro.data import cards as cards_of_data
-
-available = {entry.name: entry.available for entry in cards_of_data()}
-six = ["qg", "qy", "qncie", "qcb", "fmi_edge", "fmi_dct"]
-as_theirs = [name.replace("qy", "qy.gacn") for name in six]
-labels = [m.name for m in family if m.weights] + [f"{m.name}.published" for m in family if "published" in m.weights]
-on_26 = computed_or_recorded("all", "gacn26", as_theirs, gray="skimage", compute=[] if run.quick else labels)
+available = {entry.name: entry.available for entry in mff.data.cards()}
+labels = [m.name for m in family] + [f"{m.name}.published" for m in family if "published" in m.weights]
+on_26 = gacn26.scores([] if run.quick else [name for name in labels if name != "mff_ssim"])
 exact = {
     name: (name, {"weights": "published", "as_published": True}) for name in ("sesf", "ifcnn", "densefuse") if name in theirs
 }
 if not run.quick and available["gacn26"] and exact:
-    saved = mff.benchmark(exact, mff.load("gacn26"), as_theirs, gray="skimage", progress=False)
+    saved = mff.benchmark(exact, mff.load("gacn26"), gacn26.COMPUTED, gray="skimage", progress=False)
     saved = saved.assign(method=saved["method"] + ".published", origin="this run, saved as the authors do")
-    on_26 = pd.concat([on_26[~on_26["method"].isin(saved["method"])], saved])
-on_26 = on_26.dropna(subset="value").replace({"metric": {"qy.gacn": "qy"}})
+    on_26 = pd.concat([on_26[~on_26["method"].isin(saved["method"])], gacn26.as_printed(saved)])
 ours = tables.means(on_26)
 
 # %% tags=["hide-input"]
-names = {"GACN": "gacn.published", "SESF-Fuse": "sesf.published", "IFCNN": "ifcnn.published", "Dense-Fuse": "densefuse.published"}
-names |= {"DRPL": "drpl", "FusionDN": "fusiondn", "U2Fusion": "u2fusion.published", "PMGI": "pmgi.published"}
-names |= {"MFF-GAN": "mff_gan.published", "MFF-SSIM": "mff_ssim"}
-printed = tables.method_names(tables.reported("p004_table1"), names, keep=list(names.values()))
 rows = [name for name in ["gacn.published", *labels] if name in ours.index]
+printed = tables.method_names(tables.reported("p004_table1"), tables.PRINTED_NAMES, keep=["gacn.published", *labels])
 if rows:
-    shown = ours.loc[rows, [*(name for name in six if name in ours), "seconds"]]
-    display(tables.beside(printed, shown, caption="Table 1 and ours, means over the pairs at hand"))
+    shown = ours.loc[rows, [*(name for name in gacn26.METRICS if name in ours), "seconds"]]
+    display(tables.beside(printed, shown, caption=f"Table 1 and ours, means over {on_26['stack'].nunique()} pairs"))
 else:
     display(tables.plain(printed, caption="Table 1 as printed; no row of this chapter has been recorded yet"))
 
 # %% [markdown]
-# ### Figure 5: pair by pair
+# ### Figure 5 of GACN: pair by pair
 #
-# The authors' records hold SESF-Fuse, Dense-Fuse and CNN-Fuse for every pair. Where our rows are computed or recorded they are drawn beside them.
+# The authors' records hold SESF-Fuse, Dense-Fuse and CNN-Fuse for every pair. Our rows, computed or recorded, are drawn beside them.
 
 # %% tags=["hide-input"]
-records = pd.read_csv(tables.reported_folder() / "p004_authors_records.csv")
-records["stack"] = records["pair"].str.removeprefix("color_").str.removeprefix("gray_")
 whose = {"cnn_fuse": "cnn, authors", "se_sf_dm": "sesf, authors", "dense_fuse_1e3_add": "dense, authors"}
-records = records.replace({"method": whose})[records["method"].isin(whose)]
-drawn = {}
-for metric, column in {"qg": "Qg", "qncie": "Qncie", "qcb": "Qcb", "fmi_dct": "FMI_DCT"}.items():
-    printed = records.pivot(index="stack", columns="method", values=column)[list(whose.values())]
-    printed = printed[printed.index.isin(on_26["stack"])] if len(on_26) else printed
-    lines = on_26[
-        (on_26["metric"] == metric) & on_26["method"].isin(["sesf", "sesf.published", "ifcnn.published", "densefuse.published"])
-    ]
-    drawn[metric] = lines.pivot(index="stack", columns="method", values="value").join(printed) if len(lines) else printed
+methods = ["sesf", "sesf.published", "ifcnn.published", "densefuse.published"]
 figures.pair_curves(
-    drawn,
+    gacn26.pair_scores(on_26, methods, whose, ["qg", "qncie", "qcb", "fmi_dct"]),
     alt="Four panels of scores per pair: the decision maps of SESF-Fuse and CNN-Fuse lie close together, Dense-Fuse well below.",
     caption="Pairs in the order of their names. The numbers in the legends are means over the pairs drawn.",
 )
@@ -434,46 +427,31 @@ figures.pair_curves(
 # %% [markdown]
 # ## Many images
 #
-# IFCNN, DenseFuse and MFF-SSIM take all images at once; SESF-Fuse looks at each once and carries the winner along; all others fuse the first two, then the
-# result with the third. A decoder that is asked seven times paints its own result seven times over:
+# IFCNN, DenseFuse and MFF-SSIM take all images at once. SESF-Fuse extracts features once per image and keeps those of the winner (`carry`). All others use serial
+# fusion: the first two images, then the result with the third, and so on. A decoder then decodes its own result again and again, and its errors add up:
 
 # %%
 lens = mff.load("embedded", size=192 if run.quick else 512)["motorcycle_lens"]
 many = {name: mff.fuse(lens, name, device=device) for name in ("sesf", "drpl", "ifcnn", "densefuse", "mff_gan")}
 scores = {name: mff.evaluate(lens, result, ["psnr", "sf"]) for name, result in many.items()}
-display(tables.plain(pd.DataFrame(scores).T, caption=f"{len(lens)} frames", digits=2))
+display(tables.plain(pd.DataFrame(scores).T, caption=f"{len(lens)} images", digits=2))
 figures.comparison(
     {"reference": lens.reference, **{name: result.image for name, result in many.items()}},
     columns=3,
-    alt="The motorcycle from eight frames by five networks, beside the sharp rendering.",
-    caption="Eight frames into one.",
+    alt="The motorcycle from several images by five networks, beside the sharp rendering.",
+    caption=f"{len(lens)} images fused into one.",
 )
 
 # %% [markdown]
-# ## Speed
+# ## MFF-SSIM: optimisation without a network
 #
-# Seconds for the cup on this machine, the second call. On a CPU the number of multiply-adds decides; a GPU, where there is one, is asked too.
-
-# %%
-devices = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
-seconds = {
-    where: {name: min(mff.fuse(stack, name, device=where).seconds for _ in range(2)) for name in ["gacn", *kinds]}
-    for where in devices
-}
-for where, measured in seconds.items():
-    display(
-        figures.bars(
-            measured,
-            xlabel=f"seconds, {near.shape[1]} × {near.shape[0]} colour, {where}",
-            alt=f"Bars of the seconds that each network takes for a pair on the {where}.",
-            caption="Of two calls the shorter; reading files and loading weights not counted.",
-        )
-    )
-
-# %% [markdown]
-# ## MFF-SSIM: climbing without a network
+# At each pixel $i$, let $j(i)$ be the source $S^j$ with the largest mean squared Laplacian in the window around it. MFF-SSIM looks for the image $F$ with the largest
+# mean structural similarity to that source in the window,
 #
-# The objective is the structural similarity with the source that looks sharper around each pixel. Steps of Adam from the average of the sources:
+# $$\max_F\ \operatorname{mean}_i\ \frac{(2 \mu_F \mu_{j(i)} + C_1)(2 \sigma_{F j(i)} + C_2)}{(\mu_F^2 + \mu_{j(i)}^2 + C_1)(\sigma_F^2 + \sigma_{j(i)}^2 + C_2)},$$
+#
+# with the means $\mu$, variances $\sigma^2$ and covariance $\sigma_{Fj}$ of the window around $i$, and two constants $C_1$ and $C_2$ against division by zero. It starts at the average of the
+# sources and takes steps of Adam:
 
 # %%
 unit = to_unit(stack.images)
@@ -489,13 +467,13 @@ figures.curves(
     xlabel="step",
     ylabel="structural similarity",
     alt="The objective rises with the steps of Adam, faster at the larger rate.",
-    caption="The authors' rate is 0.001; ten times that gets there sooner.",
+    caption="The authors' rate is 0.001; ten times that rate needs fewer steps.",
 )
 
 # %% [markdown]
 # ## Claims and verdicts
 #
-# The claims about these networks are GACN's (C4.9, C4.12, C4.13, C4.15, C4.16); [its chapter](07_gacn.ipynb) judges them.
+# The claims about these networks are those of the GACN paper (C4.9, C4.12, C4.13, C4.15, C4.16); [its chapter](07_gacn.ipynb) tests them.
 
 # %% [markdown]
 # ## Deviations
@@ -503,26 +481,24 @@ figures.curves(
 # | | paper or authors' code | here, by default | to get theirs |
 # |---|---|---|---|
 # | `sesf` | guided filter of three channels, added up; cut off | gray guide in [0, 1]; rounded | `as_published=True` |
-# | `ifcnn` | first layer of an ImageNet ResNet-101, perceptual loss | own weights learn the first layer, squared error | `weights="published"` |
-# | `densefuse` | always adds; its l1 strategy divides infinities | both strategies work | `fusion="l1"` |
-# | `u2fusion` | a VGG-16 weighs the sources; largest value to 255 | gradients weigh them; half the maps | preset `paper`; `stretch=True` |
+# | `ifcnn` | first layer of an ImageNet ResNet-101, perceptual loss | shipped weights learn the first layer, squared error | `weights="published"` |
+# | `densefuse` | always adds; its l1 rule divides infinities | both rules work | `as_published=True` |
+# | `u2fusion` | a VGG-16 weights the sources; largest value to 255 | gradients weight them; half the maps | preset `paper`; `as_published=True` |
 # | `fusiondn` | a VGG-16 and a network that rates quality; statistics of the test image | gradients and entropy; half the maps | `statistics="image"` |
-# | `mff_gan` | two updates of the discriminator for one; JPEG in and out; luma in bytes; stretched | one; none of these | `as_published=True`, but JPEG |
-# | `pmgi` | statistics of the test image, learned scales unused; luma in bytes; stretched | those of the training, for own weights | `as_published=True` |
-# | `drpl` | table of layers could not be obtained, code without weights | our reading of the layout | |
+# | `mff_gan` | two updates of the discriminator for one of the generator; JPEG in and out; luma in bytes; stretched | one update; none of the others | `as_published=True`, except JPEG |
+# | `pmgi` | statistics of the test image, learned scales unused; luma in bytes; stretched | statistics of the training, for shipped weights | `as_published=True` |
+# | `drpl` | table of layers not available, code without weights | our reading of the layout | |
 # | `mff_ssim` | 300 steps in the example, 1000 by default | 300; none where the sources agree | `iterations=1000` |
 
 # %% [markdown]
 # ## Exercises
 #
 # 1. Fuse an image with itself by every decoder. How many gray levels does each lose, and where?
-# 2. Give IFCNN the same two images in the other order, then U2Fusion. Which of them does not care, and why?
-# 3. Train U2Fusion with `temperature` ten times larger: towards what does it fuse now?
+# 2. Give IFCNN the same two images in the other order, then U2Fusion. Which result does not depend on the order, and why?
+# 3. Train U2Fusion with `temperature` ten times larger. Which image does its result approach now?
 
 # %% [markdown]
 # ## Provenance
 
 # %% tags=["remove-input"]
-from mffrepro.report.provenance import provenance
-
 provenance(started, [f"{name}.default" for name in kinds])

@@ -1,18 +1,17 @@
 """Diagrams drawn from what ran: the shapes are those of a forward pass, the order of a fusion is that of its calls."""
 
-import time
-import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import matplotlib.patches as patches
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mffrepro.fusion.multi_image import Comparer
 from mffrepro.report.style import PAGE, PALETTE, Shown, styled
+
+if TYPE_CHECKING:
+    from mffrepro.benchmarks.strategies import Call, Traced
 
 
 def trace_shapes(network, inputs: Sequence) -> dict[str, tuple[int, ...]]:
@@ -121,6 +120,31 @@ def classifier_boxes(network) -> tuple[list[tuple[str, str]], list[tuple[str, st
     return branch, [*head, ("softmax", show_shape(joined.shape))]
 
 
+def gacn_rows(network) -> list[tuple[str, list[tuple[str, str]], str]]:
+    """Build the rows for `flow` of GACN, with the shapes of one forward pass on 96 x 96 pixels.
+
+    Args:
+        network: A `mffrepro.models.gacn.GACN`.
+    """
+    import torch
+
+    side = 96
+    blank = torch.zeros(1, 1, side, side, device=network.gaussian.device)
+    shapes = {name: show_shape(shape) for name, shape in trace_shapes(network, (blank, blank)).items()}
+    convolutions = range(len(network.features.se))
+    features = [("gray image", f"1 × {side} × {side}")]
+    features += [(f"conv {i + 1} + CSE", shapes[f"features.se.{i}"]) for i in convolutions]
+    features += [("spatial\nfrequency", f"64 × {side} × {side}")]
+    decision = [("difference\n+ SSE", shapes["decision.se.0"])]
+    decision += [(f"conv {i + 1} + SSE", shapes[f"decision.se.{i + 1}"]) for i in convolutions]
+    out = [("sigmoid", f"k = {network.slope:.0f}"), ("boundary\nsmoothing", "guided filter"), ("fusion", "p A + (1 - p) B")]
+    return [
+        ("feature path, once per photograph", features, PALETTE[0]),
+        ("decision path", decision, PALETTE[1]),
+        ("output", out, PALETTE[2]),
+    ]
+
+
 def show_shape(shape: Sequence[int]) -> str:
     """``(1, 64, 96, 96)`` as ``64 × 96 × 96``."""
     return " × ".join(str(side) for side in shape[1:])
@@ -129,93 +153,7 @@ def show_shape(shape: Sequence[int]) -> str:
 # ------------------------------------------------------------------------------------- fusion of many images
 
 
-@dataclass(frozen=True)
-class Call:
-    """Record one call of a comparer.
-
-    Attributes:
-        kind: ``"extract"`` or ``"decide"``.
-        text: For an extraction, the number of the source from 1, or ``"fused"``.
-        inputs: Numbers of the calls whose results it needed.
-        seconds: How long it took.
-    """
-
-    kind: str
-    text: str
-    inputs: tuple[int, ...]
-    seconds: float
-
-
-class Traced:
-    """Record what a strategy asks of a comparer, and how long each call takes.
-
-    Args:
-        comparer: The `mffrepro.fusion.multi_image.Comparer` that answers.
-        images: The sources, the very arrays that will be fused.
-    """
-
-    def __init__(self, comparer: Comparer, images: Sequence[np.ndarray]) -> None:
-        self._comparer, self.images = comparer, images
-        self._calls: list[Call] = []
-        self._origins: list[tuple[weakref.ref, int]] = []  # an array of each set of features, and the call that made it
-
-    def __getattr__(self, name: str) -> Any:
-        """Answer everything else, such as options, as the comparer does."""
-        return getattr(self._comparer, name)
-
-    def extract(self, image: np.ndarray) -> Any:
-        """Extract features, and record it; an image that is no source was fused by the decision before."""
-        number = next((i + 1 for i, source in enumerate(self.images) if source is image), None)
-        features = self._timed("extract", str(number or "fused"), () if number else (len(self._calls) - 1,), image)
-        self._remember(features)
-        return features
-
-    def decide(self, first: Any, second: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Decide between two sets of features, and record it."""
-        inputs = [call for features in (first, second) for call in self._calls_of(features)]
-        return self._timed("decide", "", tuple(dict.fromkeys(inputs)), first, second)
-
-    def blend(self, first: Any, second: Any, final: np.ndarray) -> Any:
-        """Blend two sets of features; the result stems from the last decision."""
-        features = self._comparer.blend(first, second, final)
-        self._remember(features)
-        return features
-
-    @property
-    def calls(self) -> list[Call]:
-        """All calls; extractions that no decision names were merged into what the last decision was given."""
-        used = {i for call in self._calls for i in call.inputs}
-        merged = [i for i, call in enumerate(self._calls) if call.kind == "extract" and i not in used]
-        *before, last = self._calls
-        return [*before, replace(last, inputs=tuple(sorted({*last.inputs, *merged})))] if last.kind == "decide" else self._calls
-
-    def count(self, kind: str) -> int:
-        """Count the calls of one kind."""
-        return sum(call.kind == kind for call in self._calls)
-
-    def seconds(self, kind: str) -> float:
-        """Return the median time of the calls of one kind: the first ones are slower."""
-        return float(np.median([call.seconds for call in self._calls if call.kind == kind]))
-
-    def _timed(self, kind: str, text: str, inputs: tuple[int, ...], *arguments: Any) -> Any:
-        started = time.perf_counter()
-        answer = getattr(self._comparer, kind)(*arguments)
-        self._calls.append(Call(kind, text, inputs, time.perf_counter() - started))
-        return answer
-
-    def _remember(self, features: Any) -> None:
-        self._origins.append((weakref.ref(_array_of(features)), len(self._calls) - 1))
-
-    def _calls_of(self, features: Any) -> list[int]:
-        return [call for reference, call in self._origins if reference() is _array_of(features)][-1:]
-
-
-def _array_of(features: Any) -> Any:
-    """Return the first array of a set of features, which identifies it."""
-    return features[0] if isinstance(features, tuple) else features
-
-
-def strategies(traces: Mapping[str, Traced], *, alt: str, caption: str = "") -> Shown:
+def strategies(traces: Mapping[str, "Traced"], *, alt: str, caption: str = "") -> Shown:
     """Draw what each strategy asks of its comparer: extractions above, decisions below, arrows from what they need.
 
     Args:
@@ -236,7 +174,7 @@ def strategies(traces: Mapping[str, Traced], *, alt: str, caption: str = "") -> 
     return Shown(figure, alt=alt, caption=caption)
 
 
-def _draw_calls(axes: Axes, calls: Sequence[Call]) -> None:
+def _draw_calls(axes: Axes, calls: Sequence["Call"]) -> None:
     """Draw extractions from left to right; a decision stands below the last extraction that it needs."""
     places: list[tuple[float, float]] = []
     extractions = 0

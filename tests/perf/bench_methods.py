@@ -16,32 +16,16 @@ import tracemalloc
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 import mffrepro as mff
 from mffrepro import methods
-from mffrepro.data.synthetic import composite, gaussian_blur
+from mffrepro.benchmarks.speed import texture, textured_pair
+from mffrepro.data.synthetic import gaussian_blur
 from mffrepro.images import FocusStack
 from mffrepro.report.tables import PRINTED_NAMES, reported
 from mffrepro.runtime import device_name
 
 #: Authors' code, wall seconds with two threads on two cores, PyTorch 2.13; measured once, on another machine.
 AUTHORS = {"gacn": 2.1, "sesf": 1.35, "ifcnn": 0.85, "densefuse": 2.4}
-
-
-def pair(side: int = 520) -> FocusStack:
-    """Make a pair of smooth random texture, sharp in one half of each source."""
-    mask = np.zeros((side, side), bool)
-    mask[:, : side // 2] = True
-    near, far = composite(texture(side, side), mask)
-    return FocusStack("bench", np.stack([near, far]))
-
-
-def texture(height: int, width: int) -> np.ndarray:
-    rng = np.random.default_rng(0)
-    steps = [np.ones((k, k, 1)) for k in (4, 13, 26, 52)]
-    layers = [np.kron(rng.random((-(-height // len(k)), -(-width // len(k)), 3)), k)[:height, :width] for k in steps]
-    return (sum(layers) / len(layers) * 255).astype(np.uint8)
 
 
 def row(card: methods.MethodCard, stack: FocusStack, printed: float | None) -> str:
@@ -113,7 +97,7 @@ def main() -> None:
     parser.add_argument("--fast", action="store_true", help="leave out what takes over ten seconds")
     fast = parser.parse_args().fast
     printed = reported("p004_table1").rename(index=PRINTED_NAMES)["seconds"].to_dict()
-    stack = pair()
+    stack = textured_pair()
     print(f"{device_name()}; median after one warm-up; {stack.images.shape[2]}x{stack.images.shape[1]} colour pair")
     print(f"{'method':<14}{'seconds':>9}{'authors':>9}{'faster':>8}{'printed':>9}{'faster':>8}{'peak MB':>10}")
     for card in methods.CARDS.values():

@@ -207,74 +207,21 @@ def test_shapes_in_a_diagram_are_those_of_the_forward_pass() -> None:
     assert diagram.show_shape(shapes["decision.se.4"]) == "1 × 20 × 24"
 
 
+def test_the_rows_of_gacn_have_the_shapes_of_its_layers() -> None:
+    from mffrepro.models.gacn import GACN
+
+    features, decision, output = (dict(boxes) for _, boxes, _ in diagram.gacn_rows(GACN().eval()))
+    assert features["conv 4 + CSE"] == "16 × 96 × 96"
+    assert decision["difference\n+ SSE"] == "64 × 96 × 96"
+    assert decision["conv 4 + SSE"] == "1 × 96 × 96"
+    assert output["sigmoid"] == "k = 1000"
+
+
 def test_flow_draws_every_box() -> None:
     shown = diagram.flow([("part", [("conv", "1 × 2"), ("out", "3")], "#0072B2")], alt="two boxes")
     assert isinstance(shown, Shown)
     texts = {text.get_text() for text in shown.figure.axes[0].texts}
     assert {"part", "conv", "out", "1 × 2", "3"} <= texts
-
-
-class Brighter:
-    """Prefer the brighter pixel, and blend features by the brighter of both."""
-
-    def extract(self, image):
-        return image.copy()
-
-    def decide(self, first, second):
-        final = (first > second).astype(np.float32)
-        return final, 2 * final - 1
-
-    def blend(self, first, second, final):
-        return np.where(final > 0.5, first, second)
-
-
-class Fewest(Brighter):
-    """Decide once, by features that are merged from all images, as a ranking does."""
-
-    def fuse(self, images):
-        features = [self.extract(image) for image in images]
-        return np.where(self.decide(features[0], np.max(features[1:], 0))[0] > 0.5, images[0], np.max(images[1:], 0)), None
-
-
-def traced(fusion, count: int = 4):
-    images = list(np.random.default_rng(0).random((count, 6, 5), np.float32))
-    trace = diagram.Traced(Brighter(), images)
-    fused, _ = fusion(images, trace)
-    assert np.array_equal(fused, np.max(images, 0)), "a traced comparer answers as it would have"
-    return trace
-
-
-def merged(images, comparer):
-    return Fewest.fuse(comparer, images)
-
-
-def test_a_traced_comparer_knows_what_it_was_asked() -> None:
-    from mffrepro.fusion.multi_image import carry, serial
-
-    one_by_one, carried, rank = traced(serial), traced(carry), traced(merged)
-    assert [call.inputs for call in rank.calls] == [(), (), (), (), (0, 1, 2, 3)], "the features stem from all images"
-    assert (one_by_one.count("extract"), one_by_one.count("decide")) == (6, 3)
-    assert (carried.count("extract"), carried.count("decide")) == (4, 3)
-    assert [call.text for call in one_by_one.calls if call.kind == "extract"] == ["1", "2", "fused", "3", "fused", "4"]
-    assert [call.inputs for call in one_by_one.calls] == [(), (), (0, 1), (2,), (), (3, 4), (5,), (), (6, 7)]
-    assert [call.inputs for call in carried.calls] == [(), (), (0, 1), (), (2, 3), (), (4, 5)], "features come from a decision"
-    assert one_by_one.seconds("extract") >= 0
-
-
-def test_strategies_draw_every_call() -> None:
-    from mffrepro.fusion.multi_image import carry, serial
-
-    ways = {"serial": serial, "carry": carry, "rank": merged}
-    shown = diagram.strategies({name: traced(way) for name, way in ways.items()}, alt="three strategies")
-    titles = [axes.get_title(loc="left") for axes in shown.figure.axes]
-    assert titles == [
-        "serial: 6 extractions, 3 decisions",
-        "carry: 4 extractions, 3 decisions",
-        "rank: 4 extractions, 1 decision",
-    ]
-    texts = [[text.get_text() for text in axes.texts if text.get_text()] for axes in shown.figure.axes]
-    assert [len(boxes) for boxes in texts] == [9, 7, 5]
-    assert texts[0].count("features\nof fused") == 2
 
 
 def test_curves_per_pair_are_listed_by_their_means() -> None:

@@ -1,0 +1,232 @@
+"""Measure what each strategy for many images asks of a comparer, and how much time it saves.
+
+A strategy extracts features of single images and decides between the features of two. `Traced` records these calls, so that
+their number is observed and not assumed. What a strategy saves is compared with what its number of calls predicts (A4.20).
+
+References: [ma2022gacn], section 3.4. Chapter: 07_gacn.
+"""
+
+import time
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from mffrepro.fusion.multi_image import Comparer, combine
+from mffrepro.images import FocusStack, FusionResult, from_unit, to_unit
+from mffrepro.metrics import evaluate
+from mffrepro.models.gacn import GacnComparer
+from mffrepro.models.gacn.ranking import rank
+
+KINDS = ("extract", "decide")
+
+
+@dataclass(frozen=True)
+class Call:
+    """Record one call of a comparer.
+
+    Attributes:
+        kind: ``"extract"`` or ``"decide"``.
+        text: For an extraction, the number of the source from 1, or ``"fused"``.
+        inputs: Numbers of the calls whose results it needed.
+        seconds: How long it took.
+    """
+
+    kind: str
+    text: str
+    inputs: tuple[int, ...]
+    seconds: float
+
+
+class Traced:
+    """Record what a strategy asks of a comparer, and how long each call takes.
+
+    Args:
+        comparer: The `mffrepro.fusion.multi_image.Comparer` that answers.
+        images: The sources, the very arrays that will be fused.
+    """
+
+    def __init__(self, comparer: Comparer, images: Sequence[np.ndarray]) -> None:
+        self._comparer, self.images = comparer, images
+        self._calls: list[Call] = []
+        self._origins: list[tuple[weakref.ref, int]] = []  # an array of each set of features, and the call that made it
+
+    def __getattr__(self, name: str) -> Any:
+        """Answer everything else, such as options, as the comparer does."""
+        return getattr(self._comparer, name)
+
+    def extract(self, image: np.ndarray) -> Any:
+        """Extract features, and record it; an image that is no source was fused by the decision before."""
+        number = next((i + 1 for i, source in enumerate(self.images) if source is image), None)
+        features = self._timed("extract", str(number or "fused"), () if number else (len(self._calls) - 1,), image)
+        self._remember(features)
+        return features
+
+    def decide(self, first: Any, second: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Decide between two sets of features, and record it."""
+        inputs = [call for features in (first, second) for call in self._calls_of(features)]
+        return self._timed("decide", "", tuple(dict.fromkeys(inputs)), first, second)
+
+    def blend(self, first: Any, second: Any, final: np.ndarray) -> Any:
+        """Blend two sets of features; the result stems from the last decision."""
+        features = self._comparer.blend(first, second, final)
+        self._remember(features)
+        return features
+
+    @property
+    def calls(self) -> list[Call]:
+        """All calls; extractions that no decision names were merged into what the last decision was given."""
+        used = {i for call in self._calls for i in call.inputs}
+        merged = [i for i, call in enumerate(self._calls) if call.kind == "extract" and i not in used]
+        *before, last = self._calls
+        return [*before, replace(last, inputs=tuple(sorted({*last.inputs, *merged})))] if last.kind == "decide" else self._calls
+
+    def count(self, kind: str) -> int:
+        """Count the calls of one kind."""
+        return sum(call.kind == kind for call in self._calls)
+
+    def seconds(self, kind: str) -> float:
+        """Return the median time of the calls of one kind: the first ones are slower."""
+        return float(np.median([call.seconds for call in self._calls if call.kind == kind]))
+
+    def _timed(self, kind: str, text: str, inputs: tuple[int, ...], *arguments: Any) -> Any:
+        started = time.perf_counter()
+        answer = getattr(self._comparer, kind)(*arguments)
+        self._calls.append(Call(kind, text, inputs, time.perf_counter() - started))
+        return answer
+
+    def _remember(self, features: Any) -> None:
+        self._origins.append((weakref.ref(_array_of(features)), len(self._calls) - 1))
+
+    def _calls_of(self, features: Any) -> list[int]:
+        return [call for reference, call in self._origins if reference() is _array_of(features)][-1:]
+
+
+def _array_of(features: Any) -> Any:
+    """Return the first array of a set of features, which identifies it."""
+    return features[0] if isinstance(features, tuple) else features
+
+
+# ---------------------------------------------------------------------------------------------------- measuring
+
+
+class Attempt(NamedTuple):
+    """The result of a fusion and the calls that made it."""
+
+    result: FusionResult
+    trace: Traced
+
+
+def strategies_of(comparer: Comparer) -> list[str]:
+    """List the strategies that a comparer can follow: only some blend features, and only GACN ranks images."""
+    names = ["serial", "calibration"]
+    names += ["carry"] * hasattr(comparer, "blend")
+    return names + ["rank"] * isinstance(comparer, GacnComparer)
+
+
+def attempt(stack: FocusStack, comparer: Comparer, strategy: str, *, repeats: int = 1) -> Attempt:
+    """Fuse a stack by one strategy and record every call; the fastest of some repetitions counts.
+
+    Args:
+        stack: N >= 2 images.
+        comparer: Compares two images.
+        strategy: A name in `mffrepro.fusion.multi_image.STRATEGIES`, or ``"rank"``, which only GACN can follow.
+        repeats: How often to fuse.
+    Raises:
+        OptionError: There is no such strategy.
+    """
+    images = [to_unit(image) for image in stack.images]
+    return min((_attempt(stack, images, comparer, strategy) for _ in range(repeats)), key=lambda made: made.result.seconds)
+
+
+def _attempt(stack: FocusStack, images: Sequence[np.ndarray], comparer: Comparer, strategy: str) -> Attempt:
+    trace = Traced(comparer, images)
+    started = time.perf_counter()
+    fused, decision = rank(images, trace) if strategy == "rank" else combine(images, trace, strategy)
+    seconds = time.perf_counter() - started
+    return Attempt(FusionResult(from_unit(fused, stack.images.dtype), decision, seconds, strategy), trace)
+
+
+def compare_strategies(
+    stack: FocusStack, comparers: Mapping[str, Comparer], *, repeats: int = 2
+) -> dict[tuple[str, str], Attempt]:
+    """Fuse a stack with every comparer by every strategy that it can follow.
+
+    Args:
+        stack: N >= 3 images.
+        comparers: Name -> comparer.
+        repeats: How often to fuse; the fastest counts.
+    Returns:
+        (name, strategy) -> result and calls; serial fusion is the first of each name.
+    """
+    return {
+        (name, strategy): attempt(stack, comparer, strategy, repeats=repeats)
+        for name, comparer in comparers.items()
+        for strategy in strategies_of(comparer)
+    }
+
+
+def share_saved(trace: Traced, serial: Traced, cost: Mapping[str, float]) -> float:
+    """Compute the share of the cost of serial fusion that a strategy saves by its number of calls.
+
+    Args:
+        trace: The calls of the strategy.
+        serial: The calls of serial fusion.
+        cost: Cost of one call of each kind, ``"extract"`` and ``"decide"``: seconds, or operations.
+    """
+    spent, before = (sum(calls.count(kind) * cost[kind] for kind in KINDS) for calls in (trace, serial))
+    return 1 - spent / before
+
+
+def tabulate_strategies(
+    stack: FocusStack, attempts: Mapping[tuple[str, str], Attempt], metrics: Sequence[str] = ("qg", "sf", "psnr")
+) -> pd.DataFrame:
+    """Tabulate time, calls, saving and scores of every strategy: a row per comparer and strategy.
+
+    Args:
+        stack: The stack that was fused.
+        attempts: What `compare_strategies` returns.
+        metrics: Names of metrics.
+    Returns:
+        ``seconds`` per image, the calls of each kind, ``saved``: share of the time of serial fusion that was saved,
+        ``predicted``: the same by the number of calls and the median time of a call in serial fusion (A4.20), and the metrics.
+    """
+    rows = {}
+    for (name, strategy), (result, trace) in attempts.items():
+        serial = attempts[name, "serial"]
+        cost = {kind: serial.trace.seconds(kind) for kind in KINDS}
+        rows[name, strategy] = {
+            "seconds": result.seconds / len(stack),
+            "extractions": trace.count("extract"),
+            "decisions": trace.count("decide"),
+            "saved": 1 - result.seconds / serial.result.seconds,
+            "predicted": share_saved(trace, serial.trace, cost),
+            **evaluate(stack, result, list(metrics)),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def compare_orders(stack: FocusStack, forward: Mapping[str, Attempt], comparer: Comparer) -> pd.DataFrame:
+    """Compare fusing a stack from its first image with fusing it from its last.
+
+    Args:
+        stack: The stack that was fused, with a reference.
+        forward: Strategy -> fusion from the first image.
+        comparer: The comparer that made these fusions.
+    Returns:
+        A row per strategy: PSNR of both fusions against the reference, and of one against the other, infinite where they are
+        equal.
+    """
+    reversed_stack = replace(stack, images=stack.images[::-1], decision=None)
+    rows = {}
+    for strategy, made in forward.items():
+        first, last = made.result.image, attempt(reversed_stack, comparer, strategy).result.image
+        rows[strategy] = {
+            "from the first": evaluate(stack, first, ["psnr"])["psnr"],
+            "from the last": evaluate(stack, last, ["psnr"])["psnr"],
+            "one against the other": evaluate(stack, last, ["psnr"], reference=first)["psnr"],
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")

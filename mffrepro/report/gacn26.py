@@ -1,0 +1,72 @@
+"""Gather scores on the 26 pairs of GACN: computed here or recorded, and its authors' own for single pairs."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from mffrepro.benchmarks import computed_or_recorded
+from mffrepro.report.tables import reported_folder
+from mffrepro.training.studies.gacn_trainings import METRICS as COMPUTED
+
+#: The six metrics of the paper. Q_y is computed with the additional stabiliser of the authors' code, ``qy.gacn``.
+METRICS = tuple(name.partition(".")[0] for name in COMPUTED)
+#: Metric -> its column in the authors' records.
+COLUMNS = {"qg": "Qg", "qy": "Qy", "qncie": "Qncie", "qcb": "Qcb", "fmi_edge": "FMI_EDGE", "fmi_dct": "FMI_DCT"}
+
+
+def scores(compute: Sequence[str] = ()) -> pd.DataFrame:
+    """Read the scores of all methods on the 26 pairs, and compute those of some methods anew where the pairs are fetched.
+
+    Args:
+        compute: Names of the methods to compute.
+    Returns:
+        As `mffrepro.benchmarks.computed_or_recorded`, for the six metrics of the paper and without empty cells.
+    """
+    return as_printed(computed_or_recorded("all", "gacn26", COMPUTED, gray="skimage", compute=list(compute)))
+
+
+def as_printed(rows: pd.DataFrame) -> pd.DataFrame:
+    """Drop empty cells, and give the metric ``qy.gacn`` the name under which the paper prints it, ``qy``."""
+    return rows.dropna(subset="value").replace({"metric": dict(zip(COMPUTED, METRICS, strict=True))})
+
+
+def pair_scores(
+    rows: pd.DataFrame, ours: Sequence[str], theirs: Mapping[str, str], metrics: Sequence[str]
+) -> dict[str, pd.DataFrame]:
+    """Put our scores of every pair beside those that the authors of GACN published.
+
+    Args:
+        rows: What `scores` returns.
+        ours: Methods to take from `rows`.
+        theirs: Method in the authors' records -> label in the tables.
+        metrics: Names of metrics.
+    Returns:
+        Metric -> a table of pairs by methods, for `mffrepro.report.figures.pair_curves`.
+    """
+    records = pd.read_csv(reported_folder() / "p004_authors_records.csv")
+    records = records[records["method"].isin(theirs)].replace({"method": dict(theirs)})
+    records["stack"] = records["pair"].str.removeprefix("color_").str.removeprefix("gray_")
+    found = {}
+    for metric in metrics:
+        published = records.pivot(index="stack", columns="method", values=COLUMNS[metric])[list(theirs.values())]
+        chosen = rows[(rows["metric"] == metric) & rows["method"].isin(ours)]
+        own = chosen.pivot(index="stack", columns="method", values="value")
+        found[metric] = own.join(published) if len(own) else published
+    return found
+
+
+def places(rows: pd.DataFrame, method: str) -> tuple[dict[str, int], str]:
+    """Rank the mean scores of a method among all methods, on the pairs that all of them have.
+
+    Args:
+        rows: What `scores` returns.
+        method: Name of the method.
+    Returns:
+        Metric -> place, 1 for the largest mean; and what was compared, in words. Both are empty where the method has no scores.
+    """
+    table = rows.pivot(index=["stack", "metric"], columns="method", values="value").unstack("metric").dropna()
+    if table.empty or method not in table.columns.get_level_values(0):
+        return {}, ""
+    means = table.mean().unstack("metric")
+    found = {name: int(means[name].rank(ascending=False)[method]) for name in METRICS if name in means}
+    return found, f"{len(means)} methods on {len(table)} pairs"

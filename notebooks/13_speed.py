@@ -1,0 +1,224 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,-all
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Appendix: how fast are the networks?
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/mffrepro/mffrepro/blob/main/notebooks/13_speed.ipynb)
+#
+# The papers print seconds, each from another machine. Seconds alone do not say whether a network is slow because it computes much or because its
+# program wastes time. **How much does each network compute, how fast could this machine do that, and how near does the program come?**
+#
+# The answer is in the table *Work and time* below: the last column is the share of the possible speed that each network reaches.
+#
+# *Needs: a CPU; about a minute (quick); the full profile takes a few minutes. Where there is a GPU, it is measured too.*
+
+# %% [markdown]
+# ## Set up
+#
+# The folded cell holds the parameters of the chapter and installs mffrepro where it is missing, as in Colab. `profile`: `"quick"` takes
+# minutes on a CPU, `"full"` uses all of the data; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains the networks of
+# the chapter instead of loading the shipped weights.
+
+# %% tags=["parameters", "hide-input"]
+profile = "quick"
+dataset = "embedded"
+device = "auto"
+retrain = "no"
+seed = 1
+
+import importlib.util
+import subprocess
+import sys
+
+if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kernel
+    subprocess.check_call(
+        [sys.executable, "-m", "pip", "install", "-q"]
+        + ["--no-deps"] * bool(importlib.util.find_spec("torch"))  # the host's torch stays
+        + ["git+https://github.com/mffrepro/mffrepro@main"]
+    )
+    importlib.invalidate_caches()
+
+# %% tags=["remove-input"]
+import time
+from functools import partial
+
+import pandas as pd
+import torch
+from IPython.display import display
+
+import mffrepro as mff
+from mffrepro.benchmarks import speed
+from mffrepro.report import figures, tables
+from mffrepro.report.provenance import provenance
+from mffrepro.report.source import show_source
+from mffrepro.report.speed import roofline
+
+started = time.perf_counter()
+run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed=seed)
+
+# %% [markdown]
+# ## The two ceilings of a machine
+#
+# A program that multiplies and adds cannot be faster than the processor at its best task, a product of two large matrices. A program that reads and
+# writes memory cannot be faster than a plain copy. For $W$ operations and $B$ moved bytes, on a machine with the highest rates $\pi$ (operations
+# per second) and $\beta$ (bytes per second), the least time is
+#
+# $$t_{least} = \max\left(\frac{W}{\pi}, \frac{B}{\beta}\right).$$
+#
+# The quotient $W / B$ is the *intensity* of the work. Below the intensity $\pi / \beta$, memory sets the limit, above it, arithmetic does. Both rates are measured
+# here, and not taken from a data sheet.
+
+# %%
+show_source(speed.measure_machine, speed.Machine)
+devices = [name for name in ("cpu", "cuda") if device in ("auto", name) and (name == "cpu" or torch.cuda.is_available())]
+machines = {name: speed.measure_machine(name) for name in devices}
+ceilings = {
+    mff.runtime.device_name(name): {
+        "10⁹ operations per second": machine.operations / 1e9,
+        "10⁹ bytes per second": machine.bytes / 1e9,
+        "operations per byte where both ceilings meet": machine.operations / machine.bytes,
+    }
+    for name, machine in machines.items()
+}
+tables.plain(pd.DataFrame(ceilings).T, caption="Ceilings", digits=1)
+
+# %% [markdown]
+# ## Work and time of every network
+#
+# All networks of the package fuse one colour pair of 520 × 520 pixels, the size of most of the 26 pairs of GACN. While a network fuses the pair for the first time,
+# a counter of torch adds up the multiplications and additions of its convolutions and matrix products, and the bytes that each of them reads and
+# writes in float32. What lies between the convolutions is not counted, although it takes time. Networks work on strips of rows, whose
+# neighbouring rows they compute twice; this is counted.
+#
+# Then the pair is fused again, and the shortest time counts. It includes everything from arrays to the fused array: conversion to gray or luma, the
+# network, the fusion rule and the post-processing. Reading files and loading weights are not included.
+
+# %%
+show_source(speed.count_work, speed.measure_speed)
+pair = speed.textured_pair(520)
+networks = [name for name in speed.available_networks() if not run.quick or "." not in name]
+measured = {
+    name: speed.measure_speed(networks, pair, machine, device=name, repeats=2 if run.quick else 5)
+    for name, machine in machines.items()
+}
+
+# %% tags=["hide-input"]
+heads = {
+    "operations": "10³ operations per pixel",
+    "bytes": "bytes per pixel",
+    "least": "least seconds",
+    "reached": "share reached",
+}
+digits = {heads["operations"]: 1, heads["bytes"]: 0, "seconds": 3, heads["least"]: 3, heads["reached"]: 2}
+for name, table in measured.items():
+    shown = table.assign(operations=table["operations"] / 1e3).rename(columns=heads)
+    styled = tables.plain(shown, caption=f"Work and time: {mff.runtime.device_name(name)}")
+    display(styled.format({column: f"{{:.{count}f}}" for column, count in digits.items()}))
+
+# %% [markdown]
+# `sesf` counts the parameters of its decoder, which fusion does not use. `densefuse` runs three times, once per channel. Shipped weights of some networks have fewer
+# maps than the paper, as [the chapter on networks](08_networks.ipynb) and `mffrepro list methods` say; names with `published` have the authors' weights.
+#
+# ## How near to the ceilings?
+#
+# Each point is a network. The line is the highest possible speed for its intensity: it rises where memory sets the limit and is level where
+# arithmetic does. The vertical distance from a point to the line is the time that a better program could save on the same machine.
+
+# %% tags=["hide-input"]
+for name, table in measured.items():
+    display(
+        roofline(
+            table,
+            machines[name],
+            alt=f"Operations per second of every network against operations per byte, below the ceilings of the {name}.",
+            caption=f"{mff.runtime.device_name(name)}. Both axes are logarithmic.",
+        )
+    )
+
+# %% [markdown]
+# And in seconds, which is what a user notices:
+
+# %% tags=["hide-input"]
+for name, table in measured.items():
+    display(
+        figures.bars(
+            table["seconds"].sort_values().to_dict(),
+            xlabel=f"seconds for a colour pair of 520 × 520, {name}",
+            alt=f"Bars of the seconds that each network takes for a pair on the {name}, fastest first.",
+            caption="The shortest of several fusions. Reading files and loading weights are not counted.",
+        )
+    )
+
+# %% [markdown]
+# ## Network or program: GACN
+#
+# How much of GACN's time is its network, and how much the program around it? The network alone computes gray batches that are tensors already, a
+# whole image at a time. The program converts colour images and works on strips of rows, so that the feature maps of a strip stay in the
+# processor's cache.
+
+# %%
+rows = {}
+for name, machine in machines.items():
+    network = mff.methods.load_network("gacn", device=name)
+    batch = torch.rand(
+        8 if name == "cuda" else 1, 1, 520, 520, device=name
+    )  # a larger batch would take longer for the same speed
+    alone = partial(network, batch, batch)
+    work = speed.count_work(alone)
+    with torch.inference_mode():
+        seconds = speed.fastest(alone, name) / len(batch)
+    shares = {
+        "program": measured[name].loc["gacn", "reached"],
+        "network alone": machine.least_seconds(work) / len(batch) / seconds,
+    }
+    rows[name, "program"] = {"pairs per second": 1 / measured[name].loc["gacn", "seconds"], "share reached": shares["program"]}
+    rows[name, "network alone"] = {"pairs per second": 1 / seconds, "share reached": shares["network alone"]}
+tables.plain(pd.DataFrame(rows).T, caption="GACN on a pair of 520 × 520", digits=2)
+
+# %% [markdown]
+# ## Does more work take more time?
+#
+# If operations explained the time, the two would have the same order. The rank correlation says how far that holds; 1 is the same order.
+
+# %%
+for name, table in measured.items():
+    ranks = table[["parameters", "operations", "bytes", "seconds"]].corr(method="spearman")["seconds"].drop("seconds")
+    print(f"{name}: rank correlation with the seconds:", ", ".join(f"{what} {value:.2f}" for what, value in ranks.items()))
+    slowest, fastest = table["seconds"].idxmax(), table["seconds"].idxmin()
+    print(
+        f"{name}: the shares of the possible speed lie between {table['reached'].min():.0%} and {table['reached'].max():.0%};",
+        end=" ",
+    )
+    print(f"{fastest} is the fastest and {slowest} the slowest")
+
+# %% [markdown]
+# So the answer to the question at the top has two parts. The operations per pixel set the order of magnitude of the seconds. The share reached says what the
+# rest of the program adds: networks with little arithmetic and much post-processing stay far below the ceilings. The number of parameters
+# says little about the time, because a small network with wide maps at full resolution moves more bytes than a large one with a pooling.
+# A share near or over 1 means that another program slowed the machine while its ceilings were measured.
+
+# %% [markdown]
+# ## Exercises
+#
+# 1. Set the number of threads of torch to one (`torch.set_num_threads(1)`) and run the chapter again. Which of the two ceilings changes more?
+# 2. Fuse a pair of 1040 × 1040. Which networks take more than four times as long, and why?
+# 3. Count the work of one network in half precision. Which of its two limits halves?
+
+# %% [markdown]
+# ## Provenance
+
+# %% tags=["remove-input"]
+provenance(started, [f"{name}.default" for name in networks if "." not in name])
