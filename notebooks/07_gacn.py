@@ -108,7 +108,7 @@ diagram.flow(
 # spreads over its outline, the alpha matte is soft there (defocus spread). The paper takes masks from MS COCO. The shipped weights were
 # trained on unions of regions of the Berkeley segmentation set, which is small enough to fetch.
 
-# %%
+# %% tags=["hide-input"]
 from mffrepro.training.gacn import PRESETS, GacnRecipe
 
 show_source(GacnRecipe.pair)
@@ -219,7 +219,7 @@ tables.plain(steepness_table, digits=6, caption="Smooth against exact strength t
 # The recipe `practical` of this package trained the shipped weights. At $k = 1000$ the sigmoid of (4) is saturated nearly everywhere and returns no
 # gradient. So the recipe lets $k$ grow from 10 to 1000 during the first half of the training (A4.4). Validation always uses 1000.
 
-# %%
+# %% tags=["hide-input"]
 trained = card("gacn.default")
 facts = {name: trained[name] for name in ("data", "device", "date", "seconds", "seed", "parameters", "best_epoch", "licence")}
 display(tables.plain(pd.DataFrame({"": facts})))
@@ -349,7 +349,7 @@ tables.scores(tables.means(results), caption=f"Means over {len(chosen)} stacks o
 # The printed scores differ in the third or fourth decimal, in favour of the absolute value (11) on five of six metrics. The paper has one training
 # of each. Here the seed alone, which draws the first weights and all samples, makes a larger difference.
 
-# %%
+# %% tags=["hide-input"]
 display(tables.scores(tables.reported("p004_table2"), caption="Table 2 as printed, 26 pairs"))
 by_angle = trainings.replace({"changed": {"": "Abs", "angle=smooth": "Smooth"}}).set_index("changed").loc[["Abs", "Smooth"]]
 by_angle.index += ", seed " + by_angle["seed"].astype(str)
@@ -365,7 +365,7 @@ tables.plain(shipped, caption=f"The shipped weights of the first seed in this ru
 #
 # Initial maps, before the boundary is smoothed, of two of the tiny networks above: trained with Dice alone, and with Dice and $Q_g$.
 
-# %%
+# %% tags=["hide-input"]
 example = unseen[0]
 drawn = {"far-focused": example.images[1]}
 for label in ("dice", "dice + qg"):
@@ -499,7 +499,7 @@ tables.plain(orders, caption="PSNR in decibels for both orders of the images; in
 # %% [markdown]
 # ### Figure 10: the fused images
 
-# %%
+# %% tags=["hide-input"]
 scale = lens.images.shape[2] / 512
 boxes = [tuple(round(scale * side) for side in box) for box in ((60, 60, 70, 100), (210, 250, 70, 100))]
 figures.comparison(
@@ -536,7 +536,7 @@ else:
 # and SESF-Fuse, before and after. Here the sum-modified-Laplacian, cleaned by consistency verification, stands beside them. From GACN's initial map the
 # same kind of islands is removed, and its own smoothing of the boundary is applied.
 
-# %%
+# %% tags=["hide-input"]
 figures.decision_maps(
     decisions.decision_stages(stack, device=device),
     truth=stack.decision,
@@ -554,7 +554,7 @@ tables.plain(cleaned, caption=f"Means over {len(unseen)} pairs")
 #
 # Fused minus near-focused image. Where that image is in focus, nothing should remain.
 
-# %%
+# %% tags=["hide-input"]
 compared = ("gacn", "sesf", "cnn_fuse", "ifcnn", "densefuse", "u2fusion", "lp", "average")
 contour = {method: mff.fuse(stack, method) for method in compared}
 figures.differences(
@@ -570,7 +570,7 @@ figures.differences(
 #
 # The fused image is blurred more and more; each metric is divided by its value without blur.
 
-# %%
+# %% tags=["hide-input"]
 from mffrepro.data.synthetic import gaussian_blur
 
 scorer = mff.metrics.Scorer(stack, metrics=six)
@@ -592,7 +592,7 @@ figures.metric_curves(
 # `mffrepro train study gacn_losses`), on photographs of the Berkeley set, tested on the embedded ones. *Regions* and *variation* say how
 # restless the initial maps are: their number of connected regions, and the mean difference between neighbouring pixels.
 
-# %%
+# %% tags=["hide-input"]
 title = f"This run: {lessons.epochs * lessons.samples} samples for each network, {len(unseen)} unseen pairs"
 display(tables.scores(studied, caption=title))
 recorded = pd.read_csv(manifest_folder() / "recorded" / "studies" / "p004_losses.csv", index_col="losses")

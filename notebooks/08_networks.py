@@ -97,7 +97,7 @@ diagram.tree(
     caption="What comes out, and what the training asks for. MFF-SSIM has no weights: it optimises the fused image itself.",
 )
 
-# %%
+# %% tags=["hide-input"]
 family = [method for method in mff.methods.CARDS.values() if method.chapter == "08_networks"]
 facts = {
     method.name: {"title": method.title, "colour": method.colour, "weights": ", ".join(method.weights), "note": method.note}
@@ -188,7 +188,7 @@ show_source(ifcnn.IFCNN, branches.TwoBranches)
 # decoder. A multiply-add is one multiplication and one addition. *Shipped* is the number of parameters in the weights of this package: U2Fusion and
 # FusionDN are trained here at half the width. [The appendix on speed](13_speed.ipynb) counts what the shipped networks really compute and how long they take.
 
-# %%
+# %% tags=["hide-input"]
 sources = {name: 1 for name in ("u2fusion", "fusiondn", "mff_gan", "pmgi")} | {"densefuse": 3, "drpl": 2}
 kinds = {
     "sesf": sesf.SESF, "drpl": drpl.DRPL, "ifcnn": ifcnn.IFCNN, "densefuse": densefuse.DenseFuse, "u2fusion": u2fusion.U2Fusion,
@@ -213,7 +213,7 @@ tables.plain(pd.DataFrame(costs).T.convert_dtypes(), caption="Size and work", di
 #
 # The cup again, with the reference beside it. Below each picture are two details, one on the outline and one where only the far-focused source is sharp.
 
-# %%
+# %% tags=["hide-input"]
 size = 256 if run.quick else 512
 stacks = mff.load("embedded", size=size)
 stack = stacks["coffee_blur3"]
@@ -241,7 +241,7 @@ figures.comparison(
 # The fused image minus the near-focused one. A method that copies the cup leaves it empty. A decoder leaves the contours of what it should
 # have kept, because every edge has passed through the network.
 
-# %%
+# %% tags=["hide-input"]
 with_gacn = mff.fuse(stack, "gacn", device=device)
 figures.differences(
     {"reference": stack.reference, "gacn": with_gacn.image, **{name: result.image for name, result in fused.items()}},
@@ -256,7 +256,7 @@ figures.differences(
 # SESF-Fuse compares activity levels pixel by pixel. Its post-processing has two steps: opening, closing and filling remove islands, then a guided filter
 # smooths the outline. DRPL has no post-processing.
 
-# %%
+# %% tags=["hide-input"]
 cleaned = {
     f"sesf, {how}": mff.fuse(stack, "sesf", post_processing=how, device=device).decision for how in ("none", "morphology", "all")
 }
@@ -430,7 +430,7 @@ figures.pair_curves(
 # IFCNN, DenseFuse and MFF-SSIM take all images at once. SESF-Fuse extracts features once per image and keeps those of the winner (`carry`). All others use serial
 # fusion: the first two images, then the result with the third, and so on. A decoder then decodes its own result again and again, and its errors add up:
 
-# %%
+# %% tags=["hide-input"]
 lens = mff.load("embedded", size=192 if run.quick else 512)["motorcycle_lens"]
 many = {name: mff.fuse(lens, name, device=device) for name in ("sesf", "drpl", "ifcnn", "densefuse", "mff_gan")}
 scores = {name: mff.evaluate(lens, result, ["psnr", "sf"]) for name, result in many.items()}

@@ -21,7 +21,8 @@
 # The papers print seconds, each from another machine. Seconds alone do not say whether a network is slow because it computes much or because its
 # program wastes time. **How much does each network compute, how fast could this machine do that, and how near does the program come?**
 #
-# The answer is in the table *Work and time* below: the last column is the share of the possible speed that each network reaches.
+# The answer of this chapter: operations and moved bytes explain most of the order of the networks. Their programs reach very different shares of
+# the possible speed, and the share is smallest where little of the time is spent in convolutions.
 #
 # *Needs: a CPU; about a minute (quick); the full profile takes a few minutes. Where there is a GPU, it is measured too.*
 
@@ -89,11 +90,11 @@ ceilings = {
     mff.runtime.device_name(name): {
         "10⁹ operations per second": machine.operations / 1e9,
         "10⁹ bytes per second": machine.bytes / 1e9,
-        "operations per byte where both ceilings meet": machine.operations / machine.bytes,
+        "operations per byte": machine.operations / machine.bytes,
     }
     for name, machine in machines.items()
 }
-tables.plain(pd.DataFrame(ceilings).T, caption="Ceilings", digits=1)
+tables.plain(pd.DataFrame(ceilings).T, caption="The two ceilings, and the intensity at which they meet", digits=1)
 
 # %% [markdown]
 # ## Work and time of every network
@@ -205,10 +206,10 @@ for name, table in measured.items():
     print(f"{fastest} is the fastest and {slowest} the slowest")
 
 # %% [markdown]
-# So the answer to the question at the top has two parts. The operations per pixel set the order of magnitude of the seconds. The share reached says what the
-# rest of the program adds: networks with little arithmetic and much post-processing stay far below the ceilings. The number of parameters
-# says little about the time, because a small network with wide maps at full resolution moves more bytes than a large one with a pooling.
-# A share near or over 1 means that another program slowed the machine while its ceilings were measured.
+# So the question at the top has this answer. Operations and moved bytes set the order of magnitude of the seconds; the number of parameters does not, because a
+# network can apply few parameters to many feature maps of full size. The share reached says what the rest of a program costs: it is low
+# where the fusion rule or the post-processing takes longer than the convolutions. A share over 1 would mean that another program slowed the
+# machine down while its ceilings were measured.
 
 # %% [markdown]
 # ## Exercises

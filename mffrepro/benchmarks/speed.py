@@ -25,7 +25,7 @@ from mffrepro.models.weights import pick_device
 
 #: Bytes of one value in float32, which all networks compute in.
 VALUE = 4
-#: Side of the matrices and number of values that are multiplied and copied: large enough to keep every core busy.
+#: Side of the matrices and number of values that are multiplied and copied: too large for any cache, enough for every core.
 PROBES = {"cpu": (1536, 2**25), "cuda": (8192, 2**28)}
 
 
@@ -88,16 +88,17 @@ def measure_machine(device: str = "auto") -> Machine:
     where = pick_device(device)
     side, count = PROBES[where.type]
     matrix, values = torch.rand(side, side, device=where), torch.rand(count, device=where)
+    target = torch.empty_like(values).zero_()  # memory that is there: a new array would also cost its pages
     usual = torch.backends.cuda.matmul.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32  # a GPU may round in convolutions
     try:
         operations = 2 * side**3 / fastest(lambda: matrix @ matrix, where.type)
     finally:
         torch.backends.cuda.matmul.allow_tf32 = usual
-    return Machine(operations, 2 * VALUE * count / fastest(values.clone, where.type))
+    return Machine(operations, 2 * VALUE * count / fastest(lambda: target.copy_(values), where.type))
 
 
-def fastest(job: Callable[[], Any], device: str = "cpu", *, repeats: int = 3) -> float:
+def fastest(job: Callable[[], Any], device: str = "cpu", *, repeats: int = 5) -> float:
     """Measure the shortest of several times of a call in seconds; on a GPU, wait until its work is done."""
     times = []
     for _ in range(repeats):
