@@ -11,7 +11,9 @@ STRENGTH_SIDE = 5
 
 
 def fuse(stack: FocusStack, *, radius: int = 5, spatial_sigma: float = 1.8, range_sigma: float = 25.0) -> tuple[np.ndarray, None]:
-    """Weighted mean by the strength of the detail that a cross bilateral filter removes, each channel on its own.
+    """Weight each source by the detail that a cross bilateral filter removes.
+
+    Each channel is fused separately.
 
     Args:
         stack: N >= 2 images, sides above the larger of 2 and `radius` pixels; gray or colour.
@@ -44,7 +46,7 @@ def _fuse_channel(images: np.ndarray, radius: int, spatial_sigma: float, range_s
 
 
 def cross_bilateral(image: np.ndarray, guide: np.ndarray, *, radius: int, spatial_sigma: float, range_sigma: float) -> np.ndarray:
-    """Gaussian mean of `image` over neighbours whose value in `guide` is near.
+    """Average over neighbours whose value in `guide` is near, by Gaussian weights.
 
     Args:
         image: (H, W) float64.
@@ -75,7 +77,10 @@ def cross_bilateral(image: np.ndarray, guide: np.ndarray, *, radius: int, spatia
 
 
 def detail_strength(detail: np.ndarray) -> np.ndarray:
-    """Variance in a window, of the rows' entries and of the columns', summed over columns and over rows."""
+    """Measure the strength of detail by the variances of rows and columns.
+
+    Variances in a window, of the rows' entries and of the columns', are summed over columns and over rows.
+    """
     padded = np.pad(detail, STRENGTH_SIDE // 2, mode="reflect")
     down, across = (1, STRENGTH_SIDE), (STRENGTH_SIDE, 1)  # OpenCV gives width first
     strength = _window_sum(_variance(padded, down), across) + _window_sum(_variance(padded, across), down)

@@ -22,7 +22,9 @@ def fuse(
     radius: int = 9,
     smoothness: float = 5.0,
 ) -> tuple[np.ndarray, None]:
-    """Convolutional sparse coding of what a low-pass leaves, the larger activity around a pixel winning, each channel on its own.
+    """Fuse by convolutional sparse codes of the details of each channel.
+
+    The details are what a low-pass leaves; the larger activity around a pixel wins.
 
     A pair of 520x520 pixels takes about ten seconds per channel on two cores; ``tolerance=1e-2`` less than half of that.
 

@@ -9,7 +9,7 @@ from mffrepro.images import FocusStack
 
 
 def fuse(stack: FocusStack, *, scales: int = 5, angles: int = 16) -> tuple[np.ndarray, None]:
-    """Curvelet fusion with Li's choose-max rule on even and odd curvelets alike, each channel on its own.
+    """Fuse curvelet coefficients by Li's choose-max rule, each channel separately.
 
     Args:
         stack: N >= 2 images of any size, gray or colour.

@@ -17,7 +17,7 @@ DIRECTIONS = ((1, 0), (0, 1), (1, 1))
 
 
 def fuse(stack: FocusStack, *, levels: int = 3) -> tuple[np.ndarray, None]:
-    """Mean of the coefficients weighted by their significance, each channel on its own.
+    """Average harmonic wavelet coefficients by their significance, per channel.
 
     Args:
         stack: N >= 2 images of any size, gray or colour.
@@ -66,7 +66,7 @@ def _local_energy(bands: np.ndarray) -> np.ndarray:
 
 
 def _quad_sums(planes: np.ndarray) -> np.ndarray:
-    """Sums over the four children of each coefficient of the next coarser band."""
+    """Sum over the four children of each coefficient of the next coarser band."""
     return planes[:, ::2, ::2] + planes[:, ::2, 1::2] + planes[:, 1::2, ::2] + planes[:, 1::2, 1::2]
 
 

@@ -11,7 +11,9 @@ from mffrepro.images import FocusStack, require_side
 
 
 def fuse(stack: FocusStack, *, levels: int = 4, first: str = "near_sym_a") -> tuple[np.ndarray, None]:
-    """Dual-tree complex wavelet fusion with Li's choose-max rule on magnitudes, each channel on its own.
+    """Fuse dual-tree complex wavelets by Li's choose-max rule on magnitudes.
+
+    Each channel is fused separately.
 
     Args:
         stack: N >= 2 images, sides at least 17 pixels for four levels; gray or colour.

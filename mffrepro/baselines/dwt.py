@@ -14,7 +14,7 @@ from mffrepro.images import FocusStack, require_side
 
 
 def fuse(stack: FocusStack, *, wavelet: str = "db1", levels: int = 4, mode: str = "periodization") -> tuple[np.ndarray, None]:
-    """Discrete wavelet fusion with Li's choose-max rule, each channel on its own.
+    """Fuse wavelet coefficients by Li's choose-max rule, each channel separately.
 
     Args:
         stack: N >= 2 images, sides at least 17 pixels for four levels; gray or colour.

@@ -11,7 +11,9 @@ LAPLACIAN = np.array([[-1, -4, -1], [-4, 20, -4], [-1, -4, -1]], np.float64)
 
 
 def fuse(stack: FocusStack, *, radius: int = 3, smallest: float = 0.01) -> tuple[np.ndarray, np.ndarray]:
-    """Take each pixel from the source with the largest energy of Laplacian around it; decided on gray.
+    """Take each pixel from the source with the largest energy of Laplacian.
+
+    The decision is made on gray.
 
     Args:
         stack: N >= 2 images of any size, gray or colour.

@@ -12,7 +12,9 @@ from mffrepro.images import FocusStack
 
 
 def fuse(stack: FocusStack, *, blur: int = 5, aperture: int = 5, register: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Take each pixel from the source with the largest Laplacian of the smoothed image; decided on gray.
+    """Take each pixel from the source with the largest Laplacian.
+
+    The images are smoothed first; the decision is made on gray.
 
     Args:
         stack: N >= 2 images of any size, gray or colour.

@@ -16,7 +16,9 @@ OFFSET = np.array([16.0, 128.0, 128.0])
 
 
 def fuse(stack: FocusStack, *, steps: int = 3, limit: float = 0.003) -> tuple[np.ndarray, None]:
-    """Integrate the steepest of the sources' gradients, then equalise the contrast; in colour on luma.
+    """Integrate the steepest gradients of the sources, then equalise the contrast.
+
+    In colour, luma is fused.
 
     Args:
         stack: N >= 2 images of any size, gray or colour.
@@ -45,7 +47,7 @@ def fuse(stack: FocusStack, *, steps: int = 3, limit: float = 0.003) -> tuple[np
 
 
 def _fuse_luma(sources: np.ndarray, steps: int, limit: float, low: float, high: float) -> np.ndarray:
-    """From N planes (N, H, W) in gray levels to one (H, W) on low..high."""
+    """Fuse N planes (N, H, W) in gray levels to one (H, W) on low..high."""
     dx, dy = (np.diff(sources, axis=axis, append=np.take(sources, [-1], axis)) for axis in (2, 1))
     steepest = (dx**2 + dy**2).argmax(0)[None]
     image = integrate(*(np.take_along_axis(differences, steepest, 0)[0] for differences in (dx, dy)), steps=steps)
@@ -57,7 +59,7 @@ def _fuse_luma(sources: np.ndarray, steps: int, limit: float, low: float, high: 
 
 
 def _fuse_chroma(sources: np.ndarray) -> np.ndarray:
-    """The mean of N planes (N, H, W), each weighted by how far from gray it is."""
+    """Average N planes (N, H, W), each weighted by its distance from gray."""
     colourful = np.abs(sources - 128)
     total = colourful.sum(0)
     return np.divide((colourful * sources).sum(0), total, out=np.full(total.shape, 128.0), where=total > 0)

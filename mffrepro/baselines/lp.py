@@ -19,7 +19,7 @@ STRIP_PIXELS = 2**16
 
 
 def fuse(stack: FocusStack, *, levels: int = 4) -> tuple[np.ndarray, None]:
-    """Laplacian pyramid fusion with Li's choose-max rule, each channel on its own.
+    """Fuse a Laplacian pyramid by Li's choose-max rule, each channel separately.
 
     Args:
         stack: N >= 2 images, sides at least 17 pixels for four levels; gray or colour.
@@ -44,7 +44,7 @@ def fuse(stack: FocusStack, *, levels: int = 4) -> tuple[np.ndarray, None]:
 
 
 def _fuse_channel(images: list[np.ndarray], levels: int) -> np.ndarray:
-    """One channel (H, W) of each source, of any dtype, to the fused one on 0..255."""
+    """Fuse one channel (H, W) of each source, of any dtype, to one on 0..255."""
     shape, details = images[0].shape, []
     convert = partial(to_255, dtype=np.float32)  # exact: the filters' taps are whole numbers over a power of two
     for _ in range(levels):
@@ -55,7 +55,7 @@ def _fuse_channel(images: list[np.ndarray], levels: int) -> np.ndarray:
 
 
 def _fuse_details(images: list[np.ndarray], smaller: list[np.ndarray], convert) -> np.ndarray:
-    """Strip by strip: the details of many large sources at once would fill the memory."""
+    """Fuse the details strip by strip: those of many large sources at once would fill the memory."""
     height, width = (2 * side for side in smaller[0].shape)
 
     def fuse(strip: Strip) -> np.ndarray:

@@ -9,7 +9,9 @@ from mffrepro.images import FocusStack
 
 
 def fuse(stack: FocusStack, *, levels: int = 4, radius: int = 9, eps: float = 1e3) -> tuple[np.ndarray, None]:
-    """Multi-scale guided image fusion, details weighted by their magnitude, each channel on its own.
+    """Weight details by their magnitude after guided filtering on several scales.
+
+    Each channel is fused separately.
 
     Args:
         stack: N >= 2 images of any size, gray or colour.

@@ -28,7 +28,9 @@ def fuse(
     eps: float = 0.1,
     stride: int = 2,
 ) -> tuple[np.ndarray, None]:
-    """A multi-scale transform whose details go by Li's choose-max rule and whose bases by sparse codes, each channel on its own.
+    """Fuse details by Li's choose-max rule and the base by sparse codes.
+
+    The transform is an option; each channel is fused separately.
 
     Args:
         stack: N >= 2 images, sides at least 17 pixels for four levels; gray or colour.

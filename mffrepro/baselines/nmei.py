@@ -11,7 +11,9 @@ from mffrepro.images import FocusStack
 def fuse(
     stack: FocusStack, *, exchange: float = 0.5, iterations: int = 200, radius: int = 3, smallest: float = 0.01
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Take each pixel from the source whose neurons around it fire most often; decided on gray.
+    """Take each pixel from the source whose neurons around it fire most often.
+
+    The decision is made on gray.
 
     Args:
         stack: N >= 2 images of any size, gray or colour.

@@ -14,7 +14,7 @@ from mffrepro.images import FocusStack
 def fuse(
     stack: FocusStack, *, directions: tuple[int, ...] = (16, 8, 8, 4), pyramid: str = "pyrexc", filters: str = "7-9"
 ) -> tuple[np.ndarray, None]:
-    """Nonsubsampled contourlet fusion with Li's choose-max rule, each channel on its own.
+    """Fuse nonsubsampled contourlets by Li's choose-max rule, per channel.
 
     Args:
         stack: N >= 2 images, sides at least 2 pixels; gray or colour.

@@ -18,7 +18,7 @@ def fuse(
     sizes: tuple[int, ...] = (16, 16, 8, 8),
     pyramid: str = "maxflat",
 ) -> tuple[np.ndarray, None]:
-    """Nonsubsampled shearlet fusion with Li's choose-max rule, each channel on its own.
+    """Fuse nonsubsampled shearlets by Li's choose-max rule, per channel.
 
     Args:
         stack: N >= 2 images, sides at least 2 pixels; gray or colour.

@@ -28,7 +28,9 @@ def fuse(
     linking: float = 3.0,
     threshold_rise: float = 20.0,
 ) -> tuple[np.ndarray, None]:
-    """Contourlet coefficients, base included, of the source whose neurons fire most often, decided on gray.
+    """Take contourlet coefficients from the source whose neurons fire most often.
+
+    The base is included; the decision is made on gray.
 
     Args:
         stack: N >= 2 images of any size, gray or colour.
@@ -71,7 +73,7 @@ def fuse(
 
 
 def _winners(bands: np.ndarray, count_firings: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """The source of each coefficient, (N, D, H, W) to (D, H, W)."""
+    """Number the source of each coefficient, (N, D, H, W) to (D, H, W)."""
     stimuli = np.stack([normalised(spatial_frequency(plane)) for plane in bands.reshape(-1, *bands.shape[2:])])
     share = max(1, PIXELS_AT_ONCE // stimuli[0].size)
     shares = [stimuli[i : i + share] for i in range(0, len(stimuli), share)]

@@ -17,7 +17,7 @@ def firings(
     threshold_rise: float = 20.0,
     exchange: float = 0.0,
 ) -> np.ndarray:
-    """How often each neuron of N networks fired: (N, H, W) float32, whole numbers.
+    """Count how often each neuron of N networks fires: (N, H, W) float32.
 
     Args:
         stimuli: (N, H, W) in [0, 1], what the neurons are fed.
@@ -52,11 +52,11 @@ def firings(
 
 
 def normalised(plane: np.ndarray) -> np.ndarray:
-    """The plane from its least value 0 to its largest 1; all 0 where it is flat."""
+    """Scale a plane from its least value, 0, to its largest, 1; 0 where it is flat."""
     return (plane - plane.min()) / (np.ptp(plane) + np.finfo(float).eps)
 
 
 def spatial_frequency(plane: np.ndarray) -> np.ndarray:
-    """Root of the mean squared difference to the neighbours before, over a 3x3 window around each pixel."""
+    """Compute the root mean squared difference to earlier neighbours, over 3x3 pixels."""
     squares = sum(np.diff(plane, axis=axis, prepend=np.take(plane, [0], axis)) ** 2 for axis in (0, 1))
     return np.sqrt(cv2.blur(squares, (3, 3), borderType=cv2.BORDER_REPLICATE).clip(0))  # running sums can end below zero

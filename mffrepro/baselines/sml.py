@@ -9,7 +9,9 @@ from mffrepro.images import FocusStack
 
 
 def fuse(stack: FocusStack, *, radius: int = 3, threshold: float = 0.0, smallest: float = 0.01) -> tuple[np.ndarray, np.ndarray]:
-    """Take each pixel from the source with the largest sum-modified-Laplacian around it; decided on gray.
+    """Take each pixel from the source with the largest sum-modified-Laplacian.
+
+    The decision is made on gray.
 
     Args:
         stack: N >= 2 images of any size, gray or colour.
@@ -31,6 +33,7 @@ def fuse(stack: FocusStack, *, radius: int = 3, threshold: float = 0.0, smallest
 
 
 def modified_laplacian(gray: np.ndarray) -> np.ndarray:
+    """Add the magnitudes of the second differences along rows and along columns."""
     second = np.array([[-1.0, 2.0, -1.0]])
     along_rows, along_columns = (cv2.filter2D(gray, -1, kernel, borderType=cv2.BORDER_REPLICATE) for kernel in (second, second.T))
     return np.abs(along_rows) + np.abs(along_columns)

@@ -10,7 +10,7 @@ from mffrepro.images import FocusStack
 
 
 def fuse(stack: FocusStack, *, dictionary: str = "default", eps: float = 0.1, stride: int = 1) -> tuple[np.ndarray, None]:
-    """Sparse coding of all 8x8 patches, the largest code winning, each channel on its own.
+    """Fuse by sparse codes of all 8x8 patches; the largest code wins, per channel.
 
     A pair of 520x520 pixels takes about half a minute per channel on two cores, with ``eps=5, stride=2`` some seconds.
 
@@ -38,7 +38,7 @@ def fuse(stack: FocusStack, *, dictionary: str = "default", eps: float = 0.1, st
 
 
 def check_options(eps: float, stride: int) -> None:
-    """What every method that codes patches asks of its options."""
+    """Raise OptionError for options that no method with coded patches accepts."""
     if not 0 < eps < np.inf:
         raise OptionError(f"eps is {eps}; use a number over 0")
     if not 1 <= stride <= dictionaries.SIDE:

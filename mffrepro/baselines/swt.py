@@ -9,7 +9,7 @@ from mffrepro.images import FocusStack
 
 
 def fuse(stack: FocusStack, *, wavelet: str = "haar", levels: int = 4) -> tuple[np.ndarray, None]:
-    """Undecimated wavelet fusion with Li's choose-max rule, each channel on its own.
+    """Fuse undecimated wavelets by Li's choose-max rule, each channel separately.
 
     Args:
         stack: N >= 2 images of any size, gray or colour.

@@ -18,7 +18,9 @@ def learn_atoms(
     seed: int,
     on_round: Callable[[int, float], None] = lambda number, error: None,
 ) -> np.ndarray:
-    """Approximate K-SVD: code all signals, then improve the atoms one by one, each for the signals that use it.
+    """Learn a dictionary by approximate K-SVD.
+
+    All signals are coded, then the atoms are improved one by one, each for the signals that use it.
 
     Args:
         signals: (n, d) float64, n >= atoms.
@@ -63,7 +65,7 @@ def _code(signals: np.ndarray, dictionary: np.ndarray, sparsity: int) -> tuple[n
 
 
 def _users(used: np.ndarray, weights: np.ndarray, atoms: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each atom the signals that use it, and the place it has in their codes."""
+    """Find, for each atom, the signals that use it and its place in their codes."""
     signal, place = np.nonzero(weights)
     order = np.argsort(used[signal, place], kind="stable")
     ends = np.searchsorted(used[signal, place][order], np.arange(1, atoms))
@@ -80,7 +82,9 @@ def learn_filters(
     seed: int,
     on_round: Callable[[int, float], None] = lambda number, error: None,
 ) -> np.ndarray:
-    """Convolutional dictionary by alternation: sparse maps for all images, then the filters by least squares.
+    """Learn convolutional filters by alternation.
+
+    Sparse maps are found for all images, then the filters by least squares.
 
     Args:
         images: (n, H, W) float32, high-pass.
@@ -112,7 +116,7 @@ def _of_length_one(filters: np.ndarray) -> np.ndarray:
 
 
 def _fit_filters(images: np.ndarray, maps: np.ndarray, side: int) -> tuple[np.ndarray, float]:
-    """Filters of that side with the least squared error for given maps (n, M, H, W), and its root mean square.
+    """Fit filters of that side to given maps (n, M, H, W) by least squares; return them and the root mean square error.
 
     The normal equations hold correlations of the maps at shifts under `side`: one block for each pair of filters.
     """
