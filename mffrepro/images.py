@@ -29,7 +29,7 @@ GRAY_WEIGHTS = {
 
 @dataclass(frozen=True, eq=False)
 class FocusStack:
-    """N registered photographs of one scene, each sharp somewhere else.
+    """Hold N registered photographs of one scene, each sharp in a different part.
 
     Attributes:
         name: Short identifier, unique in its data set.
@@ -58,12 +58,13 @@ class FocusStack:
 
     @property
     def is_colour(self) -> bool:
+        """Whether the images have three channels."""
         return self.images.ndim == 4
 
 
 @dataclass(frozen=True, eq=False)
 class FusionResult:
-    """A fused image and how it came about.
+    """Hold a fused image and how it was made.
 
     Attributes:
         image: Same dtype, shape and range as one source.
@@ -82,7 +83,9 @@ class FusionResult:
 
 
 def check_image(image: np.ndarray, name: str = "image", min_side: int = 1) -> np.ndarray:
-    """The same array, once it is known to be a usable image: see the module's first paragraph.
+    """Check that an array is a usable image, and return it.
+
+    The module says what a usable image is.
 
     Raises:
         ImageError: Wrong shape or dtype, empty, a side under `min_side` pixels, NaN, or floats outside [0, 1].
@@ -110,7 +113,7 @@ def check_image(image: np.ndarray, name: str = "image", min_side: int = 1) -> np
 
 
 def check_same_size(images: Sequence[np.ndarray], names: Sequence[str]) -> None:
-    """Raises ImageError unless all images agree in height, width, channels and dtype."""
+    """Raise ImageError unless all images agree in size, channels and dtype."""
     for image, name in zip(images[1:], names[1:], strict=True):
         check_same_shape(image.shape, images[0].shape, name, names[0])
         if image.dtype != images[0].dtype:
@@ -118,7 +121,7 @@ def check_same_size(images: Sequence[np.ndarray], names: Sequence[str]) -> None:
 
 
 def check_same_shape(shape: tuple[int, ...], wanted: tuple[int, ...], name: str, first: str) -> None:
-    """Raise ImageError unless the image `name` has the height, width and channels of the image `first`."""
+    """Raise ImageError unless an image has the size and channels of the first."""
     if shape[:2] != wanted[:2]:
         sizes = f"{shape[1]}x{shape[0]} pixels but {first} is {wanted[1]}x{wanted[0]}"
         raise ImageError(f"{name} is {sizes}; register and crop them to one size")
@@ -127,7 +130,7 @@ def check_same_shape(shape: tuple[int, ...], wanted: tuple[int, ...], name: str,
 
 
 def as_stack(images: FocusStack | Sequence[ImageOrPath], name: str = "stack", min_side: int = 1) -> FocusStack:
-    """A checked FocusStack from arrays or paths.
+    """Make a checked FocusStack from arrays or paths.
 
     Args:
         images: Two or more arrays or paths (they may be mixed), or a stack, which is checked again.
@@ -160,7 +163,10 @@ def as_stack(images: FocusStack | Sequence[ImageOrPath], name: str = "stack", mi
 
 
 def require_side(stack: FocusStack, side: int) -> None:
-    """Raise ImageError unless both sides of a checked stack have that many pixels; for methods whose options set the least."""
+    """Raise ImageError unless both sides of a checked stack have that many pixels.
+
+    It is for methods whose options set the least side.
+    """
     height, width = stack.images.shape[1:3]
     if min(height, width) < side:
         raise ImageError(f"image 1 is {width}x{height} pixels; at least {side}x{side} are needed, so use a larger image")
@@ -170,7 +176,10 @@ def require_side(stack: FocusStack, side: int) -> None:
 
 
 def to_unit(image: np.ndarray, dtype: np.dtype | type = np.float32) -> np.ndarray:
-    """Any image as float in [0, 1]; uint8 / 255, uint16 / 65535, floats as they are."""
+    """Convert any image to float in [0, 1] by its dtype.
+
+    uint8 / 255, uint16 / 65535, floats as they are.
+    """
     if image.dtype == np.uint8:
         return image.astype(dtype) / np.asarray(255, dtype)
     if image.dtype == np.uint16:
@@ -179,7 +188,7 @@ def to_unit(image: np.ndarray, dtype: np.dtype | type = np.float32) -> np.ndarra
 
 
 def to_255(image: Image, dtype: type = np.float64) -> np.ndarray:
-    """Any image as floats in 0..255, by its dtype alone and not rounded."""
+    """Convert any image to floats in 0..255 by its dtype alone, not rounded."""
     if image.dtype == np.uint8:
         return image.astype(dtype)
     if image.dtype == np.uint16:
@@ -188,7 +197,7 @@ def to_255(image: Image, dtype: type = np.float64) -> np.ndarray:
 
 
 def from_unit(image: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Floats near [0, 1] back to `dtype`: clipped, then rounded half up; never stretched."""
+    """Convert floats near [0, 1] back to a dtype: clipped, rounded half up."""
     image = np.clip(image, 0, 1)
     if np.issubdtype(dtype, np.floating):
         return image.astype(dtype, copy=False)
@@ -198,7 +207,10 @@ def from_unit(image: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 def to_gray(image: np.ndarray, weights: str = "skimage") -> np.ndarray:
-    """Weighted sum of the channels of a float image (..., H, W, 3); for networks and guides, not rounded."""
+    """Weight the channels of a float image (..., H, W, 3) to gray, not rounded.
+
+    It is for networks and guides.
+    """
     return image @ np.asarray(GRAY_WEIGHTS[weights], image.dtype)
 
 
@@ -206,7 +218,9 @@ def to_gray(image: np.ndarray, weights: str = "skimage") -> np.ndarray:
 
 
 def read_image(path: str | os.PathLike) -> np.ndarray:
-    """Read PNG, JPEG, TIFF, WebP, BMP ... as (H, W) or (H, W, 3), uint8, uint16 or float.
+    """Read an image file as (H, W) or (H, W, 3), uint8, uint16 or float.
+
+    PNG, JPEG, TIFF, WebP, BMP and others.
 
     EXIF orientation is applied; palettes, CMYK and 1-bit images are expanded; alpha is dropped with a warning.
 
@@ -249,7 +263,7 @@ def _decode(data: bytes, name: str) -> np.ndarray:
 
 
 def _is_deep(picture, data: bytes) -> bool:
-    """16 bits a sample in several channels: Pillow would silently keep eight of them."""
+    """Tell whether several channels have 16 bits a sample, of which Pillow would silently keep eight."""
     png_depth = data[24] if picture.format == "PNG" and len(data) > 25 else 0
     tiff_bits = picture.tag_v2.get(258, (8,)) if picture.format == "TIFF" else (8,)
     return (png_depth == 16 and picture.mode not in ("I", "I;16")) or (len(tiff_bits) > 1 and max(tiff_bits) > 8)
@@ -274,7 +288,7 @@ def _decode_deep(data: bytes, name: str, orientation: int = 1, *, missing_ok: bo
 
 
 def _lay_flat(tiff: bytes) -> tuple[bytes, int]:
-    """A TIFF with its orientation tag set to 1, and what it said: OpenCV obeys some of its values and ignores others."""
+    """Set the orientation tag of a TIFF to 1 and return its value: OpenCV obeys some values and ignores others."""
     from tifffile import TiffFile
 
     with TiffFile(io.BytesIO(tiff)) as file:
@@ -286,7 +300,7 @@ def _lay_flat(tiff: bytes) -> tuple[bytes, int]:
 
 
 def _plain_mode(picture, name: str):
-    """Gray or RGB with the depth it has."""
+    """Convert to gray or RGB with the depth that the image has."""
     if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or (picture.mode == "P" and "transparency" in picture.info):
         warnings.warn(f"{name}: the alpha channel is dropped", stacklevel=5)
         return picture.convert("L" if picture.mode in ("LA", "La") else "RGBA" if picture.mode == "P" else "RGB").convert(
@@ -314,7 +328,9 @@ def _orient(image: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def check_target(path: str | os.PathLike, dtype: np.dtype | type) -> Path:
-    """The path, once it is known that `write_image` can put an image of that dtype there; to be asked before long work.
+    """Check before long work that `write_image` can write an image of a dtype.
+
+    Returns the path.
 
     Raises:
         ImageError: Unknown suffix, a format that cannot hold the depth, or a folder that does not exist.
@@ -332,7 +348,9 @@ def check_target(path: str | os.PathLike, dtype: np.dtype | type) -> Path:
 
 
 def write_image(path: str | os.PathLike, image: np.ndarray) -> Path:
-    """Write an image; the suffix chooses the format. uint16 needs PNG or TIFF; floats need TIFF, else they become uint8.
+    """Write an image; the suffix chooses the format.
+
+    uint16 needs PNG or TIFF; floats need TIFF, else they become uint8.
 
     The file appears whole or not at all: it is written under another name in the same folder and renamed.
 
@@ -370,7 +388,7 @@ def _encode(image: np.ndarray, suffix: str) -> bytes:
 
 
 def write_atomically(path: str | os.PathLike, data: bytes) -> None:
-    """Write bytes under a temporary name in the same folder, then rename: whole or not at all."""
+    """Write bytes whole or not at all: under a temporary name, then renamed."""
     path = Path(path)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

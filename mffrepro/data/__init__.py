@@ -33,7 +33,7 @@ MADE = {"embedded": embedded_stacks, "folder": folder_stacks}
 
 
 def load(name: str, **options) -> Dataset:
-    """A data set of focus stacks, read lazily.
+    """Load a data set of focus stacks, each read when it is asked for.
 
     Args:
         name: ``"embedded"``, ``"folder"``, or a manifest that holds stacks: ``"lytro"``, ``"gacn26"``, ``"v4stack"``.
@@ -77,7 +77,7 @@ def _read_stack(name: str, entries: list[Entry]) -> FocusStack:
 
 
 def list_datasets():
-    """All data sets as a pandas table, one row each: what they hold, and whether they can be read without a network."""
+    """List all data sets in a pandas table: what they hold, and what is available."""
     from dataclasses import asdict
 
     import pandas as pd
@@ -86,7 +86,10 @@ def list_datasets():
 
 
 def cards() -> tuple[DatasetCard, ...]:
-    """A card for every data set, without reading any: the made ones first, then those of the manifests by name."""
+    """Describe every data set without reading any.
+
+    The made ones come first, then those of the manifests by name.
+    """
     described = (manifest(name) for name in manifest_names())
     return (
         _made_card(
@@ -127,7 +130,9 @@ def _manifest_card(described: Manifest) -> DatasetCard:
 
 
 def weight_file(name: str) -> Path:
-    """Path of a published weight file such as ``"gacn.published"``, fetched and verified first where need be.
+    """Return the path of a published weight file, fetched and verified first.
+
+    Names are those of the manifest, such as ``"gacn.published"``.
 
     Raises:
         OptionError: The manifest ``weights`` has no such name.
@@ -137,7 +142,9 @@ def weight_file(name: str) -> Path:
 
 
 def weight_arrays(name: str) -> dict[str, np.ndarray]:
-    """Arrays of weights published as a TensorFlow checkpoint, by the authors' variable names, such as ``"u2fusion.published"``.
+    """Read weights published as a TensorFlow checkpoint, by the authors' names.
+
+    Names are those of the manifest, such as ``"u2fusion.published"``.
 
     Raises:
         OptionError, DataError: As `weight_file`, for ``NAME.index`` and ``NAME.data``.
@@ -146,5 +153,8 @@ def weight_arrays(name: str) -> dict[str, np.ndarray]:
 
 
 def dictionary_file(name: str) -> Path:
-    """Path of a learned dictionary: ``"sr"``, ``"asr.0"``, ``"asr.6"`` or ``"csr"``; as `weight_file`."""
+    """Return the path of a learned dictionary, such as ``"sr"`` or ``"asr.0"``.
+
+    The others are ``"asr.1"`` to ``"asr.6"`` and ``"csr"``; fetched as by `weight_file`.
+    """
     return fetch_file(manifest("dictionaries").entry(name))

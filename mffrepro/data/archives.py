@@ -58,7 +58,7 @@ def _unpack(archive: Path, folder: Path) -> None:
 
 
 def _check_zip_member(member: zipfile.ZipInfo, archive: Path) -> None:
-    """Python's own zip extraction strips such paths silently; an archive that has any is not what it should be."""
+    """Refuse a path that leaves the folder: Python's own extraction would strip it silently."""
     path, mode = member.filename, member.external_attr >> 16
     leaves = ".." in PurePosixPath(path).parts or ".." in PureWindowsPath(path).parts
     if leaves or PurePosixPath(path).is_absolute() or PureWindowsPath(path).anchor:

@@ -24,7 +24,7 @@ SPLITS = {
 
 
 def load_regions(name: str, *, split: str = "train", root: str | Path | None = None) -> Sequence[LabelledImage]:
-    """Labelled photographs, in a fixed order.
+    """Load labelled photographs, in a fixed order.
 
     Args:
         name: ``"bsds500"`` (train 200, val 100), ``"voc2012"`` (objects of the segmentation lists), ``"coco2017"``
@@ -59,7 +59,9 @@ def load_regions(name: str, *, split: str = "train", root: str | Path | None = N
 
 
 def draw_mask(labelled: LabelledImage, rng: np.random.Generator, low: float = 0.1, high: float = 0.6) -> np.ndarray:
-    """A random union of adjacent regions that covers between `low` and `high` of the image.
+    """Draw a random union of adjacent regions as a mask.
+
+    It covers between `low` and `high` of the image.
 
     A share is drawn evenly from [low, high], an annotator and a first region at random; then random neighbours join
     until the share is reached, and one that would carry the union over `high` is passed over. Where that ends below

@@ -37,7 +37,7 @@ def gaussian_blur(image: np.ndarray, sigma: float = 2.0, *, size: int | None = N
 
 
 def blur_levels(image: np.ndarray, levels: int = 5, *, sigma: float = 2.0, size: int = 7) -> np.ndarray:
-    """The image blurred 1, 2 ... `levels` times by one kernel: (levels, H, W[, 3]).
+    """Blur an image 1, 2 ... `levels` times by one kernel: (levels, H, W[, 3]).
 
     Sigma 2 in 7x7 is the recipe of icacs18 and cnnwt (effective sigma 1.64, 2.32, 2.84, 3.28, 3.67 pixels), in 3x3 that of tlcnn
     and tlcolor (0.80, 1.13, 1.38, 1.60, 1.79).
@@ -46,7 +46,7 @@ def blur_levels(image: np.ndarray, levels: int = 5, *, sigma: float = 2.0, size:
 
 
 def composite(image: np.ndarray, mask: np.ndarray, sigma: float = 2.0, *, size: int | None = None, level: int = 1) -> np.ndarray:
-    """A pair with a hard outline: the first is sharp inside the mask, the second outside.
+    """Make a pair with a hard outline: first sharp inside the mask, second outside.
 
     .. math:: A = G I + (1 - G) B, \\qquad B' = (1 - G) I + G B
 
@@ -69,7 +69,9 @@ def composite(image: np.ndarray, mask: np.ndarray, sigma: float = 2.0, *, size: 
 def defocus_spread(
     image: np.ndarray, mask: np.ndarray, sigma: float = 2.0, spread: float = 8.0, *, size: int | None = None
 ) -> np.ndarray:
-    """A pair in which the blurred foreground spreads over its outline (alpha-matte model of Ma et al., 2020; gacn).
+    """Make a pair in which the blurred foreground spreads over its outline.
+
+    This is the alpha-matte model of Ma et al. (2020), which gacn trains on.
 
     The near-focused image has the hard outline of `composite`. In the far-focused one the matte is the mask blurred by
     `spread`, so the foreground's blur reaches into the background and the background is not sharp there in either image.
@@ -96,7 +98,7 @@ def _pair(near: np.ndarray, far: np.ndarray, like: np.ndarray) -> np.ndarray:
 
 
 def _as_matte(mask: np.ndarray, image: np.ndarray) -> np.ndarray:
-    """The mask as float32, with a channel axis where the image has one."""
+    """Convert a mask to float32, with a channel axis where the image has one."""
     if mask.shape != image.shape[:2]:
         raise ImageError(f"the mask has shape {mask.shape}, the image {image.shape[:2]}; crop or resize them alike")
     matte = np.asarray(mask, np.float32)

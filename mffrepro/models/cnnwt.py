@@ -106,7 +106,10 @@ def see_low(low: np.ndarray, transform: Transform) -> np.ndarray:
 
 
 def see_high(high: np.ndarray, transform: Transform) -> np.ndarray:
-    """Scale gray details (h, w, directions) for their network: signed, or magnitudes of complex coefficients."""
+    """Scale gray details (h, w, directions) for their network.
+
+    They are signed, or magnitudes of complex coefficients.
+    """
     count = DIRECTIONS[transform]
     if high.shape[-1] > count:  # the transform is linear: gray details are the weighted sum of those of the channels
         high = to_gray(np.moveaxis(high.reshape(*high.shape[:2], -1, count), 2, -1))
@@ -135,7 +138,10 @@ SOURCE = NetworkSource(Cnnwt, random={"width": 0.25, "hidden": 32})
 def comparers(
     network: Cnnwt, *, dense: int | None = None, threshold: float = 0.5, smallest: float = 0.01
 ) -> tuple[PatchComparer, PatchComparer]:
-    """Build the comparer of the low band and that of the details; the arguments are those of `fuse`."""
+    """Build the comparers of the low band and of the details.
+
+    The arguments are those of `fuse`.
+    """
 
     def rule(focus: np.ndarray, first: Features, second: Features) -> np.ndarray:
         return segment(focus, threshold=threshold, smallest=smallest).astype(np.float32)
@@ -155,7 +161,9 @@ def fuse(
     threshold: float = 0.5,
     smallest: float = 0.01,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fuse a stack band by band, each band copied from the source that a network finds sharper there.
+    """Fuse band by band, each copied from the source that is sharper there.
+
+    A network decides for each kind of band.
 
     Args:
         stack: N >= 2 images, sides at least 31 pixels, gray or colour; decided on gray, all channels are treated alike.

@@ -22,7 +22,9 @@ from mffrepro.models.weights import NetworkSource
 
 
 class Icacs18(Siamese):
-    """Classify patches by the network of section 3.1; 1 111 874 parameters at full width.
+    """Classify patches by the network of section 3.1.
+
+    It has 1 111 874 parameters at full width.
 
     Args:
         width: Factor on the maps and the fully connected layers; 1 is the paper's size.
@@ -44,7 +46,9 @@ class Icacs18(Siamese):
 
 
 def cancel_regions(mask: np.ndarray, cancel: float) -> np.ndarray:
-    """Keep the largest connected region of a bool map (H, W), and others of at least a share of the image (A2.5).
+    """Keep the largest region of a bool map (H, W), and others that are not small.
+
+    Regions are connected; small ones are under a share of the image (A2.5).
 
     Args:
         mask: Pixels that touch, corners included, are one region.
@@ -109,7 +113,9 @@ def fuse(
     dilate: int = 1,
     symmetric: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fuse a stack with the ICACS '18 network; decided on gray, every pixel copied from one source.
+    """Fuse a stack with the ICACS '18 network; every pixel is copied from one source.
+
+    The decision is made on gray.
 
     Args:
         stack: N >= 2 images, sides at least those of a patch, 16 pixels; gray or colour.
