@@ -16,7 +16,9 @@ OLDEST_TORCH = (2, 6)
 
 
 def environment(*, show: bool = True) -> dict[str, str]:
-    """Return versions and device, and print them; warn where torch is older than tested.
+    """Return versions and device, and print them.
+
+    A warning is printed where torch is older than tested.
 
     Args:
         show: Whether to print.

@@ -30,14 +30,17 @@ def fuse(
         eps: Largest length of what a code may leave of a patch without noise, gray on 0..255, over 0.
         stride: Step between patches, pixels, from 1 to 8.
         noise: Standard deviation of the noise to leave out, gray on 0..255.
+
     Returns:
         The fused image; no decision map, since patches of different sources overlap.
+
     Raises:
         OptionError: `eps`, `stride` or `noise` out of range.
         DataError: The dictionary cannot be had.
     Deviations:
         None known from the authors' code for two multi-focus images, but for single precision (see `sr`). Of more, the patch
         with the largest variance names the direction for all.
+
     References:
         [liu2015asr], results compared: [liu2020survey].
     Chapter: 02_baselines
@@ -60,7 +63,7 @@ def _direction_of_sharpest(patches: np.ndarray) -> np.ndarray:
 
 
 def direction(patches: np.ndarray) -> np.ndarray:
-    """Number the dictionary of each patch (n, 64) by its main gradient.
+    """Choose the dictionary of each patch (n, 64) by its main gradient.
 
     0 is the general one; from 1 on the sector of the gradient counts.
     """

@@ -20,13 +20,16 @@ def fuse(stack: FocusStack, *, radius: int = 5, spatial_sigma: float = 1.8, rang
         radius: Half width of the filter's square window, pixels.
         spatial_sigma: Standard deviation of the weight by distance, pixels.
         range_sigma: Standard deviation of the weight by difference of gray, on 0..255.
+
     Returns:
         The fused image; no decision map, since each channel has its own weights.
+
     Raises:
         ImageError: The images are smaller than the window's half width.
     Deviations:
         More than two sources: each is filtered along the edges of the mean of all others, which for two is the original.
         The eigenvalues of a window's covariances are only ever summed, so their traces are taken.
+
     References:
         [kumar2015], results compared: [zhang2020mfifb].
     Chapter: 02_baselines
@@ -52,8 +55,8 @@ def cross_bilateral(image: np.ndarray, guide: np.ndarray, *, radius: int, spatia
         image: (H, W) float64.
         guide: (H, W) float64.
         radius: Half width of the window; the image is mirrored at its borders without repeating the edge.
-        spatial_sigma: Of the weight by distance, pixels.
-        range_sigma: Of the weight by difference, in units of the guide.
+        spatial_sigma: Standard deviation of the weight by distance, pixels.
+        range_sigma: Standard deviation of the weight by difference, in units of the guide.
     """
     height, width = image.shape
     image, guide = (np.pad(plane, radius, mode="reflect") for plane in (image, guide))

@@ -13,6 +13,7 @@ def fuse_channels(stack: FocusStack, fuse_channel: Callable[[np.ndarray], np.nda
     Args:
         stack: N images, gray or colour.
         fuse_channel: From N sources (N, H, W), float64 in [0, 1], to their fused image (H, W).
+
     Returns:
         The fused image, float64, and None, since each channel decides for itself.
     """

@@ -35,8 +35,10 @@ def fuse(
         tolerance: Relative residual at which the coding stops, over 0.
         radius: Half width of the window that activity is averaged in, pixels, >= 0.
         smoothness: Weight of smoothness in the low-pass, over 0.
+
     Returns:
         The fused image; no decision map, since each channel has its own.
+
     Raises:
         OptionError: An option out of range.
         DataError: The dictionary cannot be had.
@@ -44,6 +46,7 @@ def fuse(
         The authors' code is for gray images. Coding is in single precision, 69 dB from the published results. What a code
         leaves out is lost, as in the original; only where all sources are equal do they come back as they are. More than two
         sources: the largest activity wins.
+
     References:
         [liu2016csr], coding of [wohlberg2016], results compared: [zhang2020mfifb].
     Chapter: 02_baselines

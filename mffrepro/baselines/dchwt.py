@@ -22,14 +22,17 @@ def fuse(stack: FocusStack, *, levels: int = 3) -> tuple[np.ndarray, None]:
     Args:
         stack: N >= 2 images of any size, gray or colour.
         levels: Octaves, >= 1.
+
     Returns:
         The fused image; no decision map, since each band has its own weights.
+
     Raises:
         OptionError: `levels` is under 1.
     Deviations:
         Sides that the octaves do not divide are mirrored up to the next multiple and the result is cropped; the author's code
-        drops the highest frequencies and resizes the result. Where all weights are zero, the mean is taken. No published
-        output was at hand to compare with.
+        drops the highest frequencies and resizes the result. Where all weights are zero, the mean is taken. There is no published
+        output to compare with.
+
     References:
         [kumar2013].
     Chapter: 02_baselines

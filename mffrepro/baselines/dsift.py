@@ -36,14 +36,17 @@ def fuse(stack: FocusStack, *, scale: int = 48, block: int = 8, smallest: int = 
         scale: Twice the side of the square that a descriptor covers, pixels; a multiple of 8.
         block: Side of the voting blocks, pixels, >= 1.
         smallest: Least area of a region that the votes decide, pixels; in images under 72 times that, a 72nd of the image.
+
     Returns:
         The fused image and its decision: one source, or half of each where matching comes to no decision.
+
     Raises:
         OptionError: `scale` is not a positive multiple of 8, or `block` under 1.
     Deviations:
         Gray is rounded to 8 bits whatever the depth of the images, as in the authors' code. The border of matching is not
         known; it moves under one pixel in a thousand of the results in the survey of Liu et al. (2020). More than two sources
         are fused one after the other. `smallest` is fixed in the original, which leaves small images undecided.
+
     References:
         [liu2015dsift], descriptor of [lowe2004], results compared: [liu2020survey].
     Chapter: 02_baselines
@@ -74,8 +77,8 @@ class DescriptorComparer:
 
     Args:
         side: Side of the square that a descriptor covers, pixels.
-        block: As for `fuse`.
-        smallest: As for `fuse`.
+        block: See `fuse`.
+        smallest: See `fuse`.
     """
 
     def __init__(self, side: int, block: int, smallest: int) -> None:
@@ -137,7 +140,8 @@ def describe(gray: np.ndarray, side: int) -> Histograms:
 
     Args:
         gray: (H, W) float64; zero outside.
-        side: Of the square that a descriptor covers, a multiple of 4.
+        side: Side of the square that a descriptor covers, a multiple of 4.
+
     References:
         [lazebnik2006], whose code the published results use.
     """
@@ -205,9 +209,9 @@ def _match(first: Features, second: Features, undecided: np.ndarray) -> np.ndarr
     here = np.nonzero(undecided)
     side = 2 * REACH + 1
     near = cv2.dilate(undecided.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
-    described = [normalise(look.histograms.at(*np.nonzero(near))).astype(np.float32) for look in (first, second)]
+    described = [normalise(image.histograms.at(*np.nonzero(near))).astype(np.float32) for image in (first, second)]
     numbers = np.cumsum(near).reshape(near.shape) - 1
-    frequency = [_spatial_frequency(look.gray) for look in (first, second)]
+    frequency = [_spatial_frequency(image.gray) for image in (first, second)]
     there = in_threads(lambda pair: _nearest(*pair, numbers, here), (described, described[::-1]))
     first_wins = frequency[0][here] > frequency[1][there[0]]
     second_wins = frequency[1][here] > frequency[0][there[1]]

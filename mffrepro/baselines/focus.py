@@ -13,6 +13,7 @@ def decide(measures: np.ndarray, radius: int, smallest: float) -> np.ndarray:
         measures: (N, H, W), focus per pixel; larger is sharper.
         radius: Half width of the window of the sum and of the vote, pixels.
         smallest: Least area of a region that stays, as a share of the image.
+
     Returns:
         (N, H, W), 1 where the source is taken, else 0.
     """

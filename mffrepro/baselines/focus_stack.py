@@ -21,14 +21,17 @@ def fuse(stack: FocusStack, *, blur: int = 5, aperture: int = 5, register: bool 
         blur: Side of the Gaussian window that takes noise off first, pixels, odd.
         aperture: Side of the Laplacian's window, pixels, odd, from 1 to 31.
         register: Whether to draw the images over the first before; without a tripod it must be, but resampling costs sharpness.
+
     Returns:
         Pixels of the sources, and which source each came from.
+
     Raises:
         OptionError: `blur` or `aperture` is even or out of range.
         ImageError: `register` finds too little in common.
     Deviations:
         The program always registers. Its later versions round gray and smoothed images to 8 bits and give ties to the last
         source; here nothing is rounded, as in the scores recorded by the authors of GACN, and ties go to the first.
+
     References:
         [mcguinness2015].
     Chapter: 02_baselines

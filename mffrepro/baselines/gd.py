@@ -24,12 +24,14 @@ def fuse(stack: FocusStack, *, steps: int = 3, limit: float = 0.003) -> tuple[np
         stack: N >= 2 images of any size, gray or colour.
         steps: Smoothing steps per level of the integration.
         limit: Limit of the equalisation; 0 leaves almost no change of contrast, 1 sets no limit.
+
     Returns:
         The fused image; no decision map, since a gradient of one source moves pixels of another.
     Deviations:
         Sources that are all the same come back unchanged, and flat ones as their mean: the original would stretch them. Its
         rounding of luma and chroma to 8 bits is kept whatever the depth of the images. Ranges of the integral under e gray
         levels, where the original's exponent has its pole, count as e. Any number of sources: ties go to the first.
+
     References:
         [paul2016gd], integration of [sevcenco2013], equalisation of [zuiderveld1994], results compared: [zhang2020mfifb].
     Chapter: 02_baselines

@@ -30,11 +30,13 @@ def fuse(
         base_eps: Its regularisation, for images in [0, 1].
         detail_radius: Half width for the weights of the details, pixels.
         detail_eps: Their regularisation.
+
     Returns:
         The fused image; no decision map, since base and detail of a pixel have different weights.
     Deviations:
         None known from the authors' code, which takes any number of sources. Its rounding of gray and weights to 8 bits
         is kept whatever the depth of the images.
+
     References:
         [li2013gff], filter of [he2013guided], results compared: [liu2020survey].
     Chapter: 02_baselines

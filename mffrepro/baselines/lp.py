@@ -24,13 +24,16 @@ def fuse(stack: FocusStack, *, levels: int = 4) -> tuple[np.ndarray, None]:
     Args:
         stack: N >= 2 images, sides at least 17 pixels for four levels; gray or colour.
         levels: Bands of detail, >= 1.
+
     Returns:
         The fused image; no decision map, since each band decides for itself.
+
     Raises:
         ImageError: The images are too small for that many levels.
         OptionError: `levels` is under 1.
     Deviations:
         None known from the toolbox of Liu, Liu and Wang (2015) at four levels.
+
     References:
         [burt1983laplacian], rule of [li1995wavelet], settings of [liu2015mstsr].
     Chapter: 02_baselines

@@ -18,13 +18,16 @@ def fuse(stack: FocusStack, *, levels: int = 4, radius: int = 9, eps: float = 1e
         levels: Bands of detail, >= 1.
         radius: Half width of the guided filter's window, pixels.
         eps: Its regularisation, for images on 0..255.
+
     Returns:
         The fused image; no decision map, since each level has its own weights.
+
     Raises:
         OptionError: `levels` is under 1.
     Deviations:
         More than two sources: each guides the mean of all others, which for two is the original. Where no source has
         detail the original divides zero by zero; equal weights are used here.
+
     References:
         [bavirisetti2019], filter of [he2013guided], results compared: [zhang2020mfifb].
     Chapter: 02_baselines

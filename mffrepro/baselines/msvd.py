@@ -17,12 +17,14 @@ def fuse(stack: FocusStack) -> tuple[np.ndarray, None]:
 
     Args:
         stack: N >= 2 images of any size, gray or colour.
+
     Returns:
         The fused image; no decision map, since each band decides for itself.
     Deviations:
         The sign of a singular vector is arbitrary, and the mean of two vectors of opposite sign is nothing: in published
         results detail is lost or kept by chance. Here the vectors of all sources are turned to point the same way. An odd
         side is extended by its last sample; the original resizes the image.
+
     References:
         [naidu2011], results compared: [zhang2020mfifb].
     Chapter: 02_baselines

@@ -36,17 +36,20 @@ def fuse(
     Args:
         stack: N >= 2 images, sides at least 3 pixels; gray or colour.
         large: Standard deviation of the larger scale, pixels, over 0.
-        small: Of the smaller scale, pixels, over 0.
+        small: Standard deviation of the smaller scale, pixels, over 0.
         iterations: Steps of gradient descent towards the image of the fused gradients, >= 0.
         border: ``"published"`` has no gradients in the outermost frame, which blurs some pixels around it; ``"sharp"`` has.
+
     Returns:
         The fused image; no decision map, since it is rebuilt from gradients.
+
     Raises:
         OptionError: An option out of range.
     Deviations:
         Which source has its region mapped is not stated; see `SHARE`. The authors' code rounds the image to whole gray levels
         in each step of the descent; here it is not rounded. More than two sources are fused one after the other. Equal sources
         come back as they are, without the blur of the border.
+
     References:
         [zhou2014mwg], results compared: [liu2020survey].
     Chapter: 02_baselines

@@ -21,6 +21,7 @@ def fuse(
         iterations: Steps of the networks.
         radius: Half width of the window of the sum and of the vote that follows, pixels, >= 0.
         smallest: Least area of a region taken from one source, as a share of the image.
+
     Returns:
         Pixels of the sources, and which source each came from.
     Deviations:
@@ -28,6 +29,7 @@ def fuse(
         reading is the multi-source information exchange of Nie et al. (2021), made for medical images. Only its idea is taken,
         networks that hear one another. Stimulus and constants (those of `pcnn`), exchange and the way from firings to a map
         are this package's choice, so no number of this method speaks for or against that paper.
+
     References:
         [nie2021exchange], neurons of [qu2008].
     Chapter: 02_baselines

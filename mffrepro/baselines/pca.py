@@ -15,11 +15,13 @@ def fuse(stack: FocusStack) -> tuple[np.ndarray, None]:
 
     Args:
         stack: N >= 2 images of any size, gray or colour.
+
     Returns:
         The fused image; no decision map, since the weights are the same for all pixels.
     Deviations:
         Any number of sources: the component of N variables. Its entries count by magnitude, which is no change for sources
         that vary alike; negatively correlated ones would otherwise get weights outside [0, 1]. Flat images get equal weights.
+
     References:
         [naidu2008].
     Chapter: 02_baselines

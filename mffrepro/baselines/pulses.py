@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-#: What a neuron hears of its neighbours' pulses: one over the distance.
+#: Weights of the pulses of neighbours: one over the distance.
 LINKS = np.array([[0.5**0.5, 1, 0.5**0.5], [1, 0, 1], [0.5**0.5, 1, 0.5**0.5]], np.float32)
 
 
@@ -27,6 +27,7 @@ def firings(
         linking: Strength of what is heard against what is fed.
         threshold_rise: What a neuron's own pulse adds to its threshold.
         exchange: How loud a neuron hears those at its place in the other networks; the four beside it in its own count 1.
+
     References:
         [qu2008]; defaults from its code.
     """

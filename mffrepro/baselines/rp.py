@@ -24,14 +24,17 @@ def fuse(stack: FocusStack, *, levels: int = 4) -> tuple[np.ndarray, None]:
     Args:
         stack: N >= 2 images, sides at least 17 pixels for four levels; gray or colour.
         levels: Ratios, >= 1.
+
     Returns:
         The fused image; no decision map, since each level decides for itself.
+
     Raises:
         ImageError: The images are too small for that many levels.
         OptionError: `levels` is under 1.
     Deviations:
         Toet takes the ratio that is farthest from one; the toolbox of Liu, Liu and Wang (2015), which published tables were
         made with, takes the largest by Li's rule, and so does this. Dark detail therefore loses against bright.
+
     References:
         [toet1989], rule of [li1995wavelet], settings of [liu2015mstsr].
     Chapter: 02_baselines

@@ -17,14 +17,17 @@ def fuse(stack: FocusStack, *, block: int = 8, threshold: float = 0.0) -> tuple[
         stack: N >= 2 images of any size, gray or colour.
         block: Side of the square blocks, pixels, >= 1; the last ones keep the size that is left.
         threshold: Sources this near to the largest spatial frequency share the block; in gray levels of 0..255.
+
     Returns:
         The fused image, and the share of each source per pixel.
+
     Raises:
         OptionError: `block` is under 1.
     Deviations:
         Block side and threshold are tuned per image in the paper; these are the usual ones of later comparisons. Any number of
-        sources: the blocks vote by their shares. No published output was at hand to compare with; the scores that the authors
+        sources: the blocks vote by their shares. There is no published output to compare with; the scores that the authors
         of GACN recorded are those of a threshold that is never reached, which is the average.
+
     References:
         [li2001frequency].
     Chapter: 02_baselines

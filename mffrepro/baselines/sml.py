@@ -18,11 +18,13 @@ def fuse(stack: FocusStack, *, radius: int = 3, threshold: float = 0.0, smallest
         radius: Half width of the window of the sum and of the vote that follows, pixels, >= 0.
         threshold: Modified Laplacians below it count nothing; in gray levels of 0..255.
         smallest: Least area of a region taken from one source, as a share of the image.
+
     Returns:
         Pixels of the sources, and which source each came from.
     Deviations:
         The measure is made for depth from focus; the vote and the removal of islands are the usual way from a measure to a
-        map. Any number of sources. No published output was at hand to compare with.
+        map. Any number of sources. There is no published output to compare with.
+
     References:
         [nayar1994], as a measure for fusion: [huang2007].
     Chapter: 02_baselines

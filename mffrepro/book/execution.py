@@ -22,13 +22,16 @@ BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 
 
 def run_if_changed(book: Book, chapter: str, parameters: dict[str, str], rebuild: bool) -> None:
-    """Run a chapter whose key, pages or notebook are not current, and keep a note of the run.
+    """Run a chapter that is not current, and keep a note of the run.
+
+    A chapter is current if its key, pages and notebook are.
 
     Args:
         book: The checkout.
         chapter: Name of the chapter.
         parameters: The parameters that papermill passes.
         rebuild: Run it in any case.
+
     Raises:
         BookError: The chapter fails.
     """
@@ -46,7 +49,7 @@ def run_if_changed(book: Book, chapter: str, parameters: dict[str, str], rebuild
 
 
 def run(book: Book, chapter: str, parameters: dict[str, str]) -> dict:
-    """Execute one chapter in a process of its own and describe the run.
+    """Execute one chapter in a separate process and describe the run.
 
     The old records and pages are removed first. The executed notebook is replaced only when the run succeeds.
     """
@@ -105,6 +108,7 @@ def check_parameters(chapter: str, declared: Iterable[str], given: Iterable[str]
         chapter: Name of the chapter, for the message.
         declared: The parameters that the chapter declares.
         given: The parameters that are passed to it.
+
     Raises:
         BookError: The chapter declares other parameters than those that every chapter has.
         OptionError: A parameter is given that no chapter has.

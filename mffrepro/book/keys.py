@@ -20,6 +20,7 @@ def key_of(book: Book, chapter: str, parameters: dict[str, str]) -> str:
         book: The checkout.
         chapter: Name of the chapter, such as ``"07_gacn"``.
         parameters: The parameters that papermill passes.
+
     Returns:
         A hexadecimal SHA-256.
     """
@@ -50,7 +51,7 @@ def device_class() -> str:
 
 
 def _fetched_data() -> str:
-    """A chapter shows more where more data sets have been fetched."""
+    """List the data sets that have been fetched: a chapter shows more where there are more."""
     from mffrepro.data import cards
 
     return " ".join(card.name for card in cards() if card.available)

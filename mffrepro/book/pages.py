@@ -21,7 +21,7 @@ def write_pages(book: Book, chapters: list[str]) -> None:
 
 
 def _status(book: Book, chapters: list[str]) -> str:
-    """The table of what ran, when, on what."""
+    """Write the table of what ran, when, and on what."""
     lines = ["| chapter | profile | seconds | peak memory | date | device |", "|---|---|---:|---:|---|---|"]
     for chapter in chapters:
         run = book.read_note(chapter)
@@ -35,7 +35,7 @@ def _status(book: Book, chapters: list[str]) -> str:
 
 
 def _api() -> dict[str, str]:
-    """The API entries of everything registered, so that a new method or metric appears without touching a page."""
+    """Write the API entries of everything registered, so that a new method or metric appears without touching a page."""
     from mffrepro import methods, metrics
 
     functions = {

@@ -38,9 +38,11 @@ def load(name: str, **options) -> Dataset:
     Args:
         name: ``"embedded"``, ``"folder"``, or a manifest that holds stacks: ``"lytro"``, ``"gacn26"``, ``"v4stack"``.
         **options: ``embedded`` takes kind, levels, size, slices; ``folder`` takes root; the others take none.
+
     Raises:
         OptionError: An unknown name or option, with a suggestion.
         DataError: A folder that holds no stacks. Files are fetched only when a stack is asked for, and fail there.
+
     Example:
         >>> data = load("embedded", kind="composite", levels=[3])
         >>> data.names[0], data["astronaut_blur3"].images.shape

@@ -19,8 +19,10 @@ def extract(archive: str | Path, folder: str | Path) -> Path:
     Args:
         archive: Zip, or tar with any compression Python knows.
         folder: Where the members go.
+
     Returns:
         `folder`.
+
     Raises:
         DataError: Not such an archive, damaged, or a member that would leave the folder, is a device, or links outwards.
     """

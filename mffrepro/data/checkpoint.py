@@ -25,6 +25,7 @@ def read_checkpoint(index: str | Path, data: str | Path) -> dict[str, np.ndarray
     Args:
         index: The ``.index`` file.
         data: The ``.data-00000-of-00001`` file.
+
     Raises:
         DataError: Not a checkpoint of that format, or the two files do not belong together.
     """

@@ -35,6 +35,7 @@ def embedded_stacks(
         levels: Blur levels of the composites: how often the 7x7 kernel of sigma 2 is applied.
         size: Longer side of the images in pixels, at most; smaller photographs keep theirs.
         slices: Images in the focal stack.
+
     Raises:
         OptionError: An unknown kind, a level below 1, a size below 64, or fewer than two slices.
     """

@@ -36,8 +36,10 @@ def fetch(entry: Entry) -> Path:
 
     Args:
         entry: A row of a manifest.
+
     Returns:
         A path whose content had the manifest's size and sha256 when this function returned.
+
     Raises:
         DataError: No hash is known, nothing offers the file, or what came is not what the manifest says.
     """
@@ -60,7 +62,7 @@ def fetch(entry: Entry) -> Path:
 
 
 def _bring(source: Path | None, target: Path, entry: Entry) -> None:
-    """Copy or download under a name of its own, then rename: `target` is whole or absent, whoever else fetches it too."""
+    """Copy or download under a temporary name, then rename: `target` is whole or absent, also with several processes."""
     part = target.with_name(f".{target.name}.{uuid4().hex}.part")
     try:
         if source is not None:
@@ -87,6 +89,7 @@ def verify(name: str) -> dict[str, str]:
 
     Returns:
         File name -> ``"ok"``, ``"missing"``, ``"damaged"`` or ``"in mirror"`` (listed there, not yet copied).
+
     Raises:
         OptionError: No manifest has that name.
     """

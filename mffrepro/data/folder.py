@@ -21,6 +21,7 @@ def folder_stacks(*, root: str | Path) -> Mapping[str, Callable[[], FocusStack]]
 
     Args:
         root: The folder.
+
     Raises:
         DataError: It is missing or holds no stack.
     """

@@ -30,6 +30,7 @@ def formula_images(scene: str) -> dict[str, np.ndarray]:
 
     Args:
         scene: A name in `SCENES`.
+
     Returns:
         By name, uint8 (H, W): the sources, the ``ideal`` fusion, an average, a checkerboard of both, a noisy and a saturated
         one, a copy of A, and a constant.

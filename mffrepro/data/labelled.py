@@ -208,6 +208,8 @@ def rasterise(outline: list | dict, height: int, width: int) -> np.ndarray:
     Args:
         outline: Polygons, each a flat list x, y, x, y ... in pixels with the corner of the image at 0, 0; or run lengths
             ``{"counts": [...], "size": [H, W]}`` down the columns, starting with background.
+        height: H, pixels.
+        width: W, pixels.
     """
     if isinstance(outline, dict):
         runs = outline["counts"]

@@ -43,8 +43,10 @@ def thin_lens(
         aperture: Radius of the circle of confusion in pixels per unit of disparity away from the focus; 0 is a pinhole.
         psf: ``"disc"``, or ``"gaussian"`` with the standard deviation half the radius, which has the disc's variance.
         layers: How many steps the disparity is cut into.
+
     Returns:
         Same shape and dtype. Where nothing within reach is out of focus, the image's own values.
+
     Raises:
         ImageError: The disparity map is of another size or not finite.
         OptionError: A negative aperture, no layer, or an unknown psf.

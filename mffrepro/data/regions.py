@@ -32,8 +32,10 @@ def load_regions(name: str, *, split: str = "train", root: str | Path | None = N
             ``"folder"``, any photographs, without label maps: enough for the networks that learn from patches.
         split: ``"train"`` or ``"val"``; VOC 2012 also has ``"trainval"``, ``"embedded"`` and ``"folder"`` only ``"train"``.
         root: Folder the archives of VOC 2012 or COCO 2017 were unpacked in; the folder of photographs.
+
     Returns:
         A sequence that reads nothing but lists until one of its photographs or label maps is asked for.
+
     Raises:
         OptionError: Unknown name or split, or a root where none is taken.
         DataError: Files are missing; the sentence says how to get them.
@@ -73,8 +75,10 @@ def draw_mask(labelled: LabelledImage, rng: np.random.Generator, low: float = 0.
         rng: Source of all randomness; the same state gives the same mask.
         low: Smallest share of the image, over 0.
         high: Largest share, under 1.
+
     Returns:
         (H, W) bool, neither empty nor full.
+
     Raises:
         OptionError: Not 0 < low <= high < 1.
     """

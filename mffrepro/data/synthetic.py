@@ -19,8 +19,10 @@ def gaussian_blur(image: np.ndarray, sigma: float = 2.0, *, size: int | None = N
         sigma: Standard deviation in pixels; 0 returns a copy.
         size: Side of the kernel, odd; without it wide enough to hold three standard deviations.
         times: How often the kernel is applied. Intermediate results are not rounded.
+
     Returns:
         Same shape and dtype.
+
     Raises:
         OptionError: Negative sigma or times, or an even size.
     """
@@ -46,9 +48,9 @@ def blur_levels(image: np.ndarray, levels: int = 5, *, sigma: float = 2.0, size:
 
 
 def composite(image: np.ndarray, mask: np.ndarray, sigma: float = 2.0, *, size: int | None = None, level: int = 1) -> np.ndarray:
-    """Make a pair with a hard outline: first sharp inside the mask, second outside.
+    r"""Make a pair with a hard outline: first sharp inside the mask, second outside.
 
-    .. math:: A = G I + (1 - G) B, \\qquad B' = (1 - G) I + G B
+    .. math:: A = G I + (1 - G) B, \qquad B' = (1 - G) I + G B
 
     Args:
         image: All-in-focus image, (H, W) or (H, W, 3).
@@ -56,8 +58,10 @@ def composite(image: np.ndarray, mask: np.ndarray, sigma: float = 2.0, *, size: 
         sigma: Standard deviation of the blur in pixels.
         size: Side of its kernel, see `gaussian_blur`.
         level: How often it is applied, the papers' five blur levels.
+
     Returns:
         (2, H, W[, 3]) of the image's dtype. The true decision map is (mask, 1 - mask).
+
     Raises:
         ImageError: The mask is of another size.
     """
@@ -82,8 +86,10 @@ def defocus_spread(
         sigma: Standard deviation of the defocus blur in pixels.
         spread: Standard deviation of the blur of the matte, in a kernel of radius 45 as the authors' code has it.
         size: Side of the defocus kernel; GACN's training draws it from 3, 5 ... 15.
+
     Returns:
         (2, H, W[, 3]) of the image's dtype: near-focused, far-focused.
+
     Raises:
         ImageError: The mask is of another size.
     """

@@ -17,6 +17,7 @@ def texture(kind: int, side: int, rng: np.random.Generator) -> np.ndarray:
         kind: Index into `KINDS`.
         side: Pixels.
         rng: Source of all randomness.
+
     Returns:
         (side, side, 3) float32 in [0, 1].
     """

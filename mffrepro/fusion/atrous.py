@@ -32,6 +32,7 @@ def analyse(image: np.ndarray, levels: int, *, filters: str = "pyrexc") -> tuple
         image: (H, W) float64, any size.
         levels: How often the base is smoothed, each time twice as wide.
         filters: A key of `FILTERS`.
+
     References:
         [dacunha2006].
     """

@@ -15,6 +15,7 @@ def box_sum(x: Tensor, radius: int) -> Tensor:
     Args:
         x: (B, C, H, W).
         radius: Half width of the window, >= 0.
+
     Returns:
         (B, C, H, W), differentiable.
     """
@@ -96,8 +97,10 @@ def guided_filter(guide: Tensor, image: Tensor, radius: int, eps: float) -> Tens
         image: (B, 1, H, W), the map to smooth.
         radius: Half width of the square window.
         eps: Regularisation, in squared units of the guide.
+
     Returns:
         (B, 1, H, W); it can leave the range of `image` a little.
+
     References:
         [he2013guided], gray guide.
     """

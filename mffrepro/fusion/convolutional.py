@@ -58,8 +58,10 @@ def code(image: np.ndarray, filters: np.ndarray, *, sparsity: float, tolerance: 
         sparsity: Weight of the sum of magnitudes.
         tolerance: Stops when primal and dual residual are both below, relative to what they are residuals of.
         most: Largest number of iterations.
+
     Returns:
         (M, H, W), mostly zeros.
+
     References:
         [wohlberg2016].
     """

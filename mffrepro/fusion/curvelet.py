@@ -45,11 +45,14 @@ def analyse(image: np.ndarray, scales: int = 5, angles: int = 16) -> tuple[list[
         image: (H, W) float64, any size.
         scales: Scales with the base, >= 2.
         angles: Wedges of the coarsest ring, a multiple of 4. Opposite ones make one band, so there are half as many bands.
+
     Returns:
         Per scale a list of bands (h, w) whose sizes differ: complex, the real part of even curvelets, the imaginary part of
         odd ones; and the base (h, w), real.
+
     Raises:
         OptionError: Too few scales, or no such number of angles.
+
     References:
         [candes2006].
     """

@@ -1,4 +1,4 @@
-"""Learned dictionaries: ours, which ship with the package, those the authors published, and files of one's own."""
+"""Load learned dictionaries: those of the package, those that the authors published, or from a file."""
 
 from importlib import resources
 from pathlib import Path
@@ -22,8 +22,10 @@ def load(kind: str, dictionary: str = "default") -> np.ndarray:
     Args:
         kind: ``"sr"``, ``"asr"`` (one for all patches, then six by orientation) or ``"csr"``.
         dictionary: ``"default"`` (shipped), ``"published"`` (the authors', fetched) or the path of a safetensors file.
+
     Returns:
         float64, shaped as `SHAPES` says; another number of atoms is possible in a file.
+
     Raises:
         DataError: The file cannot be had, or holds something else.
     """

@@ -33,8 +33,10 @@ def analyse(image: np.ndarray, levels: int, *, first: str = "near_sym_a") -> tup
         image: (H, W) float64, any size.
         levels: Octaves, >= 1.
         first: Filters of the first level, a key of `FIRST_LEVEL`.
+
     Returns:
         Per level six directions (6, h, w), complex; and the base (h, w), real.
+
     References:
         [selesnick2005].
     """

@@ -16,8 +16,10 @@ def equalise(image: np.ndarray, *, limit: float, tiles: int = 8) -> np.ndarray:
         image: (H, W) in [0, 1].
         limit: How far a gray may fill its histogram beyond an even share, as a share of the tile; 1 is no limit.
         tiles: Tiles along either side.
+
     Returns:
         (H, W) in [0, 1]. In and between tiles the grays are 256.
+
     References:
         [zuiderveld1994].
     """

@@ -33,8 +33,10 @@ def guided_filter(guide: np.ndarray, image: np.ndarray, *, radius: int, eps: flo
         image: (H, W) float64, the map to smooth.
         radius: Half width of the square window.
         eps: Regularisation, in squared units of the guide.
+
     Returns:
         (H, W); it can leave the range of `image` a little.
+
     References:
         [he2013guided], gray guide.
     """

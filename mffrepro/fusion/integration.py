@@ -17,8 +17,10 @@ def integrate(along_rows: np.ndarray, along_columns: np.ndarray, *, steps: int =
         along_rows: (H, W) differences to the right neighbour; the last column is not read.
         along_columns: (H, W) differences to the lower neighbour; the last row is not read.
         steps: Smoothing steps per level; 0 shows the blocks.
+
     Returns:
         (H, W), exact where the differences are those of an image.
+
     References:
         [sevcenco2013]; smoothing of [hampton2010].
     """

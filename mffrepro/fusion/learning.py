@@ -27,10 +27,12 @@ def learn_atoms(
         atoms: Their number.
         sparsity: Atoms for a signal.
         rounds: How often all signals are coded.
-        seed: Of the signals that the atoms start from.
+        seed: Seed of the signals that the atoms start from.
         on_round: Called after each round with its number from 1 and the root mean square of what the codes leave.
+
     Returns:
         (d, atoms), columns of length one.
+
     References:
         [aharon2006ksvd], one power iteration for each atom as in [rubinstein2008].
     """
@@ -89,13 +91,15 @@ def learn_filters(
     Args:
         images: (n, H, W) float32, high-pass.
         filters: Their number.
-        side: Of the filters, pixels.
+        side: Side of the filters, pixels.
         sparsity: Weight of the sum of magnitudes in the coding.
         rounds: How often all images are coded.
-        seed: Of the noise that the filters start from.
-        on_round: As for `learn_atoms`.
+        seed: Seed of the noise that the filters start from.
+        on_round: See `learn_atoms`.
+
     Returns:
         (filters, side, side), each of length one.
+
     References:
         [engan1999mod], for convolutions.
     """

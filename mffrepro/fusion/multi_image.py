@@ -79,13 +79,16 @@ def combine(images: Sequence[np.ndarray], comparer: Comparer, strategy: str = "s
         images: N >= 2 of (H, W) or (H, W, 3), float in [0, 1].
         comparer: Compares two images. Only ``"carry"`` needs its `blend`.
         strategy: One of `STRATEGIES`, see the module. Two images have one comparison, whatever the strategy.
+
     Returns:
         The fused image, and the decision (N, H, W): the share of each source per pixel. With ``"calibration"`` and
         ``"calibration_log"`` every pixel of more than two images is copied from one source.
+
     Raises:
         OptionError: There is no such strategy.
+
     References:
-        [ma2022gacn], section 3.4.
+        [ma2022gacn].
     """
     if strategy not in STRATEGIES:
         raise unknown("strategy", strategy, STRATEGIES)

@@ -36,8 +36,10 @@ def analyse(
         directions: How many directions each level has, from fine to coarse; powers of two.
         pyramid: Filters of the pyramid, a key of `atrous.FILTERS`.
         filters: Filters of the directional bank, a key of `FILTERS`.
+
     Returns:
         Per level (directions, H, W); and the base (H, W). All real, of the image's size, and following its shifts.
+
     References:
         [dacunha2006].
     """

@@ -24,8 +24,10 @@ def analyse(
         directions: How many directions each level has, from fine to coarse; even.
         sizes: Side of the shearing filters of each level, pixels.
         pyramid: Filters of the pyramid, a key of `atrous.FILTERS`.
+
     Returns:
         Per level (directions, H, W); and the base (H, W). All real, of the image's size, and following its shifts.
+
     References:
         [easley2008].
     """

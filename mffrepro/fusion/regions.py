@@ -13,6 +13,7 @@ def majority(labels: np.ndarray, radius: int) -> np.ndarray:
     Args:
         labels: (H, W) integers from 0.
         radius: Half width of the window, >= 0.
+
     References:
         [li1995wavelet], where it is called consistency verification.
     """

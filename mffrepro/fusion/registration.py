@@ -17,8 +17,10 @@ def register(images: np.ndarray) -> np.ndarray:
 
     Args:
         images: (N, H, W) or (N, H, W, 3), uint8, uint16 or float in [0, 1].
+
     Returns:
         As `images`; the first is untouched.
+
     Raises:
         ImageError: An image has too little in common with the first.
     """

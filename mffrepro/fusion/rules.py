@@ -15,10 +15,12 @@ def choose_max(bands: Sequence[np.ndarray]) -> np.ndarray:
 
     Args:
         bands: N of (H, W) real or complex coefficients of N sources, sides at least 2.
+
     Returns:
         (H, W), each value from one source. Ties go to the later source, as in the code that published results come from.
     Deviations:
         For more than two sources the vote is for the source with most of the 3x3 neighbours; for two that is Li's majority.
+
     References:
         [li1995wavelet].
     """

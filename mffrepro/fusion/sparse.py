@@ -51,6 +51,7 @@ def pursue(signals: np.ndarray, dictionary: np.ndarray, *, eps: float = 0.0, mos
         dictionary: (d, m), columns of length one.
         eps: A signal is done once the length of its residual is at most this.
         most: Largest number of atoms for a signal; all that are independent by default.
+
     References:
         [pati1993omp].
     """
@@ -121,8 +122,10 @@ def fuse_by_codes(
         eps: Largest length of what a code may leave of a patch.
         stride: Step between patches, pixels.
         pick: From patches (N, n, d) to the dictionary (n,) that all sources share there; the first everywhere by default.
+
     Returns:
         (H, W). Ties go to the earlier source. Pixels that no patch covers are the mean of the sources.
+
     References:
         [yang2010sr].
     """

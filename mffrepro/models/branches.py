@@ -1,4 +1,4 @@
-"""The generator that MFF-GAN and PMGI share: two branches that look at each other twice, and one 1x1 convolution at the end."""
+"""The generator that MFF-GAN and PMGI share: two branches that exchange their maps twice, and one 1x1 convolution at the end."""
 
 from collections.abc import Callable
 from itertools import product

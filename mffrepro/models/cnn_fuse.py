@@ -39,7 +39,7 @@ class CnnFuse(Siamese):
         hidden: Outputs of the first fully connected layer. No ReLU follows it, as in the published code, so fewer lose nothing.
         channels: 1, or the sub-bands that the wavelet mode of cnnwt shows it.
         patch: Side of the patches.
-        border: What lies around a patch; ``"zeros"`` in the paper and for the published weights.
+        border: Values around a patch; ``"zeros"`` in the paper and for the published weights.
     """
 
     def __init__(
@@ -122,13 +122,16 @@ def fuse(
         smallest: Least area of a region, as a share of the image; 0 keeps all.
         radius: Half width of the guided filter's window; 0 leaves the filter out.
         eps: Regularisation of the guided filter, in squared units of gray in [0, 1].
+
     Returns:
         Fused image and decision map.
+
     Raises:
         ImageError: Images too small.
         OptionError: There is no such `dense`, or a number is out of its range.
     Deviations:
         Small regions of both polarities go to the nearest large one at once; the published code turns bright ones first.
+
     References:
         [liu2017cnn].
     Chapter: 06_cnnwt
@@ -187,6 +190,7 @@ def convert(source: str | Path, target: str | Path) -> Path:
     Args:
         source: The file beside the published code, with ``weights_b1_1 ... biases_output``.
         target: A ``.safetensors`` file.
+
     Raises:
         DataError: Not such a file.
     Chapter: 06_cnnwt

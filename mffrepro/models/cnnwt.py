@@ -44,7 +44,7 @@ class Cnnwt(nn.Module):
         transform: ``"dwt"``, Haar's wavelet, or ``"dtcwt"``, the dual-tree complex one (A3.3).
         width: Factor on the maps of the branches; 1 is the paper's size.
         hidden: Outputs of the first fully connected layer.
-        border: What lies around a patch, see `mffrepro.models.siamese`.
+        border: Values around a patch, see `mffrepro.models.siamese`.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ def split(image: np.ndarray, transform: Transform) -> tuple[np.ndarray, np.ndarr
     Args:
         image: (H, W) or (H, W, C).
         transform: ``"dwt"`` halves both sides of all bands, ``"dtcwt"`` those of the details only.
+
     Returns:
         The low band (h, w[, C]) and the details (h, w, directions * C), complex for ``"dtcwt"``.
     """
@@ -173,13 +174,16 @@ def fuse(
         dense: Coefficients between neighbouring patches, 2 (as the pooling gives) or 1.
         threshold: Share of the first source over which it takes a coefficient.
         smallest: Least area of a region of either decision, as a share of the band; 0 keeps all.
+
     Returns:
         The fused image; as decision the share of each source in the coefficients at a pixel, a quarter low, the rest details.
+
     Raises:
         OptionError: There is no such `dense`, or a number is out of its range.
     Deviations:
         The text has no rules for the bands: these are ours. The network for details sees all directions of a place together,
         and they are taken from one source.
+
     References:
         [cnnwt], network of [liu2017cnn], idea of [li2019wavelet].
     Chapter: 06_cnnwt

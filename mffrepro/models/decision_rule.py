@@ -1,6 +1,6 @@
-"""The fusion rule of tlcnn and tlcolor: two maps of what is out of focus, made consistent, two candidates, the better one.
+"""Fuse by the rule of tlcnn and tlcolor: two maps of what is out of focus, made consistent, and the better of two candidates.
 
-Equation numbers do not exist for it: tlcnn describes the steps in words, section 7 of our notes restores them (A0.7, A0.8).
+tlcnn describes the steps in words and without equation numbers (A0.7, A0.8).
 """
 
 from typing import Literal, NamedTuple

@@ -105,10 +105,13 @@ def fuse(
             (``weights="published.rgb"``) all three together; gray images are then fused as colour with three equal channels.
         fusion: ``"addition"`` takes the mean of the codes, as the published code always does; ``"l1"`` weights them by activity.
         as_published: Cut off to 8 bits instead of rounding, as the authors do, and add the codes.
+
     Returns:
         The fused image; no decision map, since every pixel is computed anew.
+
     Raises:
         OptionError: There is no such rule.
+
     References:
         [li2019densefuse].
     Chapter: 08_networks

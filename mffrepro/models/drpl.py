@@ -4,7 +4,7 @@ Both answers must complement each other: the map of (A, B) and the map of (B, A)
 loss, and at inference the two are averaged, so that the fused image does not depend on the order of the sources.
 
 What we changed: the layout is our reading. The paper names an encoder and decoder without patches, a pair loss, a gradient loss
-and an SSIM loss; neither its table of layers nor its code was at hand. Ours goes down to half the size once, looks about
+and an SSIM loss; neither its table of layers nor its code is available. Ours goes down to half the size once, looks about
 with dilated convolutions, and comes back.
 
 References: [li2020drpl]. Chapter: 08_networks.
@@ -95,8 +95,10 @@ def fuse(stack: FocusStack, network: DRPL, *, strategy: str = "serial") -> tuple
         network: DRPL.
         strategy: How more than two images are combined, see `mffrepro.fusion.multi_image`. The network has no features of single
             images: with ``"carry"`` too it compares what was fused so far with the next image.
+
     Returns:
         Fused image and decision map.
+
     References:
         [li2020drpl].
     Chapter: 08_networks

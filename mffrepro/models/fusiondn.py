@@ -70,10 +70,13 @@ def fuse(stack: FocusStack, network: FusionDN, *, statistics: Statistics = "trai
         network: FusionDN.
         statistics: ``"trained"`` normalises by the means and variances of the training, ``"image"`` by those of the image that
             is fused, as the authors' program does.
+
     Returns:
         The fused image; no decision map, since every pixel is computed anew.
+
     Raises:
         OptionError: There are no such statistics.
+
     References:
         [xu2020fusiondn].
     Chapter: 08_networks

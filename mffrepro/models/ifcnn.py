@@ -94,8 +94,10 @@ def fuse(stack: FocusStack, network: IFCNN, *, as_published: bool = False) -> tu
         network: IFCNN, which joins features by the rule that it was trained with. The authors publish weights for the maximum
             (``"published"``, which they use for multi-focus images), ``"published.sum"`` and ``"published.mean"``.
         as_published: Cut off to 8 bits instead of rounding, and gray from colour by OpenCV's weights, as the authors do.
+
     Returns:
         The fused image; no decision map, since every pixel is computed anew.
+
     References:
         [zhang2020ifcnn].
     Chapter: 08_networks

@@ -92,6 +92,7 @@ def with_image_statistics(network: nn.Module, *, affine: bool) -> nn.Module:
     Args:
         network: Ready for inference; it stays as it is.
         affine: Whether the trained scales and shifts stay; without them the scale is 1 and the shift 0.
+
     Returns:
         The copy, whose ``reach`` is None, since every pixel then depends on all others.
     """

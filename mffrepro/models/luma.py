@@ -35,6 +35,7 @@ def through_luma(
         levels: ``"full"`` or ``"video"``: range of the luma of colour images. Gray images are taken as they are.
         in_bytes: Whether the three terms of luma are rounded to 8 bits each before they are added, as programs do that compute
             with 8-bit images; it adds noise of half a gray level.
+
     Returns:
         The fused image, float, (H, W) or (H, W, 3).
     """

@@ -56,8 +56,10 @@ def fuse(stack: FocusStack, network: MFFGAN, *, as_published: bool = False) -> t
         network: The generator.
         as_published: Stretch the fused luma to the whole range and round every term of the luma to 8 bits, as the authors'
             programs do.
+
     Returns:
         The fused image; no decision map, since every pixel is computed anew.
+
     References:
         [zhang2021mffgan].
     Chapter: 08_networks

@@ -38,7 +38,7 @@ def window_side(height: int, width: int) -> int:
 
 
 def focus_map(images: np.ndarray, side: int) -> np.ndarray:
-    """Number the source (H, W) with the largest mean squared Laplacian.
+    """Choose the source (H, W) with the largest mean squared Laplacian.
 
     The sources are (N, H, W, C), float32 in [0, 1].
     """
@@ -61,6 +61,7 @@ class Blur:
         self.taps, self.margin = (taps / taps.sum()).astype(np.float32), side // 2
 
     def __call__(self, x: Tensor) -> Tensor:
+        """Blur a batch."""
         m = self.margin
         padded = F.pad(x, (m, m, m, m), mode="reflect")
         if x.device.type == "cpu":
@@ -111,6 +112,7 @@ class Objective:
         self.variance = self._of_winner([self.blur(x * x) - m * m for x, m in zip(sources, means, strict=True)])
 
     def __call__(self, fused: Tensor) -> Tensor:
+        """Average the similarity over pixels and channels."""
         return self.quality(fused).mean()
 
     def quality(self, fused: Tensor) -> Tensor:
@@ -158,10 +160,13 @@ def fuse(stack: FocusStack, *, device: str = "auto", iterations: int = 300, rate
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         iterations: Steps of Adam, >= 1.
         rate: The length of a step, in shares of the range, over 0.
+
     Returns:
         The fused image; no decision map, since every pixel is painted anew.
+
     Raises:
         OptionError: There are no steps, or they have no length.
+
     References:
         [xu2020mffssim].
     Chapter: 08_networks

@@ -72,10 +72,13 @@ def fuse(
             authors' program, and that of the training for others.
         as_published: Stretch the fused luma to the whole range, use the statistics of the image, and round every term of the
             luma to 8 bits, as the authors' programs do.
+
     Returns:
         The fused image; no decision map, since every pixel is computed anew.
+
     Raises:
         OptionError: There are no such statistics.
+
     References:
         [zhang2020pmgi].
     Chapter: 08_networks

@@ -202,10 +202,13 @@ def fuse(
         post_processing: ``"all"``; ``"morphology"`` leaves out the guided filter; ``"none"`` takes the first comparison.
         as_published: The authors' guided filter, whose map overshoots, and a result cut off to 8 bits. The decision then leaves
             [0, 1], and still sums to 1.
+
     Returns:
         Fused image and decision map.
+
     Raises:
         OptionError: There is no such post-processing.
+
     References:
         [ma2021sesf].
     Chapter: 08_networks

@@ -46,7 +46,7 @@ class Siamese(nn.Module):
         patch: Side of a patch in pixels, a multiple of the stride.
         width: Factor on all maps of the branch; 1 is the size in the paper.
         pool: Maximum or mean of each 2x2 block.
-        border: What lies around a patch, see the module.
+        border: Values around a patch, see the module.
         linear: No ReLU between the fully connected layers: together they are one linear map, and are used as such.
     """
 
@@ -170,6 +170,8 @@ def pad_for_scores(image: np.ndarray, network: Siamese) -> np.ndarray:
 
     Args:
         image: (H, W) or (H, W, C), sides at least those of a patch.
+        network: The network that will see it.
+
     Returns:
         (C, H', W'), float32.
     """
@@ -219,8 +221,10 @@ def focus_map(scores: np.ndarray, shape: tuple[int, int], *, patch: int, step: i
         shape: Height and width of the image; patches may reach over its lower and right border.
         patch: Side of a patch in pixels, a multiple of `step`.
         step: Distance of neighbouring patches.
+
     Returns:
         (H, W), float32.
+
     References:
         [liu2017cnn], section 3.3.
     """

@@ -328,15 +328,18 @@ def fuse(
         m3: Reading of the step that compares the maps: ``"xor"``, or ``"literal"`` as the formula is printed (A0.7, A1.12).
         select: What decides pixels where both maps or neither say "out of focus". ``"compare"`` takes each pixel from the source
             that is less likely out of focus. ``"qabf"``, the rule of the papers, leaves them to the candidate with the higher
-            Q_ABF (A0.11), which takes a whole source there; ``"first"`` and ``"second"`` always return that candidate.
+            Q_ABF (A0.23), which takes a whole source there; ``"first"`` and ``"second"`` always return that candidate.
         smoothing: Standard deviation, in pixels, by which ``"compare"`` smooths the difference of the two probabilities.
         size: Side to which images are resized for the network, 224 in training; None keeps their size (A0.16, A1.16).
+
     Returns:
         Fused image and binary decision map.
+
     Raises:
         OptionError: There is no such reading, or `smoothing` is below 0.
     Deviations:
         The default compares the maps: with these slim weights the papers' rule gives up too much of the image to one source.
+
     References:
         [tlcnn], [tlcolor].
     Chapter: 03_tlcnn, 04_tlcolor

@@ -68,8 +68,10 @@ def fuse(stack: FocusStack, network: U2Fusion, *, as_published: bool = False) ->
         stack: N >= 2 images, sides at least 2 pixels, gray or colour; more than two are fused one after the other.
         network: U2Fusion.
         as_published: Scale the fused luma so that its largest value is 1, as the authors' writer does.
+
     Returns:
         The fused image; no decision map, since every pixel is computed anew.
+
     References:
         [xu2022u2fusion].
     Chapter: 08_networks

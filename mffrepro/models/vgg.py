@@ -13,7 +13,7 @@ from mffrepro.errors import DataError
 
 #: Channels and number of the convolutions of each sub-module.
 STAGES = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
-#: What ImageNet's weights expect of an image in [0, 1] (A1.15).
+#: Mean and standard deviation that ImageNet's weights expect to be taken out of an image in [0, 1] (A1.15).
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -44,7 +44,7 @@ class VGG19(nn.Module):
 
     Args:
         width: Share of VGG-19's channels.
-        classes: Of the classification it is trained on, the source task.
+        classes: Classes of the classification it is trained on, the source task.
         pool: ``"avg"`` as tlcnn improves it, or ``"max"`` as it was.
     """
 

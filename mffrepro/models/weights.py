@@ -75,6 +75,7 @@ def load(source: NetworkSource, method: str, weights: str, device: str) -> nn.Mo
         weights: ``"default"`` or other shipped weights, ``"published"`` and its variants, ``"random"``, or the path of a
             ``.safetensors`` file.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+
     Raises:
         OptionError: There is no such device.
         DataError: The weights cannot be read or fetched.

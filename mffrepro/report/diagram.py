@@ -16,7 +16,9 @@ from mffrepro.report.style import PAGE, PALETTE, Shown, styled
 
 
 def trace_shapes(network, inputs: Sequence) -> dict[str, tuple[int, ...]]:
-    """Record the output shape of every submodule that yields one tensor, in the order in which they ran.
+    """Record the output shape of every submodule that yields one tensor.
+
+    They stand in the order in which they ran.
 
     Args:
         network: A torch module.
@@ -42,7 +44,9 @@ def trace_shapes(network, inputs: Sequence) -> dict[str, tuple[int, ...]]:
 
 
 def multiply_adds(network, inputs: Sequence) -> int:
-    """Multiplications, each with its addition, in the convolutions and linear layers of one forward pass.
+    """Count the multiplications with addition in one forward pass.
+
+    Convolutions and linear layers count.
 
     Args:
         network: A torch module.
@@ -68,7 +72,7 @@ def multiply_adds(network, inputs: Sequence) -> int:
 
 
 def flow(rows: Sequence[tuple[str, Sequence[tuple[str, str]], str]], *, alt: str, caption: str = "") -> Shown:
-    """Rows of boxes joined by arrows, each row one part of a network.
+    """Draw rows of boxes joined by arrows, each row one part of a network.
 
     Args:
         rows: (name of the part, boxes as (text, shape), colour).
@@ -101,7 +105,9 @@ def _box(axes: Axes, x: float, y: float, text: str, shape: str, colour: str) -> 
 
 
 def classifier_boxes(network) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """Boxes for `flow` of a patch classifier, from one forward pass: its branch, and what follows for both patches.
+    """Describe a patch classifier as boxes for `flow`, from one forward pass.
+
+    They show its branch, and what follows for both patches.
 
     Args:
         network: A `mffrepro.models.siamese.Siamese`.
@@ -122,7 +128,7 @@ def classifier_boxes(network) -> tuple[list[tuple[str, str]], list[tuple[str, st
 
 
 def show_shape(shape: Sequence[int]) -> str:
-    """``(1, 64, 96, 96)`` as ``64 × 96 × 96``."""
+    """Write a shape ``(1, 64, 96, 96)`` as ``64 × 96 × 96``."""
     return " × ".join(str(side) for side in shape[1:])
 
 
@@ -164,7 +170,10 @@ class Traced:
         return getattr(self._comparer, name)
 
     def extract(self, image: np.ndarray) -> Any:
-        """Extract features, and record it; an image that is no source was fused by the decision before."""
+        """Extract features, and record it.
+
+        An image that is no source was fused by the decision before.
+        """
         number = next((i + 1 for i, source in enumerate(self.images) if source is image), None)
         features = self._timed("extract", str(number or "fused"), () if number else (len(self._calls) - 1,), image)
         self._remember(features)
@@ -183,7 +192,10 @@ class Traced:
 
     @property
     def calls(self) -> list[Call]:
-        """All calls; extractions that no decision names were merged into what the last decision was given."""
+        """All calls, in their order.
+
+        Extractions that no decision names were merged into what the last decision was given.
+        """
         used = {i for call in self._calls for i in call.inputs}
         merged = [i for i, call in enumerate(self._calls) if call.kind == "extract" and i not in used]
         *before, last = self._calls
@@ -216,7 +228,9 @@ def _array_of(features: Any) -> Any:
 
 
 def strategies(traces: Mapping[str, Traced], *, alt: str, caption: str = "") -> Shown:
-    """Draw what each strategy asks of its comparer: extractions above, decisions below, arrows from what they need.
+    """Draw what each strategy asks of its comparer.
+
+    Extractions stand above, decisions below, with arrows from what they need.
 
     Args:
         traces: Name of the strategy -> the comparer that it used.
@@ -265,7 +279,9 @@ def _edge(box: tuple[float, float], towards: tuple[float, float]) -> tuple[float
 
 
 def tree(root: str, branches: Mapping[str, Mapping[str, Sequence[str]]], *, alt: str, caption: str = "") -> Shown:
-    """Draw a tree of three levels from left to right: the root, its branches, theirs, and the names on each twig.
+    """Draw a tree of three levels from left to right.
+
+    The root, its branches, their twigs, and the names on each twig.
 
     Args:
         root: What all have in common.

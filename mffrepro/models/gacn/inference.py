@@ -94,7 +94,7 @@ def features_in_strips(path: FeaturePath, gray: Tensor, weights: Weights | None 
     Args:
         path: The convolutions and their channel attention.
         gray: The image, or a part of an image whose attention weights are given.
-        weights: Of channel attention; by default computed from the means over this image.
+        weights: Weights of channel attention; by default computed from the means over this image.
     """
     height, width = gray.shape[-2:]
     layer_width = path.conv[0].conv.out_channels
@@ -160,7 +160,7 @@ class GacnComparer:
 
     Args:
         network: Ready for inference.
-        boundary: Reading of section 3.4; by default that of the network.
+        boundary: Reading of the boundary smoothing (A4.10); by default that of the network.
         whole: Keep the maps even of large images, as blending needs them; False saves the memory.
     """
 

@@ -32,8 +32,10 @@ def fuse(
         as_published: True smooths the boundary as the authors' code does, False as the paper's text says; None follows the
             reading that the weights were trained with.
         smooth_boundary: False keeps the initial decision map.
+
     Returns:
         Fused image and decision map.
+
     References:
         [ma2022gacn].
     Chapter: 07_gacn

@@ -36,7 +36,7 @@ class Maps(NamedTuple):
 
     logit: Tensor  # x of Eq. 4, before the sigmoid
     initial: Tensor  # p of Eq. 4
-    final: Tensor  # after boundary smoothing, section 3.4
+    final: Tensor  # after boundary smoothing (A4.10)
     fused: Tensor  # Eq. 5, of the gray inputs
 
 
@@ -128,7 +128,7 @@ class GACN(nn.Module):
     """
 
     radius = 5  # r of Eq. 1-3: windows of 11x11
-    band = (0.1, 0.8)  # boundary band of section 3.4 (A4.10)
+    band = (0.1, 0.8)  # boundary band (A4.10)
     guided_radius, guided_eps = 3, 0.1  # not in the paper; authors' code (A4.12)
 
     def __init__(
@@ -173,7 +173,7 @@ class GACN(nn.Module):
             b: Second image.
             activity_a: Activity level of the first, from `extract`.
             activity_b: Activity level of the second.
-            boundary: Reading of section 3.4; by default that of the network.
+            boundary: Reading of the boundary smoothing (A4.10); by default that of the network.
         """
         activity = activity_a - activity_b
         if self.activity == "published":
@@ -183,7 +183,7 @@ class GACN(nn.Module):
         return logit, initial, self.smooth_boundary(initial, a, b, boundary or self.boundary)
 
     def smooth_boundary(self, initial: Tensor, a: Tensor, b: Tensor, reading: Boundary) -> Tensor:
-        """Filter the map in its boundary band by a guided filter (section 3.4).
+        """Filter the map in its boundary band by a guided filter (A4.10).
 
         The guide is the provisional fusion.
         """

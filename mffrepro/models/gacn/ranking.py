@@ -43,6 +43,7 @@ def rank(images: Sequence[np.ndarray], comparer: GacnComparer) -> tuple[np.ndarr
     Args:
         images: N >= 2 of (H, W) or (H, W, 3), float in [0, 1].
         comparer: GACN.
+
     Returns:
         The fused image, and the share (N, H, W) of each source per pixel.
     """
@@ -70,7 +71,7 @@ def rank_in_bands(images: np.ndarray, comparer: GacnComparer) -> tuple[np.ndarra
 
 
 def winners(features: Iterable[Features], comparer: GacnComparer) -> np.ndarray:
-    """Number the image (H, W) that wins at each pixel.
+    """Choose the number (H, W) of the image that wins at each pixel.
 
     Of the two clearest images it is the one that GACN decides for.
     """
@@ -133,6 +134,7 @@ def composite(images: Sequence[np.ndarray], winner: np.ndarray, *, smooth: bool)
         images: N of (H, W) or (H, W, 3), float in [0, 1].
         winner: (H, W), numbers of images.
         smooth: Whether to filter the shares by a guided filter.
+
     Returns:
         The image, and the share (N, H, W) of each source per pixel.
     """
