@@ -8,6 +8,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from mffrepro.book.layout import Book, files_below
@@ -39,8 +40,15 @@ def digest(files: Iterable[Path], root: Path, *words: str) -> str:
     """Hash words, and files with their names below `root`."""
     found = hashlib.sha256("\0".join(words).encode())
     for path in files:
-        found.update(f"\0{path.relative_to(root)}\0".encode() + path.read_bytes())
+        state = path.stat()
+        found.update(f"\0{path.relative_to(root)}\0".encode() + _hash_of(path, state.st_mtime_ns, state.st_size))
     return found.hexdigest()
+
+
+@cache
+def _hash_of(path: Path, changed: int, size: int) -> bytes:
+    """Hash a file once for all chapters; a file that has changed has another time or size."""
+    return hashlib.sha256(path.read_bytes()).digest()
 
 
 def device_class() -> str:
