@@ -6,6 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from mffrepro.errors import OptionError, unknown
+from mffrepro.threads import waiting
 
 #: The one place that says where this project lives; every badge, button and bootstrap agrees with it (a test checks).
 OWNER = "mffrepro"
@@ -27,7 +28,13 @@ def environment(*, show: bool = True) -> dict[str, str]:
 
     from mffrepro import __version__
 
-    facts = {"mffrepro": __version__, "ref": REF, "python": platform.python_version(), "device": device_name()}
+    facts = {
+        "mffrepro": __version__,
+        "ref": REF,
+        "python": platform.python_version(),
+        "device": device_name(),
+        "threads wait": waiting(),
+    }
     for package in ("torch", "torchvision", "numpy", "scipy", "scikit-image", "pandas"):
         try:
             facts[package] = version(package)

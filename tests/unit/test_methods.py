@@ -35,8 +35,8 @@ def paints(card):
     return card.kind == "network" and not card.has_decision
 
 
-#: Mean gray levels by which a network without a decision map changes noise that fills the whole range: in one pass (two images), and
-#: in four where it fuses one image after the other (five images). A fifth more than measured.
+#: Mean gray levels by which a network without a decision map changes noise that fills the whole range: in one pass (two images),
+#: and in four where it fuses one image after the other (five images). A fifth more than measured.
 LOST = {
     "ifcnn": {2: 10.6, 5: 10.6}, "densefuse": {2: 1.5, 5: 1.5}, "u2fusion": {2: 7.3, 5: 13.2}, "fusiondn": {2: 6.3, 5: 11.8},
     "mff_gan": {2: 11.6, 5: 28.1}, "pmgi": {2: 3.5, 5: 6.2},
