@@ -39,14 +39,14 @@ def stack_ranks(results: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
 
     Args:
         results: What `mffrepro.benchmark` returns.
-        metrics: Names of those that vote, one vote each.
+        metrics: Names; each counts once.
 
     Returns:
         Stacks by methods; equal methods share the mean of their ranks. Stacks that lack a value somewhere are left out.
     """
-    votes = oriented(results, metrics).rank(axis=1, ascending=False).groupby("stack", sort=False)
-    complete = votes.size() == len(metrics)
-    return votes.mean()[complete].round(9).rank(axis=1)  # 2/3 + 1/3 must equal 1/3 + 2/3
+    ranked = oriented(results, metrics).rank(axis=1, ascending=False).groupby("stack", sort=False)
+    complete = ranked.size() == len(metrics)
+    return ranked.mean()[complete].round(9).rank(axis=1)  # 2/3 + 1/3 must equal 1/3 + 2/3
 
 
 @dataclass(frozen=True)
@@ -192,3 +192,16 @@ def agreement(results: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
     ranks = oriented(results, metrics).rank(axis=1)
     tables = [block.droplevel("stack").T.corr() for _, block in ranks.groupby("stack", sort=False)]
     return (sum(table.fillna(0) for table in tables) / len(tables)).reindex(index=metrics, columns=metrics)
+
+
+def lowest(table: pd.DataFrame, count: int = 5) -> pd.Series:
+    """List the pairs with the lowest values of a symmetric table.
+
+    Args:
+        table: As of `agreement`.
+        count: How many pairs.
+
+    Returns:
+        Values by pairs of names, lowest first.
+    """
+    return table.where(np.triu(np.ones(table.shape, bool), 1)).stack().sort_values().head(count)
