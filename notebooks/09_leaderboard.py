@@ -136,7 +136,8 @@ tables.plain(
 #
 # $$\chi^2_F = \frac{12\,S}{M(M+1)} \left(\sum_{m=1}^{M} R_m^2 - \frac{M(M+1)^2}{4}\right)$$
 #
-# for $M$ methods. Nemenyi's test gives the smallest significant difference between two mean ranks, corrected for the number of pairs of methods,
+# for $M$ methods. Nemenyi's test gives the smallest significant difference between two mean ranks, corrected for the number of pairs of
+# methods,
 #
 # $$\mathrm{CD} = q_{0.05} \sqrt{\frac{M(M+1)}{6\,S}},$$
 #
@@ -233,7 +234,8 @@ if enough:
 # ## Which metrics disagree?
 #
 # Each cell is Spearman's correlation between the orders that two metrics give the methods of a stack, averaged over the stacks. In an orange
-# cell the two metrics prefer opposite methods. A sum of such metrics cancels information, and the choice among them decides which method wins.
+# cell the two metrics prefer opposite methods. A sum of such metrics cancels information, and the choice among them decides which method
+# wins.
 
 # %% tags=["hide-input"]
 if enough:
@@ -245,9 +247,10 @@ if enough:
 # %% [markdown]
 # ## Reported beside reproduced
 #
-# GACN prints six metrics for twenty-two methods on these pairs. Under its protocol (scikit-image's gray in [0, 1]) the numbers can be compared
-# one by one. A classical method with the same name may be another program: its number of levels, its rules and its treatment of colour differ,
-# and a paper seldom states them. The other papers of this book print tables of pairs that they do not name; their own chapters discuss them.
+# GACN prints six metrics for twenty-two methods on these pairs. Under its protocol (scikit-image's gray in [0, 1]) the numbers can be
+# compared one by one. A classical method with the same name may be another program: its number of levels, its rules and its treatment of
+# colour differ, and a paper seldom states them. The other papers of this book print tables of pairs that they do not name; their own chapters
+# discuss them.
 
 # %% tags=["hide-input"]
 six = ["qg", "qy.gacn", "qncie", "qcb", "fmi_edge", "fmi_dct"]
@@ -286,8 +289,8 @@ else:
 #
 # * A rank is an order, not a distance. First and second may differ by less than an eye can see: read the means and look at the pictures too.
 # * A rank depends on which methods take part. Three variants of one method added to the list change the ranks of all others.
-# * The pairs are a sample of what people photograph for tests. The intervals describe another draw *of such pairs*, not images of a microscope.
-#   Several pairs of one scene, such as the embedded ones, are not independent draws: their intervals are too narrow.
+# * The pairs are a sample of what people photograph for tests. The intervals describe another draw *of such pairs*, not images of a
+#   microscope. Several pairs of one scene, such as the embedded ones, are not independent draws: their intervals are too narrow.
 # * Friedman's test with Nemenyi's is cautious. With many methods and few pairs it leaves most differences undecided; a planned comparison of
 #   *two* methods on more pairs is the better experiment.
 # * The set of ranking metrics is a choice. A printed rule makes it, so that you can make another.
