@@ -175,3 +175,33 @@ def method_names(table: pd.DataFrame, names: dict[str, str], *, keep: Sequence[s
     """Rename rows from a paper's method names to ours; `keep` selects and orders."""
     renamed = table.rename(index=names)
     return renamed if keep is None else renamed.reindex([name for name in keep if name in renamed.index])
+
+
+# --------------------------------------------------------------------------------------------- facts of metrics
+
+
+def typeset(symbol: str) -> str:
+    """Turn a symbol in TeX, such as ``Q^{AB/F}``, into HTML."""
+    symbol = re.sub(r"_\{?([^{}^_]+)\}?", r"<sub>\1</sub>", symbol)
+    return re.sub(r"\^\{?([^{}^_<]+)\}?", r"<sup>\1</sup>", symbol)
+
+
+def metric_facts(cards: Sequence[quality.MetricCard]) -> pd.DataFrame:
+    """List symbol, direction, range, identity value and source of metrics."""
+
+    def bounds(card: quality.MetricCard) -> str:
+        low, high = ("" if end is None else f"{end:.3g}" for end in (card.low, card.high))
+        return f"{low} … {high}".replace("-", "−") if low or high else ""
+
+    return pd.DataFrame(
+        {
+            card.name: {
+                "symbol": typeset(card.symbol),
+                "better": ARROWS[card.better],
+                "range": bounds(card),
+                "identity": "" if card.identity is None else f"{card.identity:.4g}".replace("inf", "∞"),
+                "source": card.source,
+            }
+            for card in cards
+        }
+    ).T
