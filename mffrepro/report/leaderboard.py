@@ -54,7 +54,7 @@ def faulty(unit: np.ndarray, rng: np.random.Generator) -> Iterator[tuple[str, np
 
 
 def faults_found(stacks: Iterable[FocusStack], *, seed: int) -> pd.DataFrame:
-    """Measure how often each metric finds a spoiled reference worse than the reference.
+    """Measure how often each metric finds a spoiled reference worse.
 
     Args:
         stacks: Each with a reference.
