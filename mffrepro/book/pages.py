@@ -40,7 +40,7 @@ def _api() -> dict[str, str]:
 
     functions = {
         "api_methods": dict.fromkeys(card.function() for card in methods.CARDS.values()),
-        "api_metrics": [metrics.get(name).function for name in metrics.names() if "." not in name],
+        "api_metrics": [metrics.public_function(name) for name in metrics.names() if "." not in name],
     }
     return {name: "\n".join(["```{eval-rst}", *map(_entry, ones), "```"]) + "\n" for name, ones in functions.items()}
 

@@ -33,7 +33,7 @@ def section(text: str, name: str) -> str:
 
 
 REGISTERED = {f"method {name}": card.function() for name, card in methods.CARDS.items()}
-REGISTERED |= {f"metric {name}": metrics.get(name).function for name in metrics.names()}
+REGISTERED |= {f"metric {name}": metrics.public_function(name) for name in metrics.names()}
 
 
 @pytest.mark.parametrize("name", REGISTERED)
@@ -59,7 +59,7 @@ def test_every_registered_function_has_a_source_and_a_chapter(name):
 
 @pytest.mark.parametrize("name", metrics.names())
 def test_every_metric_says_range_direction_and_scale(name):
-    card, text = metrics.get(name), inspect.getdoc(metrics.get(name).function)
+    card, text = metrics.get(name), inspect.getdoc(metrics.public_function(name))
     before = text.partition("Args:")[0]
     assert re.search(r"\b(?:Range|From|At most|Unbounded)\b", before), "the range"
     assert {"higher": "higher is better", "lower": "lower is better", None: "neither direction is better"}[card.better] in before
@@ -68,7 +68,7 @@ def test_every_metric_says_range_direction_and_scale(name):
 
 
 MEASURES = {name: getattr(losses, name) for name in losses.__all__} | {
-    name: metrics.get(name).function for name in metrics.names()
+    name: metrics.public_function(name) for name in metrics.names()
 }
 MEASURES |= {name: getattr(metrics, name) for name in ("evaluate", "evaluate_batch", "quality_map", "weight_map")}
 
