@@ -12,10 +12,9 @@ import importlib
 from typing import TYPE_CHECKING
 
 from mffrepro.threads import share_cores
+from mffrepro.version import __version__
 
 share_cores()
-
-__version__ = "0.1.0"
 
 #: Public name -> module that defines it.
 _PUBLIC = {

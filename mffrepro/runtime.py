@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mffrepro.errors import OptionError, unknown
 from mffrepro.threads import waiting
+from mffrepro.version import __version__
 
 #: The one place that says where this project lives; every badge, button and bootstrap agrees with it (a test checks).
 OWNER = "mffrepro"
@@ -25,8 +26,6 @@ def environment(*, show: bool = True) -> dict[str, str]:
         show: Whether to print.
     """
     import torch
-
-    from mffrepro import __version__
 
     facts = {
         "mffrepro": __version__,
