@@ -4,13 +4,17 @@
     result = mff.fuse(["near.jpg", "far.jpg"])            # .image, .decision, .seconds
     scores = mff.evaluate(["near.jpg", "far.jpg"], result.image)
 
-Everything here is imported when first used, so that ``import mffrepro`` costs nothing.
+Everything here is imported when first used, so that ``import mffrepro`` costs nothing. Import it before torch: it then sets how
+long the threads of torch wait for each other, see `mffrepro.threads`.
 """
 
 import importlib
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from mffrepro.threads import share_cores
+from mffrepro.version import __version__
+
+share_cores()
 
 #: Public name -> module that defines it.
 _PUBLIC = {

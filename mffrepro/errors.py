@@ -8,23 +8,23 @@ from difflib import get_close_matches
 
 
 class MffError(ValueError):
-    """Something the caller can put right; the message says what and how."""
+    """Report something that the caller can put right; the message says what and how."""
 
 
 class ImageError(MffError):
-    """An image or a stack of images cannot be used as given."""
+    """Report an image or a stack of images that cannot be used as given."""
 
 
 class DataError(MffError):
-    """A data set, a manifest or a weight file is missing, damaged or out of reach."""
+    """Report a data set, manifest or weight file that is missing or damaged."""
 
 
 class OptionError(MffError):
-    """A name or an option is not one that exists here."""
+    """Report a name or an option that does not exist."""
 
 
 def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> OptionError:
-    """The error for a name nobody knows, with the nearest known one as a suggestion.
+    """Build the error for an unknown name, with the nearest known one suggested.
 
     Args:
         kind: What the name should have been, e.g. ``"method"``.

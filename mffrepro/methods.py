@@ -32,7 +32,7 @@ def fuse(
     strategy: str = "auto",
     **options: Any,
 ) -> FusionResult:
-    """Fuse several photographs of one scene, each sharp in a different part, into one that is sharp everywhere.
+    """Fuse photographs with different focus into one that is sharp everywhere.
 
     Args:
         images: Two or more arrays (H, W) or (H, W, 3), uint8, uint16 or float in [0, 1]; or paths; or a stack. All of one
@@ -44,8 +44,10 @@ def fuse(
         strategy: How a method that compares two images combines more than two; ``mffrepro list methods NAME`` shows its
             strategies, of which ``"auto"`` is the first.
         options: The method's own options; ``mffrepro list methods NAME`` shows them.
+
     Returns:
         ``.image`` in the dtype, shape and range of the inputs, ``.decision`` (N, H, W) or None, ``.seconds``, ``.method``.
+
     Raises:
         ImageError: Images cannot be fused; the sentence names which.
         OptionError: There is no such method, weights or option.
@@ -76,11 +78,14 @@ def _network_of(card: MethodCard, chosen: dict[str, Any]) -> tuple["nn.Module", 
 
 
 def load_network(spec: str = "gacn", *, device: str = "auto") -> "nn.Module":
-    """Load the network of a method, ready for inference; later calls with the same arguments return the same network.
+    """Load the network of a method, ready for inference.
+
+    Later calls with the same arguments return the same network.
 
     Args:
         spec: Method and weights, such as ``"gacn"``, ``"gacn.published"`` or ``"tlcnn.random"``.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+
     Raises:
         OptionError: There is no such method, weights or device, or the method has no network.
         DataError: The weights cannot be read or fetched.
@@ -100,19 +105,19 @@ def _loaded(name: str, weights: str, device: str) -> "nn.Module":
 
 
 def get(name: str) -> MethodCard:
-    """Return the card of a method; raise an OptionError with a suggestion where there is none."""
+    """Return the card of a method, or raise OptionError with a suggestion."""
     if name not in CARDS:
         raise unknown("method", name, CARDS, "mffrepro list methods")
     return CARDS[name]
 
 
 def within(seconds: float) -> list[str]:
-    """List the methods that take at most so many seconds by their cards, for work that must be quick."""
+    """List the methods that take at most so many seconds by their cards."""
     return [card.name for card in CARDS.values() if card.seconds <= seconds]
 
 
 def parse(spec: str) -> tuple[MethodCard, str]:
-    """Split a name such as ``"gacn"`` or ``"gacn.published"`` into the card and the name of the weights."""
+    """Split ``"gacn.published"`` into the card and the name of the weights."""
     name, _, weights = spec.partition(".")
     return get(name), weights or "default"
 
@@ -123,8 +128,10 @@ def check_options(spec: str, options: Mapping[str, Any]) -> tuple[MethodCard, di
     Args:
         spec: Method, or method and weights: ``"gacn.published"``.
         options: What `fuse` was given, with or without weights, device and strategy.
+
     Returns:
         The card, and the options that the method takes; weights and device too for networks.
+
     Raises:
         OptionError: There is no such method, option, strategy or weights; the sentence suggests the nearest.
     """
@@ -162,7 +169,7 @@ def _strategy(card: MethodCard, strategy: str) -> str:
 
 
 def list_methods():
-    """List all methods in a pandas table, one row each: what they are, what they need, their own options."""
+    """List all methods in a pandas table: what they are, need and offer as options."""
     import pandas as pd
 
     rows = []

@@ -56,7 +56,10 @@ class MethodCard:
     note: str = ""
 
     def function(self) -> Callable[..., tuple]:
-        """Import the method: from a checked stack (and a network) to the fused image and the decision."""
+        """Import the function of the method.
+
+        It goes from a checked stack (and a network) to the fused image and the decision.
+        """
         return importlib.import_module(self.module).fuse
 
     def options(self) -> dict[str, inspect.Parameter]:

@@ -6,6 +6,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from mffrepro.errors import OptionError, unknown
+from mffrepro.threads import waiting
+from mffrepro.version import __version__
 
 #: The one place that says where this project lives; every badge, button and bootstrap agrees with it (a test checks).
 OWNER = "mffrepro"
@@ -16,16 +18,22 @@ OLDEST_TORCH = (2, 6)
 
 
 def environment(*, show: bool = True) -> dict[str, str]:
-    """Return versions and device, and print them; warn where torch is older than tested.
+    """Return versions and device, and print them.
+
+    A warning is printed where torch is older than tested.
 
     Args:
         show: Whether to print.
     """
     import torch
 
-    from mffrepro import __version__
-
-    facts = {"mffrepro": __version__, "ref": REF, "python": platform.python_version(), "device": device_name()}
+    facts = {
+        "mffrepro": __version__,
+        "ref": REF,
+        "python": platform.python_version(),
+        "device": device_name(),
+        "threads wait": waiting(),
+    }
     for package in ("torch", "torchvision", "numpy", "scipy", "scikit-image", "pandas"):
         try:
             facts[package] = version(package)

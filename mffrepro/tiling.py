@@ -29,7 +29,7 @@ def in_threads(function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any
 
 
 class Strip(NamedTuple):
-    """Rows of an image, and the same rows with those around them that they depend on."""
+    """Hold rows of an image, and the same rows with those that they depend on."""
 
     rows: slice
     with_halo: slice
@@ -41,7 +41,10 @@ class Strip(NamedTuple):
 
 
 def strips(height: int, width: int, pixels: int, halo: int) -> Iterator[Strip]:
-    """Split an image into strips of about `pixels` pixels from top to bottom; each has 16 rows or more and an even start."""
+    """Split an image into strips of about `pixels` pixels from top to bottom.
+
+    Each strip has 16 rows or more and an even start.
+    """
     count = max(1, min(height // 16, round(height * width / pixels)))
     edges = [height * i // count // 2 * 2 for i in range(count)] + [height]
     for top, bottom in pairwise(edges):
@@ -49,7 +52,7 @@ def strips(height: int, width: int, pixels: int, halo: int) -> Iterator[Strip]:
 
 
 def spans(length: int, each: int) -> Iterator[range]:
-    """Split ``range(length)`` into consecutive ranges of `each` numbers; the last one may be shorter."""
+    """Split ``range(length)`` into ranges of `each` numbers; the last may be shorter."""
     for start in range(0, length, each):
         yield range(start, min(length, start + each))
 
@@ -64,7 +67,9 @@ def map_pixels(function: Callable[..., Sequence[np.ndarray]], *images: np.ndarra
 
 
 def map_network(network: "Callable[..., Tensor]", inputs: "Sequence[Tensor]", halo: int) -> "Tensor":
-    """Apply a network to images a strip of rows at a time, which bounds the memory and keeps its maps in the cache.
+    """Apply a network to images a strip of rows at a time.
+
+    This bounds the memory and keeps the network's maps in the cache.
 
     Args:
         network: Returns one batch of the inputs' height and width, in which no pixel depends on rows further than `halo` away.

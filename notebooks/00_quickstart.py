@@ -18,9 +18,10 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/mffrepro/mffrepro/blob/main/notebooks/00_quickstart.ipynb)
 #
-# A lens focuses at one distance. What lies nearer or farther is blurred, and the closer the subject, the thinner the sharp layer.
-# So photographers take several shots of one scene, each focused elsewhere, and a program puts together what is sharp in each:
-# **multi-focus image fusion**, also called focus stacking. How is that done in five lines, and how do we know it worked?
+# A lens focuses at one distance. Objects nearer or farther are blurred, and the closer the subject, the thinner the sharp layer.
+# Photographers therefore take several photographs of one scene, each focused at another distance: a **focal stack**. A program then
+# combines the sharp parts into one image. This is **multi-focus image fusion**, also called focus stacking. How do you fuse a stack in five
+# lines, and how do you know that the result is good?
 #
 # *Needs: nothing but a CPU; about a minute.*
 
@@ -61,8 +62,9 @@ run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed
 # %% [markdown]
 # ## Two photographs
 #
-# `mff.load` gives focus stacks. `"embedded"` is made on the spot from photographs that come with scikit-image: parts of each are
-# blurred as a lens would blur them, so the sharp original, the **reference**, is known, and so is which source is sharp where.
+# `mff.load` returns focal stacks. The images of a stack are its **sources**. The data set `"embedded"` is made from photographs that come
+# with scikit-image: parts of each photograph are blurred as a lens would blur them. So the sharp original, the **reference**, is known, and
+# so is which source is sharp at which pixel.
 
 # %%
 from mffrepro.report import figures, tables
@@ -75,14 +77,14 @@ figures.comparison(
     {"near": near, "far": far, "reference": stack.reference},
     zoom=[(70, 220, 70, 110), (240, 400, 70, 110)],
     alt="A cup of coffee: sharp cup before a blurred table, blurred cup on a sharp table, and the original, sharp everywhere.",
-    caption="Two sources and the photograph they were made from. The boxes show the same places, magnified.",
+    caption="Two sources and the photograph they were made from. The boxes show the same two regions, magnified.",
 )
 
 # %% [markdown]
 # ## Fuse
 #
-# One call. Arrays or file names, gray or colour, 8 or 16 bits or floats in [0, 1], two or more: what comes back has the type and
-# range that went in. `decision` says which share of each pixel came from which source.
+# One call fuses the sources. It takes two or more arrays or file names, gray or colour, of 8 or 16 bits or floats in [0, 1]. The result has
+# the type and range of the sources. Its **decision map** gives the share of the first source at every pixel.
 
 # %%
 result = mff.fuse([near, far], method="gacn", device=device)
@@ -91,16 +93,16 @@ print(f"{result.method}: {result.image.shape} {result.image.dtype} in {result.se
 figures.decision_maps(
     {"true": stack.decision, "GACN": result.decision},
     truth=stack.decision,
-    alt="Decision maps, white where the near-focused source is taken: the true one, the outline of the cup, and the network's.",
-    caption="White takes the first source, black the second; a pixel taken from the wrong one is orange.",
+    alt="Decision maps, white where the near-focused source is taken: the true map, the outline of the cup, and the map of the network.",
+    caption="White takes the first source, black the second; pixels taken from the wrong source are orange.",
 )
 
 # %% [markdown]
 # ## Is it good?
 #
-# With a reference there is a plain answer: how far is the fused image from it? In the field there is none, and one asks instead how
-# much of the sources' edges survived: that is what `qabf` and its relatives measure. Arrows say which direction is better, the best
-# value is underlined, the second best is bold.
+# With a reference the question has a direct answer: how far is the fused image from the reference? Real photographs have no reference.
+# Metrics such as `qabf` then measure how much of the sources' edges the fused image keeps. An arrow shows which direction is better. The
+# best value is bold and underlined, the second best is bold.
 
 # %%
 methods = ["average", "lp", "gacn"]
@@ -110,8 +112,8 @@ results = mff.benchmark(methods, some, wanted, progress=False)
 tables.scores(tables.means(results), caption="Means over stacks of the embedded set")
 
 # %% [markdown]
-# The average of the sources is the method to beat: it keeps half of everybody's blur. A dash means that the metric does not apply, here
-# because averages and pyramids choose no source and so have no decision map.
+# Averaging is the floor that every method must beat: at each pixel it mixes the sharp source with the blurred one. A dash means that the
+# metric does not apply, here because averages and pyramids have no decision map.
 
 # %%
 fused = {method: mff.fuse([near, far], method).image for method in methods}
@@ -119,13 +121,13 @@ figures.comparison(
     {"reference": stack.reference, **fused},
     zoom=[(70, 220, 70, 110), (240, 400, 70, 110)],
     alt="The reference beside the fusions by averaging, Laplacian pyramid and GACN, with two magnified details each.",
-    caption="Averaging is soft everywhere; the pyramid is sharp but mixes the sources around the outline.",
+    caption="The average is soft everywhere; the pyramid is sharp but mixes the sources around the outline.",
 )
 
 # %% [markdown]
 # ## More than two
 #
-# A macro photographer takes dozens. Any number goes into the same call; here are eight slices of a rendered scene whose depth is known.
+# A macro photographer takes dozens of photographs. The same call fuses any number. Here are eight slices of a rendered scene of known depth.
 
 # %%
 lens = data["motorcycle_lens"]
@@ -148,7 +150,7 @@ print({name: round(value, 4) for name, value in mff.evaluate(lens, many, metrics
 # mff.write_image("fused.png", result.image)
 # ```
 #
-# or, from the shell,
+# The same from the shell:
 #
 # ```shell
 # mffrepro fuse near.jpg far.jpg -o fused.png
@@ -157,9 +159,9 @@ print({name: round(value, 4) for name, value in mff.evaluate(lens, many, metrics
 #
 # The photographs must show the same scene, aligned to the pixel: use a tripod, or align them first.
 #
-# ## What there is
+# ## All methods
 #
-# Every method and its options; `mff.list_metrics()` and `mff.list_datasets()` list the rest.
+# The table lists every method and its options; `mff.list_metrics()` and `mff.list_datasets()` list metrics and data sets.
 
 # %%
 tables.plain(mff.list_methods()[["title", "kind", "weights", "options"]])
@@ -167,9 +169,9 @@ tables.plain(mff.list_methods()[["title", "kind", "weights", "options"]])
 # %% [markdown]
 # ## Exercises
 #
-# 1. Blur more or less: `coffee_blur1` to `coffee_blur5`. When does the network begin to make mistakes, and where?
+# 1. Vary the blur: `coffee_blur1` to `coffee_blur5`. At which blur does the network make its first mistakes, and where?
 # 2. Swap `near` and `far`. Does the result change? Should it?
-# 3. Fuse your own two photographs. Where does it fail, and what does the decision map say there?
+# 3. Fuse two photographs of your own. Where does the fusion fail, and what does the decision map show there?
 
 # %% [markdown]
 # ## Provenance

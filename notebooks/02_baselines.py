@@ -14,13 +14,13 @@
 # ---
 
 # %% [markdown]
-# # The classical toolbox: fusion without training
+# # The classical methods: fusion without training
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/mffrepro/mffrepro/blob/main/notebooks/02_baselines.ipynb)
 #
-# Pyramids, wavelets, guided filters, focus measures, sparse codes, spiking neurons: thirty years of methods stand in the tables of every paper,
-# mostly as one row without a picture. What does each compute, where does it fail, is ours the same as the one that others ran, and **which should
-# you choose?**
+# Pyramids, wavelets, guided filters, focus measures, sparse codes and pulse-coupled neurons are the rows of every comparison table, mostly
+# without a picture. What does each of them compute, where does it fail, is our version the one that others ran, and **which should you
+# choose?**
 #
 # *Needs: nothing but a CPU; about half a minute (quick); the full profile takes far longer.*
 
@@ -58,28 +58,27 @@ import pandas as pd
 from scipy import ndimage
 
 import mffrepro as mff
-from mffrepro.data.manifests import manifest_folder
 from mffrepro.fusion import curvelet, dictionaries, dtcwt, nsct, nsst, pyramid, sparse
 from mffrepro.fusion.rules import choose_max
 from mffrepro.images import to_gray, to_unit
-from mffrepro.report import figures, tables
+from mffrepro.report import fidelity, figures, tables
 
 started = time.perf_counter()
 run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed=seed)
 
 # %% [markdown]
-# ## What a classical method is
+# ## What is a classical method?
 #
-# A rule that somebody wrote down, and no training on pairs. Nearly all have the same three parts:
+# A classical method follows a written rule; nothing is trained on pairs of sources. Nearly all of them have the same three parts:
 #
-# 1. **A measure of focus.** A transform or a filter whose values are large where the photograph is sharp.
-# 2. **A rule.** Mostly: take the larger. Blur only ever takes detail away, so the larger one comes from the sharper source.
-# 3. **Consistency.** Neighbours are asked for their vote, since a lone pixel that disagrees with all around it is most likely wrong.
+# 1. **A focus measure.** A transform or a filter whose values are large where the photograph is sharp.
+# 2. **A fusion rule.** It usually takes the larger value, because blur only removes detail: the larger value comes from the sharper source.
+# 3. **Consistency verification.** A pixel that disagrees with all of its neighbours is most likely wrong and follows their majority.
 #
-# Who needs them? Everybody who compares: these are the rows of every table in the field. And everybody without a GPU or without
-# photographs like those a network was trained on. Each is one call, for two images or for many:
+# These methods are the baselines of every table in the field. They also serve people without a GPU, and photographs unlike those that a
+# network was trained on. Each is one call, for two images or for many:
 
-# %%
+# %% tags=["hide-input"]
 size = 256 if run.quick else 512
 stacks = mff.load("embedded", size=size)
 stack = stacks["coffee_blur3"]
@@ -88,25 +87,19 @@ result = mff.fuse([near, far], "lp")
 
 lens = stacks["motorcycle_lens"]
 many = mff.fuse(lens, "sml")
+pair = {"near": near, "far": far, "fused": result.image}
 figures.comparison(
-    {
-        "near": near,
-        "far": far,
-        "fused": result.image,
-        "first of eight": lens.images[0],
-        "last": lens.images[-1],
-        "all": many.image,
-    },
+    pair | {"first of eight": lens.images[0], "last of eight": lens.images[-1], "all eight fused": many.image},
     columns=3,
     alt="A cup of coffee, focused in front, behind, and fused; a motorcycle in a workshop, focused behind, in front, and fused from eight.",
-    caption=f"Two images by a Laplacian pyramid in {result.seconds:.2f} s, {len(lens)} by their Laplacians in {many.seconds:.2f} s.",
+    caption=f"Two images fused by a Laplacian pyramid in {result.seconds:.2f} s, {len(lens)} by their Laplacians in {many.seconds:.2f} s.",
 )
 
 # %% [markdown]
-# This is what there is. *Colour* says where the decision is made: on each channel by itself, on luma, or once per pixel; *map*
-# whether a method says which source it took. The notes matter: not every name in a table of comparison can be traced to a paper.
+# The table lists all classical methods. *Colour* says where the decision is made: on each channel separately, on luma, or once per pixel.
+# *Map* says whether the method returns a decision map. Read the notes: some names in comparison tables cannot be traced to a paper.
 
-# %%
+# %% tags=["hide-input"]
 cards = [card for card in mff.methods.CARDS.values() if card.kind == "classical"]
 facts = {
     card.name: {"title": card.title, "colour": card.colour, "map": "yes" if card.has_decision else "", "note": card.note}
@@ -117,9 +110,18 @@ listed.set_properties(subset=["title", "colour"], **{"white-space": "nowrap !imp
 listed.set_properties(subset="note", **{"min-width": "14em"})
 
 # %% [markdown]
-# Below, one section per family, each with one picture of what its methods compute, made of the package's own arrays.
+# The sections below take one family each, define every method by a formula, and show one picture of its intermediate results.
+#
+# **Notation.** $S_1, \dots, S_N$ are the sources, $p$ and $q$ are pixels, $F$ is the fused image, and $*$ is convolution. $W_r(p)$ is the
+# square window of half width $r$ around $p$, and $g_\sigma$ is a Gaussian of standard deviation $\sigma$. A transform $T$ splits a source
+# into details $D_n^{l}$ of level $l$ and direction, and a base $B_n$. Most transforms share two rules. **Li's choose-max rule** compares the
+# largest magnitude in a 3×3 window and lets the neighbours correct the choice by majority:
+#
+# $$m(p) = \arg\max_n \max_{q \in W_1(p)} |D_n^l(q)|, \qquad D_F^l(p) = D^l_{m'(p)}(p), \quad m'(p) = \operatorname{majority}_{q \in W_1(p)} m(q).$$
+#
+# The bases are averaged, $B_F = \frac1N \sum_n B_n$, and $F = T^{-1}(D_F, B_F)$.
 
-# %%
+# %% tags=["hide-input"]
 gray = to_gray(to_unit(stack.images, np.float64))
 truth = stack.decision
 share = gray.shape[1] / 341  # boxes are given for the size of the full profile
@@ -134,12 +136,18 @@ rim, saucer = box(45, 315, 50, 65), box(200, 50, 50, 65)
 # %% [markdown]
 # ## Pyramids: `lp`, `rp`
 #
-# Shrink the image, enlarge it again, subtract: what is missing is the finest detail, one octave. Do the same with the small image, and
-# so on ([Burt and Adelson, 1983](https://doi.org/10.1109/TCOM.1983.1095851)). In every octave the larger value wins; the smallest images are
-# averaged. The ratio pyramid ([Toet, 1989](https://doi.org/10.1016/0167-8655%2889%2990003-2)) divides instead of subtracting, because the eye
-# sees ratios.
+# A Laplacian pyramid ([Burt and Adelson, 1983](https://doi.org/10.1109/TCOM.1983.1095851)) halves the image, enlarges it again and keeps the
+# difference: the finest octave of detail. It then continues with the halved image. Let $G_n^0 = S_n$, let $\downarrow$ smooth and halve, and
+# let $\uparrow$ double and smooth. Then `lp` computes
+#
+# $$G_n^{l+1} = \downarrow G_n^l, \qquad D_n^l = G_n^l - \uparrow G_n^{l+1}, \qquad F^l = D_F^l + \uparrow F^{l+1},$$
+#
+# with $D_F^l$ by Li's rule and $F^L = B_F$. The ratio pyramid `rp` ([Toet, 1989](https://doi.org/10.1016/0167-8655%2889%2990003-2)) divides
+# instead, because human vision responds to ratios:
+#
+# $$R_n^l = \frac{G_n^l}{\uparrow G_n^{l+1}}, \qquad F^l = R_F^l \cdot \uparrow F^{l+1}.$$
 
-# %%
+# %% tags=["hide-input"]
 smaller = [pyramid.analyse(image, 1)[1] for image in gray]
 octaves = [pyramid.analyse(image, 1)[0][0][: image.shape[0], : image.shape[1]] for image in smaller]
 ratios = [np.log(image / (image - octave)) for image, octave in zip(smaller, octaves, strict=True)]
@@ -156,24 +164,30 @@ figures.comparison(
     },
     columns=3,
     alt="Second octave of both sources: lines on the cup in near, on the table in far, and both in what is kept; a map of the choice; ratios.",
-    caption="The second octave. Where neither source has detail the choice is noise, and it does not matter there.",
+    caption="The second octave. Where neither source has detail, the choice is random and has no visible effect.",
 )
 
 # %% [markdown]
-# The choice follows the cup, roughly. At its outline each octave decides for itself, and the detail of one source is put upon the base of
-# both: that is the faint ghost along edges which the gallery below shows.
+# The choice follows the cup roughly. At its outline each octave decides separately, and detail from one source is added to the averaged base.
+# This causes the faint ghost along edges in the gallery below.
 #
 # ## Wavelets: `dwt`, `swt`, `dtcwt`
 #
-# A wavelet transform tells horizontal, vertical and diagonal detail apart. The plain one keeps every second sample of each octave, every
-# eighth of the third: fast, and exactly enough to rebuild the image. But an edge that falls between two samples is hardly seen.
-# Move the camera by one pixel and other coefficients win. The stationary transform keeps all samples; the complex one keeps four
-# times as many as the plain one and takes magnitudes, which change less when the image moves.
+# A wavelet transform separates horizontal, vertical and diagonal detail $o$ by a low-pass filter $\phi$ and high-pass filters $\psi_o$. With
+# $A_n^0 = S_n$,
+#
+# $$D_n^{l,o} = \downarrow_2 (\psi_o * A_n^{l}), \qquad A_n^{l+1} = \downarrow_2 (\phi * A_n^{l}) \qquad \text{(dwt)},$$
+#
+# where $\downarrow_2$ keeps every second sample of each direction. This is fast and keeps exactly as many numbers as the image has. But an
+# edge that falls between two samples is hardly measured: move the camera by one pixel, and other coefficients win. The stationary transform
+# `swt` keeps all samples and stretches the filters instead, $D_n^{l,o} = \psi_o^{\uparrow 2^l} * A_n^l$. The complex transform `dtcwt` runs
+# two real wavelet trees, $D_n^{l,o} = \Re_n^{l,o} + i\,\Im_n^{l,o}$ in six directions, keeps four times as many numbers as `dwt`, and
+# compares magnitudes, which change less when the image moves. All three use Li's rule on every $D_n^{l,o}$.
 
 
-# %%
+# %% tags=["hide-input"]
 def haar(image, side=8):
-    """Haar's detail of the third octave, along columns, at every pixel: half a window minus the other half."""
+    """Compute Haar's detail of the third octave along columns at every pixel."""
     half = ndimage.uniform_filter(image, (side // 2, side))
     return np.abs(half[side // 2 :] - half[: -side // 2])
 
@@ -193,15 +207,15 @@ figures.comparison(
     pictures,
     columns=3,
     alt="Third octave by three wavelet transforms; below, the same after a move by four pixels: the first changes most.",
-    caption="Strength of horizontal edges in the third octave. Below, the photograph was moved by four pixels: the first transform sees other edges.",
+    caption="Strength of horizontal edges in the third octave. In the lower row the photograph is moved by four pixels: dwt finds other edges.",
 )
 
 # %% [markdown]
-# Does it matter for fusion? Fuse the same scene twice, the second time with a frame that begins one pixel further down and right, and
-# subtract the results. A method that follows the scene and not the grid leaves nothing.
+# Does this matter for fusion? The test fuses the same scene twice, the second time in a frame that begins one pixel further down and to the
+# right, and subtracts the results. The difference is zero for a method that depends on the scene alone and not on its sampling grid.
 
-# %%
-#: Up to half a minute per channel with their published settings: the quick profile takes larger tolerances and steps.
+# %% tags=["hide-input"]
+# Published settings take up to half a minute per channel: the quick profile uses larger tolerances and steps.
 cheap = {"eps": 10.0, "stride": 4}
 faster = {"sr": cheap, "asr": cheap, "csr": {"tolerance": 5e-2}, "pcnn": {"iterations": 60}}
 options = {card.name: faster.get(card.name, {}) if run.quick else {} for card in cards}
@@ -211,29 +225,44 @@ crop = [image[top : top + side, left : left + side] for image in gray]
 
 
 def unsteady(method, margin=20):
-    """Root of the mean squared change of the result, in gray levels of 0..255, when the frame moves by one pixel."""
+    """Compute the RMS change of the result, in gray levels, when the frame moves by one pixel."""
     frames = (np.s_[:-1, :-1], np.s_[1:, 1:])
     first, second = (mff.fuse([image[frame] for image in crop], method, **steady[method]).image for frame in frames)
     gap = first[1:, 1:] - second[:-1, :-1]
     return 255 * np.sqrt(np.square(gap[margin:-margin, margin:-margin]).mean())
 
 
-# %%
+# %% tags=["hide-input"]
 changes = pd.Series({card.name: unsteady(card.name) for card in cards}).sort_values(ascending=False)
 figures.bars(
     changes.to_dict(),
     xlabel="change of the fused image, gray levels",
     alt="Bars of how much the result of each method changes when the frame moves by one pixel; long for those on a grid.",
-    caption="The frame moves by one pixel. On a decimated grid other coefficients win; msvd learns another transform, gd sets another range.",
+    caption="The frame moves by one pixel. On a decimated grid other coefficients win; msvd learns another transform, gd another range.",
 )
 
 # %% [markdown]
 # ## Directions: `cvt`, `nsct`, `nsst`, `dchwt`
 #
-# Edges have more directions than three. Curvelets ([Candès et al., 2006](https://doi.org/10.1137/05064182X)), contourlets
-# ([da Cunha et al., 2006](https://doi.org/10.1109/TIP.2006.877507)) and shearlets
-# ([Easley et al., 2008](https://doi.org/10.1016/j.acha.2007.09.003)) cut each octave into wedges of direction; the last two without
-# decimation, so that nothing depends on a grid. The cosine harmonic wavelets cut dyadic blocks out of one cosine transform.
+# Edges have more than three directions. Curvelets `cvt` ([Candès et al., 2006](https://doi.org/10.1137/05064182X)), contourlets `nsct`
+# ([da Cunha et al., 2006](https://doi.org/10.1109/TIP.2006.877507)) and shearlets `nsst`
+# ([Easley et al., 2008](https://doi.org/10.1016/j.acha.2007.09.003)) cut each octave $l$ of the spectrum $\hat S_n$ into wedges of direction
+# $\theta$ by windows $U_{l,\theta}$ of frequency $\omega$:
+#
+# $$D_n^{l,\theta} = \mathcal F^{-1}\!\left[ U_{l,\theta}(\omega)\, \hat S_n(\omega) \right].$$
+#
+# `cvt` samples each wedge on a grid of its own and applies Li's rule to real and imaginary parts separately. `nsct` builds $U_{l,\theta}$
+# from a filter bank and `nsst` from short shearing filters; both keep every pixel, so nothing depends on a grid, and apply Li's rule in each
+# direction.
+#
+# The cosine harmonic wavelets of `dchwt` cut dyadic blocks out of one cosine transform and transform each block back to a band $D_n^{l,o}$.
+# They average instead of choosing:
+#
+# $$D_F^{l,o} = \frac{\sum_n s_n^{l,o} D_n^{l,o}}{\sum_n s_n^{l,o}}, \qquad s_n^{1,o} = \overline{(D_n^{1,o})^2}, \qquad
+# s_n^{l,o} = |D_n^{l,o}| + \sum_{\text{finer levels}} |D_n^{k,o}| \quad (l > 1),$$
+#
+# where the bar is the mean over $W_1$, and the sum runs over the coefficients of finer levels $k < l$ at the same place and direction. The
+# base is averaged by the sum of the three coarsest $s_n^{L,o}$.
 
 # %% tags=["hide-input"]
 contourlets, shearlets = nsct.analyse(gray[0], (16, 8, 8, 4))[0][1], nsst.analyse(gray[0], (16, 16, 8, 8), (16, 16, 8, 8))[0][2]
@@ -247,18 +276,41 @@ for name, bands, pick in zip(("contourlet", "shearlet", "curvelet"), (contourlet
 figures.comparison(
     directions,
     alt="The near-focused cup in four directions of three transforms: each picture holds the lines of one direction only.",
-    caption="Four directions of one octave of the near-focused source. Contourlets and shearlets keep every pixel; curvelets have a grid of their own.",
+    caption="Four directions of one octave of the near-focused source. Contourlets and shearlets keep every pixel; curvelets have their own grid.",
 )
 
 # %% [markdown]
 # ## Weights smoothed along edges: `gff`, `mgivf`, `cbf`
 #
-# A map of winners per pixel has a ragged border, and blurring it would blur the outline. A **guided filter**
-# ([He et al., 2013](https://doi.org/10.1109/TPAMI.2012.213)) smooths the map but lets it jump where the photograph does. GFF
-# ([Li et al., 2013](https://doi.org/10.1109/TIP.2013.2244222)) does so twice: widely for the base, narrowly for the detail. The other two filter the
-# sources along each other's edges and weigh them by what that took away.
+# A per-pixel map of the sharpest source has a ragged border, and blurring the map would blur the outline. A **guided filter**
+# ([He et al., 2013](https://doi.org/10.1109/TPAMI.2012.213)) smooths a map $P$ but lets it jump where the guide $I$ does. It is linear in $I$
+# in each window $k$ of half width $r$:
+#
+# $$G_{r,\epsilon}(P; I)(p) = \frac{1}{|W_r|} \sum_{k \in W_r(p)} \left( a_k I(p) + b_k \right), \qquad
+# a_k = \frac{\operatorname{cov}_k(I, P)}{\operatorname{var}_k(I) + \epsilon}, \qquad b_k = \bar P_k - a_k \bar I_k.$$
+#
+# `gff` ([Li et al., 2013](https://doi.org/10.1109/TIP.2013.2244222)) measures saliency by the smoothed Laplacian, $H_n = g_5 * |\Delta S_n|$,
+# marks the most salient source, $P_n = [\,n = \arg\max_m H_m\,]$, and smooths this map twice, widely for the base $B_n$ (a box mean of 31×31
+# pixels) and narrowly for the detail:
+#
+# $$F = \sum_n W^B_n B_n + W^D_n (S_n - B_n), \qquad W^B_n \propto G_{45,\,0.3}(P_n; S_n), \qquad W^D_n \propto G_{7,\,10^{-6}}(P_n; S_n).$$
+#
+# `mgivf` lets each source guide a filter over the mean $\bar S_{-n}$ of the others. With $S_n^0 = S_n$, it weights the removed residuals by
+# their magnitude:
+#
+# $$S_n^{l+1} = G_{9,\,1000}(\bar S_{-n}^l; S_n^l), \qquad D_n^l = S_n^l - S_n^{l+1}, \qquad
+# F = \frac1N \sum_n S_n^L + \sum_l \frac{\sum_n |D_n^l|\, D_n^l}{\sum_n |D_n^l|}.$$
+#
+# `cbf` averages each source by a **cross bilateral filter** $C_n$, whose weights come from the mean of the others, and uses the strength of
+# the removed residual as the weight of the source:
+#
+# $$C_n(p) = \frac{\sum_q k(p,q)\, S_n(q)}{\sum_q k(p,q)}, \quad
+# k(p,q) = \exp\!\left(-\frac{|p-q|^2}{2\sigma_s^2} - \frac{(\bar S_{-n}(p) - \bar S_{-n}(q))^2}{2\sigma_r^2}\right), \quad
+# F = \frac{\sum_n w_n S_n}{\sum_n w_n},$$
+#
+# where $w_n(p)$ is the sum of the variances of $S_n - C_n$ along the rows and along the columns of $W_2(p)$.
 
-# %%
+# %% tags=["hide-input"]
 from mffrepro.baselines import cbf, gff
 
 saliency = np.stack([gff.measure_saliency(image) for image in gray])
@@ -283,14 +335,28 @@ figures.comparison(
 )
 
 # %% [markdown]
-# ## Focus measures and decisions: `sf`, `eol`, `sml`, `dsift`, `mwg`, `focus_stack`
+# ## Focus measures and decision maps: `sf`, `eol`, `sml`, `dsift`, `mwg`, `focus_stack`
 #
-# If each pixel is to come from one source, the question is only: which? A **focus measure** says how much the gray values vary around a
-# pixel: squared differences to the neighbours (spatial frequency), squared or absolute second differences (Laplacian), the strength of a SIFT
-# descriptor. Then windows are summed, neighbours vote, islands go. What is left is a map, and where the truth is known the map
-# can be marked: orange is wrong.
+# If each pixel is to come from one source, only the choice of the source is open. A **focus measure** $M_n(p)$ says how strongly the gray
+# values vary around $p$. The decision map takes the source with the largest measure, $\arg\max_n M_n(p)$, after consistency verification: a
+# majority vote of neighbours, and removal of small regions. The measures are
+#
+# $$
+# \begin{aligned}
+# \text{sf:} \quad & M_n(b) = \sqrt{\operatorname{mean}_{p \in b} \left[ (\partial_x S_n)^2 + (\partial_y S_n)^2 \right]} \ \text{ for blocks } b \text{ of } 8 \times 8, \text{ whose neighbours vote;} \\
+# \text{eol:} \quad & M_n(p) = \sum_{q \in W_3(p)} (K * S_n)^2(q), \quad K = \begin{pmatrix} -1 & -4 & -1 \\ -4 & 20 & -4 \\ -1 & -4 & -1 \end{pmatrix}; \\
+# \text{sml:} \quad & M_n(p) = \sum_{q \in W_3(p)} \left( |\partial_{xx} S_n(q)| + |\partial_{yy} S_n(q)| \right); \\
+# \text{dsift:} \quad & M_n(p) = \sum_{c=1}^{16} \sum_{k=1}^{8} h_{n,p}(c, k), \ \text{ the sum of the SIFT descriptor with } 4 \times 4 \text{ cells } c \text{ and } 8 \text{ directions } k; \\
+# \text{focus\_stack:} \quad & M_n(p) = |\Delta (g * S_n)(p)|, \ \text{ without any consistency verification.}
+# \end{aligned}
+# $$
+#
+# In `dsift`, blocks of 8×8 pixels compare their sums of $M_n$, and a pixel is decided where more than 99 % of the blocks around it agree. The
+# other pixels are decided by matching the descriptor with the most similar place of the other source.
+#
+# The maps can be compared with the true one where it is known; wrong pixels are orange.
 
-# %%
+# %% tags=["hide-input"]
 maps = {"truth": truth}
 for card in cards:
     if card.has_decision:
@@ -299,15 +365,23 @@ figures.decision_maps(
     maps,
     truth=truth,
     alt="Decision maps of all classical methods that have one, beside the true outline of the cup; wrong pixels are orange.",
-    caption="White takes near, black far, orange the wrong one. Without a vote (focus_stack) plain surfaces are guessed pixel by pixel.",
+    caption="White takes near, black takes far, orange is wrong. Without consistency verification (focus_stack), plain surfaces are random.",
 )
 
 # %% [markdown]
-# Much of what is wrong lies on plain surfaces, where it does no harm: both sources look alike there. What hurts is the outline.
-# Multi-scale weighted gradients ([Zhou et al., 2014](https://doi.org/10.1016/j.inffus.2013.11.005)) therefore measure at two scales: a large
-# one that is sure where it can be, and a small one for the band between.
+# Many wrong pixels lie on plain surfaces, where they do no harm: the sources are equal there. The errors that matter lie on the outline.
+# Multi-scale weighted gradients `mwg` ([Zhou et al., 2014](https://doi.org/10.1016/j.inffus.2013.11.005)) therefore measure at two scales: a
+# large one that is reliable away from the outline, and a small one for the band around it. Let $\lambda_1 \geq \lambda_2$ be the eigenvalues
+# of the smoothed structure tensor $g_\sigma * (\nabla S_n \nabla S_n^\top)$. The saliency at scale $\sigma$ is
+#
+# $$M_n^\sigma = \sqrt{ \left(\sqrt{\lambda_1} + \sqrt{\lambda_2}\right)^2 + \tfrac12 \left(\sqrt{\lambda_1} - \sqrt{\lambda_2}\right)^2 }.$$
+#
+# From $M^{4}$, and from $M^{0.5}$ in the band, follows a weight $w_n$ per source. The fused image has the gradient field $V$ closest to the
+# weighted gradients, where $V$ is the principal eigenvector of $\sum_n w_n^2 \nabla S_n \nabla S_n^\top$ times the root of its eigenvalue:
+#
+# $$F = \arg\min_F \sum_p \left| \nabla F(p) - V(p) \right|^2.$$
 
-# %%
+# %% tags=["hide-input"]
 from mffrepro.baselines import mwg
 
 coarse, fine = ([mwg.saliency(255 * image, sigma) for image in gray] for sigma in (4.0, 0.5))
@@ -327,28 +401,47 @@ figures.comparison(
 # %% [markdown]
 # ## Gradients: `gd`
 #
-# At every pixel take the steeper of the two gradients, then find the image that has these gradients
-# ([Paul et al., 2016](https://doi.org/10.1142/S0218126616501231)). Mean and range are lost on the way. The authors stretch the result to the full
-# range and equalise its contrast locally, so that it looks richer than any source, and is farther from the truth than the plain average.
+# At every pixel `gd` takes the steepest gradient of all sources and integrates the resulting field
+# ([Paul et al., 2016](https://doi.org/10.1142/S0218126616501231)):
+#
+# $$F_0 = \arg\min_F \sum_p \left| \nabla F(p) - \nabla S_{m(p)}(p) \right|^2, \qquad m(p) = \arg\max_n |\nabla S_n(p)|.$$
+#
+# The integral loses mean and range. The authors stretch $F_0$ to the full range $R$ of gray levels and equalise its contrast locally:
+#
+# $$F = \operatorname{equalise}\!\left[ R \left( \frac{F_0 - \min F_0}{\max F_0 - \min F_0} \right)^{\gamma} \right], \qquad
+# \gamma = \frac{\ln R}{\ln (\max F_0 - \min F_0)}.$$
+#
+# So the result has more contrast than any source, and is farther from the reference than the average of the sources.
 
-# %%
+# %% tags=["hide-input"]
 plain, equalised = (mff.fuse(stack, "gd", limit=limit).image for limit in (1e-6, 0.003))
 figures.comparison(
     {"reference": stack.reference, "integrated, stretched": plain, "equalised (gd)": equalised},
     zoom=[rim, saucer],
     columns=3,
     alt="The reference, the image integrated from the steepest gradients, and the same after equalisation: brighter, with other colours.",
-    caption="Sharp, but not the same photograph any more.",
+    caption="The equalised image is sharp, but its brightness and colours are not those of the sources.",
 )
 
 # %% [markdown]
 # ## Statistics: `average`, `pca`, `msvd`
 #
-# Weights from the whole image: the first principal component of both sources. They differ in focus only, so they vary almost alike and
-# the weights are almost equal. Multi-resolution SVD learns a little transform of 2×2 blocks from each source, in the place of a wavelet. Its first
-# vector is the mean, the others are edges. They come out with an arbitrary sign, and averaging two of opposite sign leaves nothing.
+# `average` is the mean of the sources, $F = \frac1N \sum_n S_n$. `pca` computes weights from the whole image. Let $v$ be the first
+# eigenvector of the covariance $C_{nm} = \operatorname{cov}(S_n, S_m)$ over all pixels; then
+#
+# $$F = \frac{\sum_n |v_n|\, S_n}{\sum_n |v_n|}.$$
+#
+# The sources differ in focus only, so they vary almost alike and the weights are almost equal.
+#
+# `msvd` learns a transform of 2×2 blocks from each source in place of a wavelet. The columns of $X_n$ are the blocks of source $n$, and
+# $X_n = U_n \Sigma_n V_n^\top$ is its singular value decomposition:
+#
+# $$T_n = U_n^\top X_n, \qquad X_F = \left( \tfrac1N \textstyle\sum_n U_n \right) T_F,$$
+#
+# where row 1 of $T_F$, the local mean, averages the sources, and rows 2 to 4, the edges, take the entry of larger magnitude. The sign of each
+# singular vector is arbitrary, and the mean of two vectors of opposite sign cancels: here the vectors of all sources are turned to agree.
 
-# %%
+# %% tags=["hide-input"]
 from mffrepro.baselines import msvd, pca
 
 print("weights of pca:", ", ".join(f"{weight:.4f}" for weight in pca.principal_weights(gray.reshape(2, -1))))
@@ -358,19 +451,32 @@ figures.comparison(
     {label: figures.mosaic(tiles, columns=4, enlarge=32) for label, tiles in zip(("near", "far"), vectors, strict=True)},
     columns=2,
     alt="Four blocks of two by two pixels learnt from each source: a flat one and three edges, nearly the same for both.",
-    caption="What msvd learns from either source, strongest first.",
+    caption="The four basis blocks that msvd learns from each source, strongest first.",
 )
 
 # %% [markdown]
 # ## Sparse codes: `sr`, `asr`, `csr`, `mst_sr`
 #
-# Write each patch of 8×8 pixels as a sum of few **atoms** of a learned dictionary
-# ([Yang and Li, 2010](https://doi.org/10.1109/TIM.2009.2026612)). A sharp patch needs more of them, so the sum of the magnitudes is a focus
-# measure. ASR ([Liu and Wang, 2015](https://doi.org/10.1049/iet-ipr.2014.0311)) has a dictionary for each direction of edges; CSR
-# ([Liu et al., 2016](https://doi.org/10.1109/LSP.2016.2618776)) codes the whole image with small filters; MST-SR
-# ([Liu et al., 2015](https://doi.org/10.1016/j.inffus.2014.09.004)) codes only the base of a pyramid, which is small and therefore fast.
+# `sr` ([Yang and Li, 2010](https://doi.org/10.1109/TIM.2009.2026612)) writes each patch $x_n$ of 8×8 pixels, less its mean $\bar x_n$, as a
+# sum of few **atoms**, the columns of a learned dictionary $\Phi$. A sharp patch needs more atoms, so the sum of the magnitudes is a focus
+# measure:
+#
+# $$\alpha_n = \arg\min_\alpha \|\alpha\|_0 \ \text{ subject to } \ \|x_n - \bar x_n - \Phi \alpha\|_2 \leq \epsilon, \qquad
+# x_F = \Phi \alpha_m + \bar x_m, \quad m = \arg\max_n \|\alpha_n\|_1.$$
+#
+# Overlapping fused patches are averaged. `asr` ([Liu and Wang, 2015](https://doi.org/10.1049/iet-ipr.2014.0311)) replaces $\Phi$ by one of
+# seven dictionaries $\Phi_k$: $k$ is the sector of 30° that holds more than $1.5 / 6$ of the patch's gradient magnitude, or 0 where no sector
+# does. `csr` ([Liu et al., 2016](https://doi.org/10.1109/LSP.2016.2618776)) codes the whole detail image $S_n - B_n$ with small filters
+# $\varphi_j$:
+#
+# $$\min_{\{x_{n,j}\}} \tfrac12 \Big\| \sum_j \varphi_j * x_{n,j} - (S_n - B_n) \Big\|_2^2 + \lambda \sum_j \|x_{n,j}\|_1,
+# \qquad M_n(p) = \operatorname{mean}_{q \in W_9(p)} \sum_j |x_{n,j}(q)|,$$
+#
+# and takes codes and base from the source with the largest $M_n$. Its base solves $\min_B \|B - S_n\|^2 + 5\, \|\nabla B\|^2$. `mst_sr`
+# ([Liu et al., 2015](https://doi.org/10.1016/j.inffus.2014.09.004)) fuses the details $D_n^l$ of a Laplacian pyramid by Li's rule and the
+# bases $B_n$ by `sr`; the base is small, so this is fast.
 
-# %%
+# %% tags=["hide-input"]
 atoms = dictionaries.load("sr")[0]
 patches = [np.lib.stride_tricks.sliding_window_view(255 * image, (8, 8))[::4, ::4] for image in crop]
 signals = [patch.reshape(-1, 64) - patch.mean((2, 3)).reshape(-1, 1) for patch in patches]
@@ -388,18 +494,30 @@ figures.comparison(
     },
     columns=3,
     alt="Atoms of two dictionaries and filters of a third, all like small edges; the size of the codes of both sources; which is larger.",
-    caption="Above, what was learned from photographs. Below, the sum of magnitudes of the code of each patch, on the right of the cup.",
+    caption="Top: atoms and filters learned from photographs. Bottom: sum of magnitudes of each patch's code, on the right of the cup.",
 )
 
 # %% [markdown]
 # ## Pulses: `pcnn`, `nmei`
 #
-# A neuron per pixel, fed with the local spatial frequency, fires when what it is fed, amplified by its neighbours' pulses, exceeds a threshold
-# that falls until it fires and then jumps. Count the pulses: who is fed more fires more often, and neighbours fire together
-# ([Qu et al., 2008](https://doi.org/10.3724/SP.J.1004.2008.01508)). `pcnn` does this in every direction of a contourlet transform, `nmei`
-# on the pixels, with networks that hear each other.
+# A pulse-coupled neural network ([Qu et al., 2008](https://doi.org/10.3724/SP.J.1004.2008.01508)) has one neuron per pixel. Its stimulus
+# $I_n(p)$ in $[0, 1]$ is the local spatial frequency. The pulses $Y_n$ of the neighbours raise the linking $L_n$. The neuron fires when its
+# activity exceeds a threshold $\Theta_n$ that decays, and jumps with each pulse:
+#
+# $$
+# \begin{aligned}
+# L_n(p, t) &= e^{-1} L_n(p, t-1) + \sum_{q \in W_1(p),\, q \neq p} \frac{Y_n(q, t-1)}{|p - q|}, &
+# \Theta_n(p, t) &= e^{-0.2}\, \Theta_n(p, t-1) + 20\, Y_n(p, t-1), \\
+# Y_n(p, t) &= \left[\, I_n(p) \left(1 + 3 L_n(p, t)\right) > \Theta_n(p, t) \,\right], &
+# M_n(p) &= \sum_{t=1}^{200} Y_n(p, t).
+# \end{aligned}
+# $$
+#
+# A stronger stimulus fires more often, and neighbours fire together. `pcnn` runs this on every direction of a contourlet transform and takes
+# the coefficient with the larger $M_n$. `nmei` runs it on the pixels, and adds $0.5 \sum_{m \neq n} Y_m(p, t-1)$ to the linking, so that the
+# networks of the sources exchange their pulses; a majority vote follows.
 
-# %%
+# %% tags=["hide-input"]
 from mffrepro.baselines import pulses
 
 fed = np.stack([pulses.spatial_frequency(255 * image) for image in gray])
@@ -407,39 +525,39 @@ fed /= fed.max()
 counted = {"alone": pulses.firings(fed), "with exchange": pulses.firings(fed, exchange=0.5)}
 shown = {}
 for i, name in enumerate(("near", "far")):
-    shown[f"{name}: fed"] = figures.heat(np.sqrt(fed[i]))
+    shown[f"{name}: stimulus"] = figures.heat(np.sqrt(fed[i]))
     for kind, counts in counted.items():
         low, high = np.quantile(counts, (0.01, 0.99))
         shown[f"{name}: pulses {kind}"] = figures.heat(counts[i], low=low, high=high)
 figures.comparison(
     shown,
     columns=3,
-    alt="What the neurons of both sources are fed, and how often they fire, alone and when the networks hear each other.",
-    caption="Fed: square root of the spatial frequency. Pulses: counts, from few (dark blue) to many (yellow), one scale for both sources.",
+    alt="Stimulus of the neurons of both sources, and how often they fire, alone and when the networks exchange pulses.",
+    caption="Stimulus: square root of the spatial frequency. Pulses: counts, from few (dark blue) to many (yellow), on one scale for both sources.",
 )
 
 # %% [markdown]
-# ## All of them on one pair
+# ## All methods on one pair
 #
-# The orange box lies on the rim of the cup and the spoon's handle, the blue one on the edge of the saucer and the table. What to look for:
+# The orange box shows the rim of the cup and the spoon's handle, the blue one the edge of the saucer and the table. Compare:
 #
 # * `dwt`: steps and ringing along the outline, from the grid of its Haar wavelets.
 # * `lp`, `rp` and the other transforms: a faint double contour where the octaves disagree.
-# * `average`, `pca`, `msvd`: soft everywhere; half of the blur is kept.
-# * `gd`: other colours and contrast.
+# * `average`, `pca`, `msvd`: soft everywhere; half of the blur remains.
+# * `gd`: changed colours and contrast.
 # * `sf`: square steps along the outline; `focus_stack`: single wrong pixels.
 
-# %%
+# %% tags=["hide-input"]
 wanted = ["psnr", "qabf", "qg", "qcb", "mask_iou"]
 fused = {}
 
 
 def measure(pair):
-    """A row of seconds and scores per method; the images are kept in `fused`."""
+    """Yield seconds and scores of every method; keep the images in `fused`."""
     for card in cards:
         try:
             result = mff.fuse(pair, card.name, **options[card.name])
-        except mff.MffError as error:  # a dictionary that is not at hand, an image that is too small
+        except mff.MffError as error:  # a dictionary that has not been fetched, an image that is too small
             print(card.name, "is left out:", error)
             continue
         fused[card.name, pair.name] = result.image
@@ -449,7 +567,7 @@ def measure(pair):
 
 rows = list(measure(stack))
 
-# %%
+# %% tags=["hide-input"]
 label = {card.name: f"{card.name} *" if card.note else card.name for card in cards}
 figures.comparison(
     {"reference": stack.reference}
@@ -457,22 +575,22 @@ figures.comparison(
     zoom=[rim, saucer],
     columns=3,
     alt="The fused cup by every classical method with the reference first, each with two magnified details.",
-    caption=f"{stack.name}, {near.shape[1]} × {near.shape[0]} pixels. A star: see the note in the table of methods at the top.",
+    caption=f"{stack.name}, {near.shape[1]} × {near.shape[0]} pixels. A star refers to the note in the table of methods at the top.",
 )
 
 # %% [markdown]
 # ## Time and scores
 #
-# Means over two pairs whose truth is known: one with a hard outline, one where the blurred foreground spreads over it. *Options* counts what
-# the user of a method may set. PSNR and the overlap of the decision map compare with the truth; the other three see the sources alone
-# ([Metrics](01_metrics.ipynb) says how far to trust them).
+# The table shows means over two pairs with a reference: one with a hard outline, and one where the blurred foreground spreads over it
+# (defocus spread). *Options* counts the options of a method. PSNR and the overlap of the decision map compare with the reference; the other
+# three use the sources alone. The [chapter on metrics](01_metrics.ipynb) measures how far each can be trusted.
 
-# %%
+# %% tags=["hide-input"]
 spread = stacks["astronaut_spread"]
 rows += measure(spread)
 scores = pd.DataFrame(rows).groupby("method", sort=False).mean()
 
-# %%
+# %% tags=["hide-input"]
 counts = pd.DataFrame({"options": {card.name: len(card.options()) for card in cards}})
 presets = ", ".join(f"{name} ({', '.join(f'{k}={v}' for k, v in chosen.items())})" for name, chosen in options.items() if chosen)
 print("Faster settings in this profile:", presets or "none")
@@ -484,112 +602,90 @@ tables.scores(counts.join(scores[[*wanted, "seconds"]]), caption=title, digits=3
 # %% [markdown]
 # ## Are these the methods that others ran?
 #
-# A name in a table says little: depth, filters, rule, treatment of colour and of borders all have to be guessed. So each method here is held
-# against images that others published without loss: a survey of the field
+# A name in a table says little: number of levels, filters, rule, treatment of colour and of borders must all be guessed. So each method is
+# compared with images that others published without loss: a survey of the field
 # ([Liu et al., 2020](https://doi.org/10.1016/j.inffus.2020.06.013)) and the benchmark MFIFB
-# ([Zhang et al., 2020](https://arxiv.org/abs/2005.01116)). The images are not ours to ship, so the comparison was recorded (by
-# `tests/golden/regenerate_fidelity.py`; a test measures part of it again where the images are at hand). *Equal* is the share of values that are
-# the same after rounding, in the worst image; PSNR is that of the worst image, and ∞ where all values are equal.
+# ([Zhang et al., 2020](https://arxiv.org/abs/2005.01116)). Their licences do not let us ship these images, so the comparison was recorded (by
+# `tests/golden/regenerate_fidelity.py`; a test repeats part of it where the images have been fetched). *Equal* is the share of values that
+# are equal after rounding in the worst image; PSNR is that of the worst image, and ∞ means that all values are equal.
 
-# %%
-images = pd.read_csv(manifest_folder() / "fidelity" / "images.csv", keep_default_na=False, dtype={"psnr": float})
-images["stored"] = images["image"].str.extract(r"^[a-z]+_\d+_(.+)$")
-publisher = {"liu2020survey": "survey", "zhang2020mfifb": "MFIFB"}
-rows = []
-for card in cards:
-    for (settings, against, stored), group in images[images["method"] == card.name].groupby(
-        ["options", "against", "stored"], sort=False
-    ):
-        row = {"method": card.name, "settings": settings or "default", "compared with": f"{publisher[against]}, {stored}"}
-        worst = {"images": f"{len(group)}", "equal": f"{group['equal'].min():.3%}", "PSNR": f"{group['psnr'].min():.1f}"}
-        rows.append(row | worst)
-    if card.name not in set(images["method"]):
-        rows.append({"method": card.name, "settings": "", "compared with": "–", "images": "–", "equal": "–", "PSNR": "–"})
-fidelity = pd.DataFrame(rows).replace("inf", "∞")
-tables.plain(fidelity, caption="Against published images: the worst of each").hide(axis="index")
+# %% tags=["remove-input"]
+tables.plain(fidelity.image_table(cards), caption="Comparison with published images: the worst of each").hide(axis="index")
 
 # %% [markdown]
-# `lp` and `rp` have no published image of their own: they are held against their twins whose base, a 256th of the pixels, is fused by sparse codes. A dash: no
-# image is published without loss, or none was at hand. The sparse methods are compared with the dictionary of their authors, which
-# `dictionary="published"` fetches; ours is another, and fuses some patches otherwise.
+# `lp` and `rp` have no published image of their own. They are compared with the versions whose base, a 256th of the pixels, is fused by
+# sparse codes. A dash means that no image was published without loss, or that none was available. The sparse methods are compared with the
+# dictionary of their authors, which `dictionary="published"` fetches; our own dictionary differs and fuses some patches differently.
 #
-# Where no image is published there are sometimes scores. The authors of GACN recorded theirs for 26 pairs
-# (their table is in the [chapter on GACN](07_gacn.ipynb)); beside the mean of each record stands the gap, by how much ours on the
-# same pairs is higher, by the same protocol. Part of that protocol is in no paper and was found by these scores: the fused images were cut
-# down to 8 bits, not rounded.
+# Some methods have published scores instead of images. The authors of GACN recorded theirs for 26 pairs (the [chapter on GACN](07_gacn.ipynb)
+# shows their table). The column *difference* is our mean on the same pairs by the same protocol minus the recorded mean. Part of that
+# protocol is in no paper and was inferred from these scores: the fused images were truncated to 8 bits, not rounded.
+
+# %% tags=["remove-input"]
+recorded, pairs = fidelity.score_table()
+differences = [column for column in recorded if column[1] == "difference"]
+caption = f"Means over {pairs} pairs: scores recorded by others, and the difference of ours"
+tables.plain(recorded, digits=3, caption=caption).format("{:+.3f}", subset=differences)
+
+# %% [markdown]
+# Three rows of the records lie a tenth or more below ours, lower than any method can score that copies pixels of the sharper source. Two of
+# them have an explanation:
+#
+# * `sf`: the scored image is the average of the sources. It results if the threshold is never reached, for instance because images in
+#   $[0, 1]$ are compared with a threshold meant for $[0, 255]$. The row *SF* of the paper's Table 1 is therefore the average.
+# * `focus_stack`: the program registers the images before it fuses them, although they are already registered. Its homography is slightly
+#   wrong, the second image is resampled, and $Q_g$ loses a tenth. With `register=True` our version does the same.
+# * `dsift`: on some of the pairs $Q_g$ is that of the average as well, while the published image is the one computed here (table above). The
+#   remaining pairs are unexplained.
+#
+# `dwt` and `mwg` differ by about a hundredth: the wavelet and the settings behind those records are unknown. `sr` is left out, because our
+# dictionary differs.
+#
+# The docstring of each method says under *Deviations* how it differs from the original, and why:
 
 # %% tags=["hide-input"]
-records = pd.read_csv(manifest_folder() / "fidelity" / "scores.csv", keep_default_na=False)
-index = ["method", "options"]
-recorded, measured = (
-    records.pivot_table(index=index, columns="metric", values=side, sort=False) for side in ("recorded", "measured")
-)
-heads = {"theirs": recorded, "gap": measured - recorded}
-beside = pd.concat(heads, axis=1).swaplevel(axis=1)[[(metric, head) for metric in recorded.columns for head in heads]]
-beside.index = [" ".join(filter(None, key)) for key in beside.index]
-tables.plain(
-    beside, digits=3, caption=f"Means over {records['pairs'].max()} pairs: recorded by others, and ours minus that"
-).format("{:+.3f}", subset=[c for c in beside if c[1] == "gap"])
-
-# %% [markdown]
-# Three rows of the records lie a tenth and more under ours, lower than a method can score that copies pixels of the sharper source. Two of them are
-# explained here:
-#
-# * `sf`: what was scored is the plain average of the sources, as it comes out if the threshold is never reached, for instance because images in
-#   $[0, 1]$ are compared with a threshold meant for $[0, 255]$. The row *SF* of the paper's Table 1 is therefore that of averaging.
-# * `focus_stack`: the program registers the images before it fuses them, although these are registered already. The homography it finds is a little
-#   wrong, the second image is resampled, and $Q_g$ loses a tenth. With `register=True` ours does the same.
-# * `dsift`: on some of the pairs $Q_g$ is that of the average as well, while the image that others published is the one computed here (table
-#   above). The remaining pairs are unexplained.
-#
-# `dwt` and `mwg` differ by about a hundredth: the wavelet and the settings behind those records are unknown. `sr` is left out, since our dictionary is
-# another.
-#
-# Why a method is not, or not exactly, the original is said in its docstring, under *Deviations*:
-
-# %%
 differing = {card.name: {"deviations": text} for card in cards if (text := tables.deviations(card))}
 tables.plain(pd.DataFrame(differing).T)
 
 # %% [markdown]
-# ## What to choose when
+# ## Which method should you choose?
 #
-# First what the numbers of this page say:
+# First the numbers of this page:
 
-# %%
+# %% tags=["hide-input"]
 ranked = scores.sort_values("psnr", ascending=False)
 within = ranked[ranked["psnr"] > ranked["psnr"].iloc[0] - 1].sort_values("seconds")
 copying = ranked[[mff.methods.CARDS[name].has_decision for name in ranked.index]]
 followers = changes[changes < 0.1].index
-print("nearest to the truth:", ", ".join(f"{name} {value:.1f} dB" for name, value in ranked["psnr"].head(5).items()))
+print("nearest to the reference:", ", ".join(f"{name} {value:.1f} dB" for name, value in ranked["psnr"].head(5).items()))
 print(f"fastest within a decibel of the best: {within.index[0]}, {within['seconds'].iloc[0]:.2f} s")
 print("best of those that copy pixels:", ", ".join(f"{name} {value:.1f} dB" for name, value in copying["psnr"].head(3).items()))
-print("change by less than a tenth of a gray level when the frame moves:", ", ".join(followers))
+print("change of less than a tenth of a gray level when the frame moves:", ", ".join(followers))
 agreement = ", ".join(f"{name} {scores['psnr'].corr(scores[name], 'spearman'):.2f}" for name in ("qabf", "qg", "qcb"))
 print("rank correlation of PSNR with", agreement)
 
 # %% [markdown]
-# Then what follows, for somebody who has to pick one:
+# They lead to this advice:
 #
-# * **A first look, or a weak machine:** `lp`. Nothing to set, and only a step behind the best.
-# * **The best picture without a decision map:** an undecimated transform or guided filter. They blend at the outline, where copying must err on
+# * **A first result, or a slow machine:** `lp`. It needs no settings and is only slightly worse than the best.
+# * **The best image without a decision map:** an undecimated transform or guided filter. They blend at the outline, where copying must err on
 #   one side.
-# * **Original pixels, for measurements or for a map of depth:** a method with a decision map. Look at the map before you trust it, and
-#   expect its errors at the outline and on plain surfaces.
-# * **Many slices:** a focus measure. Its cost grows with the number of slices by one small filter each.
-# * **A row in a table of comparison:** the method that the others ran. Say which settings, and use one whose line above is exact.
-# * **Not:** `average`, `pca` and `msvd` where sharpness counts; `gd` where the colours must stay; sparse codes where time counts: hold their
-#   rows against that of `lp`.
+# * **Original pixels, for measurements or for a depth map:** a method with a decision map. Check the map before you trust it, and expect
+#   errors at the outline and on plain surfaces.
+# * **Many slices:** a focus measure. Each slice costs one small filter.
+# * **A row in a comparison table:** the method that the others ran. State the settings, and use one whose row in the table above is exact.
+# * **Avoid:** `average`, `pca` and `msvd` where sharpness matters; `gd` where colours must stay; sparse codes where time matters, since their
+#   scores are close to those of `lp`.
 #
-# Limits: two pairs with synthetic blur, registered to the pixel and without noise. With noise the ranks may
-# be others, since a focus measure cannot tell it from detail. The [chapter on GACN](07_gacn.ipynb) puts a network beside these.
+# Limits: these are two pairs with synthetic blur, registered to the pixel and without noise. Noise may change the ranks, because a focus
+# measure cannot distinguish it from detail. The [chapter on GACN](07_gacn.ipynb) compares these methods with a network.
 #
 # ## Exercises
 #
 # 1. Add Gaussian noise to both sources. Which methods begin to copy the noise of the blurred source?
 # 2. `dwt` takes any wavelet: `mff.fuse(stack, "dwt", wavelet="db3", mode="symmetric")`. Is it less sensitive to the grid?
-# 3. Take `levels=1` to `levels=6` for `lp`. When does the ghost at the outline appear?
-# 4. Write a focus measure of your own: `CONTRIBUTING.md` shows how in one file. It will appear in every table of this page.
+# 3. Use `levels=1` to `levels=6` for `lp`. At which level does the ghost at the outline appear?
+# 4. Write a focus measure of your own: `CONTRIBUTING.md` shows how in one file. It then appears in every table of this page.
 
 # %% [markdown]
 # ## Provenance

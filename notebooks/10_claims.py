@@ -18,8 +18,8 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/mffrepro/mffrepro/blob/main/notebooks/10_claims.ipynb)
 #
-# What do the five papers claim, and what of it holds when it is tested? Every chapter judges its paper's claims while it runs;
-# this page only collects the verdicts.
+# Which claims of the five papers hold when they are tested? Every chapter tests its paper's claims while it runs and records a verdict for
+# each. This page only collects these records.
 #
 # *Needs: the records that the other chapters write under `mffrepro book`; seconds.*
 
@@ -59,6 +59,9 @@ run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed
 
 # %% [markdown]
 # ## Verdicts so far
+#
+# A claim **holds** or **does not hold** where its test could be run. It **cannot be tested here** where the test needs data or detail that
+# the paper does not give. **Not tested yet** means that the chapter of its paper has no record in this build.
 
 # %%
 import pandas as pd
@@ -73,7 +76,7 @@ tables.plain(counts.reindex(ledger["paper"].unique()), caption="Claims per paper
 # %% [markdown]
 # ## Claim by claim
 #
-# Search and sort in the table. Below it, every claim has an entry with the numbers that its verdict was computed from.
+# The table can be searched and sorted. Below it, every claim has an entry with the numbers that its verdict was computed from.
 
 # %% tags=["hide-input"]
 tables.sortable(ledger[["paper", "claim", "verdict"]])
@@ -84,8 +87,8 @@ claims.Entries(ledger)
 # %% [markdown]
 # ## Exercises
 #
-# 1. Pick a claim that is not tested yet. What would you have to measure, and what would count as a refutation?
-# 2. Which of the verdicts would change if the threshold in the claim were stricter?
+# 1. Choose a claim that is not tested yet. What would you have to measure, and which result would refute the claim?
+# 2. Which verdicts would change if the threshold in the claim were stricter?
 
 # %% [markdown]
 # ## Provenance

@@ -18,7 +18,9 @@ DOMINANCE = 1.5
 def fuse(
     stack: FocusStack, *, dictionary: str = "default", eps: float = 0.1, stride: int = 1, noise: float = 0.0
 ) -> tuple[np.ndarray, None]:
-    """Sparse coding of all 8x8 patches in the dictionary of their direction, the largest code winning, each channel on its own.
+    """Fuse by sparse codes in the dictionary of each patch's direction.
+
+    All 8x8 patches are coded; the largest code wins, separately for each channel.
 
     A pair of 520x520 pixels takes about half a minute per channel on two cores, with ``eps=5, stride=2`` some seconds.
 
@@ -28,14 +30,17 @@ def fuse(
         eps: Largest length of what a code may leave of a patch without noise, gray on 0..255, over 0.
         stride: Step between patches, pixels, from 1 to 8.
         noise: Standard deviation of the noise to leave out, gray on 0..255.
+
     Returns:
         The fused image; no decision map, since patches of different sources overlap.
+
     Raises:
         OptionError: `eps`, `stride` or `noise` out of range.
         DataError: The dictionary cannot be had.
     Deviations:
         None known from the authors' code for two multi-focus images, but for single precision (see `sr`). Of more, the patch
         with the largest variance names the direction for all.
+
     References:
         [liu2015asr], results compared: [liu2020survey].
     Chapter: 02_baselines
@@ -58,7 +63,10 @@ def _direction_of_sharpest(patches: np.ndarray) -> np.ndarray:
 
 
 def direction(patches: np.ndarray) -> np.ndarray:
-    """Number of the dictionary that each patch (n, 64) belongs to: 0, or from 1 the sector of its main gradient."""
+    """Choose the dictionary of each patch (n, 64) by its main gradient.
+
+    0 is the general one; from 1 on the sector of the gradient counts.
+    """
     images = np.pad(patches.reshape(-1, dictionaries.SIDE, dictionaries.SIDE), [(0, 0), (1, 1), (1, 1)])
     down, across = _sobel(images), _sobel(images.swapaxes(1, 2)).swapaxes(1, 2)
     angle = np.degrees(np.arctan2(down, across)) % 180
@@ -70,6 +78,6 @@ def direction(patches: np.ndarray) -> np.ndarray:
 
 
 def _sobel(padded: np.ndarray) -> np.ndarray:
-    """Difference down the rows, smoothed along them."""
+    """Compute the difference down the rows, smoothed along them."""
     difference = padded[:, 2:] - padded[:, :-2]
     return difference[..., :-2] + 2 * difference[..., 1:-1] + difference[..., 2:]

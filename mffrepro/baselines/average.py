@@ -10,8 +10,10 @@ def fuse(stack: FocusStack) -> tuple[np.ndarray, None]:
 
     Args:
         stack: N >= 2 images of any size, gray or colour.
+
     Returns:
         The mean, rounded half up for integer images; no decision map.
+
     References:
         [stathaki2008fusion], as the trivial method of every comparison.
     Chapter: 02_baselines

@@ -11,20 +11,25 @@ STRENGTH_SIDE = 5
 
 
 def fuse(stack: FocusStack, *, radius: int = 5, spatial_sigma: float = 1.8, range_sigma: float = 25.0) -> tuple[np.ndarray, None]:
-    """Weighted mean by the strength of the detail that a cross bilateral filter removes, each channel on its own.
+    """Weight each source by the detail that a cross bilateral filter removes.
+
+    Each channel is fused separately.
 
     Args:
         stack: N >= 2 images, sides above the larger of 2 and `radius` pixels; gray or colour.
         radius: Half width of the filter's square window, pixels.
         spatial_sigma: Standard deviation of the weight by distance, pixels.
         range_sigma: Standard deviation of the weight by difference of gray, on 0..255.
+
     Returns:
         The fused image; no decision map, since each channel has its own weights.
+
     Raises:
         ImageError: The images are smaller than the window's half width.
     Deviations:
         More than two sources: each is filtered along the edges of the mean of all others, which for two is the original.
         The eigenvalues of a window's covariances are only ever summed, so their traces are taken.
+
     References:
         [kumar2015], results compared: [zhang2020mfifb].
     Chapter: 02_baselines
@@ -44,14 +49,14 @@ def _fuse_channel(images: np.ndarray, radius: int, spatial_sigma: float, range_s
 
 
 def cross_bilateral(image: np.ndarray, guide: np.ndarray, *, radius: int, spatial_sigma: float, range_sigma: float) -> np.ndarray:
-    """Gaussian mean of `image` over neighbours whose value in `guide` is near.
+    """Average over neighbours whose value in `guide` is near, by Gaussian weights.
 
     Args:
         image: (H, W) float64.
         guide: (H, W) float64.
         radius: Half width of the window; the image is mirrored at its borders without repeating the edge.
-        spatial_sigma: Of the weight by distance, pixels.
-        range_sigma: Of the weight by difference, in units of the guide.
+        spatial_sigma: Standard deviation of the weight by distance, pixels.
+        range_sigma: Standard deviation of the weight by difference, in units of the guide.
     """
     height, width = image.shape
     image, guide = (np.pad(plane, radius, mode="reflect") for plane in (image, guide))
@@ -75,7 +80,10 @@ def cross_bilateral(image: np.ndarray, guide: np.ndarray, *, radius: int, spatia
 
 
 def detail_strength(detail: np.ndarray) -> np.ndarray:
-    """Variance in a window, of the rows' entries and of the columns', summed over columns and over rows."""
+    """Measure the strength of detail by the variances of rows and columns.
+
+    Variances in a window, of the rows' entries and of the columns', are summed over columns and over rows.
+    """
     padded = np.pad(detail, STRENGTH_SIDE // 2, mode="reflect")
     down, across = (1, STRENGTH_SIDE), (STRENGTH_SIDE, 1)  # OpenCV gives width first
     strength = _window_sum(_variance(padded, down), across) + _window_sum(_variance(padded, across), down)

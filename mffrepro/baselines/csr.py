@@ -22,7 +22,9 @@ def fuse(
     radius: int = 9,
     smoothness: float = 5.0,
 ) -> tuple[np.ndarray, None]:
-    """Convolutional sparse coding of what a low-pass leaves, the larger activity around a pixel winning, each channel on its own.
+    """Fuse by convolutional sparse codes of the details of each channel.
+
+    The details are what a low-pass leaves; the larger activity around a pixel wins.
 
     A pair of 520x520 pixels takes about ten seconds per channel on two cores; ``tolerance=1e-2`` less than half of that.
 
@@ -33,8 +35,10 @@ def fuse(
         tolerance: Relative residual at which the coding stops, over 0.
         radius: Half width of the window that activity is averaged in, pixels, >= 0.
         smoothness: Weight of smoothness in the low-pass, over 0.
+
     Returns:
         The fused image; no decision map, since each channel has its own.
+
     Raises:
         OptionError: An option out of range.
         DataError: The dictionary cannot be had.
@@ -42,6 +46,7 @@ def fuse(
         The authors' code is for gray images. Coding is in single precision, 69 dB from the published results. What a code
         leaves out is lost, as in the original; only where all sources are equal do they come back as they are. More than two
         sources: the largest activity wins.
+
     References:
         [liu2016csr], coding of [wohlberg2016], results compared: [zhang2020mfifb].
     Chapter: 02_baselines

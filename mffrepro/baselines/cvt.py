@@ -9,20 +9,23 @@ from mffrepro.images import FocusStack
 
 
 def fuse(stack: FocusStack, *, scales: int = 5, angles: int = 16) -> tuple[np.ndarray, None]:
-    """Curvelet fusion with Li's choose-max rule on even and odd curvelets alike, each channel on its own.
+    """Fuse curvelet coefficients by Li's choose-max rule, each channel separately.
 
     Args:
         stack: N >= 2 images of any size, gray or colour.
         scales: Scales with the base, >= 2.
         angles: Wedges of the coarsest ring, a multiple of 4 from 8 on; every other finer ring has twice as many.
+
     Returns:
         The fused image; no decision map, since each band decides for itself.
+
     Raises:
         OptionError: `scales` or `angles` is not such a number.
     Deviations:
         Rule, number of scales and angles are those of the toolbox of Liu, Liu and Wang (2015), which calls the authors' own
         transform. That may not be passed on; this one follows its paper, and the grids of its bands differ by a few samples.
-        No published output was at hand to compare with; scores recorded by the authors of GACN are met within 0.001.
+        There is no published output to compare with; scores recorded by the authors of GACN are met within 0.001.
+
     References:
         [nencini2007], transform of [candes2006], rule of [li1995wavelet], settings of [liu2015mstsr].
     Chapter: 02_baselines

@@ -17,19 +17,22 @@ DIRECTIONS = ((1, 0), (0, 1), (1, 1))
 
 
 def fuse(stack: FocusStack, *, levels: int = 3) -> tuple[np.ndarray, None]:
-    """Mean of the coefficients weighted by their significance, each channel on its own.
+    """Average harmonic wavelet coefficients by their significance, per channel.
 
     Args:
         stack: N >= 2 images of any size, gray or colour.
         levels: Octaves, >= 1.
+
     Returns:
         The fused image; no decision map, since each band has its own weights.
+
     Raises:
         OptionError: `levels` is under 1.
     Deviations:
         Sides that the octaves do not divide are mirrored up to the next multiple and the result is cropped; the author's code
-        drops the highest frequencies and resizes the result. Where all weights are zero, the mean is taken. No published
-        output was at hand to compare with.
+        drops the highest frequencies and resizes the result. Where all weights are zero, the mean is taken. There is no published
+        output to compare with.
+
     References:
         [kumar2013].
     Chapter: 02_baselines
@@ -66,7 +69,7 @@ def _local_energy(bands: np.ndarray) -> np.ndarray:
 
 
 def _quad_sums(planes: np.ndarray) -> np.ndarray:
-    """Sums over the four children of each coefficient of the next coarser band."""
+    """Sum over the four children of each coefficient of the next coarser band."""
     return planes[:, ::2, ::2] + planes[:, ::2, 1::2] + planes[:, 1::2, ::2] + planes[:, 1::2, 1::2]
 
 

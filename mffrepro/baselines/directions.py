@@ -10,7 +10,7 @@ from mffrepro.fusion.rules import choose_max
 
 
 class Level(NamedTuple):
-    """How one level of the pyramid is fused."""
+    """Say how one level of the pyramid is split, joined and fused."""
 
     split: Callable[[np.ndarray], np.ndarray]  # a level (H, W) as its directions (D, H, W)
     join: Callable[[np.ndarray], np.ndarray]  # and back
@@ -41,5 +41,5 @@ def fuse_directions(
 
 
 def choose_max_each(bands: np.ndarray) -> np.ndarray:
-    """Li's rule in every direction on its own: (N, D, H, W) to (D, H, W)."""
+    """Choose by Li's rule in every direction separately: (N, D, H, W) to (D, H, W)."""
     return np.stack([choose_max(band) for band in np.moveaxis(bands, 1, 0)])

@@ -27,21 +27,26 @@ REACH = 3
 
 
 def fuse(stack: FocusStack, *, scale: int = 48, block: int = 8, smallest: int = 3600) -> tuple[np.ndarray, np.ndarray]:
-    """Fuse by the focus that dense SIFT descriptors see, refined by matching them; decided on gray.
+    """Fuse by the focus of dense SIFT descriptors, refined by matching them.
+
+    The decision is made on gray.
 
     Args:
         stack: N >= 2 images of any size, gray or colour.
         scale: Twice the side of the square that a descriptor covers, pixels; a multiple of 8.
         block: Side of the voting blocks, pixels, >= 1.
         smallest: Least area of a region that the votes decide, pixels; in images under 72 times that, a 72nd of the image.
+
     Returns:
         The fused image and its decision: one source, or half of each where matching comes to no decision.
+
     Raises:
         OptionError: `scale` is not a positive multiple of 8, or `block` under 1.
     Deviations:
         Gray is rounded to 8 bits whatever the depth of the images, as in the authors' code. The border of matching is not
         known; it moves under one pixel in a thousand of the results in the survey of Liu et al. (2020). More than two sources
         are fused one after the other. `smallest` is fixed in the original, which leaves small images undecided.
+
     References:
         [liu2015dsift], descriptor of [lowe2004], results compared: [liu2020survey].
     Chapter: 02_baselines
@@ -58,7 +63,7 @@ def fuse(stack: FocusStack, *, scale: int = 48, block: int = 8, smallest: int = 
 
 
 class Features(NamedTuple):
-    """What a comparison needs to know of one image."""
+    """Hold what a comparison needs to know of one image."""
 
     gray: np.ndarray  # (H, W) on 0..255
     histograms: "Histograms"
@@ -66,12 +71,14 @@ class Features(NamedTuple):
 
 
 class DescriptorComparer:
-    """Compare images by dense SIFT descriptors; see `mffrepro.fusion.multi_image.Comparer`.
+    """Compare images by dense SIFT descriptors.
+
+    See `mffrepro.fusion.multi_image.Comparer`.
 
     Args:
         side: Side of the square that a descriptor covers, pixels.
-        block: As for `fuse`.
-        smallest: As for `fuse`.
+        block: See `fuse`.
+        smallest: See `fuse`.
     """
 
     def __init__(self, side: int, block: int, smallest: int) -> None:
@@ -85,7 +92,10 @@ class DescriptorComparer:
         return Features(gray, histograms, histograms.total())
 
     def decide(self, first: Features, second: Features) -> tuple[np.ndarray, np.ndarray]:
-        """Compute the final map (H, W), 1 where the first image is taken, and the difference of the votes."""
+        """Compute the final map (H, W) and the difference of the votes.
+
+        The map is 1 where the first image is taken.
+        """
         votes = _votes(first.focus - second.focus, self.block)
         smallest = min(self.smallest, first.gray.size / 72)
         sure = [_without_small(share > 0.99, smallest) for share in votes]
@@ -101,7 +111,9 @@ class DescriptorComparer:
 
 
 class Histograms(NamedTuple):
-    """Histograms of gradient directions around every pixel, of which the descriptors are made: BINS x BINS of them each.
+    """Hold histograms of gradient directions around every pixel.
+
+    A descriptor consists of BINS x BINS of them.
 
     Attributes:
         cells: (DIRECTIONS, H + margin, W + margin), the histogram of the cell that starts there.
@@ -112,23 +124,24 @@ class Histograms(NamedTuple):
     cell: int
 
     def at(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """(n, 128) descriptors of n pixels, cell by cell, not normalised."""
+        """Return the descriptors (n, 128) of n pixels, cell by cell, not normalised."""
         parts = [self.cells[:, rows + i * self.cell, columns + j * self.cell] for j, i in np.ndindex(BINS, BINS)]
         return np.concatenate(parts).T
 
     def total(self) -> np.ndarray:
-        """(H, W) sum of the descriptor of every pixel."""
+        """Sum the descriptor of every pixel, (H, W)."""
         summed, last = self.cells.sum(0), (BINS - 1) * self.cell
         height, width = (side - last for side in summed.shape)
         return sum(summed[i * self.cell :, j * self.cell :][:height, :width] for j, i in np.ndindex(BINS, BINS))
 
 
 def describe(gray: np.ndarray, side: int) -> Histograms:
-    """Descriptors of every pixel.
+    """Compute the histograms of every pixel.
 
     Args:
         gray: (H, W) float64; zero outside.
-        side: Of the square that a descriptor covers, a multiple of 4.
+        side: Side of the square that a descriptor covers, a multiple of 4.
+
     References:
         [lazebnik2006], whose code the published results use.
     """
@@ -152,7 +165,10 @@ def describe(gray: np.ndarray, side: int) -> Histograms:
 
 
 def normalise(descriptors: np.ndarray) -> np.ndarray:
-    """To length one where they are longer, then without values over `CUT`, then to length one again; in place."""
+    """Normalise descriptors in place against highlights.
+
+    Longer ones get length one, values over `CUT` are cut off, then the length is one again.
+    """
     length = np.linalg.norm(descriptors, axis=-1)
     long = length > 1
     cut = np.minimum(descriptors[long] / length[long][:, None], CUT)
@@ -164,7 +180,7 @@ def normalise(descriptors: np.ndarray) -> np.ndarray:
 
 
 def _votes(advantage: np.ndarray, block: int) -> tuple[np.ndarray, np.ndarray]:
-    """Share of the blocks around each pixel in which the first source has more focus, and in which the second has."""
+    """Compute the share of the blocks around each pixel in which the first source has more focus, and the second."""
     side = min(block, *advantage.shape)
     sums = _window_sums(advantage, side)[side - 1 :, side - 1 :]
     blocks = [np.pad(won.astype(np.float64), [(0, side - 1)] * 2) for won in (sums > 0, sums < 0, np.isfinite(sums))]
@@ -173,13 +189,13 @@ def _votes(advantage: np.ndarray, block: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _window_sums(image: np.ndarray, side: int) -> np.ndarray:
-    """Sums over the square that ends at each pixel."""
+    """Sum over the square that ends at each pixel."""
     last = (side - 1, side - 1)
     return cv2.boxFilter(image, -1, (side, side), normalize=False, anchor=last, borderType=cv2.BORDER_CONSTANT)
 
 
 def _without_small(mask: np.ndarray, smallest: float) -> np.ndarray:
-    """Without regions of the mask under that many pixels, then without such holes."""
+    """Remove regions of the mask under that many pixels, then such holes."""
     for value in (True, False):
         regions, _ = ndimage.label(mask == value, np.ones((3, 3)))
         small = np.bincount(regions.ravel()) < smallest
@@ -189,13 +205,13 @@ def _without_small(mask: np.ndarray, smallest: float) -> np.ndarray:
 
 
 def _match(first: Features, second: Features, undecided: np.ndarray) -> np.ndarray:
-    """For each undecided pixel 1 or 0 if it, and its place in the other source, agree on who is sharper; else a half."""
+    """Give each undecided pixel 1 or 0 if it and its place in the other source agree on who is sharper, else a half."""
     here = np.nonzero(undecided)
     side = 2 * REACH + 1
     near = cv2.dilate(undecided.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
-    described = [normalise(look.histograms.at(*np.nonzero(near))).astype(np.float32) for look in (first, second)]
+    described = [normalise(image.histograms.at(*np.nonzero(near))).astype(np.float32) for image in (first, second)]
     numbers = np.cumsum(near).reshape(near.shape) - 1
-    frequency = [_spatial_frequency(look.gray) for look in (first, second)]
+    frequency = [_spatial_frequency(image.gray) for image in (first, second)]
     there = in_threads(lambda pair: _nearest(*pair, numbers, here), (described, described[::-1]))
     first_wins = frequency[0][here] > frequency[1][there[0]]
     second_wins = frequency[1][here] > frequency[0][there[1]]
@@ -203,7 +219,7 @@ def _match(first: Features, second: Features, undecided: np.ndarray) -> np.ndarr
 
 
 def _nearest(one: np.ndarray, other: np.ndarray, numbers: np.ndarray, here: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
-    """Where within `REACH` pixels the descriptor of `other` is nearest to that of `one`; of equals the first by columns.
+    """Find within `REACH` pixels the descriptor of `other` nearest to that of `one`; of equals the first by columns.
 
     Args:
         one: (n, 128) descriptors of one source.

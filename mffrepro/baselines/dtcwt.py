@@ -11,19 +11,24 @@ from mffrepro.images import FocusStack, require_side
 
 
 def fuse(stack: FocusStack, *, levels: int = 4, first: str = "near_sym_a") -> tuple[np.ndarray, None]:
-    """Dual-tree complex wavelet fusion with Li's choose-max rule on magnitudes, each channel on its own.
+    """Fuse dual-tree complex wavelets by Li's choose-max rule on magnitudes.
+
+    Each channel is fused separately.
 
     Args:
         stack: N >= 2 images, sides at least 17 pixels for four levels; gray or colour.
         levels: Octaves, >= 1.
         first: Filters of the first level, ``"near_sym_a"`` or ``"legall"``; the later levels use ``qshift_06``.
+
     Returns:
         The fused image; no decision map, since each band decides for itself.
+
     Raises:
         ImageError: The images are too small for that many levels.
         OptionError: `levels` is under 1, or there are no such filters.
     Deviations:
         None known from the results in the survey of Liu et al. (2020); the toolbox of Liu, Liu and Wang (2015) has ``"legall"``.
+
     References:
         [lewis2007], transform of [selesnick2005], rule of [li1995wavelet], results compared: [liu2020survey], [liu2015mstsr].
     Chapter: 02_baselines

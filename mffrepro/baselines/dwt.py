@@ -14,21 +14,24 @@ from mffrepro.images import FocusStack, require_side
 
 
 def fuse(stack: FocusStack, *, wavelet: str = "db1", levels: int = 4, mode: str = "periodization") -> tuple[np.ndarray, None]:
-    """Discrete wavelet fusion with Li's choose-max rule, each channel on its own.
+    """Fuse wavelet coefficients by Li's choose-max rule, each channel separately.
 
     Args:
         stack: N >= 2 images, sides at least 17 pixels for four levels; gray or colour.
         wavelet: Discrete wavelet, by its name in PyWavelets; ``"db1"`` is Haar's.
         levels: How often the image is halved, >= 1.
         mode: Extension at the borders, by its name in PyWavelets.
+
     Returns:
         The fused image; no decision map, since each band decides for itself.
+
     Raises:
         ImageError: The images are too small for that many levels.
         OptionError: `levels` is under 1, or PyWavelets knows no such wavelet or mode.
     Deviations:
         The settings are those of the toolbox of Liu, Liu and Wang (2015). The results in the survey of Liu et al. (2020) were
         made with others it does not state; ``wavelet="db3", mode="symmetric"`` comes nearest, at 43.7 dB on a gray pair.
+
     References:
         [li1995wavelet], settings of [liu2015mstsr], results compared: [liu2020survey].
     Chapter: 02_baselines

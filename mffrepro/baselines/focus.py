@@ -7,12 +7,13 @@ from mffrepro.fusion.regions import majority, remove_small
 
 
 def decide(measures: np.ndarray, radius: int, smallest: float) -> np.ndarray:
-    """The source with the largest sum over a window, after a vote of the neighbours and without islands.
+    """Decide by the largest sum over a window, a majority vote, and no islands.
 
     Args:
         measures: (N, H, W), focus per pixel; larger is sharper.
         radius: Half width of the window of the sum and of the vote, pixels.
         smallest: Least area of a region that stays, as a share of the image.
+
     Returns:
         (N, H, W), 1 where the source is taken, else 0.
     """

@@ -12,21 +12,26 @@ from mffrepro.images import FocusStack
 
 
 def fuse(stack: FocusStack, *, blur: int = 5, aperture: int = 5, register: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Take each pixel from the source with the largest Laplacian of the smoothed image; decided on gray.
+    """Take each pixel from the source with the largest Laplacian.
+
+    The images are smoothed first; the decision is made on gray.
 
     Args:
         stack: N >= 2 images of any size, gray or colour.
         blur: Side of the Gaussian window that takes noise off first, pixels, odd.
         aperture: Side of the Laplacian's window, pixels, odd, from 1 to 31.
         register: Whether to draw the images over the first before; without a tripod it must be, but resampling costs sharpness.
+
     Returns:
         Pixels of the sources, and which source each came from.
+
     Raises:
         OptionError: `blur` or `aperture` is even or out of range.
         ImageError: `register` finds too little in common.
     Deviations:
         The program always registers. Its later versions round gray and smoothed images to 8 bits and give ties to the last
         source; here nothing is rounded, as in the scores recorded by the authors of GACN, and ties go to the first.
+
     References:
         [mcguinness2015].
     Chapter: 02_baselines

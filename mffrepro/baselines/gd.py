@@ -16,18 +16,22 @@ OFFSET = np.array([16.0, 128.0, 128.0])
 
 
 def fuse(stack: FocusStack, *, steps: int = 3, limit: float = 0.003) -> tuple[np.ndarray, None]:
-    """Integrate the steepest of the sources' gradients, then equalise the contrast; in colour on luma.
+    """Integrate the steepest gradients of the sources, then equalise the contrast.
+
+    In colour, luma is fused.
 
     Args:
         stack: N >= 2 images of any size, gray or colour.
         steps: Smoothing steps per level of the integration.
         limit: Limit of the equalisation; 0 leaves almost no change of contrast, 1 sets no limit.
+
     Returns:
         The fused image; no decision map, since a gradient of one source moves pixels of another.
     Deviations:
         Sources that are all the same come back unchanged, and flat ones as their mean: the original would stretch them. Its
         rounding of luma and chroma to 8 bits is kept whatever the depth of the images. Ranges of the integral under e gray
         levels, where the original's exponent has its pole, count as e. Any number of sources: ties go to the first.
+
     References:
         [paul2016gd], integration of [sevcenco2013], equalisation of [zuiderveld1994], results compared: [zhang2020mfifb].
     Chapter: 02_baselines
@@ -45,7 +49,7 @@ def fuse(stack: FocusStack, *, steps: int = 3, limit: float = 0.003) -> tuple[np
 
 
 def _fuse_luma(sources: np.ndarray, steps: int, limit: float, low: float, high: float) -> np.ndarray:
-    """From N planes (N, H, W) in gray levels to one (H, W) on low..high."""
+    """Fuse N planes (N, H, W) in gray levels to one (H, W) on low..high."""
     dx, dy = (np.diff(sources, axis=axis, append=np.take(sources, [-1], axis)) for axis in (2, 1))
     steepest = (dx**2 + dy**2).argmax(0)[None]
     image = integrate(*(np.take_along_axis(differences, steepest, 0)[0] for differences in (dx, dy)), steps=steps)
@@ -57,7 +61,7 @@ def _fuse_luma(sources: np.ndarray, steps: int, limit: float, low: float, high: 
 
 
 def _fuse_chroma(sources: np.ndarray) -> np.ndarray:
-    """The mean of N planes (N, H, W), each weighted by how far from gray it is."""
+    """Average N planes (N, H, W), each weighted by its distance from gray."""
     colourful = np.abs(sources - 128)
     total = colourful.sum(0)
     return np.divide((colourful * sources).sum(0), total, out=np.full(total.shape, 128.0), where=total > 0)

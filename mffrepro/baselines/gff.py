@@ -20,7 +20,9 @@ def fuse(
     detail_radius: int = 7,
     detail_eps: float = 1e-6,
 ) -> tuple[np.ndarray, None]:
-    """Two-scale fusion with weights smoothed by the guided filter, decided on gray.
+    """Fuse base and detail by weights that the guided filter has smoothed.
+
+    The decision is made on gray.
 
     Args:
         stack: N >= 2 images of any size, gray or colour.
@@ -28,11 +30,13 @@ def fuse(
         base_eps: Its regularisation, for images in [0, 1].
         detail_radius: Half width for the weights of the details, pixels.
         detail_eps: Their regularisation.
+
     Returns:
         The fused image; no decision map, since base and detail of a pixel have different weights.
     Deviations:
         None known from the authors' code, which takes any number of sources. Its rounding of gray and weights to 8 bits
         is kept whatever the depth of the images.
+
     References:
         [li2013gff], filter of [he2013guided], results compared: [liu2020survey].
     Chapter: 02_baselines
@@ -50,12 +54,14 @@ def fuse(
 
 
 def measure_saliency(gray: np.ndarray) -> np.ndarray:
+    """Measure the saliency of each pixel: the smoothed magnitude of the Laplacian."""
     cross = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]], np.float64)
     contrast = np.abs(cv2.filter2D(gray, -1, cross, borderType=cv2.BORDER_REPLICATE))
     return cv2.GaussianBlur(contrast, (11, 11), 5, borderType=cv2.BORDER_REPLICATE)
 
 
 def smooth_weights(rough: np.ndarray, guides: np.ndarray, radius: int, eps: float) -> np.ndarray:
+    """Smooth rough weights along the edges of their sources, and normalise them."""
     filtered = [guided_filter(g, weight, radius=radius, eps=eps) for g, weight in zip(guides, rough, strict=True)]
     weights = byte_levels(np.stack(filtered)) + 1e-12  # a pixel that no source wants is shared
     return weights / weights.sum(0)

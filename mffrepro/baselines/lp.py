@@ -19,18 +19,21 @@ STRIP_PIXELS = 2**16
 
 
 def fuse(stack: FocusStack, *, levels: int = 4) -> tuple[np.ndarray, None]:
-    """Laplacian pyramid fusion with Li's choose-max rule, each channel on its own.
+    """Fuse a Laplacian pyramid by Li's choose-max rule, each channel separately.
 
     Args:
         stack: N >= 2 images, sides at least 17 pixels for four levels; gray or colour.
         levels: Bands of detail, >= 1.
+
     Returns:
         The fused image; no decision map, since each band decides for itself.
+
     Raises:
         ImageError: The images are too small for that many levels.
         OptionError: `levels` is under 1.
     Deviations:
         None known from the toolbox of Liu, Liu and Wang (2015) at four levels.
+
     References:
         [burt1983laplacian], rule of [li1995wavelet], settings of [liu2015mstsr].
     Chapter: 02_baselines
@@ -44,7 +47,7 @@ def fuse(stack: FocusStack, *, levels: int = 4) -> tuple[np.ndarray, None]:
 
 
 def _fuse_channel(images: list[np.ndarray], levels: int) -> np.ndarray:
-    """One channel (H, W) of each source, of any dtype, to the fused one on 0..255."""
+    """Fuse one channel (H, W) of each source, of any dtype, to one on 0..255."""
     shape, details = images[0].shape, []
     convert = partial(to_255, dtype=np.float32)  # exact: the filters' taps are whole numbers over a power of two
     for _ in range(levels):
@@ -55,7 +58,7 @@ def _fuse_channel(images: list[np.ndarray], levels: int) -> np.ndarray:
 
 
 def _fuse_details(images: list[np.ndarray], smaller: list[np.ndarray], convert) -> np.ndarray:
-    """Strip by strip: the details of many large sources at once would fill the memory."""
+    """Fuse the details strip by strip: those of many large sources at once would fill the memory."""
     height, width = (2 * side for side in smaller[0].shape)
 
     def fuse(strip: Strip) -> np.ndarray:

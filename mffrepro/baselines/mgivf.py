@@ -9,20 +9,25 @@ from mffrepro.images import FocusStack
 
 
 def fuse(stack: FocusStack, *, levels: int = 4, radius: int = 9, eps: float = 1e3) -> tuple[np.ndarray, None]:
-    """Multi-scale guided image fusion, details weighted by their magnitude, each channel on its own.
+    """Weight details by their magnitude after guided filtering on several scales.
+
+    Each channel is fused separately.
 
     Args:
         stack: N >= 2 images of any size, gray or colour.
         levels: Bands of detail, >= 1.
         radius: Half width of the guided filter's window, pixels.
         eps: Its regularisation, for images on 0..255.
+
     Returns:
         The fused image; no decision map, since each level has its own weights.
+
     Raises:
         OptionError: `levels` is under 1.
     Deviations:
         More than two sources: each guides the mean of all others, which for two is the original. Where no source has
         detail the original divides zero by zero; equal weights are used here.
+
     References:
         [bavirisetti2019], filter of [he2013guided], results compared: [zhang2020mfifb].
     Chapter: 02_baselines

@@ -28,7 +28,9 @@ def fuse(
     eps: float = 0.1,
     stride: int = 2,
 ) -> tuple[np.ndarray, None]:
-    """A multi-scale transform whose details go by Li's choose-max rule and whose bases by sparse codes, each channel on its own.
+    """Fuse details by Li's choose-max rule and the base by sparse codes.
+
+    The transform is an option; each channel is fused separately.
 
     Args:
         stack: N >= 2 images, sides at least 17 pixels for four levels; gray or colour.
@@ -38,8 +40,10 @@ def fuse(
         dictionary: ``"default"`` (learned here), ``"published"`` (the authors', fetched) or a safetensors file.
         eps: Largest length of what a code may leave of a patch of the base, gray on 0..255, over 0.
         stride: Step between patches, pixels, from 1 to 8.
+
     Returns:
         The fused image; no decision map, since each band decides for itself.
+
     Raises:
         ImageError: The images are too small for that many levels.
         OptionError: An option out of range, or no such transform.
@@ -48,6 +52,7 @@ def fuse(
         The paper advises the contourlets for multi-focus images, yet the published results of that name cannot be reproduced
         from its settings, though both parts can be on their own (41.9 dB on a gray pair). Those of the pyramid can, and the
         benchmark of Zhang (2020) calls them MST_SR; so they are the default. Where a base is smaller than a patch it is the mean.
+
     References:
         [liu2015mstsr], rule of [li1995wavelet], coding of [yang2010sr], results compared: [zhang2020mfifb].
     Chapter: 02_baselines
@@ -75,7 +80,7 @@ def _fuse_complex_wavelets(sources: np.ndarray, levels: int, fuse_base: FuseBase
     return dtcwt.synthesise(fused, fuse_base(np.stack(bases)), sources.shape[1:])
 
 
-#: Of the contourlets, from fine to coarse.
+#: Numbers of directions of the contourlets, from fine to coarse.
 DIRECTIONS = (16, 8, 8, 4)
 
 

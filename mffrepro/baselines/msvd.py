@@ -11,16 +11,20 @@ from mffrepro.images import FocusStack
 
 
 def fuse(stack: FocusStack) -> tuple[np.ndarray, None]:
-    """One level of multi-resolution singular value decomposition, the larger detail wins, each channel on its own.
+    """Choose the larger detail of a singular value decomposition of 2x2 blocks.
+
+    One level; each channel is fused separately.
 
     Args:
         stack: N >= 2 images of any size, gray or colour.
+
     Returns:
         The fused image; no decision map, since each band decides for itself.
     Deviations:
         The sign of a singular vector is arbitrary, and the mean of two vectors of opposite sign is nothing: in published
         results detail is lost or kept by chance. Here the vectors of all sources are turned to point the same way. An odd
         side is extended by its last sample; the original resizes the image.
+
     References:
         [naidu2011], results compared: [zhang2020mfifb].
     Chapter: 02_baselines
@@ -34,7 +38,10 @@ def _fuse_channel(sources: np.ndarray) -> np.ndarray:
 
 
 def block_bases(blocks: np.ndarray) -> np.ndarray:
-    """Left singular vectors (N, 4, 4) in columns, strongest first, with the signs of the first source."""
+    """Compute left singular vectors (N, 4, 4) of the blocks of each source.
+
+    They stand in columns, strongest first, with the signs of the first source.
+    """
     bases = np.stack([np.linalg.eigh(a @ a.T).eigenvectors[:, ::-1] for a in blocks])
     agreement = (bases * bases[0]).sum(1, keepdims=True)
     return np.where(agreement < 0, -bases, bases)
@@ -49,7 +56,7 @@ def _fuse_blocks(blocks: np.ndarray, bases: np.ndarray) -> np.ndarray:
 
 
 def to_blocks(image: np.ndarray) -> np.ndarray:
-    """(H, W) to (4, number of 2x2 blocks), each block column by column."""
+    """Cut an image (H, W) into 2x2 blocks (4, number), each column by column."""
     even = np.pad(image, [(0, side % 2) for side in image.shape], mode="edge")
     return np.stack([even[::2, ::2], even[1::2, ::2], even[::2, 1::2], even[1::2, 1::2]]).reshape(4, -1)
 

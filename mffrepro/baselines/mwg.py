@@ -29,22 +29,27 @@ RATE = 0.1
 def fuse(
     stack: FocusStack, *, large: float = 4.0, small: float = 0.5, iterations: int = 500, border: str = "published"
 ) -> tuple[np.ndarray, None]:
-    """Fuse gradients weighted by saliency at two scales, and rebuild the image from them; weights from gray.
+    """Fuse gradients weighted by saliency at two scales, and rebuild the image.
+
+    The weights are computed on gray.
 
     Args:
         stack: N >= 2 images, sides at least 3 pixels; gray or colour.
         large: Standard deviation of the larger scale, pixels, over 0.
-        small: Of the smaller scale, pixels, over 0.
+        small: Standard deviation of the smaller scale, pixels, over 0.
         iterations: Steps of gradient descent towards the image of the fused gradients, >= 0.
         border: ``"published"`` has no gradients in the outermost frame, which blurs some pixels around it; ``"sharp"`` has.
+
     Returns:
         The fused image; no decision map, since it is rebuilt from gradients.
+
     Raises:
         OptionError: An option out of range.
     Deviations:
         Which source has its region mapped is not stated; see `SHARE`. The authors' code rounds the image to whole gray levels
         in each step of the descent; here it is not rounded. More than two sources are fused one after the other. Equal sources
         come back as they are, without the blur of the border.
+
     References:
         [zhou2014mwg], results compared: [liu2020survey].
     Chapter: 02_baselines
@@ -71,7 +76,7 @@ def fuse(
 
 
 def saliency(gray: np.ndarray, sigma: float) -> np.ndarray:
-    """How strong the gradients around a pixel are, by the eigenvalues of their smoothed structure tensor."""
+    """Measure gradient strength by the eigenvalues of the smoothed structure tensor."""
     across, down = _gradient(gray)
     side = int(np.ceil(6 * sigma)) // 2 * 2 + 1
     xx, xy, yy = (
@@ -84,7 +89,7 @@ def saliency(gray: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def _gradient(image: np.ndarray, *, frame: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Differences to the pixel on the left and to the one above, zero where there is none; and, without `frame`, in it."""
+    """Compute differences to the left and upper pixel, zero where there is none and, without `frame`, at the frame."""
     across, down = np.diff(image, axis=1, prepend=image[:, :1]), np.diff(image, axis=0, prepend=image[:1])
     for difference in (across, down) if not frame else ():
         difference[[0, -1]] = difference[:, [0, -1]] = 0
@@ -117,7 +122,7 @@ def _median(values: np.ndarray) -> float:
 
 
 def _soft_weight(first: np.ndarray, second: np.ndarray, of_first: float, of_second: float) -> np.ndarray:
-    """Between 0 and 1: how much more salient the first is, and how far the winner is over what blur leaves of it."""
+    """Weight between 0 and 1 by how much more salient the first is, and by how far the winner exceeds its blurred trace."""
     winner, loser = np.maximum(first, second), np.minimum(first, second)
     threshold = np.where(first >= second, of_first, of_second)
     trust = 1 + np.exp(np.minimum(STEEPNESS * (winner - threshold) / threshold, 700))
@@ -128,7 +133,7 @@ def _soft_weight(first: np.ndarray, second: np.ndarray, of_first: float, of_seco
 
 
 def _largest_region(mask: np.ndarray) -> np.ndarray:
-    """The largest region of the mask, corners touching, with all its holes filled."""
+    """Keep the largest region of the mask, corners touching, with all its holes filled."""
     for value in (1, 0):
         regions, count = ndimage.label(mask == value, np.ones((3, 3)))
         if count:
@@ -138,7 +143,7 @@ def _largest_region(mask: np.ndarray) -> np.ndarray:
 
 
 def _without_thin_edges(mask: np.ndarray, width: int) -> np.ndarray:
-    """Runs shorter than `width` that start at a border take the value next to them: there saliency lacks half its window."""
+    """Give runs shorter than `width` at a border the value next to them: there saliency lacks half its window."""
     mask = mask.copy()
     for turned in (mask, mask[::-1], mask.T, mask.T[::-1]):
         changed = np.cumsum(turned[:width] != turned[0], 0) > 0
@@ -148,7 +153,10 @@ def _without_thin_edges(mask: np.ndarray, width: int) -> np.ndarray:
 
 
 def disk(radius: int) -> np.ndarray:
-    """MATLAB's flat disk of that radius, (2 radius - 1) pixels wide: an octagon, made of lines in four directions."""
+    """Build MATLAB's flat disk, (2 radius - 1) pixels wide.
+
+    It is an octagon, made of lines in four directions.
+    """
     reach = 2 * radius / (1 / np.tan(np.pi / 8) + 1 / np.sin(np.pi / 8))
     straight, oblique = int(reach), int(reach / np.sqrt(2))
     straight += radius - 1 - (straight + 2 * oblique)
@@ -177,7 +185,7 @@ def _fuse_pair(first: np.ndarray, second: np.ndarray, weight: np.ndarray, iterat
 
 
 def _fused_gradient(first: np.ndarray, second: np.ndarray, weight: np.ndarray, *, frame: bool) -> tuple[np.ndarray, np.ndarray]:
-    """The strongest direction of both weighted gradients, as long as both together, pointing where their sum does."""
+    """Combine both weighted gradients: along their strongest direction, as long as both together."""
     across, down = (np.stack(parts) for parts in zip(*(_gradient(i, frame=frame) for i in (first, second)), strict=True))
     weights = np.stack([weight, 1 - weight])
     across, down = weights * across, weights * down
@@ -190,5 +198,5 @@ def _fused_gradient(first: np.ndarray, second: np.ndarray, weight: np.ndarray, *
 
 
 def _divergence(across: np.ndarray, down: np.ndarray) -> np.ndarray:
-    """Differences to the pixel on the right and to the one below, so that the divergence of a gradient is the Laplacian."""
+    """Compute the divergence by differences to the right and lower pixel, so that that of a gradient is the Laplacian."""
     return np.diff(across, axis=1, append=0) + np.diff(down, axis=0, append=0)

@@ -11,7 +11,9 @@ from mffrepro.images import FocusStack
 def fuse(
     stack: FocusStack, *, exchange: float = 0.5, iterations: int = 200, radius: int = 3, smallest: float = 0.01
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Take each pixel from the source whose neurons around it fire most often; decided on gray.
+    """Take each pixel from the source whose neurons around it fire most often.
+
+    The decision is made on gray.
 
     Args:
         stack: N >= 2 images of any size, gray or colour.
@@ -19,6 +21,7 @@ def fuse(
         iterations: Steps of the networks.
         radius: Half width of the window of the sum and of the vote that follows, pixels, >= 0.
         smallest: Least area of a region taken from one source, as a share of the image.
+
     Returns:
         Pixels of the sources, and which source each came from.
     Deviations:
@@ -26,6 +29,7 @@ def fuse(
         reading is the multi-source information exchange of Nie et al. (2021), made for medical images. Only its idea is taken,
         networks that hear one another. Stimulus and constants (those of `pcnn`), exchange and the way from firings to a map
         are this package's choice, so no number of this method speaks for or against that paper.
+
     References:
         [nie2021exchange], neurons of [qu2008].
     Chapter: 02_baselines

@@ -14,20 +14,23 @@ from mffrepro.images import FocusStack
 def fuse(
     stack: FocusStack, *, directions: tuple[int, ...] = (16, 8, 8, 4), pyramid: str = "pyrexc", filters: str = "7-9"
 ) -> tuple[np.ndarray, None]:
-    """Nonsubsampled contourlet fusion with Li's choose-max rule, each channel on its own.
+    """Fuse nonsubsampled contourlets by Li's choose-max rule, per channel.
 
     Args:
         stack: N >= 2 images, sides at least 2 pixels; gray or colour.
         directions: How many directions each level has, from fine to coarse; powers of two.
         pyramid: Filters of the pyramid, ``"pyrexc"`` or ``"maxflat"``.
         filters: Filters of the directional bank, ``"7-9"`` or ``"vk"``.
+
     Returns:
         The fused image; no decision map, since each band decides for itself.
+
     Raises:
         OptionError: There are no levels, a number of directions is no power of two, or there are no such filters.
     Deviations:
         None known from the results in the survey of Liu et al. (2020); the toolbox of Liu, Liu and Wang (2015) has ``"vk"``.
         Zhang and Guo's own rules, by contrast and vectors of directions, are not what tables of comparison were made with.
+
     References:
         [zhang2009nsct], transform of [dacunha2006], rule of [li1995wavelet], settings of [liu2015mstsr], results compared:
         [liu2020survey].

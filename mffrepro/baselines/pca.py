@@ -11,15 +11,17 @@ from mffrepro.images import FocusStack
 
 
 def fuse(stack: FocusStack) -> tuple[np.ndarray, None]:
-    """Weighted mean, the weights from the first principal component of the sources, each channel on its own.
+    """Average by weights from the first principal component, per channel.
 
     Args:
         stack: N >= 2 images of any size, gray or colour.
+
     Returns:
         The fused image; no decision map, since the weights are the same for all pixels.
     Deviations:
         Any number of sources: the component of N variables. Its entries count by magnitude, which is no change for sources
         that vary alike; negatively correlated ones would otherwise get weights outside [0, 1]. Flat images get equal weights.
+
     References:
         [naidu2008].
     Chapter: 02_baselines
@@ -32,6 +34,7 @@ def _fuse_channel(sources: np.ndarray) -> np.ndarray:
 
 
 def principal_weights(variables: np.ndarray) -> np.ndarray:
+    """Compute weights of variables (N, pixels) by their first principal component."""
     centred = variables - variables.mean(1, keepdims=True)
     covariance = centred @ centred.T / variables.shape[1]
     if np.trace(covariance) < 1e-12:  # flat up to rounding: no component to speak of

@@ -28,7 +28,9 @@ def fuse(
     linking: float = 3.0,
     threshold_rise: float = 20.0,
 ) -> tuple[np.ndarray, None]:
-    """Contourlet coefficients, base included, of the source whose neurons fire most often, decided on gray.
+    """Take contourlet coefficients from the source whose neurons fire most often.
+
+    The base is included; the decision is made on gray.
 
     Args:
         stack: N >= 2 images of any size, gray or colour.
@@ -38,14 +40,17 @@ def fuse(
         threshold_decay: Rate at which its threshold falls.
         linking: Strength of the neighbours against its own stimulus.
         threshold_rise: What its own pulse adds to its threshold.
+
     Returns:
         The fused image; no decision map, since each band decides for itself.
+
     Raises:
         OptionError: There are no levels, or a number of directions is no power of two.
     Deviations:
         The paper fuses gray images; in colour the decisions on gray hold for every channel. Any number of sources: ties go to
-        the first. The constants are those of the author's code, the transform that of `nsct`. No published output was at hand
+        the first. The constants are those of the author's code, the transform that of `nsct`. There is no published output
         to compare with.
+
     References:
         [qu2008], transform of [dacunha2006].
     Chapter: 02_baselines
@@ -71,7 +76,7 @@ def fuse(
 
 
 def _winners(bands: np.ndarray, count_firings: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """The source of each coefficient, (N, D, H, W) to (D, H, W)."""
+    """Choose the source of each coefficient, (N, D, H, W) to (D, H, W)."""
     stimuli = np.stack([normalised(spatial_frequency(plane)) for plane in bands.reshape(-1, *bands.shape[2:])])
     share = max(1, PIXELS_AT_ONCE // stimuli[0].size)
     shares = [stimuli[i : i + share] for i in range(0, len(stimuli), share)]

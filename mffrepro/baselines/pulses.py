@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-#: What a neuron hears of its neighbours' pulses: one over the distance.
+#: Weights of the pulses of neighbours: one over the distance.
 LINKS = np.array([[0.5**0.5, 1, 0.5**0.5], [1, 0, 1], [0.5**0.5, 1, 0.5**0.5]], np.float32)
 
 
@@ -17,7 +17,7 @@ def firings(
     threshold_rise: float = 20.0,
     exchange: float = 0.0,
 ) -> np.ndarray:
-    """How often each neuron of N networks fired: (N, H, W) float32, whole numbers.
+    """Count how often each neuron of N networks fires: (N, H, W) float32.
 
     Args:
         stimuli: (N, H, W) in [0, 1], what the neurons are fed.
@@ -27,6 +27,7 @@ def firings(
         linking: Strength of what is heard against what is fed.
         threshold_rise: What a neuron's own pulse adds to its threshold.
         exchange: How loud a neuron hears those at its place in the other networks; the four beside it in its own count 1.
+
     References:
         [qu2008]; defaults from its code.
     """
@@ -52,11 +53,11 @@ def firings(
 
 
 def normalised(plane: np.ndarray) -> np.ndarray:
-    """The plane from its least value 0 to its largest 1; all 0 where it is flat."""
+    """Scale a plane from its least value, 0, to its largest, 1; 0 where it is flat."""
     return (plane - plane.min()) / (np.ptp(plane) + np.finfo(float).eps)
 
 
 def spatial_frequency(plane: np.ndarray) -> np.ndarray:
-    """Root of the mean squared difference to the neighbours before, over a 3x3 window around each pixel."""
+    """Compute the root mean squared difference to earlier neighbours, over 3x3 pixels."""
     squares = sum(np.diff(plane, axis=axis, prepend=np.take(plane, [0], axis)) ** 2 for axis in (0, 1))
     return np.sqrt(cv2.blur(squares, (3, 3), borderType=cv2.BORDER_REPLICATE).clip(0))  # running sums can end below zero

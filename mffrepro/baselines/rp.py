@@ -19,19 +19,22 @@ FLOOR = 1e-6
 
 
 def fuse(stack: FocusStack, *, levels: int = 4) -> tuple[np.ndarray, None]:
-    """Ratio-of-low-pass pyramid fusion with Li's choose-max rule, each channel on its own.
+    """Fuse a ratio-of-low-pass pyramid by Li's choose-max rule, per channel.
 
     Args:
         stack: N >= 2 images, sides at least 17 pixels for four levels; gray or colour.
         levels: Ratios, >= 1.
+
     Returns:
         The fused image; no decision map, since each level decides for itself.
+
     Raises:
         ImageError: The images are too small for that many levels.
         OptionError: `levels` is under 1.
     Deviations:
         Toet takes the ratio that is farthest from one; the toolbox of Liu, Liu and Wang (2015), which published tables were
         made with, takes the largest by Li's rule, and so does this. Dark detail therefore loses against bright.
+
     References:
         [toet1989], rule of [li1995wavelet], settings of [liu2015mstsr].
     Chapter: 02_baselines
@@ -45,7 +48,10 @@ def fuse(stack: FocusStack, *, levels: int = 4) -> tuple[np.ndarray, None]:
 def fuse_ratios(
     sources: np.ndarray, levels: int, fuse_base: Callable[[np.ndarray], np.ndarray] = lambda bases: bases.mean(0)
 ) -> np.ndarray:
-    """Fuse the ratios of one level of (N, H, W) on 0..255, the level below by recursion, and multiply."""
+    """Fuse the ratios of one level of (N, H, W), lower levels by recursion.
+
+    Values are on 0..255; the levels are multiplied.
+    """
     if levels == 0:
         return fuse_base(sources)
     height, width = sources.shape[1:]

@@ -9,20 +9,25 @@ from mffrepro.images import FocusStack
 
 
 def fuse(stack: FocusStack, *, block: int = 8, threshold: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    """Take each block from the source with the largest spatial frequency, after a vote of the blocks around; decided on gray.
+    """Take each block from the source with the largest spatial frequency.
+
+    The neighbouring blocks vote; the decision is made on gray.
 
     Args:
         stack: N >= 2 images of any size, gray or colour.
         block: Side of the square blocks, pixels, >= 1; the last ones keep the size that is left.
         threshold: Sources this near to the largest spatial frequency share the block; in gray levels of 0..255.
+
     Returns:
         The fused image, and the share of each source per pixel.
+
     Raises:
         OptionError: `block` is under 1.
     Deviations:
         Block side and threshold are tuned per image in the paper; these are the usual ones of later comparisons. Any number of
-        sources: the blocks vote by their shares. No published output was at hand to compare with; the scores that the authors
+        sources: the blocks vote by their shares. There is no published output to compare with; the scores that the authors
         of GACN recorded are those of a threshold that is never reached, which is the average.
+
     References:
         [li2001frequency].
     Chapter: 02_baselines
@@ -39,7 +44,7 @@ def fuse(stack: FocusStack, *, block: int = 8, threshold: float = 0.0) -> tuple[
 
 
 def _block_frequency(gray: np.ndarray, block: int) -> np.ndarray:
-    """Root of the mean squared difference between neighbours within each block, both directions added."""
+    """Compute the root mean squared difference between neighbours within each block, both directions added."""
     squares = np.zeros_like(gray)
     for axis in (0, 1):
         difference = np.diff(gray, axis=axis, prepend=0)
@@ -56,6 +61,6 @@ def _block_sum(image: np.ndarray, block: int) -> np.ndarray:
 
 
 def _shares(score: np.ndarray, margin: float) -> np.ndarray:
-    """All that come within the margin of the largest score share equally."""
+    """Share equally among all scores within the margin of the largest."""
     near = (score >= score.max(0) - margin).astype(np.float64)
     return near / near.sum(0)

@@ -9,18 +9,22 @@ from mffrepro.images import FocusStack
 
 
 def fuse(stack: FocusStack, *, radius: int = 3, threshold: float = 0.0, smallest: float = 0.01) -> tuple[np.ndarray, np.ndarray]:
-    """Take each pixel from the source with the largest sum-modified-Laplacian around it; decided on gray.
+    """Take each pixel from the source with the largest sum-modified-Laplacian.
+
+    The decision is made on gray.
 
     Args:
         stack: N >= 2 images of any size, gray or colour.
         radius: Half width of the window of the sum and of the vote that follows, pixels, >= 0.
         threshold: Modified Laplacians below it count nothing; in gray levels of 0..255.
         smallest: Least area of a region taken from one source, as a share of the image.
+
     Returns:
         Pixels of the sources, and which source each came from.
     Deviations:
         The measure is made for depth from focus; the vote and the removal of islands are the usual way from a measure to a
-        map. Any number of sources. No published output was at hand to compare with.
+        map. Any number of sources. There is no published output to compare with.
+
     References:
         [nayar1994], as a measure for fusion: [huang2007].
     Chapter: 02_baselines
@@ -31,6 +35,7 @@ def fuse(stack: FocusStack, *, radius: int = 3, threshold: float = 0.0, smallest
 
 
 def modified_laplacian(gray: np.ndarray) -> np.ndarray:
+    """Add the magnitudes of the second differences along rows and along columns."""
     second = np.array([[-1.0, 2.0, -1.0]])
     along_rows, along_columns = (cv2.filter2D(gray, -1, kernel, borderType=cv2.BORDER_REPLICATE) for kernel in (second, second.T))
     return np.abs(along_rows) + np.abs(along_columns)

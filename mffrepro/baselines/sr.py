@@ -10,7 +10,7 @@ from mffrepro.images import FocusStack
 
 
 def fuse(stack: FocusStack, *, dictionary: str = "default", eps: float = 0.1, stride: int = 1) -> tuple[np.ndarray, None]:
-    """Sparse coding of all 8x8 patches, the largest code winning, each channel on its own.
+    """Fuse by sparse codes of all 8x8 patches; the largest code wins, per channel.
 
     A pair of 520x520 pixels takes about half a minute per channel on two cores, with ``eps=5, stride=2`` some seconds.
 
@@ -19,8 +19,10 @@ def fuse(stack: FocusStack, *, dictionary: str = "default", eps: float = 0.1, st
         dictionary: ``"default"`` (learned here), ``"published"`` (the authors', fetched) or a safetensors file.
         eps: Largest length of what a code may leave of a patch, gray on 0..255, over 0.
         stride: Step between patches, pixels, from 1 to 8.
+
     Returns:
         The fused image; no decision map, since patches of different sources overlap.
+
     Raises:
         OptionError: `eps` or `stride` out of range.
         DataError: The dictionary cannot be had.
@@ -28,6 +30,7 @@ def fuse(stack: FocusStack, *, dictionary: str = "default", eps: float = 0.1, st
         The paper codes in a dictionary of cosines; the published results were made with a learned one, which is
         ``dictionary="published"``. They also have stride 1 where the script that belongs to it has 2. Codes are in single
         precision, but for patches whose codes are alike; the at most `eps` that a code leaves of a patch may therefore differ.
+
     References:
         [yang2010sr], settings of [liu2015mstsr], results compared: [liu2020survey].
     Chapter: 02_baselines
@@ -38,7 +41,7 @@ def fuse(stack: FocusStack, *, dictionary: str = "default", eps: float = 0.1, st
 
 
 def check_options(eps: float, stride: int) -> None:
-    """What every method that codes patches asks of its options."""
+    """Raise OptionError for options that no method with coded patches accepts."""
     if not 0 < eps < np.inf:
         raise OptionError(f"eps is {eps}; use a number over 0")
     if not 1 <= stride <= dictionaries.SIDE:

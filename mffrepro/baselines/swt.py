@@ -9,19 +9,22 @@ from mffrepro.images import FocusStack
 
 
 def fuse(stack: FocusStack, *, wavelet: str = "haar", levels: int = 4) -> tuple[np.ndarray, None]:
-    """Undecimated wavelet fusion with Li's choose-max rule, each channel on its own.
+    """Fuse undecimated wavelets by Li's choose-max rule, each channel separately.
 
     Args:
         stack: N >= 2 images of any size, gray or colour.
         wavelet: Discrete wavelet, by its name in PyWavelets.
         levels: Bands of detail, >= 1.
+
     Returns:
         The fused image; no decision map, since each band decides for itself.
+
     Raises:
         OptionError: `levels` is under 1, or PyWavelets knows no such wavelet.
     Deviations:
         The original takes the larger magnitude pixel by pixel; Li's rule is used here, as in the other transforms. Sides are
-        extended by reflection to a multiple of 2^levels. No published output was at hand to compare with.
+        extended by reflection to a multiple of 2^levels. There is no published output to compare with.
+
     References:
         [rockinger1997], rule of [li1995wavelet].
     Chapter: 02_baselines

@@ -1,4 +1,4 @@
-"""Compare decision maps before and after they are cleaned, and score the images that they make.
+"""Compare decision maps, and score the images that they make.
 
 References: [ma2022gacn], Fig. 6. Chapter: 07_gacn.
 """
@@ -24,11 +24,12 @@ ISLAND = 0.01
 
 
 def decision_stages(pair: FocusStack, *, device: str = "auto") -> dict[str, np.ndarray]:
-    """Compute the decision maps of four methods on a pair, each without and with its post-processing.
+    """Compute the decision maps of four methods before and after cleaning.
 
     Args:
         pair: Two images.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``, for the networks.
+
     Returns:
         Method and stage -> decision (2, H, W). GACN has three stages: its initial map, the same without islands, its final map.
     """
@@ -50,7 +51,7 @@ def decision_stages(pair: FocusStack, *, device: str = "auto") -> dict[str, np.n
 
 
 def _winner(pair: FocusStack, method: str, **options) -> np.ndarray:
-    """Number (H, W) of the source with the larger share."""
+    """Return the number (H, W) of the source with the larger share."""
     return fuse(pair, method, **options).decision.argmax(0)
 
 
@@ -61,12 +62,16 @@ def _shares(winner: np.ndarray) -> np.ndarray:
 def decisions_by_band(
     network: GACN, pairs: Sequence[FocusStack], bands: Mapping[str, tuple[float, float]]
 ) -> list[dict[str, np.ndarray]]:
-    """Compute GACN's decision maps of pairs with other boundary bands; the network itself stays as it is.
+    """Compute the decision maps of GACN with other boundary bands.
+
+    The network itself stays as it is.
+
 
     Args:
         network: GACN.
         pairs: Two images each.
         bands: Label -> lower and upper limit of the blurred map in the band, see `GACN.smooth_boundary`.
+
     Returns:
         For each pair, label -> decision (2, H, W).
     """
@@ -84,12 +89,13 @@ def decisions_by_band(
 
 
 def score_decision(stack: FocusStack, decision: np.ndarray, metrics: Sequence[str]) -> dict[str, float]:
-    """Score the image that a decision map makes of a stack, and measure how restless the map is.
+    """Score the image that a decision map makes, and the noise of the map.
 
     Args:
         stack: The sources.
         decision: (N, H, W), the share of each source per pixel.
         metrics: Names of metrics.
+
     Returns:
         The metrics, and the ``regions`` and ``variation`` of `mffrepro.training.studies.gacn_losses.noise`.
     """

@@ -30,7 +30,7 @@ Methods = str | Sequence[str] | Mapping[str, tuple[str, Mapping[str, Any]]]
 
 @dataclass(frozen=True)
 class Entry:
-    """A row label, the method behind it and its options."""
+    """Hold a row label, the method behind it and its options."""
 
     label: str
     method: str
@@ -38,6 +38,7 @@ class Entry:
 
     @property
     def options_text(self) -> str:
+        """Write the options as a string, sorted, for the column of the table."""
         return json.dumps(self.options, sort_keys=True) if self.options else ""
 
 
@@ -63,9 +64,11 @@ def benchmark(
         client: A ``dask.distributed`` client; the cells then run on its workers, with the same result.
         gray: Gray conversion of the metrics, ``"matlab"`` or ``"skimage"``.
         progress: Whether to show a bar on a terminal.
+
     Returns:
         Long format: dataset, stack, method, options, metric, gray, value, seconds, reason. A cell that cannot be computed
         has value NaN and says why in ``reason``; the others go on.
+
     Raises:
         OptionError: Unknown names or options, before anything runs.
     Chapter: 09_leaderboard
@@ -99,7 +102,7 @@ def _entries(methods: Methods) -> list[Entry]:
 
 
 def every_method() -> list[str]:
-    """All methods of the registry, each network with its shipped weights first and then with all others that have a name."""
+    """List all methods; each network has its shipped weights, then its published ones."""
     names = []
     for card in CARDS.values():
         states = [weights for weights in card.weights if weights != "random"] or ["default"]
@@ -118,7 +121,7 @@ def _names(metrics: str | Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Job:
-    """What is left to do on one stack: the metrics to compute for each entry."""
+    """Hold what is left to do on one stack: the metrics to compute for each entry."""
 
     dataset: str
     stack: str
@@ -141,14 +144,17 @@ def _jobs(data: Dataset, entries: list[Entry], metrics: str | Sequence[str], gra
 
 
 def requested(metrics: str | Sequence[str]) -> list[str]:
-    """Metric names asked for; those of "all" that do not apply to a stack are left out there with a reason."""
+    """List the metric names asked for.
+
+    Those of "all" that do not apply to a stack are left out there with a reason.
+    """
     if metrics == "all":
         return [card.name for card in quality.CARDS if card.variant_of is None]
     return quality.names() if metrics == "everything" else _names(metrics)
 
 
 def _run(jobs: list[Job], data: Dataset, client: Any) -> Iterator[list[dict]]:
-    """The rows of one cell after the other, in whatever order they are done."""
+    """Yield the rows of one cell after the other, in whatever order they are done."""
     if client is None:
         for job in jobs:
             yield from score_job(job, data)
@@ -168,7 +174,10 @@ def _score_cell(cell: Job, data: Dataset) -> list[dict]:
 
 
 def score_job(job: Job, data: Dataset) -> Iterator[list[dict]]:
-    """The rows of one cell of a stack after the other; where the stack cannot be read, all of them fail, and others go on."""
+    """Yield the rows of one cell of a stack after the other.
+
+    Where the stack cannot be read, all of its rows fail, and other stacks go on.
+    """
     try:
         stack = data[job.stack]
         scene = quality.Scorer(stack, metrics=[], gray=job.gray).inputs
@@ -209,13 +218,13 @@ def _rows(job: Job, entry: Entry, values: Mapping[str, tuple[float, str]], secon
 
 
 def _reason(error: Exception) -> str:
-    """One line; whatever a cell fails by, a night of computing must not end with it."""
+    """Describe an error in one line; no error of a cell may end a long run."""
     text = " ".join(str(error).split())
     return text if isinstance(error, MffError) else f"{type(error).__name__}: {text}".rstrip(": ")
 
 
 def _wanted(table: pd.DataFrame, data: Dataset, entries: list[Entry], metrics: str | Sequence[str], gray: str) -> pd.DataFrame:
-    """The rows that were asked for, in the order of the arguments; a store may hold more."""
+    """Select the rows that were asked for, in the order of the arguments; a store may hold more."""
     order = {entry.label: i for i, entry in enumerate(entries)}
     options = {entry.label: entry.options_text for entry in entries}
     rows = table[(table.dataset == data.name) & (table.gray == gray) & table.method.isin(order) & table["stack"].isin(data.names)]

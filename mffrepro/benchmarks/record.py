@@ -20,7 +20,7 @@ from mffrepro.images import write_atomically
 from mffrepro.methods import parse
 from mffrepro.metrics import names as metric_names
 
-#: What a row is known by, and where its numbers come from. The columns of the metrics follow.
+#: Columns that identify a row and say where its numbers come from. The columns of the metrics follow.
 KEY = ("dataset", "stack", "method", "weights", "gray")
 ORIGIN = ("seconds", "commit", "device", "date")
 KINDS = {name: float if name == "seconds" else str for name in (*KEY, *ORIGIN)}
@@ -28,13 +28,17 @@ DIGITS = 6
 
 
 def write_record(results: pd.DataFrame, device: str) -> list[Path]:
-    """Write the fusions of a benchmark to the record, in place of the rows it has of the same stacks, methods and grays.
+    """Write the fusions of a benchmark to the record.
+
+    They replace the recorded rows of the same stacks, methods and gray conversions.
 
     Args:
         results: What `mffrepro.benchmark` returns; fusions that failed are left out.
         device: What it ran on, in words.
+
     Returns:
         The files, one per data set.
+
     Raises:
         OptionError: A row was made with options, or of photographs that others do not have: the record knows names only.
         DataError: This is no clone of the repository, or the file cannot be written.
@@ -54,7 +58,10 @@ def write_record(results: pd.DataFrame, device: str) -> list[Path]:
 
 
 def _wide(results: pd.DataFrame) -> pd.DataFrame:
-    """One row per fusion; of one that was made twice, for further metrics, the shorter time. Nobody can repeat its digits."""
+    """Arrange one row per fusion.
+
+    Of a fusion that was made twice, for further metrics, the shorter time is kept, rounded to three digits.
+    """
     method, weights = zip(*map(_parts, results["method"]), strict=True) if len(results) else ((), ())
     named = results.assign(method=method, weights=weights)
     seconds = named.groupby(list(KEY))["seconds"].min().map(lambda value: float(f"{value:.3g}"))
@@ -85,14 +92,17 @@ def _write(rows: pd.DataFrame, path: Path) -> None:
         path.parent.mkdir(exist_ok=True)
         write_atomically(path, rows.to_csv(index=False, float_format=f"%.{DIGITS}g", lineterminator="\n").encode())
     except OSError as error:
-        raise DataError(f"{path} cannot be written ({error.strerror}); mend that and record again") from None
+        raise DataError(f"{path} cannot be written ({error.strerror}); solve that and record again") from None
 
 
 def check_recordable(datasets: Iterable[str]) -> None:
-    """To be asked before a long run, too; raises OptionError for photographs of one's own."""
+    """Raise OptionError for runs that cannot be recorded, before they start.
+
+    Photographs of a folder cannot be recorded.
+    """
     for name in datasets:
         if not _is_public(name):
-            raise OptionError(f"{name} is not recorded, since others lack it; record one of mffrepro list datasets")
+            raise OptionError(f"{name} cannot be recorded, because others lack it; use one of mffrepro list datasets")
 
 
 def _is_public(dataset: str) -> bool:
@@ -100,19 +110,19 @@ def _is_public(dataset: str) -> bool:
 
 
 def checkout() -> Path:
-    """The clone of the repository that this package runs from.
+    """Find the git checkout that this package runs from.
 
     Raises:
         DataError: It runs from somewhere else.
     """
     root = manifest_folder().parent
     if not ((root / ".git").exists() and (root / "pyproject.toml").exists()):
-        raise DataError(f"{root} is no clone of the repository; record with a mffrepro installed from one by pip install -e")
+        raise DataError(f"{root} is not a git checkout; clone the repository and run pip install -e . in it")
     return root
 
 
 def _commit() -> str:
-    """Short hash of the commit; a plus says that the package differed from it."""
+    """Return the short hash of the commit; a plus says that the package differed from it."""
     return _git("rev-parse", "--short=10", "HEAD") + "+" * bool(_git("status", "--porcelain", "--", "mffrepro"))
 
 
@@ -121,20 +131,23 @@ def _git(*arguments: str) -> str:
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
     except (OSError, subprocess.SubprocessError) as error:
-        raise DataError(f"git cannot name this commit ({type(error).__name__}); install git or commit once") from None
+        raise DataError(
+            f"git cannot tell the commit of this checkout ({type(error).__name__}); install git, or commit once"
+        ) from None
 
 
 # ------------------------------------------------------------------------------------------------------ reading
 
 
 def read_record(dataset: str) -> pd.DataFrame:
-    """The recorded run of a data set.
+    """Read the recorded run of a data set.
 
     A data set without a record of its own takes, from the others, the rows of stacks that consist of the very same files:
     the twenty pairs of ``lytro`` are among those of ``gacn26``.
 
     Args:
         dataset: A name of `mffrepro.datasets`.
+
     Returns:
         Long format: dataset, stack, method, weights, metric, gray, value, seconds, commit, device, date. No rows where
         nothing was recorded.
@@ -158,7 +171,7 @@ def _borrowed(name: str, dataset: str) -> pd.DataFrame:
 
 
 def _stack_files(dataset: str) -> dict[str, tuple[str, ...]]:
-    """The digests of the files of each stack."""
+    """Return the digests of the files of each stack."""
     files: dict[str, tuple[str, ...]] = {}
     for entry in manifest(dataset).files:
         files[entry.stack] = (*files.get(entry.stack, ()), entry.sha256)
@@ -166,12 +179,13 @@ def _stack_files(dataset: str) -> dict[str, tuple[str, ...]]:
 
 
 def drift(results: pd.DataFrame, recorded: pd.DataFrame, tolerance: float = 1e-4) -> pd.DataFrame:
-    """Cells whose value is not the recorded one any more.
+    """List cells whose value differs from the recorded one.
 
     Args:
         results: What `mffrepro.benchmark` returns. Fusions that failed, and cells that were not recorded, are passed over.
         recorded: What `read_record` returns.
         tolerance: Largest difference that does not count, relative to the larger of the two values.
+
     Returns:
         stack, method, metric, gray, recorded, now, change (relative). Seconds are not compared.
     """
@@ -185,7 +199,7 @@ def drift(results: pd.DataFrame, recorded: pd.DataFrame, tolerance: float = 1e-4
 
 
 def _labels(recorded: pd.DataFrame) -> pd.Series:
-    """Methods as `mffrepro.benchmark` calls them: ``"gacn"``, ``"gacn.published"``."""
+    """Label methods as `mffrepro.benchmark` does: ``"gacn"``, ``"gacn.published"``."""
     named = ~recorded["weights"].isin(("", "default"))
     return recorded["method"].mask(named, recorded["method"] + "." + recorded["weights"])
 
@@ -201,7 +215,9 @@ def computed_or_recorded(
     gray: str = "matlab",
     compute: str | Sequence[str] = "all",
 ) -> pd.DataFrame:
-    """Run a benchmark where its data has been fetched, else read its last recorded run; download nothing.
+    """Run a benchmark where its data has been fetched, else read the recorded run.
+
+    Nothing is downloaded.
 
     Args:
         methods: Names, or ``"all"``; as for `mffrepro.benchmark`.
@@ -209,6 +225,7 @@ def computed_or_recorded(
         metrics: Names, or ``"all"``.
         gray: Gray conversion of the metrics.
         compute: Those of the methods to run now if that can be done; the others come from the record.
+
     Returns:
         As `mffrepro.benchmark`, with one more column, ``origin``: ``"this run"``, or where the record is from.
         A method that neither run nor record has keeps a row per metric that says so.

@@ -1,4 +1,4 @@
-"""Measure how fast networks fuse a pair, and the two ceilings of the machine that no program can exceed.
+"""Measure how fast networks fuse a pair, and the ceilings of the machine.
 
 A network needs a number of operations and moves a number of bytes. A machine has a highest rate for either: that of a large
 matrix product and that of a copy. The larger of the two quotients is the least time that the network can take there.
@@ -55,16 +55,19 @@ class Machine:
     bytes: float
 
     def least_seconds(self, work: Work) -> float:
-        """Compute the least time for some work: the larger of arithmetic and traffic at their highest rates."""
+        """Compute the least time for some work, by arithmetic and by traffic."""
         return max(work.operations / self.operations, work.bytes / self.bytes)
 
     def attainable(self, intensity: float) -> float:
-        """Compute the highest rate, in operations per second, of work with so many operations per byte."""
+        """Compute the highest operations per second at some operations per byte."""
         return min(self.operations, intensity * self.bytes)
 
 
 def count_work(job: Callable[[], Any]) -> Work:
-    """Count the operations and bytes of the convolutions and matrix products in one call, which runs without gradients."""
+    """Count the operations and bytes of the convolutions and products in a call.
+
+    The call runs without gradients.
+    """
     operations = FlopCounterMode(display=False)
     traffic = FlopCounterMode(display=False, custom_mapping=dict.fromkeys(flop_registry, _moved_bytes))
     with torch.inference_mode(), operations, traffic:
@@ -82,6 +85,7 @@ def measure_machine(device: str = "auto") -> Machine:
 
     Args:
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+
     Raises:
         OptionError: There is no such device.
     """
@@ -99,7 +103,10 @@ def measure_machine(device: str = "auto") -> Machine:
 
 
 def fastest(job: Callable[[], Any], device: str = "cpu", *, repeats: int = 5) -> float:
-    """Measure the shortest of several times of a call in seconds; on a GPU, wait until its work is done."""
+    """Measure the shortest of several times of a call, in seconds.
+
+    On a GPU, the time includes the wait until its work is done.
+    """
     times = []
     for _ in range(repeats):
         started = time.perf_counter()
@@ -114,7 +121,7 @@ def fastest(job: Callable[[], Any], device: str = "cpu", *, repeats: int = 5) ->
 
 
 def available_networks() -> list[str]:
-    """List the networks of the registry with their shipped weights and with published weights that have been fetched."""
+    """List all networks with shipped weights, and with those that were fetched."""
     fetched = {entry.name for entry in manifest("networks").files if is_at_hand(entry)}
     names = []
     for card in CARDS.values():
@@ -127,7 +134,7 @@ def available_networks() -> list[str]:
 def measure_speed(
     networks: Sequence[str], stack: FocusStack, machine: Machine, *, device: str = "auto", repeats: int = 3
 ) -> pd.DataFrame:
-    """Measure size, work and time of networks on one stack, and compare the time with the ceilings of the machine.
+    """Measure size, work and time of networks on one stack.
 
     Args:
         networks: Names such as ``"gacn"`` or ``"gacn.published"``.
@@ -135,9 +142,11 @@ def measure_speed(
         machine: What `measure_machine` returns for the device.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         repeats: How often to fuse after the first call; the fastest counts.
+
     Returns:
         A row per network: ``parameters``; ``operations`` and ``bytes`` per pixel of the stack's images; ``seconds`` from arrays
         to the fused array; ``least``: the least seconds by the ceilings; ``reached``: the share of ``least`` in ``seconds``.
+
     Raises:
         OptionError: There is no such network or device.
         DataError: Weights cannot be read or fetched.
@@ -155,14 +164,14 @@ def measure_speed(
 
 
 def textured_pair(side: int = 520) -> FocusStack:
-    """Make a colour pair of smooth random texture, sharp in one half of each source; its photographs need no file."""
+    """Make a colour pair of random texture, sharp in one half of each source."""
     mask = np.zeros((side, side), bool)
     mask[:, : side // 2] = True
     return FocusStack("textured", np.stack(composite(texture(side, side), mask)))
 
 
 def texture(height: int, width: int) -> np.ndarray:
-    """Draw a random texture (H, W, 3), uint8, with details of 4 to 52 pixels; always the same one."""
+    """Draw a texture (H, W, 3), uint8, with details of 4 to 52 pixels."""
     rng = np.random.default_rng(0)
     steps = [np.ones((k, k, 1)) for k in (4, 13, 26, 52)]
     layers = [np.kron(rng.random((-(-height // len(k)), -(-width // len(k)), 3)), k)[:height, :width] for k in steps]

@@ -16,10 +16,11 @@ KEY = ("dataset", "stack", "method", "options", "metric", "gray")
 
 
 class Store:
-    """Rows of finished cells, in memory or in a file.
+    """Store rows of finished cells, in memory or in a file.
 
     Args:
         path: A ``.parquet`` file, made when the first rows arrive; None keeps the rows in memory only.
+
     Raises:
         DataError: The file exists and is not such a store.
     """
@@ -32,7 +33,7 @@ class Store:
                 self.rows[_key(row)] = row
 
     def has(self, **key: str) -> bool:
-        """Whether a cell is done; one whose fusion failed is not, since the cause may have been mended."""
+        """Tell whether a cell is done; failed cells count as missing and are retried."""
         row = self.rows.get(_key(key))
         return row is not None and not math.isnan(row["seconds"])
 
@@ -50,7 +51,10 @@ class Store:
             raise DataError(f"{self.path} cannot be written ({error.strerror}); choose another store") from None
 
     def table(self) -> pd.DataFrame:
-        """All rows, sorted, so that the same cells give the same file whatever the order they were computed in."""
+        """Return all rows, sorted.
+
+        The same cells give the same file whatever the order in which they were computed.
+        """
         frame = pd.DataFrame(list(self.rows.values()), columns=list(COLUMNS))
         frame = frame.astype({"value": float, "seconds": float})
         return frame.sort_values(list(KEY), ignore_index=True)

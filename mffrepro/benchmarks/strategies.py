@@ -1,4 +1,4 @@
-"""Measure what each strategy for many images asks of a comparer, and how much time it saves.
+"""Measure what the strategies for many images ask of a comparer.
 
 A strategy extracts features of single images and decides between the features of two. `Traced` records these calls, so that
 their number is observed and not assumed. What a strategy saves is compared with what its number of calls predicts (A4.20).
@@ -59,7 +59,10 @@ class Traced:
         return getattr(self._comparer, name)
 
     def extract(self, image: np.ndarray) -> Any:
-        """Extract features, and record it; an image that is no source was fused by the decision before."""
+        """Extract features, and record it.
+
+        An image that is no source was fused by the decision before.
+        """
         number = next((i + 1 for i, source in enumerate(self.images) if source is image), None)
         features = self._timed("extract", str(number or "fused"), () if number else (len(self._calls) - 1,), image)
         self._remember(features)
@@ -78,7 +81,10 @@ class Traced:
 
     @property
     def calls(self) -> list[Call]:
-        """All calls; extractions that no decision names were merged into what the last decision was given."""
+        """All calls, in their order.
+
+        Extractions that no decision names were merged into what the last decision was given.
+        """
         used = {i for call in self._calls for i in call.inputs}
         merged = [i for i, call in enumerate(self._calls) if call.kind == "extract" and i not in used]
         *before, last = self._calls
@@ -121,20 +127,24 @@ class Attempt(NamedTuple):
 
 
 def strategies_of(comparer: Comparer) -> list[str]:
-    """List the strategies that a comparer can follow: only some blend features, and only GACN ranks images."""
+    """List the strategies that a comparer can follow.
+
+    Only some comparers blend features, and only GACN ranks images.
+    """
     names = ["serial", "calibration"]
     names += ["carry"] * hasattr(comparer, "blend")
     return names + ["rank"] * isinstance(comparer, GacnComparer)
 
 
 def attempt(stack: FocusStack, comparer: Comparer, strategy: str, *, repeats: int = 1) -> Attempt:
-    """Fuse a stack by one strategy and record every call; the fastest of some repetitions counts.
+    """Fuse a stack by one strategy and record every call of the comparer.
 
     Args:
         stack: N >= 2 images.
         comparer: Compares two images.
         strategy: A name in `mffrepro.fusion.multi_image.STRATEGIES`, or ``"rank"``, which only GACN can follow.
-        repeats: How often to fuse.
+        repeats: How often to fuse; the fastest fusion is returned.
+
     Raises:
         OptionError: There is no such strategy.
     """
@@ -159,6 +169,7 @@ def compare_strategies(
         stack: N >= 3 images.
         comparers: Name -> comparer.
         repeats: How often to fuse; the fastest counts.
+
     Returns:
         (name, strategy) -> result and calls; serial fusion is the first of each name.
     """
@@ -170,7 +181,7 @@ def compare_strategies(
 
 
 def share_saved(trace: Traced, serial: Traced, cost: Mapping[str, float]) -> float:
-    """Compute the share of the cost of serial fusion that a strategy saves by its number of calls.
+    """Compute the share of the cost of serial fusion that fewer calls save.
 
     Args:
         trace: The calls of the strategy.
@@ -184,14 +195,15 @@ def share_saved(trace: Traced, serial: Traced, cost: Mapping[str, float]) -> flo
 def tabulate_strategies(
     stack: FocusStack, attempts: Mapping[tuple[str, str], Attempt], metrics: Sequence[str] = ("qg", "sf", "psnr")
 ) -> pd.DataFrame:
-    """Tabulate time, calls, saving and scores of every strategy: a row per comparer and strategy.
+    """Tabulate time, calls, saving and scores of every strategy.
 
     Args:
         stack: The stack that was fused.
         attempts: What `compare_strategies` returns.
         metrics: Names of metrics.
+
     Returns:
-        ``seconds`` per image, the calls of each kind, ``saved``: share of the time of serial fusion that was saved,
+        A row per comparer and strategy: ``seconds`` per image, the calls of each kind, ``saved``: share of the time of serial fusion that was saved,
         ``predicted``: the same by the number of calls and the median time of a call in serial fusion (A4.20), and the metrics.
     """
     rows = {}
@@ -216,6 +228,7 @@ def compare_orders(stack: FocusStack, forward: Mapping[str, Attempt], comparer: 
         stack: The stack that was fused, with a reference.
         forward: Strategy -> fusion from the first image.
         comparer: The comparer that made these fusions.
+
     Returns:
         A row per strategy: PSNR of both fusions against the reference, and of one against the other, infinite where they are
         equal.

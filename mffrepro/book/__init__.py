@@ -25,8 +25,10 @@ def build(*, profile: str = "quick", only: str | None = None, rebuild: bool = Fa
         only: Run just this chapter; the book is then not rendered.
         rebuild: Also run chapters whose key is current.
         device: Passed to the chapters.
+
     Returns:
         Path of ``index.html``, or of the executed notebook with `only`.
+
     Raises:
         BookError: A chapter failed, or a page is stale, unexecuted or missing.
         OptionError: There is no such profile or chapter.

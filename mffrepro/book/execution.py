@@ -15,6 +15,7 @@ from mffrepro.book.guards import faults
 from mffrepro.book.keys import device_class, key_of
 from mffrepro.book.layout import Book, BookError, files_below
 from mffrepro.errors import unknown
+from mffrepro.threads import share_cores
 
 PARAMETERS = ("profile", "dataset", "device", "retrain", "seed")
 CELL_SECONDS = 1800
@@ -22,13 +23,16 @@ BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 
 
 def run_if_changed(book: Book, chapter: str, parameters: dict[str, str], rebuild: bool) -> None:
-    """Run a chapter whose key, pages or notebook are not current, and keep a note of the run.
+    """Run a chapter that is not current, and keep a note of the run.
+
+    A chapter is current if its key, pages and notebook are.
 
     Args:
         book: The checkout.
         chapter: Name of the chapter.
         parameters: The parameters that papermill passes.
         rebuild: Run it in any case.
+
     Raises:
         BookError: The chapter fails.
     """
@@ -46,7 +50,7 @@ def run_if_changed(book: Book, chapter: str, parameters: dict[str, str], rebuild
 
 
 def run(book: Book, chapter: str, parameters: dict[str, str]) -> dict:
-    """Execute one chapter in a process of its own and describe the run.
+    """Execute one chapter in a separate process and describe the run.
 
     The old records and pages are removed first. The executed notebook is replaced only when the run succeeds.
     """
@@ -79,6 +83,7 @@ def _execute(book: Book, chapter: str, parameters: dict[str, str]) -> tuple[str,
 
     with (book.generated / "runs" / f"{chapter}.log").open("wb") as log:
         os.dup2(log.fileno(), 2)  # this process is the chapter's own; the kernel's messages are kept, not shown
+    share_cores()
     os.environ["MFFREPRO_RECORDS"] = str(book.records(chapter))
     os.environ["MFFREPRO_PAGES"] = str(book.pages(chapter))
     failed, done = book.executed / f"{chapter}.failed.ipynb", book.executed / f"{chapter}.ipynb"
@@ -105,6 +110,7 @@ def check_parameters(chapter: str, declared: Iterable[str], given: Iterable[str]
         chapter: Name of the chapter, for the message.
         declared: The parameters that the chapter declares.
         given: The parameters that are passed to it.
+
     Raises:
         BookError: The chapter declares other parameters than those that every chapter has.
         OptionError: A parameter is given that no chapter has.

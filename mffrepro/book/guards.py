@@ -15,6 +15,7 @@ def check(book: Book, chapters: Iterable[str], parameters: dict[str, str]) -> No
         book: The checkout.
         chapters: Names of the chapters.
         parameters: The parameters that they ran with.
+
     Raises:
         BookError: A chapter is stale, or has an unexecuted or a failed cell.
     """
@@ -26,7 +27,7 @@ def check(book: Book, chapters: Iterable[str], parameters: dict[str, str]) -> No
 
 
 def faults(path: Path) -> str:
-    """Say why an executed notebook must not be shown; the answer is empty if it may be."""
+    """Say why an executed notebook must not be shown; empty if it may be."""
     if not path.exists():
         return "was never executed"
     count = 0

@@ -8,6 +8,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from mffrepro.book.layout import Book, files_below
@@ -20,6 +21,7 @@ def key_of(book: Book, chapter: str, parameters: dict[str, str]) -> str:
         book: The checkout.
         chapter: Name of the chapter, such as ``"07_gacn"``.
         parameters: The parameters that papermill passes.
+
     Returns:
         A hexadecimal SHA-256.
     """
@@ -38,8 +40,15 @@ def digest(files: Iterable[Path], root: Path, *words: str) -> str:
     """Hash words, and files with their names below `root`."""
     found = hashlib.sha256("\0".join(words).encode())
     for path in files:
-        found.update(f"\0{path.relative_to(root)}\0".encode() + path.read_bytes())
+        state = path.stat()
+        found.update(f"\0{path.relative_to(root)}\0".encode() + _hash_of(path, state.st_mtime_ns, state.st_size))
     return found.hexdigest()
+
+
+@cache
+def _hash_of(path: Path, changed: int, size: int) -> bytes:
+    """Hash a file once for all chapters; a file that has changed has another time or size."""
+    return hashlib.sha256(path.read_bytes()).digest()
 
 
 def device_class() -> str:
@@ -50,7 +59,7 @@ def device_class() -> str:
 
 
 def _fetched_data() -> str:
-    """A chapter shows more where more data sets have been fetched."""
+    """List the data sets that have been fetched: a chapter shows more where there are more."""
     from mffrepro.data import cards
 
     return " ".join(card.name for card in cards() if card.available)

@@ -9,12 +9,12 @@ from mffrepro.images import write_atomically
 
 
 class BookError(MffError):
-    """The book cannot be built as it stands."""
+    """Report that the book cannot be built as it stands."""
 
 
 @dataclass(frozen=True)
 class Book:
-    """A checkout of this repository, seen as a book.
+    """Locate the parts of the book in a checkout.
 
     Args:
         root: Folder that holds ``book``, ``notebooks`` and ``mffrepro``.
@@ -52,11 +52,11 @@ class Book:
         return sorted(path.stem for path in self.sources.glob("[0-9][0-9]_*.py"))
 
     def records(self, chapter: str) -> Path:
-        """Folder of the verdicts that a chapter records."""
+        """Return the folder of the verdicts that a chapter records."""
         return self.generated / "records" / chapter
 
     def pages(self, chapter: str) -> Path:
-        """Folder of the Markdown that a chapter writes for prose pages."""
+        """Return the folder of the Markdown that a chapter writes for prose pages."""
         return self.generated / "pages" / chapter
 
     def read_note(self, chapter: str) -> dict:
@@ -77,8 +77,10 @@ def find_book(start: Path | None = None) -> Book:
 
     Args:
         start: Folder to begin with; the working directory by default.
+
     Returns:
         The book of that checkout.
+
     Raises:
         BookError: There is no checkout; an installed wheel has no chapters.
     """

@@ -30,7 +30,7 @@ KEY = re.compile(r"\b[a-z][a-z0-9]*\b")
 CHAPTER = re.compile(r"(?<=\bChapter: )\d\d_\w+")
 #: A word in brackets that can only be a citation key.
 SURELY_A_KEY = re.compile(r"[a-z]+(?:19|20)\d\d[a-z0-9]*")
-#: What is no running text: code, headings, captions, and what is a link already.
+#: Nodes that are not running text: code, headings, captions and links.
 NOT_TEXT = (
     nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.raw, nodes.comment, nodes.title, nodes.caption,
     nodes.rubric, nodes.reference, nodes.target, nodes.term, nodes.citation,
@@ -43,14 +43,14 @@ MARKUP = re.compile(
 
 
 class Place(NamedTuple):
-    """A page and an anchor on it."""
+    """Hold a page and an anchor on it."""
 
     page: str
     anchor: str = ""
 
 
 class Link(NamedTuple):
-    """Words of a page and the place that they lead to."""
+    """Hold words of a page and the place that they lead to."""
 
     words: str
     place: Place
@@ -58,7 +58,7 @@ class Link(NamedTuple):
 
 @dataclass(frozen=True)
 class Targets:
-    """Everything that can be linked to.
+    """Hold everything that can be linked to.
 
     Args:
         ids: Ambiguities and claims.
@@ -83,6 +83,7 @@ def find_links(text: str, targets: Targets, warn: Callable[[str], None]) -> list
         text: Running text.
         targets: What can be linked to.
         warn: Takes a sentence about an id, a key or a chapter that does not exist.
+
     Returns:
         The parts of the text in order.
     """
@@ -114,12 +115,15 @@ def _split(text: str, found: Iterable[tuple[int, int, Place]]) -> list[str | Lin
 
 
 def find_terms(text: str, terms: dict[str, Place], seen: set[str]) -> list[str | Link]:
-    """Split a text at the first use of each term, in the singular or the plural, in whatever case.
+    """Split a text at the first use of each term.
+
+    Terms are found in the singular or the plural, in either case.
 
     Args:
         text: Running text.
         terms: Terms in lower case; a longer one wins over a shorter one inside it.
         seen: Terms that have been linked already; those that are linked now are added.
+
     Returns:
         The parts of the text in order.
     """
@@ -147,7 +151,10 @@ def _singular(words: str, terms: dict[str, Place]) -> str:
 
 
 def link_html(source: str, targets: Targets, address: Callable[[Place], str], warn: Callable[[str], None]) -> str:
-    """Link the words of a piece of HTML; tags, code, scripts and existing links stay as they are."""
+    """Link the words of a piece of HTML.
+
+    Tags, code, scripts and existing links stay as they are.
+    """
     if not (ID.search(source) or CHAPTER.search(source)):
         return source
     made, end = [], 0
@@ -226,7 +233,7 @@ def _in_paragraph(node: nodes.Text) -> bool:
 
 
 class Linker:
-    """Sphinx calls this for every page that it is about to write."""
+    """Link what pages cite, when Sphinx is about to write them."""
 
     def __init__(self) -> None:
         self.targets: Targets | None = None
@@ -254,6 +261,7 @@ def collect_targets(env: Any) -> Targets:
 
     Args:
         env: Sphinx's build environment, after all pages have been read.
+
     Returns:
         Ids whose page is in the book, keys of the bibliography, chapters, and terms of the glossary.
     """

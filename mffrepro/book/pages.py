@@ -21,7 +21,7 @@ def write_pages(book: Book, chapters: list[str]) -> None:
 
 
 def _status(book: Book, chapters: list[str]) -> str:
-    """The table of what ran, when, on what."""
+    """Write the table of what ran, when, and on what."""
     lines = ["| chapter | profile | seconds | peak memory | date | device |", "|---|---|---:|---:|---|---|"]
     for chapter in chapters:
         run = book.read_note(chapter)
@@ -35,12 +35,12 @@ def _status(book: Book, chapters: list[str]) -> str:
 
 
 def _api() -> dict[str, str]:
-    """The API entries of everything registered, so that a new method or metric appears without touching a page."""
+    """Write the API entries of everything registered, so that a new method or metric appears without touching a page."""
     from mffrepro import methods, metrics
 
     functions = {
         "api_methods": dict.fromkeys(card.function() for card in methods.CARDS.values()),
-        "api_metrics": [metrics.get(name).function for name in metrics.names() if "." not in name],
+        "api_metrics": [metrics.public_function(name) for name in metrics.names() if "." not in name],
     }
     return {name: "\n".join(["```{eval-rst}", *map(_entry, ones), "```"]) + "\n" for name, ones in functions.items()}
 

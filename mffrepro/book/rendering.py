@@ -21,8 +21,10 @@ def render(book: Book, profile: str) -> Path:
     Args:
         book: The checkout.
         profile: ``"quick"`` puts a banner on every page.
+
     Returns:
         Path of ``index.html``.
+
     Raises:
         BookError: Jupyter Book fails or warns, or a page is missing.
     """
@@ -45,13 +47,13 @@ def render(book: Book, profile: str) -> Path:
 
 
 def _complaints(log: str) -> str:
-    """The warnings and errors in Sphinx's log, or its end where there are none."""
+    """Return the warnings and errors in Sphinx's log, or its end where there are none."""
     lines = [line for line in log.splitlines() if any(word in line for word in ("WARNING", "ERROR", "Error", "rror:"))]
     return "\n".join(lines or log.splitlines()[-20:])
 
 
 def _write_config(book: Book, profile: str) -> Path:
-    """The book's configuration, with a banner where the numbers are not those of the full profile."""
+    """Write the book's configuration, with a banner where the numbers are not those of the full profile."""
     import yaml
 
     config = yaml.safe_load((book.folder / "_config.yml").read_text())

@@ -54,7 +54,7 @@ def start(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
     ] = False,
 ) -> None:
-    """Multi-focus image fusion, reproduced: fuse photographs, measure the result, compare methods, build the book.
+    """Fuse photographs, measure results, compare methods, build the book.
 
     Example: mffrepro fuse near.jpg far.jpg -o fused.png
     """
@@ -63,7 +63,9 @@ def start(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line and return its exit code; whatever goes wrong is one sentence on stderr.
+    """Run the command line and return its exit code.
+
+    Whatever goes wrong is one sentence on stderr.
 
     Args:
         arguments: Without the name of the program; those of this process by default.
@@ -107,7 +109,7 @@ def _usage(error: Exception) -> str:
 
 
 def _failure(error: Exception) -> str:
-    """One line for what nobody foresaw; the traceback on request."""
+    """Describe an unforeseen error in one line; the traceback comes on request."""
     if os.environ.get("MFFREPRO_DEBUG"):
         traceback.print_exc()
     if isinstance(error, MemoryError):

@@ -32,7 +32,7 @@ def benchmark(
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler, such as tcp://host:8786.")] = None,
     record: Annotated[bool, typer.Option("--record", help="Write the run into this clone's data_manifests/recorded.")] = False,
 ) -> None:
-    """Fuse every stack of a data set by every method and print the mean of every metric.
+    """Fuse every stack of a data set by every method and print mean scores.
 
     Example: mffrepro benchmark -m gacn -m lp --metrics qabf,qg,psnr --limit 5
     """
@@ -68,7 +68,7 @@ def _dataset(name: str) -> "Dataset":
 
 
 def _check_recordable(dataset: str) -> None:
-    """Before anything runs: a night of computing must not end with a refusal."""
+    """Refuse what cannot be recorded before anything runs."""
     from mffrepro.benchmarks.record import check_recordable, checkout
 
     checkout()
@@ -107,7 +107,7 @@ def _write(results: "pd.DataFrame", path: Path) -> None:
 
 
 def _print_means(results: "pd.DataFrame") -> None:
-    """Metrics down and methods across, or the other way round: the longer list goes down."""
+    """Print metrics down and methods across, or the other way round: the longer list goes down."""
     from mffrepro.report.tables import means
 
     table = means(results).dropna(axis=1, how="all")
@@ -123,7 +123,7 @@ def _print_means(results: "pd.DataFrame") -> None:
 
 
 def _best(table: "pd.DataFrame") -> list[tuple[int, int]]:
-    """Row and column of the best method of each metric, ties included; none where there is nothing to choose."""
+    """Find row and column of the best method of each metric, ties included; none where there is nothing to choose."""
     from mffrepro.metrics import get
 
     cells = []

@@ -12,7 +12,7 @@ def book(
     only: Annotated[str | None, typer.Option(help="Run just this chapter, such as 07_gacn; nothing is rendered.")] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Run chapters that have not changed as well.")] = False,
 ) -> None:
-    """Build the book: run the chapters that changed, refuse what is stale or broken, render the rest.
+    """Build the book: run changed chapters, refuse stale or broken pages, render.
 
     Example: mffrepro book --profile quick --only 07_gacn
     """

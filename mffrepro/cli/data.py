@@ -43,7 +43,7 @@ def list_() -> None:
 def fetch(
     names: Annotated[list[str], typer.Argument(help="Names of: mffrepro data list; or single files, such as gacn.published.")],
 ) -> None:
-    """Fetch files and verify size and sha256; what is here already is not fetched again.
+    """Fetch files and verify size and sha256; files that are here are not fetched.
 
     Example: mffrepro data fetch lytro
     """
@@ -61,7 +61,9 @@ def fetch(
 def verify(
     names: Annotated[list[str] | None, typer.Argument(help="Names of: mffrepro data list; all by default.")] = None,
 ) -> None:
-    """Check the files in the cache against size and sha256, fetching nothing; exit code 1 if one named is not intact.
+    """Check the files in the cache against size and sha256; fetch nothing.
+
+    The exit code is 1 if a named file is not intact.
 
     Example: mffrepro data verify lytro
     """
@@ -82,7 +84,7 @@ def verify(
 
 
 def find(name: str) -> "tuple[Entry, ...]":
-    """The files of a manifest, or the one file of that name among weights and dictionaries; none for what is made.
+    """Find the files of a manifest, or the file of that name; none for made data.
 
     Raises:
         OptionError: Nothing has that name.
@@ -101,11 +103,12 @@ def find(name: str) -> "tuple[Entry, ...]":
 
 
 def size(count: int) -> str:
-    """A number of bytes for people."""
+    """Write a number of bytes for people."""
     if count >= 1e9:
         return f"{count / 1e9:.1f} GB"
     return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
 
 
 def counted(files: int) -> str:
+    """Write a count with its noun in the right number."""
     return "1 file" if files == 1 else f"{files} files"

@@ -43,7 +43,7 @@ def evaluate(
 
 
 def split_metrics(text: str) -> str | list[str]:
-    """``"all"`` and ``"everything"`` as they are, else the names between the commas.
+    """Return ``"all"`` and ``"everything"`` as they are, else names between commas.
 
     Raises:
         OptionError: No name, or an unknown one.
@@ -68,7 +68,10 @@ def mean(rows: Mapping[str, Scores]) -> dict[str, float]:
 
 
 def columns(rows: Mapping[str, Scores]) -> list[str]:
-    """Every metric that a row has, in the order of first appearance: what applies differs from stack to stack."""
+    """List every metric that a row has, in the order of first appearance.
+
+    What applies differs from stack to stack.
+    """
     return list(dict.fromkeys(name for row in rows.values() for name in row))
 
 
@@ -98,7 +101,7 @@ def _score_folder(
 
 
 def _match(folder: Path, names: tuple[str, ...], what: str) -> dict[str, Path]:
-    """The image of each stack's name."""
+    """Match the image of each stack's name."""
     from mffrepro.data.folder import list_images
 
     if not folder.is_dir():
@@ -142,7 +145,7 @@ def _print_rows_json(rows: Mapping[str, Scores], means: Scores) -> None:
 
 
 def _without_nan(scores: Scores) -> dict[str, float | None]:
-    """JSON has no NaN, nor infinity (psnr of equal images); null stands for the first, text for the second."""
+    """Replace what JSON lacks: NaN becomes null, infinity (psnr of equal images) a string."""
     return {name: None if math.isnan(v) else v if math.isfinite(v) else str(v) for name, v in scores.items()}
 
 

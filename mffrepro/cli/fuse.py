@@ -76,7 +76,7 @@ def _options(card: "MethodCard", texts: list[str]) -> dict[str, object]:
 
 
 def _picture(decision: "np.ndarray") -> "np.ndarray":
-    """Shares (N, H, W) as one gray image, from white for the first source to black for the last."""
+    """Draw shares (N, H, W) as one gray image, from white for the first source to black for the last."""
     import numpy as np
 
     from mffrepro.images import from_unit

@@ -64,7 +64,7 @@ def _kind(annotation: object) -> str:
 
 @app.command()
 def metrics() -> None:
-    """List the quality metrics; a name with a dot is another reading of the same quantity.
+    """List the quality metrics; a name with a dot is a variant.
 
     Example: mffrepro list metrics
     """

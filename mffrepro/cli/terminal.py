@@ -1,4 +1,4 @@
-"""How results look in a terminal and what a pipe gets instead: tables, a spinner, steps, one-line messages."""
+"""Show tables, progress and one-line messages, for a terminal or for a pipe."""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ARROWS = {"higher": "↑", "lower": "↓", None: ""}
-#: A pipe has no width; a table in a file must not be folded to that of a screen nobody looks at.
+#: Width of tables in a pipe or a file, which must not be folded to the width of a screen.
 PIPE_WIDTH = 10_000
 
 
 def console(*, stderr: bool = False) -> "Console":
-    """A console that folds at the width of a terminal, and nowhere else."""
+    """Make a console that folds at the width of a terminal, and nowhere else."""
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
@@ -24,7 +24,7 @@ def console(*, stderr: bool = False) -> "Console":
 
 
 def say(sentence: str) -> None:
-    """One line on stderr, after the name of the program."""
+    """Print one line on stderr, after the name of the program."""
     print(f"mffrepro: {sentence}", file=sys.stderr, flush=True)
 
 
@@ -53,13 +53,16 @@ def show_table(
 
 
 def number(value: float) -> str:
-    """Four decimals; a dash where there is no value."""
+    """Write a number with four decimals; a dash where there is no value."""
     return "–" if value != value else f"{value:.4f}"
 
 
 @contextmanager
 def waiting(text: str) -> Iterator[None]:
-    """A moving bar with the elapsed time, for work without countable steps; nothing where stderr is no terminal."""
+    """Show a moving bar with the elapsed time, for work without countable steps.
+
+    Nothing is shown where stderr is no terminal.
+    """
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
@@ -69,7 +72,7 @@ def waiting(text: str) -> Iterator[None]:
 
 
 def steps(items: Sequence[T], text: str, unit: str) -> Iterator[T]:
-    """The items, with a progress bar once they take longer than two seconds."""
+    """Iterate over items, with a progress bar once they take over two seconds."""
     from tqdm import tqdm
 
     return iter(tqdm(items, desc=text, unit=unit, delay=2, leave=False, disable=None))

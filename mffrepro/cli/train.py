@@ -27,12 +27,12 @@ class NetworkByDefault(TyperGroup):
         return super().resolve_command(context, arguments if known else ["network", *arguments])
 
 
-app = typer.Typer(cls=NetworkByDefault, no_args_is_help=True)
+app = typer.Typer(cls=NetworkByDefault)
 
 
 @app.callback()
 def start() -> None:
-    """Train a network by its recipe (mffrepro train NAME), run a study, or ship trained weights.
+    """Train a network (mffrepro train NAME), run a study, or ship weights.
 
     Example: mffrepro train gacn --data bsds500 --out runs/gacn
     """
@@ -88,7 +88,7 @@ def study(
     seed: Annotated[int, typer.Option(min=0, help="Seed of every training.")] = 1,
     run: Annotated[list[Path] | None, typer.Option(help="Run folder of a finished training; repeat for more.")] = None,
 ) -> None:
-    """Train variants of a network that differ in one thing each, and record their scores.
+    """Train variants that differ in one thing each, and record their scores.
 
     Example: mffrepro train study icacs18 --machine "1 CPU core"
     """

@@ -9,12 +9,13 @@ from mffrepro.errors import OptionError, unknown
 
 
 def parse_settings(texts: Iterable[str], kinds: Mapping[str, Any], what: str) -> dict[str, Any]:
-    """``name=value`` texts as a dictionary.
+    """Read ``name=value`` settings into a dictionary.
 
     Args:
         texts: As given on the command line.
         kinds: Annotation of every known name.
         what: What a name should be, such as ``"option of lp"``.
+
     Raises:
         OptionError: Not of that form, an unknown name, or a value of another type.
     """
@@ -30,7 +31,10 @@ def parse_settings(texts: Iterable[str], kinds: Mapping[str, Any], what: str) ->
 
 
 def convert(name: str, text: str, kind: Any) -> Any:
-    """Text as a value of an annotation: int, float, bool, Literal, str, and None or tuples of these."""
+    """Convert a string to the type of an annotation.
+
+    Types are int, float, bool, Literal, str, and None or tuples of these.
+    """
     origin, inner = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
         if text.lower() == "none" and NoneType in inner:
@@ -46,7 +50,7 @@ def convert(name: str, text: str, kind: Any) -> Any:
 
 
 def check_choice(what: str, value: str, known: Iterable[str]) -> str:
-    """The value, if it is one of the known ones; else an OptionError that suggests the nearest."""
+    """Return a value if it is a known one; else raise OptionError with a suggestion."""
     if value not in known:
         raise unknown(what, value, known)
     return value

@@ -33,14 +33,16 @@ MADE = {"embedded": embedded_stacks, "folder": folder_stacks}
 
 
 def load(name: str, **options) -> Dataset:
-    """A data set of focus stacks, read lazily.
+    """Load a data set of focus stacks, each read when it is asked for.
 
     Args:
         name: ``"embedded"``, ``"folder"``, or a manifest that holds stacks: ``"lytro"``, ``"gacn26"``, ``"v4stack"``.
         **options: ``embedded`` takes kind, levels, size, slices; ``folder`` takes root; the others take none.
+
     Raises:
         OptionError: An unknown name or option, with a suggestion.
         DataError: A folder that holds no stacks. Files are fetched only when a stack is asked for, and fail there.
+
     Example:
         >>> data = load("embedded", kind="composite", levels=[3])
         >>> data.names[0], data["astronaut_blur3"].images.shape
@@ -77,7 +79,7 @@ def _read_stack(name: str, entries: list[Entry]) -> FocusStack:
 
 
 def list_datasets():
-    """All data sets as a pandas table, one row each: what they hold, and whether they can be read without a network."""
+    """List all data sets in a pandas table: what they hold, and what is available."""
     from dataclasses import asdict
 
     import pandas as pd
@@ -86,7 +88,10 @@ def list_datasets():
 
 
 def cards() -> tuple[DatasetCard, ...]:
-    """A card for every data set, without reading any: the made ones first, then those of the manifests by name."""
+    """Describe every data set without reading any.
+
+    The made ones come first, then those of the manifests by name.
+    """
     described = (manifest(name) for name in manifest_names())
     return (
         _made_card(
@@ -127,7 +132,9 @@ def _manifest_card(described: Manifest) -> DatasetCard:
 
 
 def weight_file(name: str) -> Path:
-    """Path of a published weight file such as ``"gacn.published"``, fetched and verified first where need be.
+    """Return the path of a published weight file, fetched and verified first.
+
+    Names are those of the manifest, such as ``"gacn.published"``.
 
     Raises:
         OptionError: The manifest ``weights`` has no such name.
@@ -137,7 +144,9 @@ def weight_file(name: str) -> Path:
 
 
 def weight_arrays(name: str) -> dict[str, np.ndarray]:
-    """Arrays of weights published as a TensorFlow checkpoint, by the authors' variable names, such as ``"u2fusion.published"``.
+    """Read weights published as a TensorFlow checkpoint, by the authors' names.
+
+    Names are those of the manifest, such as ``"u2fusion.published"``.
 
     Raises:
         OptionError, DataError: As `weight_file`, for ``NAME.index`` and ``NAME.data``.
@@ -146,5 +155,8 @@ def weight_arrays(name: str) -> dict[str, np.ndarray]:
 
 
 def dictionary_file(name: str) -> Path:
-    """Path of a learned dictionary: ``"sr"``, ``"asr.0"``, ``"asr.6"`` or ``"csr"``; as `weight_file`."""
+    """Return the path of a learned dictionary, such as ``"sr"`` or ``"asr.0"``.
+
+    The others are ``"asr.1"`` to ``"asr.6"`` and ``"csr"``; fetched as by `weight_file`.
+    """
     return fetch_file(manifest("dictionaries").entry(name))

@@ -19,8 +19,10 @@ def extract(archive: str | Path, folder: str | Path) -> Path:
     Args:
         archive: Zip, or tar with any compression Python knows.
         folder: Where the members go.
+
     Returns:
         `folder`.
+
     Raises:
         DataError: Not such an archive, damaged, or a member that would leave the folder, is a device, or links outwards.
     """
@@ -58,7 +60,7 @@ def _unpack(archive: Path, folder: Path) -> None:
 
 
 def _check_zip_member(member: zipfile.ZipInfo, archive: Path) -> None:
-    """Python's own zip extraction strips such paths silently; an archive that has any is not what it should be."""
+    """Refuse a path that leaves the folder: Python's own extraction would strip it silently."""
     path, mode = member.filename, member.external_attr >> 16
     leaves = ".." in PurePosixPath(path).parts or ".." in PureWindowsPath(path).parts
     if leaves or PurePosixPath(path).is_absolute() or PureWindowsPath(path).anchor:

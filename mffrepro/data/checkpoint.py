@@ -20,11 +20,12 @@ DTYPES = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8", 19: "<f2"}
 
 
 def read_checkpoint(index: str | Path, data: str | Path) -> dict[str, np.ndarray]:
-    """All numeric arrays of a checkpoint by name; entries of other types are left out.
+    """Read all numeric arrays of a checkpoint by name; skip entries of other types.
 
     Args:
         index: The ``.index`` file.
         data: The ``.data-00000-of-00001`` file.
+
     Raises:
         DataError: Not a checkpoint of that format, or the two files do not belong together.
     """
@@ -37,7 +38,7 @@ def read_checkpoint(index: str | Path, data: str | Path) -> dict[str, np.ndarray
 
 
 def _array(fields: dict, numbers: bytes) -> np.ndarray:
-    """Field numbers as in TensorFlow's BundleEntryProto: 1 type, 2 shape, 4 offset, 5 size; zeros are left out of the file."""
+    """Read one array by the fields of TensorFlow's BundleEntryProto: 1 type, 2 shape, 4 offset, 5 size; zeros are left out."""
     shape = [_fields(size).get(1, 0) for key, size in _items(fields.get(2, b"")) if key == 2]
     start, size = fields.get(4, 0), fields[5]
     return np.frombuffer(numbers[start : start + size], DTYPES[fields[1]]).reshape(shape).copy()
@@ -47,7 +48,7 @@ def _array(fields: dict, numbers: bytes) -> np.ndarray:
 
 
 def _rows(table: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Key and value of every row: the footer points to the index block, whose values point to the data blocks."""
+    """Yield key and value of every row: the footer points to the index block, whose values point to the data blocks."""
     if struct.unpack("<Q", table[-8:])[0] != MAGIC:
         raise ValueError("no table footer")
     footer = table[-FOOTER:]
@@ -64,7 +65,7 @@ def _handle(data: bytes, position: int) -> tuple[tuple[int, int], int]:
 
 
 def _block(table: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]]:
-    """Rows of one block; each key repeats the first bytes of the one before it. A list of restart points ends the block."""
+    """Read the rows of one block; each key repeats the first bytes of the one before. A list of restart points ends it."""
     if table[offset + size] != 0:
         raise ValueError("a compressed block")
     block = table[offset : offset + size]

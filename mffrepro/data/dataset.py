@@ -9,7 +9,7 @@ from mffrepro.images import FocusStack
 
 
 class Dataset(Sequence):
-    """Stacks by position or by name; each is read or made when it is asked for and not kept.
+    """Hold stacks by position or by name; each is read or made when it is asked for.
 
     Attributes:
         name: Name of the data set.
@@ -35,7 +35,7 @@ class Dataset(Sequence):
     @overload
     def __getitem__(self, key: slice) -> "Dataset": ...
     def __getitem__(self, key):
-        """A stack by position or name, or a smaller data set by slice.
+        """Return a stack by position or name, or a smaller data set by slice.
 
         Raises:
             OptionError: No stack has that name.
@@ -51,7 +51,7 @@ class Dataset(Sequence):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetCard:
-    """What there is to know about a data set before it is fetched.
+    """Describe a data set before it is fetched.
 
     Attributes:
         kind: ``"stacks"`` for `load`, ``"regions"`` for `load_regions`.

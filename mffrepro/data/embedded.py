@@ -28,13 +28,14 @@ DEFOCUS = 0.012
 def embedded_stacks(
     *, kind: str = "all", levels: Sequence[int] = LEVELS, size: int = 512, slices: int = SLICES
 ) -> Mapping[str, Callable[[], FocusStack]]:
-    """Stack names and the functions that make the stacks.
+    """List stack names and the functions that make the stacks.
 
     Args:
         kind: ``"composite"`` (hard outlines), ``"spread"`` (blur over the outline), ``"lens"`` (focal stack) or ``"all"``.
         levels: Blur levels of the composites: how often the 7x7 kernel of sigma 2 is applied.
         size: Longer side of the images in pixels, at most; smaller photographs keep theirs.
         slices: Images in the focal stack.
+
     Raises:
         OptionError: An unknown kind, a level below 1, a size below 64, or fewer than two slices.
     """
@@ -53,7 +54,7 @@ def embedded_stacks(
 
 
 def embedded_regions(size: int = 512) -> list[LabelledImage]:
-    """The five photographs with their outlines as label maps: 1 inside, 0 outside."""
+    """Return five photographs with outlines as label maps: 1 inside, 0 outside."""
     return [LabelledImage(name, partial(_photograph, name, size), partial(_labels, name, size)) for name in OUTLINES]
 
 
@@ -84,7 +85,7 @@ def _motorcycle(slices: int, size: int) -> FocusStack:
 
 
 def _scene(name: str, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Photograph and outline, cropped and shrunk alike."""
+    """Read photograph and outline, cropped and shrunk alike."""
     outline = OUTLINES[name]
     image, scale = _shrink(_open(outline.file)[outline.crop], size)
     return image, draw_outline(outline, image.shape[:2], scale)
@@ -99,7 +100,7 @@ def _labels(name: str, size: int) -> tuple[np.ndarray]:
 
 
 def _stereo(size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Left view and its disparity map without holes, shrunk alike."""
+    """Read the left view and its disparity map without holes, shrunk alike."""
     image, scale = _shrink(_open("motorcycle_left.png"), size)
     with np.load(_data_folder() / "motorcycle_disp.npz") as file:
         disparity = fill_holes(file["arr_0"])
@@ -107,7 +108,9 @@ def _stereo(size: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fill_holes(disparity: np.ndarray) -> np.ndarray:
-    """Missing values (not finite) replaced along the rows by the farther of the two neighbours.
+    """Fill missing values along the rows by the farther of the two neighbours.
+
+    Values that are not finite are missing.
 
     Holes of a measured disparity map are mostly what one camera sees and the other does not, and that is background.
     """
@@ -133,7 +136,7 @@ def _shrink(image: np.ndarray, size: int) -> tuple[np.ndarray, float]:
 
 
 def _nearest(array: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Disparities must not be averaged over an edge: there is nothing at the depth in between."""
+    """Resize by the nearest value: averaging disparities over an edge would make a depth at which there is nothing."""
     rows, columns = (((np.arange(n) + 0.5) * old / n).astype(int) for n, old in zip(shape, array.shape, strict=True))
     return array[rows[:, None], columns]
 
@@ -143,7 +146,7 @@ def _open(file: str) -> np.ndarray:
 
 
 def _data_folder() -> Path:
-    """Where the wheel keeps its photographs; read directly, since ``skimage.data`` would download what is missing."""
+    """Find the photographs of the wheel; they are read directly, since ``skimage.data`` would download missing ones."""
     import skimage
 
     folder = Path(skimage.__file__).parent / "data"

@@ -23,7 +23,7 @@ HEADERS = {"User-Agent": "mffrepro (multi-focus image fusion, reproduced)", "Acc
 
 
 def cache_folder() -> Path:
-    """``MFFREPRO_CACHE``, or the operating system's cache folder for this package."""
+    """Return ``MFFREPRO_CACHE``, or the system's cache folder of the package."""
     if folder := os.environ.get("MFFREPRO_CACHE"):
         return Path(folder).expanduser()
     from platformdirs import user_cache_dir
@@ -32,12 +32,14 @@ def cache_folder() -> Path:
 
 
 def fetch(entry: Entry) -> Path:
-    """Path of the file in the cache, put there first where need be.
+    """Return the path of a file in the cache, put there first if necessary.
 
     Args:
         entry: A row of a manifest.
+
     Returns:
         A path whose content had the manifest's size and sha256 when this function returned.
+
     Raises:
         DataError: No hash is known, nothing offers the file, or what came is not what the manifest says.
     """
@@ -60,7 +62,7 @@ def fetch(entry: Entry) -> Path:
 
 
 def _bring(source: Path | None, target: Path, entry: Entry) -> None:
-    """Copy or download under a name of its own, then rename: `target` is whole or absent, whoever else fetches it too."""
+    """Copy or download under a temporary name, then rename: `target` is whole or absent, also with several processes."""
     part = target.with_name(f".{target.name}.{uuid4().hex}.part")
     try:
         if source is not None:
@@ -73,7 +75,10 @@ def _bring(source: Path | None, target: Path, entry: Entry) -> None:
 
 
 def fetch_all(name: str) -> list[Path]:
-    """`fetch` for every file of a manifest, with a progress bar over the files where it takes longer than two seconds."""
+    """Fetch every file of a manifest.
+
+    A progress bar appears where it takes longer than two seconds.
+    """
     from tqdm import tqdm
 
     return [fetch(entry) for entry in tqdm(manifest(name).files, desc=name, unit="file", delay=2, leave=False)]
@@ -84,6 +89,7 @@ def verify(name: str) -> dict[str, str]:
 
     Returns:
         File name -> ``"ok"``, ``"missing"``, ``"damaged"`` or ``"in mirror"`` (listed there, not yet copied).
+
     Raises:
         OptionError: No manifest has that name.
     """
@@ -100,7 +106,10 @@ def _state(entry: Entry) -> str:
 
 
 def is_at_hand(entry: Entry) -> bool:
-    """Whether the file is in the cache, judged by its size alone, or listed in the mirror: no content is read."""
+    """Tell whether a file can be had without a network; its content is not read.
+
+    It can if it is in the cache with the right size, or listed in the mirror.
+    """
     path = cache_folder() / entry.file
     if path.is_file() and entry.bytes in (None, path.stat().st_size):
         return True
@@ -108,14 +117,14 @@ def is_at_hand(entry: Entry) -> bool:
 
 
 def is_intact(path: Path, entry: Entry) -> bool:
-    """Whether the file is there with the size and sha256 of the entry."""
+    """Tell whether a file has the size and sha256 of its entry."""
     if not entry.sha256 or not path.is_file():
         return False
     return entry.bytes in (None, path.stat().st_size) and sha256_of(path) == entry.sha256
 
 
 def sha256_of(path: Path) -> str:
-    """Hexadecimal sha256 of a file, read in pieces."""
+    """Compute the hexadecimal sha256 of a file, read in pieces."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -131,7 +140,9 @@ def _unavailable(entry: Entry, reason: str) -> DataError:
 
 
 def find_in_mirror(entry: Entry) -> Path | None:
-    """Path of the file in the folder ``MFFREPRO_MIRROR``; None where it is unset or does not list the sha256.
+    """Find a file in the folder ``MFFREPRO_MIRROR``, or return None.
+
+    None where the variable is unset or the mirror does not list the sha256.
 
     Raises:
         DataError: ``SHA256SUMS`` cannot be read, or the path it gives leaves the folder.
@@ -176,7 +187,7 @@ def _copy(source: Path, part: Path, entry: Entry) -> None:
 
 
 def _download(entry: Entry, part: Path) -> None:
-    """Each address in turn, `TRIES` rounds; what has arrived is kept and continued as long as it can be right."""
+    """Try each address in turn, in `TRIES` rounds; a part that has arrived is continued as long as it can be right."""
     part.touch()
     reason = "no address offers it"
     for url in entry.urls * TRIES:
@@ -187,7 +198,7 @@ def _download(entry: Entry, part: Path) -> None:
 
 
 def _attempt(url: str, part: Path, entry: Entry) -> str | None:
-    """One request; None when the file is whole and right, else why not."""
+    """Make one request; return None when the file is whole and right, else the reason."""
     import requests
 
     try:

@@ -14,13 +14,14 @@ NUMBERED = re.compile(r"(?P<stack>.+?)[-_ ](?P<number>\d+|[A-Za-z])")
 
 
 def folder_stacks(*, root: str | Path) -> Mapping[str, Callable[[], FocusStack]]:
-    """Stack names and the functions that read the stacks.
+    """List stack names and the functions that read the stacks.
 
     Each sub-folder with two or more images is a stack. So are files beside each other whose names differ only in a
     trailing number or letter: ``NAME_1.png NAME_2.png``, ``NAME-A.jpg NAME-B.jpg``.
 
     Args:
         root: The folder.
+
     Raises:
         DataError: It is missing or holds no stack.
     """
@@ -38,7 +39,7 @@ def folder_stacks(*, root: str | Path) -> Mapping[str, Callable[[], FocusStack]]
 
 
 def list_images(path: Path) -> list[Path]:
-    """The images in a folder, in the order of their numbers, so that 2 comes before 10."""
+    """List the images in a folder in the order of their numbers: 2 before 10."""
     files = (file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and not file.name.startswith("."))
     return sorted(files, key=lambda file: _natural(file.name.lower()))
 

@@ -7,7 +7,10 @@ SCENES = {"synth64": ((64, 64), 12345), "synth97": ((97, 113), 67890)}
 
 
 def noise(seed: int, shape: tuple[int, int]) -> np.ndarray:
-    """Upper bytes of a 32-bit linear congruential generator, row by row; int in 0..255."""
+    """Generate bytes by a 32-bit linear congruential generator, row by row.
+
+    The upper bytes are used: int in 0..255.
+    """
     state, values = seed, []
     for _ in range(shape[0] * shape[1]):
         state = (1664525 * state + 1013904223) % 2**32
@@ -23,10 +26,11 @@ def box_blur(g: np.ndarray) -> np.ndarray:
 
 
 def formula_images(scene: str) -> dict[str, np.ndarray]:
-    """Two sources, ``A`` blurred on the left and ``B`` on the right, and fused images of all kinds.
+    """Make two sources, ``A`` blurred on the left and ``B`` on the right, and fusions.
 
     Args:
         scene: A name in `SCENES`.
+
     Returns:
         By name, uint8 (H, W): the sources, the ``ideal`` fusion, an average, a checkerboard of both, a noisy and a saturated
         one, a copy of A, and a constant.
@@ -54,6 +58,9 @@ def formula_images(scene: str) -> dict[str, np.ndarray]:
 
 
 def formula_sources(pair: str) -> tuple[str, str, str]:
-    """Scene and names of the two sources of a pair: ``synth64`` takes A and B, ``synth64same`` the ideal image twice."""
+    """Return scene and names of the two sources of a pair.
+
+    ``synth64`` takes A and B, ``synth64same`` the ideal image twice.
+    """
     scene, kind = pair[:7], pair[7:]
     return scene, *{"": ("A", "B"), "same": ("ideal", "ideal"), "const": ("const128", "const128")}[kind]

@@ -25,7 +25,7 @@ VOC_VOID = 255
 
 
 class LabelledImage:
-    """A photograph and its label maps, read from disk each time they are asked for.
+    """Hold a photograph and its label maps, read when they are asked for.
 
     Attributes:
         name: Unique in its set.
@@ -56,7 +56,9 @@ class LabelledImage:
 
 
 def folder_photographs(root: str | Path | None) -> list[LabelledImage]:
-    """The photographs in a folder, in the order of their numbers; asking for their label maps is an error.
+    """Load the photographs in a folder, in the order of their numbers.
+
+    Asking for their label maps is an error.
 
     Raises:
         OptionError: No folder is named.
@@ -86,7 +88,7 @@ def _no_labels(path: Path) -> tuple[np.ndarray, ...]:
 
 
 def bsds500(split: str) -> list[LabelledImage]:
-    """Split ``"train"`` (200) or ``"val"`` (100) of BSDS500, fetched file by file as they are read."""
+    """Load split ``"train"`` (200) or ``"val"`` (100) of BSDS500, file by file."""
     files = {entry.name: entry for entry in manifest("bsds500").files}
     stems = sorted(Path(name).stem for name in files if name.startswith(f"images/{split}/"))
     return [_bsds_item(stem, files[f"images/{split}/{stem}.jpg"], files[f"groundTruth/{split}/{stem}.mat"]) for stem in stems]
@@ -101,7 +103,10 @@ def _read_fetched(read: Callable, entry: Entry) -> object:
 
 
 def read_bsds_labels(path: str | Path) -> tuple[np.ndarray, ...]:
-    """The segmentations of all annotators in a ``.mat`` file of BSDS500, each (H, W) uint16 counted from 1."""
+    """Read all annotators' segmentations in a ``.mat`` file of BSDS500.
+
+    Each is (H, W) uint16, counted from 1.
+    """
     from scipy.io import loadmat
 
     annotators = loadmat(path)["groundTruth"].ravel()
@@ -112,7 +117,9 @@ def read_bsds_labels(path: str | Path) -> tuple[np.ndarray, ...]:
 
 
 def voc2012(split: str, root: str | Path | None = None) -> list[LabelledImage]:
-    """Photographs with object outlines of ``"train"`` (1464), ``"val"`` (1449) or ``"trainval"``.
+    """Load photographs of VOC 2012 with object outlines.
+
+    The splits are ``"train"`` (1464), ``"val"`` (1449) and ``"trainval"``.
 
     Args:
         split: Name of a list in ``ImageSets/Segmentation``.
@@ -135,7 +142,10 @@ def _voc_item(folder: Path, name: str) -> LabelledImage:
 
 
 def read_voc_labels(path: str | Path) -> tuple[np.ndarray]:
-    """Object numbers of a palette PNG, one (H, W) uint8; the void border around objects (255) becomes background (A0.18)."""
+    """Read the object numbers of a palette PNG, one map (H, W) uint8.
+
+    The void border around objects (255) becomes background (A0.18).
+    """
     from PIL import Image
 
     try:
@@ -151,7 +161,7 @@ def read_voc_labels(path: str | Path) -> tuple[np.ndarray]:
 
 
 def coco2017(split: str, root: str | Path | None = None) -> list[LabelledImage]:
-    """Photographs with exactly one annotated object of 20 000 to 170 000 pixels.
+    """Load photographs with one annotated object of 20 000 to 170 000 pixels.
 
     Args:
         split: ``"train"`` or ``"val"``.
@@ -179,7 +189,10 @@ def _coco_labels(outline: object, height: int, width: int) -> tuple[np.ndarray]:
 
 @lru_cache(maxsize=2)  # parsing the half gigabyte of the training annotations takes a while
 def single_objects(annotations: Path) -> list[tuple[str, int, int, object]]:
-    """File name, height, width and outline of each photograph with one object of an area within `COCO_AREA`."""
+    """List the photographs with one object of an area within `COCO_AREA`.
+
+    Each with file name, height, width and outline.
+    """
     table = json.loads(annotations.read_bytes())
     count = Counter(row["image_id"] for row in table["annotations"])
     low, high = COCO_AREA
@@ -190,11 +203,13 @@ def single_objects(annotations: Path) -> list[tuple[str, int, int, object]]:
 
 
 def rasterise(outline: list | dict, height: int, width: int) -> np.ndarray:
-    """A COCO segmentation as (H, W) uint8 of 0 and 1.
+    """Draw a COCO segmentation as (H, W) uint8 of 0 and 1.
 
     Args:
         outline: Polygons, each a flat list x, y, x, y ... in pixels with the corner of the image at 0, 0; or run lengths
             ``{"counts": [...], "size": [H, W]}`` down the columns, starting with background.
+        height: H, pixels.
+        width: W, pixels.
     """
     if isinstance(outline, dict):
         runs = outline["counts"]

@@ -17,7 +17,7 @@ from mffrepro.images import check_image, from_unit, to_unit
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """Everything at about one disparity, with what it is thought to hide.
+    """Hold everything at about one disparity, continued below what hides it.
 
     Attributes:
         disparity: Mean over the layer's visible pixels.
@@ -34,7 +34,7 @@ class Layer:
 def thin_lens(
     image: np.ndarray, disparity: np.ndarray, focus: float, aperture: float, *, psf: str = "disc", layers: int = 24
 ) -> np.ndarray:
-    """The photograph as a lens of finite aperture would take it.
+    """Render the photograph that a lens of finite aperture would take.
 
     Args:
         image: All-in-focus image, (H, W) or (H, W, 3).
@@ -43,8 +43,10 @@ def thin_lens(
         aperture: Radius of the circle of confusion in pixels per unit of disparity away from the focus; 0 is a pinhole.
         psf: ``"disc"``, or ``"gaussian"`` with the standard deviation half the radius, which has the disc's variance.
         layers: How many steps the disparity is cut into.
+
     Returns:
         Same shape and dtype. Where nothing within reach is out of focus, the image's own values.
+
     Raises:
         ImageError: The disparity map is of another size or not finite.
         OptionError: A negative aperture, no layer, or an unknown psf.
@@ -55,7 +57,10 @@ def thin_lens(
 def focal_stack(
     image: np.ndarray, disparity: np.ndarray, focuses: Sequence[float], aperture: float, *, psf: str = "disc", layers: int = 24
 ) -> np.ndarray:
-    """`thin_lens` at several focus settings, (N, H, W[, 3]); the layers are cut once."""
+    """Render `thin_lens` at several focus settings, (N, H, W[, 3]).
+
+    The layers are cut once.
+    """
     image = check_image(image)
     if disparity.shape != image.shape[:2] or not np.isfinite(disparity).all():
         raise ImageError(
@@ -69,13 +74,19 @@ def focal_stack(
 
 
 def sharpest_slice(disparity: np.ndarray, focuses: Sequence[float]) -> np.ndarray:
-    """True decision map: 1 for the slice with the smallest circle of confusion, (N, H, W) float32; the first of equals."""
+    """Compute the true decision map (N, H, W) from the circles of confusion.
+
+    It is 1 for the slice with the smallest circle, the first of equals; float32.
+    """
     distance = np.abs(disparity[None] - np.asarray(focuses).reshape(-1, 1, 1))
     return (np.arange(len(focuses)).reshape(-1, 1, 1) == distance.argmin(axis=0)).astype(np.float32)
 
 
 def cut_layers(image: np.ndarray, disparity: np.ndarray, layers: int) -> list[Layer]:
-    """The image cut into at most `layers` steps of equal disparity, far to near, each continued below what hides it."""
+    """Cut an image into at most `layers` steps of equal disparity, far to near.
+
+    Each is continued below what hides it.
+    """
     from scipy.ndimage import distance_transform_edt
 
     low, high = float(disparity.min()), float(disparity.max())
@@ -98,7 +109,7 @@ def _crop(disparity: float, mine: np.ndarray, paint: np.ndarray) -> Layer:
 
 
 def _render(cut: Sequence[Layer], shape: tuple[int, ...], focus: float, aperture: float, psf: str) -> np.ndarray:
-    """Back to front: what is there shows through as far as the new layer is not opaque. Then colour is divided by opacity."""
+    """Render back to front: what is behind shows as far as the new layer is not opaque; colour is divided by opacity last."""
     height, width = shape[:2]
     channels = cut[0].paint.shape[2]
     margin = int(np.ceil(max(aperture * abs(layer.disparity - focus) for layer in cut))) + 1
@@ -127,7 +138,7 @@ def _blur(paint: np.ndarray, radius: float, psf: str) -> np.ndarray:
 
 
 def _disc(radius: float) -> np.ndarray:
-    """Disc of real radius, its rim covered in proportion; sums to 1."""
+    """Draw a disc of real radius, its rim covered in proportion; it sums to 1."""
     reach = int(np.ceil(radius))
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     disc = np.clip(radius + 0.5 - np.hypot(x, y), 0, 1).astype(np.float32)

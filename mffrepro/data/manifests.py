@@ -15,7 +15,7 @@ from mffrepro.errors import DataError, unknown
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One file of a manifest.
+    """Describe one file of a manifest.
 
     Attributes:
         manifest: Name of the manifest the file belongs to.
@@ -42,7 +42,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """A data set or a set of weights: what it is, and its files in their order.
+    """Describe a data set or a set of weights, and its files in their order.
 
     Attributes:
         kind: ``"stacks"`` (to be fused), ``"regions"`` (photographs with label maps) or ``"files"`` (weights and the like).
@@ -64,7 +64,7 @@ class Manifest:
         return sum(entry.bytes or 0 for entry in self.files)
 
     def entry(self, name: str) -> Entry:
-        """The row of that name; OptionError with a suggestion where there is none."""
+        """Return the row of that name, or raise OptionError with a suggestion."""
         for entry in self.files:
             if entry.name == name:
                 return entry
@@ -72,7 +72,7 @@ class Manifest:
 
 
 def manifest_folder() -> Path:
-    """``data_manifests``: inside the installed package, or at the root of a checkout.
+    """Find ``data_manifests`` in the installed package or at the root of a checkout.
 
     Raises:
         DataError: Neither is there.
@@ -85,12 +85,12 @@ def manifest_folder() -> Path:
 
 
 def manifest_names() -> list[str]:
-    """Names of all manifests, sorted."""
+    """List the names of all manifests, sorted."""
     return sorted(_paths())
 
 
 def manifest(name: str) -> Manifest:
-    """The manifest of that name.
+    """Read the manifest of that name.
 
     Raises:
         OptionError: No manifest has that name.

@@ -13,7 +13,7 @@ Points = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Outline:
-    """Filled polygons, less the holes.
+    """Hold filled polygons and their holes.
 
     Attributes:
         file: Photograph in the data folder of scikit-image.
@@ -27,7 +27,7 @@ class Outline:
 
 
 def draw_outline(outline: Outline, shape: tuple[int, int], scale: float = 1.0) -> np.ndarray:
-    """The outline as (H, W) bool, for a photograph that was cropped and then shrunk by `scale`."""
+    """Draw an outline as (H, W) bool for a photograph, cropped and then shrunk."""
     from skimage.draw import polygon
 
     corner = np.array([part.start or 0 for part in outline.crop], float)

@@ -24,7 +24,7 @@ SPLITS = {
 
 
 def load_regions(name: str, *, split: str = "train", root: str | Path | None = None) -> Sequence[LabelledImage]:
-    """Labelled photographs, in a fixed order.
+    """Load labelled photographs, in a fixed order.
 
     Args:
         name: ``"bsds500"`` (train 200, val 100), ``"voc2012"`` (objects of the segmentation lists), ``"coco2017"``
@@ -32,8 +32,10 @@ def load_regions(name: str, *, split: str = "train", root: str | Path | None = N
             ``"folder"``, any photographs, without label maps: enough for the networks that learn from patches.
         split: ``"train"`` or ``"val"``; VOC 2012 also has ``"trainval"``, ``"embedded"`` and ``"folder"`` only ``"train"``.
         root: Folder the archives of VOC 2012 or COCO 2017 were unpacked in; the folder of photographs.
+
     Returns:
         A sequence that reads nothing but lists until one of its photographs or label maps is asked for.
+
     Raises:
         OptionError: Unknown name or split, or a root where none is taken.
         DataError: Files are missing; the sentence says how to get them.
@@ -59,7 +61,9 @@ def load_regions(name: str, *, split: str = "train", root: str | Path | None = N
 
 
 def draw_mask(labelled: LabelledImage, rng: np.random.Generator, low: float = 0.1, high: float = 0.6) -> np.ndarray:
-    """A random union of adjacent regions that covers between `low` and `high` of the image.
+    """Draw a random union of adjacent regions as a mask.
+
+    It covers between `low` and `high` of the image.
 
     A share is drawn evenly from [low, high], an annotator and a first region at random; then random neighbours join
     until the share is reached, and one that would carry the union over `high` is passed over. Where that ends below
@@ -71,8 +75,10 @@ def draw_mask(labelled: LabelledImage, rng: np.random.Generator, low: float = 0.
         rng: Source of all randomness; the same state gives the same mask.
         low: Smallest share of the image, over 0.
         high: Largest share, under 1.
+
     Returns:
         (H, W) bool, neither empty nor full.
+
     Raises:
         OptionError: Not 0 < low <= high < 1.
     """

@@ -19,8 +19,10 @@ def gaussian_blur(image: np.ndarray, sigma: float = 2.0, *, size: int | None = N
         sigma: Standard deviation in pixels; 0 returns a copy.
         size: Side of the kernel, odd; without it wide enough to hold three standard deviations.
         times: How often the kernel is applied. Intermediate results are not rounded.
+
     Returns:
         Same shape and dtype.
+
     Raises:
         OptionError: Negative sigma or times, or an even size.
     """
@@ -37,7 +39,7 @@ def gaussian_blur(image: np.ndarray, sigma: float = 2.0, *, size: int | None = N
 
 
 def blur_levels(image: np.ndarray, levels: int = 5, *, sigma: float = 2.0, size: int = 7) -> np.ndarray:
-    """The image blurred 1, 2 ... `levels` times by one kernel: (levels, H, W[, 3]).
+    """Blur an image 1, 2 ... `levels` times by one kernel: (levels, H, W[, 3]).
 
     Sigma 2 in 7x7 is the recipe of icacs18 and cnnwt (effective sigma 1.64, 2.32, 2.84, 3.28, 3.67 pixels), in 3x3 that of tlcnn
     and tlcolor (0.80, 1.13, 1.38, 1.60, 1.79).
@@ -46,9 +48,9 @@ def blur_levels(image: np.ndarray, levels: int = 5, *, sigma: float = 2.0, size:
 
 
 def composite(image: np.ndarray, mask: np.ndarray, sigma: float = 2.0, *, size: int | None = None, level: int = 1) -> np.ndarray:
-    """A pair with a hard outline: the first is sharp inside the mask, the second outside.
+    r"""Make a pair with a hard outline: first sharp inside the mask, second outside.
 
-    .. math:: A = G I + (1 - G) B, \\qquad B' = (1 - G) I + G B
+    .. math:: A = G I + (1 - G) B, \qquad B' = (1 - G) I + G B
 
     Args:
         image: All-in-focus image, (H, W) or (H, W, 3).
@@ -56,8 +58,10 @@ def composite(image: np.ndarray, mask: np.ndarray, sigma: float = 2.0, *, size: 
         sigma: Standard deviation of the blur in pixels.
         size: Side of its kernel, see `gaussian_blur`.
         level: How often it is applied, the papers' five blur levels.
+
     Returns:
         (2, H, W[, 3]) of the image's dtype. The true decision map is (mask, 1 - mask).
+
     Raises:
         ImageError: The mask is of another size.
     """
@@ -69,7 +73,9 @@ def composite(image: np.ndarray, mask: np.ndarray, sigma: float = 2.0, *, size: 
 def defocus_spread(
     image: np.ndarray, mask: np.ndarray, sigma: float = 2.0, spread: float = 8.0, *, size: int | None = None
 ) -> np.ndarray:
-    """A pair in which the blurred foreground spreads over its outline (alpha-matte model of Ma et al., 2020; gacn).
+    """Make a pair in which the blurred foreground spreads over its outline.
+
+    This is the alpha-matte model of Ma et al. (2020), which gacn trains on.
 
     The near-focused image has the hard outline of `composite`. In the far-focused one the matte is the mask blurred by
     `spread`, so the foreground's blur reaches into the background and the background is not sharp there in either image.
@@ -80,8 +86,10 @@ def defocus_spread(
         sigma: Standard deviation of the defocus blur in pixels.
         spread: Standard deviation of the blur of the matte, in a kernel of radius 45 as the authors' code has it.
         size: Side of the defocus kernel; GACN's training draws it from 3, 5 ... 15.
+
     Returns:
         (2, H, W[, 3]) of the image's dtype: near-focused, far-focused.
+
     Raises:
         ImageError: The mask is of another size.
     """
@@ -96,7 +104,7 @@ def _pair(near: np.ndarray, far: np.ndarray, like: np.ndarray) -> np.ndarray:
 
 
 def _as_matte(mask: np.ndarray, image: np.ndarray) -> np.ndarray:
-    """The mask as float32, with a channel axis where the image has one."""
+    """Convert a mask to float32, with a channel axis where the image has one."""
     if mask.shape != image.shape[:2]:
         raise ImageError(f"the mask has shape {mask.shape}, the image {image.shape[:2]}; crop or resize them alike")
     matte = np.asarray(mask, np.float32)

@@ -11,12 +11,13 @@ Pattern = Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
 
 
 def texture(kind: int, side: int, rng: np.random.Generator) -> np.ndarray:
-    """One square texture.
+    """Draw one square texture.
 
     Args:
         kind: Index into `KINDS`.
         side: Pixels.
         rng: Source of all randomness.
+
     Returns:
         (side, side, 3) float32 in [0, 1].
     """
@@ -65,7 +66,7 @@ def _waves(x, y, rng):
 
 
 def _cells(x, y, rng):
-    """Distance to the nearest of some random points, one per cell of a jittered grid."""
+    """Measure the distance to the nearest of some random points, one per cell of a jittered grid."""
     nearest = np.full(x.shape, np.inf)
     jitter = rng.random((2, 17, 17))
     for down in (-1, 0, 1):
@@ -77,7 +78,7 @@ def _cells(x, y, rng):
 
 
 def _noise(slope: float) -> Pattern:
-    """Random phases under a spectrum that falls with this power of the frequency."""
+    """Draw random phases under a spectrum that falls with this power of the frequency."""
 
     def pattern(x, y, rng):
         side = len(x)

@@ -26,12 +26,13 @@ FILTERS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], bool]] = {
 
 
 def analyse(image: np.ndarray, levels: int, *, filters: str = "pyrexc") -> tuple[list[np.ndarray], np.ndarray]:
-    """Detail images from fine to coarse, and the base, all of the image's size.
+    """Split an image into details from fine to coarse and a base, all of its size.
 
     Args:
         image: (H, W) float64, any size.
         levels: How often the base is smoothed, each time twice as wide.
         filters: A key of `FILTERS`.
+
     References:
         [dacunha2006].
     """
@@ -44,7 +45,7 @@ def analyse(image: np.ndarray, levels: int, *, filters: str = "pyrexc") -> tuple
 
 
 def synthesise(details: list[np.ndarray], base: np.ndarray, *, filters: str = "pyrexc") -> np.ndarray:
-    """The image whose pyramid this is; inverse of `analyse`."""
+    """Rebuild the image of a pyramid; inverse of `analyse`."""
     spectrum = dctn(base)
     for level in reversed(range(len(details))):
         _, _, low, high = _responses(base.shape, level, filters)
@@ -53,7 +54,7 @@ def synthesise(details: list[np.ndarray], base: np.ndarray, *, filters: str = "p
 
 
 def _responses(shape: tuple[int, int], level: int, filters: str) -> tuple[np.ndarray, ...]:
-    """Low and high of analysis, low and high of synthesis, at the frequencies of the cosine transform."""
+    """Compute low and high responses of analysis, then of synthesis, at the frequencies of the cosine transform."""
     if filters not in FILTERS:
         raise unknown("filters of the pyramid", filters, FILTERS)
     along_axis, exchanged = FILTERS[filters]

@@ -15,6 +15,7 @@ def box_sum(x: Tensor, radius: int) -> Tensor:
     Args:
         x: (B, C, H, W).
         radius: Half width of the window, >= 0.
+
     Returns:
         (B, C, H, W), differentiable.
     """
@@ -22,7 +23,7 @@ def box_sum(x: Tensor, radius: int) -> Tensor:
 
 
 class _BoxSum(torch.autograd.Function):
-    """With zero borders the sum is its own adjoint, so one routine serves both directions."""
+    """Sum over windows; with zero borders the sum is its own adjoint, so that one routine serves both directions."""
 
     @staticmethod
     def forward(ctx, x: Tensor, radius: int) -> Tensor:
@@ -43,15 +44,18 @@ def _window_sums(x: Tensor, radius: int) -> Tensor:
 
 
 def _by_pooling(x: Tensor, radius: int) -> Tensor:
-    """On a GPU, where a convolution might round its factors to 10 bits."""
+    """Sum by pooling on a GPU, where a convolution might round its factors to 10 bits."""
     side = 2 * radius + 1
     rows = F.avg_pool2d(x, (side, 1), 1, (radius, 0), divisor_override=1)
     return F.avg_pool2d(rows, (1, side), 1, (0, radius), divisor_override=1)
 
 
 def _by_convolution(x: Tensor, radius: int) -> Tensor:
-    """Many maps at once: 64 of 75x520 and windows of 11x11 take 1.3 ms, running sums 6.7 ms. Each window is summed afresh: a
-    running sum in float32 would move 345 pixels of GACN's decision map on Lytro 01, since k = 1000 magnifies its error."""
+    """Sum many maps at once by convolution.
+
+    64 maps of 75x520 and windows of 11x11 take 1.3 ms, running sums 6.7 ms. Each window is summed afresh: a running sum in
+    float32 would move 345 pixels of GACN's decision map on Lytro 01, since k = 1000 magnifies its error.
+    """
     ones = x.new_ones(x.shape[1], 1, 2 * radius + 1, 1)
     with torch.autocast("cpu", enabled=False):
         columns = F.conv2d(x.contiguous(memory_format=torch.channels_last), ones, padding=(radius, 0), groups=len(ones))
@@ -59,7 +63,7 @@ def _by_convolution(x: Tensor, radius: int) -> Tensor:
 
 
 def _by_running_sums(x: Tensor, radius: int) -> Tensor:
-    """OpenCV keeps them in double; their cost does not grow with the window."""
+    """Sum by OpenCV, which keeps running sums in double; the cost does not grow with the window."""
     side = 2 * radius + 1
     planes = x.detach().permute(0, 2, 3, 1).contiguous().numpy()  # free for channels-last tensors
     sums = np.empty_like(planes)
@@ -70,7 +74,10 @@ def _by_running_sums(x: Tensor, radius: int) -> Tensor:
 
 
 def box_mean(x: Tensor, radius: int) -> Tensor:
-    """Mean over the part of the (2 radius + 1)^2 window that lies inside the image; shapes as in `box_sum`."""
+    """Average over the part of a window that lies inside the image.
+
+    The window has (2 radius + 1)^2 pixels; shapes are as in `box_sum`.
+    """
     height, width = x.shape[-2:]
     rows = _window_counts(height, radius, x)
     columns = _window_counts(width, radius, x)
@@ -83,15 +90,17 @@ def _window_counts(size: int, radius: int, like: Tensor) -> Tensor:
 
 
 def guided_filter(guide: Tensor, image: Tensor, radius: int, eps: float) -> Tensor:
-    """Edge-preserving smoothing of `image` along the edges of `guide`.
+    """Smooth an image along the edges of a guide image.
 
     Args:
         guide: (B, 1, H, W) in [0, 1].
         image: (B, 1, H, W), the map to smooth.
         radius: Half width of the square window.
         eps: Regularisation, in squared units of the guide.
+
     Returns:
         (B, 1, H, W); it can leave the range of `image` a little.
+
     References:
         [he2013guided], gray guide.
     """

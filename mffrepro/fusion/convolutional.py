@@ -18,7 +18,9 @@ ADAPTING = 200
 
 
 def low_pass(image: np.ndarray, smoothness: float, margin: int = 16) -> np.ndarray:
-    """The image that is near `image` and has small differences between neighbours: Tikhonov's regularisation.
+    """Smooth an image by Tikhonov regularisation.
+
+    The result is near `image` and has small differences between neighbours.
 
     Args:
         image: (H, W), float.
@@ -33,13 +35,18 @@ def low_pass(image: np.ndarray, smoothness: float, margin: int = 16) -> np.ndarr
 
 
 def synthesise(maps: np.ndarray, filters: np.ndarray) -> np.ndarray:
-    """Sum of the maps (M, H, W), each convolved with its filter (M, h, w); borders wrap around."""
+    """Sum sparse maps (M, H, W), each convolved with its filter (M, h, w).
+
+    Borders wrap around.
+    """
     shape = maps.shape[1:]
     return fft.irfft2((_spectrum(filters, shape) * _spectrum(maps, shape)).sum(0), shape)
 
 
 def code(image: np.ndarray, filters: np.ndarray, *, sparsity: float, tolerance: float = 1e-3, most: int = 500) -> np.ndarray:
-    """Basis pursuit denoising: sparse maps whose convolution with the filters is near the image.
+    """Find sparse maps whose convolution with the filters is near the image.
+
+    This is basis pursuit denoising.
 
     Minimises half the squared error plus `sparsity` times the sum of magnitudes by the alternating direction method of
     multipliers. For each frequency the least-squares step is one rank-one system [wohlberg2016]; its solution is what came in
@@ -51,8 +58,10 @@ def code(image: np.ndarray, filters: np.ndarray, *, sparsity: float, tolerance: 
         sparsity: Weight of the sum of magnitudes.
         tolerance: Stops when primal and dual residual are both below, relative to what they are residuals of.
         most: Largest number of iterations.
+
     Returns:
         (M, H, W), mostly zeros.
+
     References:
         [wohlberg2016].
     """
@@ -86,7 +95,10 @@ def code(image: np.ndarray, filters: np.ndarray, *, sparsity: float, tolerance: 
 
 
 def code_each(images: np.ndarray, filters: np.ndarray, *, sparsity: float, tolerance: float) -> list[np.ndarray]:
-    """`code` of each of (N, H, W), on several cores; while they run, torch starts no threads of its own beside them."""
+    """Code each of several images (N, H, W) by `code`, on several cores.
+
+    While they run, torch starts no threads beside them.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

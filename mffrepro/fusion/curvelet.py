@@ -21,7 +21,7 @@ from mffrepro.fusion.pseudopolar import distance, turn
 
 
 class _Tile(NamedTuple):
-    """A window on the plane of frequencies, wrapped into a rectangle."""
+    """Hold a window on the plane of frequencies, wrapped into a rectangle."""
 
     frequencies: np.ndarray  # flat indices into the image's spectrum
     places: np.ndarray  # flat indices into the rectangle
@@ -39,17 +39,20 @@ class _Tile(NamedTuple):
 
 
 def analyse(image: np.ndarray, scales: int = 5, angles: int = 16) -> tuple[list[list[np.ndarray]], np.ndarray]:
-    """Curvelet coefficients from fine to coarse, and the base.
+    """Compute curvelet coefficients from fine to coarse, and the base.
 
     Args:
         image: (H, W) float64, any size.
         scales: Scales with the base, >= 2.
         angles: Wedges of the coarsest ring, a multiple of 4. Opposite ones make one band, so there are half as many bands.
+
     Returns:
         Per scale a list of bands (h, w) whose sizes differ: complex, the real part of even curvelets, the imaginary part of
         odd ones; and the base (h, w), real.
+
     Raises:
         OptionError: Too few scales, or no such number of angles.
+
     References:
         [candes2006].
     """
@@ -59,7 +62,7 @@ def analyse(image: np.ndarray, scales: int = 5, angles: int = 16) -> tuple[list[
 
 
 def synthesise(details: list[list[np.ndarray]], base: np.ndarray, shape: tuple[int, int], angles: int = 16) -> np.ndarray:
-    """The image of size `shape` whose transform this is; inverse of `analyse`."""
+    """Rebuild the image of size `shape` from its transform; inverse of `analyse`."""
     rings, base_tile = _tiles(shape, len(details) + 1, angles)
     wedges, rest = np.zeros(shape, complex), np.zeros(shape, complex)
     for ring, bands in zip(rings, details, strict=True):
@@ -91,19 +94,19 @@ def _tiles(shape: tuple[int, int], scales: int, angles: int) -> tuple[list[list[
 
 
 def _frequencies(reach: float) -> np.ndarray:
-    """The whole frequencies that a low-pass of this reach lets through."""
+    """List the whole frequencies that a low-pass of this reach lets through."""
     last = int(2 * reach)
     return np.arange(-last, last + 1)
 
 
 def _low(rows: np.ndarray, columns: np.ndarray, reach: list[float]) -> np.ndarray:
-    """Low-pass window: 1 up to `reach` along both axes, 0 from twice that on."""
+    """Compute a low-pass window: 1 up to `reach` along both axes, 0 from twice that on."""
     y, x = (_fall(np.abs(k) / r - 1) for k, r in zip((rows, columns), reach, strict=True))
     return y[:, None] * x
 
 
 def _wedges(y: np.ndarray, x: np.ndarray, count: int) -> Iterator[tuple[np.ndarray, bool]]:
-    """Windows over direction, each on one side of the origin, and whether they lie nearer to the y axis."""
+    """Compute windows over direction, each on one side of the origin, and whether they lie nearer to the y axis."""
     turns = turn(y, x)
     for k in range(count):
         middle, steep = (k + 0.5) / count, k >= count // 2
@@ -112,7 +115,7 @@ def _wedges(y: np.ndarray, x: np.ndarray, count: int) -> Iterator[tuple[np.ndarr
 
 
 def _wrap(window: np.ndarray, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int], steep: bool) -> _Tile:
-    """A window as a tile: whole along its long side, modulo its greatest breadth along the other."""
+    """Wrap a window into a tile: whole along its long side, modulo its greatest breadth along the other."""
     inside = window > 0
     upright = inside if steep else inside.T
     # Lengths that transform fast; two samples at least, so that a coefficient has a neighbour.
@@ -124,13 +127,13 @@ def _wrap(window: np.ndarray, rows: np.ndarray, columns: np.ndarray, shape: tupl
 
 
 def _breadth(inside: np.ndarray) -> int:
-    """The greatest distance between the first and the last of a row, both counted."""
+    """Measure the greatest distance between the first and the last of a row, both counted."""
     rows = inside[inside.any(1)]
     return int((rows.shape[1] - rows[:, ::-1].argmax(1) - rows.argmax(1)).max(initial=0))
 
 
 def _fall(t: np.ndarray) -> np.ndarray:
-    """From 1 at 0 to 0 at 1, infinitely smooth; its square and that of its mirror add up to one."""
+    """Fall from 1 at 0 to 0 at 1, infinitely smoothly; its square and that of its mirror add up to one."""
     t = np.clip(t, 0, 1)
     down, up = _bump(t), _bump(1 - t)
     return down / np.hypot(down, up)

@@ -1,4 +1,4 @@
-"""Learned dictionaries: ours, which ship with the package, those the authors published, and files of one's own."""
+"""Load learned dictionaries: those of the package, those that the authors published, or from a file."""
 
 from importlib import resources
 from pathlib import Path
@@ -15,13 +15,17 @@ SHAPES = {"sr": (1, 64, 256), "asr": (7, 64, 256), "csr": (32, 8, 8)}
 
 
 def load(kind: str, dictionary: str = "default") -> np.ndarray:
-    """Atoms of length one for patches of 8x8 pixels, row after row.
+    """Load the atoms of a dictionary, each of length one, for patches of 8x8 pixels.
+
+    The pixels of a patch run row after row.
 
     Args:
         kind: ``"sr"``, ``"asr"`` (one for all patches, then six by orientation) or ``"csr"``.
         dictionary: ``"default"`` (shipped), ``"published"`` (the authors', fetched) or the path of a safetensors file.
+
     Returns:
         float64, shaped as `SHAPES` says; another number of atoms is possible in a file.
+
     Raises:
         DataError: The file cannot be had, or holds something else.
     """
@@ -48,7 +52,7 @@ def _read(path: Path, kind: str) -> np.ndarray:
 
 
 def _check(atoms: np.ndarray, kind: str, where: object) -> None:
-    """The number of atoms is free; all else is not, and a zero atom has no direction."""
+    """Check the shape, except for the number of atoms, and that no atom is zero, which would have no direction."""
     free = 0 if kind == "csr" else 2
     shape = list(SHAPES[kind])
     if atoms.ndim == 3:
@@ -59,7 +63,7 @@ def _check(atoms: np.ndarray, kind: str, where: object) -> None:
 
 
 def _published(kind: str) -> np.ndarray:
-    """The authors' arrays, whose patches run down the columns."""
+    """Load the authors' arrays, whose patches run down the columns."""
     names = {"sr": ["sr"], "asr": ["asr.0", "asr.6"], "csr": ["csr"]}[kind]
     arrays = [_read_mat(dictionary_file(name)) for name in names]
     if kind == "csr":

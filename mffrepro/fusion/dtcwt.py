@@ -27,14 +27,16 @@ LATER_LEVELS = (
 
 
 def analyse(image: np.ndarray, levels: int, *, first: str = "near_sym_a") -> tuple[list[np.ndarray], np.ndarray]:
-    """Complex details from fine to coarse, and the base.
+    """Compute complex details from fine to coarse, and the base.
 
     Args:
         image: (H, W) float64, any size.
         levels: Octaves, >= 1.
         first: Filters of the first level, a key of `FIRST_LEVEL`.
+
     Returns:
         Per level six directions (6, h, w), complex; and the base (h, w), real.
+
     References:
         [selesnick2005].
     """
@@ -50,7 +52,7 @@ def analyse(image: np.ndarray, levels: int, *, first: str = "near_sym_a") -> tup
 
 
 def synthesise(details: list[np.ndarray], base: np.ndarray, shape: tuple[int, int], *, first: str = "near_sym_a") -> np.ndarray:
-    """The image of size `shape` whose transform this is; inverse of `analyse`."""
+    """Rebuild the image of size `shape` from its transform; inverse of `analyse`."""
     for level in reversed(range(len(details))):
         vertical, horizontal, diagonal = (_to_real(pair) for pair in np.split(details[level], 3))
         sides = [2 * side for side in details[level].shape[1:]]
@@ -82,7 +84,7 @@ def _crop(image: np.ndarray, shape: tuple[int, int], level: int) -> np.ndarray:
 
 @lru_cache(maxsize=64)
 def _filters(side: int, level: int, first: str) -> tuple[csr_array, csr_array, csr_array, csr_array]:
-    """Low and high of analysis, low and high of synthesis, for signals of that length."""
+    """Choose low and high filters of analysis, then of synthesis, for signals of that length."""
     if level == 0:
         low, low_back = (np.array(taps) for taps in FIRST_LEVEL[first])
         taps = (low, _modulate(low_back), low_back, _modulate(low))
@@ -96,12 +98,12 @@ def _filters(side: int, level: int, first: str) -> tuple[csr_array, csr_array, c
 
 
 def _modulate(taps: np.ndarray) -> np.ndarray:
-    """Low-pass to high-pass: every second tap negative, the middle one positive."""
+    """Turn a low-pass into a high-pass: every second tap negative, the middle one positive."""
     return taps * (-1.0) ** (np.arange(len(taps)) - len(taps) // 2)
 
 
 def _matrix(filters: list[tuple[np.ndarray, np.ndarray, int]], side: int) -> csr_array:
-    """Rows in turn from each (taps, start per row, step): ``sum_n taps[n] x[start - step n]``, `x` reflected at its ends."""
+    """Build a sparse matrix whose rows are ``sum_n taps[n] x[start - step n]`` with `x` reflected at its ends."""
     rows, columns, values = [], [], []
     for i, (taps, starts, step) in enumerate(filters):
         samples = (starts[:, None] - step * np.arange(len(taps))) % (2 * side)
@@ -115,7 +117,7 @@ def _matrix(filters: list[tuple[np.ndarray, np.ndarray, int]], side: int) -> csr
 
 
 def _to_complex(quads: np.ndarray) -> np.ndarray:
-    """Each 2x2 of real coefficients, one from either tree and axis, as two complex ones of opposite direction."""
+    """Combine each 2x2 real coefficients, one from either tree and axis, into two complex ones of opposite direction."""
     a, b, c, d = quads[::2, ::2], quads[::2, 1::2], quads[1::2, ::2], quads[1::2, 1::2]
     p, q = (a + 1j * b) / np.sqrt(2), (d - 1j * c) / np.sqrt(2)
     return np.stack([p - q, p + q])

@@ -10,14 +10,16 @@ GRAYS = 256
 
 
 def equalise(image: np.ndarray, *, limit: float, tiles: int = 8) -> np.ndarray:
-    """Gray levels by their rank in the tiles around, with the contrast kept in bounds.
+    """Equalise gray levels within tiles, with the contrast kept in bounds.
 
     Args:
         image: (H, W) in [0, 1].
         limit: How far a gray may fill its histogram beyond an even share, as a share of the tile; 1 is no limit.
         tiles: Tiles along either side.
+
     Returns:
         (H, W) in [0, 1]. In and between tiles the grays are 256.
+
     References:
         [zuiderveld1994].
     """
@@ -41,13 +43,13 @@ def _blend(first: np.ndarray, second: np.ndarray, share: np.ndarray) -> np.ndarr
 
 
 def _padding(side: int, tiles: int) -> tuple[int, int]:
-    """What makes the side a multiple of twice the tiles, shared by both ends."""
+    """Compute the padding that makes the side a multiple of twice the tiles, shared by both ends."""
     extra = -side % (2 * tiles)
     return extra // 2, extra - extra // 2
 
 
 def _between(side: int, tiles: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Per pixel the tile before and the tile after, and how far from the middle of one to that of the other it lies."""
+    """Find, per pixel, the tile before and after it, and how far it lies from the middle of one to that of the other."""
     tile = side // tiles
     position = (np.arange(side) - tile // 2) / tile
     before = np.floor(position).astype(np.intp)
@@ -55,7 +57,7 @@ def _between(side: int, tiles: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def _levels(histogram: np.ndarray, limit: float) -> np.ndarray:
-    """The whole gray, 0..255, that each gray of a tile becomes."""
+    """Map each gray level of a tile to the whole level, 0..255, that it becomes."""
     pixels = histogram.sum()
     even = -(-pixels // GRAYS)
     clipped = _clip(histogram, even + int(np.floor(limit * (pixels - even) + 0.5)))
@@ -63,7 +65,7 @@ def _levels(histogram: np.ndarray, limit: float) -> np.ndarray:
 
 
 def _clip(histogram: np.ndarray, limit: int) -> np.ndarray:
-    """A histogram with no bin over `limit`: what is cut off goes to the others, evenly until they are full."""
+    """Clip a histogram at `limit`; the excess goes to the other bins, evenly until they are full."""
     share = np.maximum(histogram - limit, 0).sum() // GRAYS
     clipped = np.minimum(histogram + share, limit)
     left = int((histogram - clipped).sum())

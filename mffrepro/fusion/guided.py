@@ -10,7 +10,10 @@ Array = TypeVar("Array")
 
 
 def box_mean(image: np.ndarray, radius: int) -> np.ndarray:
-    """Mean over the part of the (2 radius + 1)^2 window that lies inside the image (H, W), float64; any radius costs the same."""
+    """Average over the part of a window that lies inside the image (H, W), float64.
+
+    The window has (2 radius + 1)^2 pixels; any radius costs the same.
+    """
     side = 2 * radius + 1
     sums = cv2.boxFilter(image, -1, (side, side), normalize=False, borderType=cv2.BORDER_CONSTANT)
     rows, columns = (_window_counts(length, radius) for length in image.shape)
@@ -23,15 +26,17 @@ def _window_counts(length: int, radius: int) -> np.ndarray:
 
 
 def guided_filter(guide: np.ndarray, image: np.ndarray, *, radius: int, eps: float) -> np.ndarray:
-    """Edge-preserving smoothing of `image` along the edges of `guide`.
+    """Smooth an image along the edges of a guide image.
 
     Args:
         guide: (H, W) float64.
         image: (H, W) float64, the map to smooth.
         radius: Half width of the square window.
         eps: Regularisation, in squared units of the guide.
+
     Returns:
         (H, W); it can leave the range of `image` a little.
+
     References:
         [he2013guided], gray guide.
     """
@@ -39,7 +44,10 @@ def guided_filter(guide: np.ndarray, image: np.ndarray, *, radius: int, eps: flo
 
 
 def guided(guide: Array, image: Array, eps: float, mean: Callable[[Array], Array]) -> Array:
-    """The formula of the guided filter, for NumPy arrays and torch tensors alike, given the mean over its window."""
+    """Apply the formula of the guided filter, given the mean over its window.
+
+    It takes NumPy arrays and torch tensors alike.
+    """
     mean_guide, mean_image = mean(guide), mean(image)
     covariance = mean(guide * image) - mean_guide * mean_image
     variance = mean(guide * guide) - mean_guide**2

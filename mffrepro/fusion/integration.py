@@ -9,14 +9,18 @@ import numpy as np
 
 
 def integrate(along_rows: np.ndarray, along_columns: np.ndarray, *, steps: int = 3) -> np.ndarray:
-    """The image, up to a constant, whose forward differences these are; the nearest to it where there is none.
+    """Integrate forward differences to an image, up to a constant.
+
+    Where no image has these differences, the result has the nearest.
 
     Args:
         along_rows: (H, W) differences to the right neighbour; the last column is not read.
         along_columns: (H, W) differences to the lower neighbour; the last row is not read.
         steps: Smoothing steps per level; 0 shows the blocks.
+
     Returns:
         (H, W), exact where the differences are those of an image.
+
     References:
         [sevcenco2013]; smoothing of [hampton2010].
     """
@@ -31,7 +35,7 @@ def integrate(along_rows: np.ndarray, along_columns: np.ndarray, *, steps: int =
 
 
 def _mirrored(length: int, side: int) -> np.ndarray:
-    """Indices that continue a signal by mirroring it about its ends, which are not repeated."""
+    """Index a signal that is continued by mirroring it about its ends, which are not repeated."""
     period = max(2 * (length - 1), 1)
     i = np.arange(side) % period
     return np.minimum(i, period - i) if length > 1 else i
@@ -42,14 +46,14 @@ def _mirror(image: np.ndarray, axis: int, side: int) -> np.ndarray:
 
 
 def _mirror_steps(steps: np.ndarray, axis: int, side: int) -> np.ndarray:
-    """Differences along an axis, (side - 1) of them, of the mirrored image: backwards they change their sign."""
+    """Take the (side - 1) differences along an axis of the mirrored image, whose sign changes backwards."""
     at = _mirrored(steps.shape[axis], side)
     sign = np.expand_dims(np.diff(at), 1 - axis)
     return sign * np.take(steps, np.minimum(at[1:], at[:-1]), axis)
 
 
 def _from_level(x: np.ndarray, y: np.ndarray, diagonal: np.ndarray, steps: int) -> np.ndarray:
-    """The image (2n, 2n) of differences between neighbouring pairs (2n - 1, 2n - 1) and its diagonal coefficients (n, n)."""
+    """Rebuild (2n, 2n) pixels from differences between neighbouring pairs (2n - 1, 2n - 1) and diagonal coefficients (n, n)."""
     horizontal, vertical = x[::2, ::2], y[::2, ::2]
     base = _from_level(*_coarser(x, y), steps) if len(x) > 1 else np.zeros((1, 1))
     image = np.empty((len(x) + 1,) * 2)
@@ -62,7 +66,7 @@ def _from_level(x: np.ndarray, y: np.ndarray, diagonal: np.ndarray, steps: int) 
 
 
 def _coarser(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The next level's differences, and its diagonal coefficients."""
+    """Compute the differences and the diagonal coefficients of the next level."""
     (x_up, x_down), (y_left, y_right) = _pair_sums(x), (sums.T for sums in _pair_sums(y.T))
     x_middle, y_middle = x[::2, 1::2], y[1::2, ::2]
     wider_x = (x_up + x_down) / 2 + x_middle[:-1] + x_middle[1:]
@@ -72,13 +76,13 @@ def _coarser(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.n
 
 
 def _pair_sums(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sums of every other value with the next but one along rows, in every other row and in the next but one."""
+    """Sum every other value and the next but one along rows, in every other row and in the next but one."""
     sums = x[::2, :-2:2] + x[::2, 2::2]
     return sums[:-1], sums[1:]
 
 
 def _smooth(image: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """One step of Jacobi's iteration on diagonal neighbours, mirrored at the borders."""
+    """Take one step of Jacobi's iteration on diagonal neighbours, mirrored at the borders."""
     x, y = np.pad(x, 1), np.pad(y, 1)
     x[[0, -1], 1:-1] = np.diff(image[[0, -1]], axis=1)
     y[1:-1, [0, -1]] = np.diff(image[:, [0, -1]], axis=0)

@@ -18,17 +18,21 @@ def learn_atoms(
     seed: int,
     on_round: Callable[[int, float], None] = lambda number, error: None,
 ) -> np.ndarray:
-    """Approximate K-SVD: code all signals, then improve the atoms one by one, each for the signals that use it.
+    """Learn a dictionary by approximate K-SVD.
+
+    All signals are coded, then the atoms are improved one by one, each for the signals that use it.
 
     Args:
         signals: (n, d) float64, n >= atoms.
         atoms: Their number.
         sparsity: Atoms for a signal.
         rounds: How often all signals are coded.
-        seed: Of the signals that the atoms start from.
+        seed: Seed of the signals that the atoms start from.
         on_round: Called after each round with its number from 1 and the root mean square of what the codes leave.
+
     Returns:
         (d, atoms), columns of length one.
+
     References:
         [aharon2006ksvd], one power iteration for each atom as in [rubinstein2008].
     """
@@ -63,7 +67,7 @@ def _code(signals: np.ndarray, dictionary: np.ndarray, sparsity: int) -> tuple[n
 
 
 def _users(used: np.ndarray, weights: np.ndarray, atoms: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each atom the signals that use it, and the place it has in their codes."""
+    """Find, for each atom, the signals that use it and its place in their codes."""
     signal, place = np.nonzero(weights)
     order = np.argsort(used[signal, place], kind="stable")
     ends = np.searchsorted(used[signal, place][order], np.arange(1, atoms))
@@ -80,18 +84,22 @@ def learn_filters(
     seed: int,
     on_round: Callable[[int, float], None] = lambda number, error: None,
 ) -> np.ndarray:
-    """Convolutional dictionary by alternation: sparse maps for all images, then the filters by least squares.
+    """Learn convolutional filters by alternation.
+
+    Sparse maps are found for all images, then the filters by least squares.
 
     Args:
         images: (n, H, W) float32, high-pass.
         filters: Their number.
-        side: Of the filters, pixels.
+        side: Side of the filters, pixels.
         sparsity: Weight of the sum of magnitudes in the coding.
         rounds: How often all images are coded.
-        seed: Of the noise that the filters start from.
-        on_round: As for `learn_atoms`.
+        seed: Seed of the noise that the filters start from.
+        on_round: See `learn_atoms`.
+
     Returns:
         (filters, side, side), each of length one.
+
     References:
         [engan1999mod], for convolutions.
     """
@@ -112,7 +120,7 @@ def _of_length_one(filters: np.ndarray) -> np.ndarray:
 
 
 def _fit_filters(images: np.ndarray, maps: np.ndarray, side: int) -> tuple[np.ndarray, float]:
-    """Filters of that side with the least squared error for given maps (n, M, H, W), and its root mean square.
+    """Fit filters of that side to given maps (n, M, H, W) by least squares; return them and the root mean square error.
 
     The normal equations hold correlations of the maps at shifts under `side`: one block for each pair of filters.
     """

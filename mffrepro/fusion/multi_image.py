@@ -23,20 +23,26 @@ Part = TypeVar("Part")
 
 
 class Comparer(Protocol):
-    """Decides between two images by features that it extracts from each one separately."""
+    """Decide between two images by features extracted from each one separately."""
 
     def extract(self, image: np.ndarray) -> Any:
         """Extract the features of one image (H, W[, 3]), float in [0, 1]."""
 
     def decide(self, first: Any, second: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Return the final decision map (H, W) in [0, 1], 1 where the first is sharper, and its logit before smoothing."""
+        """Return the final decision map (H, W) and its logit before smoothing.
+
+        The map lies in [0, 1] and is 1 where the first image is sharper.
+        """
 
     def blend(self, first: Any, second: Any, final: np.ndarray) -> Any:
-        """Blend two sets of features by a decision map, as an estimate of the fused image's own; may reuse `first`."""
+        """Blend two sets of features by a decision map; may reuse `first`.
+
+        The result estimates the features of the fused image.
+        """
 
 
 class ImageComparer:
-    """Turn a function that yields a soft decision map for two images into a comparer; its features are the images.
+    """Turn a function for two images into a comparer whose features are the images.
 
     Args:
         decide: From two images (H, W[, 3]), float in [0, 1], to the share (H, W) of the first.
@@ -73,13 +79,16 @@ def combine(images: Sequence[np.ndarray], comparer: Comparer, strategy: str = "s
         images: N >= 2 of (H, W) or (H, W, 3), float in [0, 1].
         comparer: Compares two images. Only ``"carry"`` needs its `blend`.
         strategy: One of `STRATEGIES`, see the module. Two images have one comparison, whatever the strategy.
+
     Returns:
         The fused image, and the decision (N, H, W): the share of each source per pixel. With ``"calibration"`` and
         ``"calibration_log"`` every pixel of more than two images is copied from one source.
+
     Raises:
         OptionError: There is no such strategy.
+
     References:
-        [ma2022gacn], section 3.4.
+        [ma2022gacn].
     """
     if strategy not in STRATEGIES:
         raise unknown("strategy", strategy, STRATEGIES)
@@ -87,12 +96,15 @@ def combine(images: Sequence[np.ndarray], comparer: Comparer, strategy: str = "s
 
 
 def serial(images: Sequence[np.ndarray], comparer: Comparer) -> tuple[np.ndarray, np.ndarray]:
-    """Fuse the first two images, then the result with the third, and so on; arguments as for `combine`."""
+    """Fuse the first two images, then the result with the third, and so on.
+
+    Arguments as for `combine`.
+    """
     return _one_after_the_other(images, comparer, lambda best, new, final, fused: comparer.extract(fused))
 
 
 def carry(images: Sequence[np.ndarray], comparer: Comparer) -> tuple[np.ndarray, np.ndarray]:
-    """Fuse one image after the other and blend the features instead of extracting them from every intermediate result.
+    """Fuse one image after the other, blending features instead of extracting them.
 
     The next image is always compared with the sharpest so far, so that two images that both beat the first are told apart.
     """
@@ -119,7 +131,9 @@ def _one_after_the_other(images: Sequence[np.ndarray], comparer: Comparer, featu
 
 
 def calibration(images: Sequence[np.ndarray], comparer: Comparer) -> tuple[np.ndarray, np.ndarray]:
-    """Compare every image with the first and copy each pixel from the clearest, by Eq. 19 of GACN on the final maps.
+    """Copy each pixel from the clearest image by Eq. 19 of GACN on the final maps.
+
+    Every image is compared with the first.
 
     The denominator has the 1e-4 of the authors' code. Saturated maps tie, and the earlier image wins.
     """
@@ -133,12 +147,15 @@ def calibration(images: Sequence[np.ndarray], comparer: Comparer) -> tuple[np.nd
 
 
 def calibration_log(images: Sequence[np.ndarray], comparer: Comparer) -> tuple[np.ndarray, np.ndarray]:
-    """Compare every image with the first and copy each pixel from the clearest, by the logarithm of Eq. 19 (A4.6)."""
+    """Copy each pixel from the clearest image by the logarithm of Eq. 19 (A4.6).
+
+    Every image is compared with the first.
+    """
     return _compared_with_the_first(images, comparer, lambda i, final, logit, first: (np.zeros_like(logit), -logit))
 
 
 def _compared_with_the_first(images: Sequence[np.ndarray], comparer: Comparer, clarity) -> tuple[np.ndarray, np.ndarray]:
-    """`clarity` yields the clarity of the first image, which it is given back, and that of image `i`."""
+    """Compare all images with the first; `clarity` yields the clarity of the first, which it is given back, and of image `i`."""
     best, winner, fused, first, reference = None, None, None, None, None
     for i, image in enumerate(progress(images)):
         if i == 0:
@@ -156,14 +173,17 @@ STRATEGIES = {"serial": serial, "carry": carry, "calibration": calibration, "cal
 
 
 def progress(parts: Sequence[Part], unit: str = "image") -> Iterable[Part]:
-    """Iterate over parts of the work; on a terminal with a progress bar once two seconds have passed."""
+    """Iterate over parts of the work, with a progress bar on a terminal.
+
+    The bar appears once two seconds have passed.
+    """
     from tqdm import tqdm
 
     return tqdm(parts, desc="fusing", unit=unit, delay=2, leave=False, disable=None)
 
 
 class UnitImages(Sequence):
-    """Convert each image of a stack to float32 in [0, 1] when it is asked for, which saves memory."""
+    """Convert each image of a stack to float32 in [0, 1] when it is asked for."""
 
     def __init__(self, images: np.ndarray) -> None:
         self.images = images

@@ -29,15 +29,17 @@ FILTERS = {
 def analyse(
     image: np.ndarray, directions: tuple[int, ...], *, pyramid: str = "pyrexc", filters: str = "7-9"
 ) -> tuple[list[np.ndarray], np.ndarray]:
-    """Directional details from fine to coarse, and the base.
+    """Compute directional details from fine to coarse, and the base.
 
     Args:
         image: (H, W) float64, any size.
         directions: How many directions each level has, from fine to coarse; powers of two.
         pyramid: Filters of the pyramid, a key of `atrous.FILTERS`.
         filters: Filters of the directional bank, a key of `FILTERS`.
+
     Returns:
         Per level (directions, H, W); and the base (H, W). All real, of the image's size, and following its shifts.
+
     References:
         [dacunha2006].
     """
@@ -46,18 +48,18 @@ def analyse(
 
 
 def synthesise(details: list[np.ndarray], base: np.ndarray, *, pyramid: str = "pyrexc", filters: str = "7-9") -> np.ndarray:
-    """The image whose transform this is; inverse of `analyse`."""
+    """Rebuild the image of a transform; inverse of `analyse`."""
     return atrous.synthesise([join(bands, filters=filters) for bands in details], base, filters=pyramid)
 
 
 def split(detail: np.ndarray, count: int, *, filters: str = "7-9") -> np.ndarray:
-    """One level (H, W) as `count` directions (count, H, W); periodic at the borders."""
+    """Split one level (H, W) into directions (count, H, W); periodic at the borders."""
     spectrum, (analysis, _) = rfft2(detail), _responses(detail.shape, count, filters)
     return np.stack([irfft2(response * spectrum, detail.shape) for response in analysis])
 
 
 def join(bands: np.ndarray, *, filters: str = "7-9") -> np.ndarray:
-    """The level whose directions these are; inverse of `split`."""
+    """Join the directions of one level; inverse of `split`."""
     shape = bands.shape[1:]
     _, synthesis = _responses(shape, len(bands), filters)
     return irfft2(sum(response * rfft2(band) for response, band in zip(synthesis, bands, strict=True)), shape)
@@ -65,7 +67,7 @@ def join(bands: np.ndarray, *, filters: str = "7-9") -> np.ndarray:
 
 @lru_cache(maxsize=4)  # the channels and sources of one image share them
 def _responses(shape: tuple[int, int], count: int, filters: str) -> tuple[np.ndarray, np.ndarray]:
-    """Analysis and synthesis responses (count, H, W // 2 + 1) at the frequencies of a real Fourier transform."""
+    """Compute analysis and synthesis responses (count, H, W // 2 + 1) at the frequencies of a real Fourier transform."""
     if count < 1 or count & (count - 1):
         raise OptionError(f"{count} directions cannot be had by halving; use a power of two")
     if filters not in FILTERS:
@@ -82,7 +84,7 @@ def _responses(shape: tuple[int, int], count: int, filters: str) -> tuple[np.nda
 
 
 def _stage(y: np.ndarray, x: np.ndarray, stage: int, channel: int) -> tuple[np.ndarray, np.ndarray]:
-    """The two angles whose cosines the filters of this stage and channel compare: fans first, then sheared fans."""
+    """Choose the two angles whose cosines the filters of this stage and channel compare: fans first, then sheared fans."""
     if stage == 0:
         return y, x
     if stage == 1:
@@ -97,7 +99,7 @@ def _stage(y: np.ndarray, x: np.ndarray, stage: int, channel: int) -> tuple[np.n
 
 
 def _halves(a: np.ndarray, b: np.ndarray, filters: str) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """Analysis and synthesis response of both halves of a band."""
+    """Compute analysis and synthesis response of both halves of a band."""
     cosine = (np.cos(a) - np.cos(b)) / 2
     # cos(n w) is the n-th Chebyshev polynomial of cos(w), so symmetric taps are coefficients of such a series.
     low, back = ((taps[0], *(2 * tap for tap in taps[1:])) for taps in FILTERS[filters])

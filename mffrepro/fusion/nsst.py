@@ -17,15 +17,17 @@ from mffrepro.fusion.pseudopolar import distance, turn
 def analyse(
     image: np.ndarray, directions: tuple[int, ...], sizes: tuple[int, ...], *, pyramid: str = "maxflat"
 ) -> tuple[list[np.ndarray], np.ndarray]:
-    """Directional details from fine to coarse, and the base.
+    """Compute directional details from fine to coarse, and the base.
 
     Args:
         image: (H, W) float64, any size.
         directions: How many directions each level has, from fine to coarse; even.
         sizes: Side of the shearing filters of each level, pixels.
         pyramid: Filters of the pyramid, a key of `atrous.FILTERS`.
+
     Returns:
         Per level (directions, H, W); and the base (H, W). All real, of the image's size, and following its shifts.
+
     References:
         [easley2008].
     """
@@ -34,24 +36,27 @@ def analyse(
 
 
 def synthesise(details: list[np.ndarray], base: np.ndarray, *, pyramid: str = "maxflat") -> np.ndarray:
-    """The image whose transform this is; inverse of `analyse`."""
+    """Rebuild the image of a transform; inverse of `analyse`."""
     return atrous.synthesise([join(bands) for bands in details], base, filters=pyramid)
 
 
 def split(detail: np.ndarray, count: int, size: int) -> np.ndarray:
-    """One level (H, W) as `count` directions (count, H, W) that add up to it; periodic at the borders."""
+    """Split one level (H, W) into directions (count, H, W) that add up to it.
+
+    Borders wrap around.
+    """
     spectrum = rfft2(detail)
     return np.stack([irfft2(response * spectrum, detail.shape) for response in _responses(detail.shape, count, size)])
 
 
 def join(bands: np.ndarray) -> np.ndarray:
-    """The level whose directions these are; inverse of `split`."""
+    """Join the directions of one level; inverse of `split`."""
     return bands.sum(0)
 
 
 @lru_cache(maxsize=4)  # the channels and sources of one image share them
 def _responses(shape: tuple[int, int], count: int, size: int) -> np.ndarray:
-    """Responses (count, H, W // 2 + 1) of the shearing filters at the frequencies of a real Fourier transform."""
+    """Compute responses (count, H, W // 2 + 1) of the shearing filters at the frequencies of a real Fourier transform."""
     taps = ifft2(_windows(count, size)).real
     at = np.rint(fftfreq(size, 1 / size))
     rows, columns = (np.exp(-2j * np.pi * np.outer(f, at)) for f in (fftfreq(shape[0]), rfftfreq(shape[1])))
@@ -59,7 +64,7 @@ def _responses(shape: tuple[int, int], count: int, size: int) -> np.ndarray:
 
 
 def _windows(count: int, size: int) -> np.ndarray:
-    """Meyer windows (count, size, size) over the slope of each frequency of a Fourier transform; they add up to one."""
+    """Compute Meyer windows (count, size, size) over the slope of each frequency; they add up to one."""
     if count < 2 or count % 2:
         raise OptionError(f"{count} directions do not fill two cones; use an even number")
     if size < 2:
@@ -71,6 +76,6 @@ def _windows(count: int, size: int) -> np.ndarray:
 
 
 def _meyer(t: np.ndarray) -> np.ndarray:
-    """Meyer's window: 1 up to a third from its middle, 0 from two thirds on; with its neighbours at one it adds up to one."""
+    """Evaluate Meyer's window: 1 up to a third from its middle, 0 from two thirds on; with its neighbours it adds up to one."""
     t = np.clip(3 * t - 1, 0, 1)
     return np.cos(np.pi / 2 * t**4 * (35 - 84 * t + 70 * t**2 - 20 * t**3)) ** 2

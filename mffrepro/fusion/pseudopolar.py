@@ -4,7 +4,9 @@ import numpy as np
 
 
 def turn(y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Where the line through (y, x) and the origin lies in half a turn, in [0, 1]: even steps of it are even steps of slope.
+    """Map the line through (y, x) and the origin to half a turn, in [0, 1].
+
+    Even steps of it are even steps of slope.
 
     It starts at the diagonal of opposite signs, is 1/4 along x, 1/2 at the other diagonal, 3/4 along y, and ends where it
     started. The origin itself counts as along x.
@@ -17,6 +19,9 @@ def turn(y: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def distance(turns: np.ndarray, direction: int, count: int) -> np.ndarray:
-    """How far each turn is from the middle of one of `count` directions of equal width, in widths."""
+    """Measure the distance of each turn from the middle of a direction, in widths.
+
+    The half turn is divided into `count` directions of equal width.
+    """
     away = (count * turns - direction - 0.5) % count
     return np.minimum(away, count - away)

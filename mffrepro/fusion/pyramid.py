@@ -7,7 +7,10 @@ KERNEL = np.array([1, 4, 6, 4, 1]) / 16
 
 
 def mirror(image: np.ndarray, width: int) -> np.ndarray:
-    """Pad by mirroring without repeating the edge; the four corner patches stay zero, as in Rockinger's toolbox."""
+    """Pad by mirroring without repeating the edge.
+
+    The four corner patches stay zero, as in Rockinger's toolbox.
+    """
     padded = np.pad(image, width, mode="reflect")
     for rows in (slice(None, width), slice(-width, None)):
         for columns in (slice(None, width), slice(-width, None)):
@@ -27,17 +30,20 @@ def _expand(image: np.ndarray) -> np.ndarray:
 
 
 def reduce(image: np.ndarray) -> np.ndarray:
-    """(H, W) smoothed and halved; an odd side is rounded up."""
+    """Smooth and halve an image (H, W); an odd side is rounded up."""
     return _smooth(_even(image), KERNEL)[::2, ::2].copy()  # a view would keep the large image in memory
 
 
 def detail(image: np.ndarray, smaller: np.ndarray) -> np.ndarray:
-    """What `reduce` lost of an image; of even size, where the image's is odd it is mirrored."""
+    """Compute the detail that `reduce` loses.
+
+    It has even sides; where the image's are odd it is mirrored.
+    """
     return _even(image) - _expand(smaller)
 
 
 def detail_strip(strip: np.ndarray, start: int, smaller: np.ndarray) -> np.ndarray:
-    """`detail` of some rows of an image alone.
+    """Compute `detail` of some rows of an image alone.
 
     Args:
         strip: (h, W) rows; an even number of them unless they are the last.
@@ -56,7 +62,7 @@ def _even(image: np.ndarray) -> np.ndarray:
 
 
 def analyse(image: np.ndarray, levels: int) -> tuple[list[np.ndarray], np.ndarray]:
-    """Detail images from fine to coarse, and the base.
+    """Split an image into details from fine to coarse, and the base.
 
     Args:
         image: (H, W) float.
@@ -71,7 +77,7 @@ def analyse(image: np.ndarray, levels: int) -> tuple[list[np.ndarray], np.ndarra
 
 
 def synthesise(details: list[np.ndarray], base: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """The image of size `shape` whose pyramid this is; inverse of `analyse`."""
+    """Rebuild the image of size `shape` from its pyramid; inverse of `analyse`."""
     sizes = [shape]
     for _ in details[1:]:
         sizes.append(tuple((side + 1) // 2 for side in sizes[-1]))
@@ -81,7 +87,7 @@ def synthesise(details: list[np.ndarray], base: np.ndarray, shape: tuple[int, in
 
 
 def smallest_side(levels: int) -> int:
-    """Smallest image side that `analyse` can halve `levels` times."""
+    """Compute the smallest image side that `analyse` can halve `levels` times."""
     side = 3  # mirroring by two needs three samples
     for _ in range(levels - 1):
         side = 2 * side - 1

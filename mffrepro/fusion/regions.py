@@ -6,11 +6,14 @@ from scipy import ndimage
 
 
 def majority(labels: np.ndarray, radius: int) -> np.ndarray:
-    """The label most frequent in the (2 radius + 1)^2 window around each pixel, mirrored at the borders; ties to the lowest.
+    """Replace each label by the most frequent one in the window around it.
+
+    The window has (2 radius + 1)^2 pixels and is mirrored at the borders; ties go to the lowest label.
 
     Args:
         labels: (H, W) integers from 0.
         radius: Half width of the window, >= 0.
+
     References:
         [li1995wavelet], where it is called consistency verification.
     """
@@ -42,7 +45,7 @@ def remove_small(labels: np.ndarray, smallest: float) -> np.ndarray:
 
 
 def fill_holes(mask: np.ndarray, smallest: float) -> np.ndarray:
-    """The mask with every hole under `smallest` pixels filled, also where it touches the border.
+    """Fill every hole of a mask under `smallest` pixels, also at the border.
 
     Args:
         mask: (H, W) bool; unset pixels that share an edge are one hole.

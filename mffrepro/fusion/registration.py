@@ -13,12 +13,14 @@ MATCHES, TOLERANCE = 128, 2.0
 
 
 def register(images: np.ndarray) -> np.ndarray:
-    """Images drawn over the first of them; black where an image does not reach.
+    """Warp images onto the first of them; black where an image does not reach.
 
     Args:
         images: (N, H, W) or (N, H, W, 3), uint8, uint16 or float in [0, 1].
+
     Returns:
         As `images`; the first is untouched.
+
     Raises:
         ImageError: An image has too little in common with the first.
     """
@@ -33,7 +35,7 @@ def _drawn_over(first: np.ndarray, image: np.ndarray, number: int) -> np.ndarray
 
 
 def _features(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Places (K, 2) as x and y, and descriptors (K, 128)."""
+    """Detect places (K, 2), x and y, and describe them (K, 128)."""
     unit = to_unit(image)
     gray = from_unit(to_gray(unit, "matlab") if unit.ndim == 3 else unit, np.dtype(np.uint8))
     points, descriptors = cv2.SIFT_create().detectAndCompute(gray, None)

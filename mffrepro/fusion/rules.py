@@ -9,14 +9,18 @@ from mffrepro.fusion.pyramid import mirror
 
 
 def choose_max(bands: Sequence[np.ndarray]) -> np.ndarray:
-    """Li's rule: take the coefficient whose neighbourhood holds the largest magnitude, after a vote of the neighbours.
+    """Choose coefficients by Li's rule: the largest magnitude nearby, after a vote.
+
+    A coefficient is taken from the source whose neighbourhood holds the largest magnitude; then the neighbours vote.
 
     Args:
         bands: N of (H, W) real or complex coefficients of N sources, sides at least 2.
+
     Returns:
         (H, W), each value from one source. Ties go to the later source, as in the code that published results come from.
     Deviations:
         For more than two sources the vote is for the source with most of the 3x3 neighbours; for two that is Li's majority.
+
     References:
         [li1995wavelet].
     """

@@ -22,7 +22,7 @@ CLOSE = 0.2
 
 
 class Codes(NamedTuple):
-    """Sparse codes of n signals.
+    """Hold sparse codes of n signals.
 
     Attributes:
         atoms: (n, k) indices of atoms, in the order they were taken.
@@ -39,7 +39,9 @@ class Codes(NamedTuple):
 
 
 def pursue(signals: np.ndarray, dictionary: np.ndarray, *, eps: float = 0.0, most: int | None = None) -> Codes:
-    """Orthogonal matching pursuit: take the atom nearest to what is left, fit all atoms taken so far, repeat.
+    """Code signals by orthogonal matching pursuit.
+
+    It takes the atom nearest to the residual, fits all atoms taken so far, and repeats.
 
     All signals take a step together. Each keeps an orthonormal basis of its atoms, so that a step is one projection; the
     weights of the atoms follow from those in the basis at the end, by back-substitution.
@@ -49,6 +51,7 @@ def pursue(signals: np.ndarray, dictionary: np.ndarray, *, eps: float = 0.0, mos
         dictionary: (d, m), columns of length one.
         eps: A signal is done once the length of its residual is at most this.
         most: Largest number of atoms for a signal; all that are independent by default.
+
     References:
         [pati1993omp].
     """
@@ -85,7 +88,10 @@ def _squares(vectors: np.ndarray) -> np.ndarray:
 
 
 def activity(signals: np.ndarray, dictionary: np.ndarray, *, eps: float) -> tuple[np.ndarray, np.ndarray]:
-    """Sum of the magnitudes of each signal's weights (n,), and what its code leaves of it (n, d); any number of signals."""
+    """Sum the magnitudes of each signal's weights, and compute its residual.
+
+    The sums are (n,), the residuals (n, d), for any number of signals.
+    """
     norms, residuals = np.empty(len(signals)), np.empty_like(signals)
     order = np.argsort(_squares(signals), kind="stable")  # signals of like energy need a like number of steps
     for start in range(0, len(signals), BATCH):
@@ -106,7 +112,9 @@ def fuse_by_codes(
     stride: int,
     pick: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> np.ndarray:
-    """Take each patch from the source whose code has the largest sum of magnitudes; average where patches overlap.
+    """Take each patch from the source whose code has the largest magnitudes.
+
+    Where patches overlap, they are averaged.
 
     Args:
         sources: (N, H, W) float64.
@@ -114,8 +122,10 @@ def fuse_by_codes(
         eps: Largest length of what a code may leave of a patch.
         stride: Step between patches, pixels.
         pick: From patches (N, n, d) to the dictionary (n,) that all sources share there; the first everywhere by default.
+
     Returns:
         (H, W). Ties go to the earlier source. Pixels that no patch covers are the mean of the sources.
+
     References:
         [yang2010sr].
     """
@@ -133,7 +143,7 @@ def fuse_by_codes(
 
 
 def _fuse_strip(dictionaries: np.ndarray, eps: float, pick: Callable | None, windows: np.ndarray) -> np.ndarray:
-    """From the patches of all sources (N, rows, columns, side, side) to the fused ones (rows, columns, side, side)."""
+    """Fuse the patches of all sources (N, rows, columns, side, side) to (rows, columns, side, side)."""
     patches = windows.reshape(*windows.shape[:1], -1, dictionaries.shape[1])
     details = patches - patches.mean(-1, keepdims=True)
     choice = np.zeros(patches.shape[1], np.intp) if pick is None else pick(patches)

@@ -13,6 +13,7 @@ Example:
 from importlib import import_module
 
 from mffrepro.metrics.batch import evaluate_batch
+from mffrepro.metrics.functions import public_function
 from mffrepro.metrics.maps import quality_map, weight_map
 from mffrepro.metrics.registry import MetricCard, cards, get, names
 from mffrepro.metrics.scoring import Scorer, evaluate
@@ -31,7 +32,7 @@ BATCHED = tuple(card.name for card in CARDS if card.batched)
 #: Metrics that are spatial averages and have a quality map.
 MAPPED = tuple(card.name for card in CARDS if card.quality_map)
 
-globals().update({name: get(name).function for name in names()})
+globals().update({name: public_function(name) for name in names()})
 
 __all__ = [
     "BATCHED",
@@ -45,6 +46,7 @@ __all__ = [
     "get",
     "list_metrics",
     "names",
+    "public_function",
     "quality_map",
     "weight_map",
 ]

@@ -265,7 +265,7 @@ def _at_windows(similarities: np.ndarray, feature: np.ndarray) -> WeightedMap:
 
 
 def edge_codes(image: GrayImage) -> np.ndarray:
-    """Number each window of the edge map by its nine bits."""
+    """Encode each window of the edge map by its nine bits."""
     return (2 ** np.arange(CELLS)[::-1]) @ windows(image.get(edge_map)).astype(np.intp)
 
 

@@ -4,7 +4,7 @@ Each is made from the row of its metric in the register.
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 
@@ -20,8 +20,14 @@ def public_function(name: str) -> Callable[..., float]:
     """Make the public function of a metric, with signature and docstring.
 
     Args:
-        name: Name of a default reading; its variants are an argument of the function.
+        name: Name of a metric; its variants are an argument of the function. For a variant, such as ``qabf.kumar``, it is that
+            function with the variant chosen.
+
+    Raises:
+        OptionError: No metric has this name.
     """
+    if variant := get(name).variant:
+        return partial(public_function(get(name).variant_of), variant=variant)
     card, variants = get(name), [card for card in cards() if card.variant_of == name]
     make = {"reference": _from_reference, "decision": _from_decisions}.get(card.needs, _with_variants if variants else _plain)
     function = make(card)

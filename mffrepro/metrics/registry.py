@@ -6,7 +6,6 @@ row to the register; importing `mffrepro.metrics` imports every family and so fi
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from mffrepro.errors import unknown
@@ -24,7 +23,7 @@ INHERITED = ("symbol", "better", "gray", "needs", "max_sources", "min_side")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricCard:
-    """Describe a metric: what it is, what it needs, and the functions that compute it.
+    """Describe a metric: what it is, what it needs, and the kernel that computes it.
 
     Attributes:
         name: ``qabf``, or ``qabf.kumar`` for a variant, which is another reading of the same quantity.
@@ -82,15 +81,6 @@ class MetricCard:
     def family(self) -> str:
         """Return the name of the module that defines the metric."""
         return self.kernel.__module__.rpartition(".")[2]
-
-    @property
-    def function(self) -> Callable[..., float]:
-        """Return the public function; for a variant, with the variant chosen."""
-        from mffrepro.metrics.functions import public_function
-
-        if self.variant is None:
-            return public_function(self.name)
-        return partial(public_function(self.variant_of), variant=self.variant)
 
     def compute(self, inputs: "FusionInputs", fused: "GrayImage") -> Any:
         """Compute the score; for a batch, a tensor with one number per scene."""

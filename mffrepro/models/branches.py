@@ -1,4 +1,4 @@
-"""The generator that MFF-GAN and PMGI share: two branches that look at each other twice, and one 1x1 convolution at the end."""
+"""The generator that MFF-GAN and PMGI share: two branches that exchange their maps twice, and one 1x1 convolution at the end."""
 
 from collections.abc import Callable
 from itertools import product
@@ -15,7 +15,10 @@ LAYERS = {"layer2": (16, 3), "layer2_3": (32, 1), "layer3": (48, 3), "layer3_4":
 
 
 class Branch(nn.ModuleDict):
-    """Four layers of 16 maps and two exchanges with the other branch, ``2_3`` and ``3_4``, each with leaky ReLU."""
+    """Build a branch: four layers of 16 maps and two exchanges with the other branch.
+
+    The exchanges are ``2_3`` and ``3_4``; a leaky ReLU follows each layer.
+    """
 
     def __init__(self, inputs: int, norm: Callable[[int], nn.Module] | None) -> None:
         kinds = {"layer1": (inputs, 5)} | LAYERS
@@ -23,7 +26,7 @@ class Branch(nn.ModuleDict):
 
 
 class TwoBranches(nn.Module):
-    """Two batches (B, C, H, W) in [-1, 1] -> (B, 1, H, W) in [-1, 1].
+    """Paint one image from two batches (B, C, H, W) in [-1, 1]: (B, 1, H, W).
 
     Args:
         inputs: C, channels that each branch is given.
@@ -36,6 +39,7 @@ class TwoBranches(nn.Module):
         self.layer5 = conv(128, 1, 1, activation=nn.Tanh())
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """Compute the image from both batches."""
         one = self._both("layer1", a, b)
         two = self._both("layer2", *one)
         exchanged = self._both("layer2_3", *[torch.cat(two, 1)] * 2)
@@ -53,7 +57,10 @@ class TwoBranches(nn.Module):
 
 
 def tensorflow_names(suffix: str, *, norm: bool = False) -> dict[str, str]:
-    """Our parameters -> the variables of the authors' checkpoints; `suffix` marks their second branch."""
+    """Map our parameters to the variables of the authors' checkpoints.
+
+    The ending `suffix` marks their second branch.
+    """
     names = {"layer5.conv.weight": "fusion_model/layer5/w5", "layer5.conv.bias": "fusion_model/layer5/b5"}
     for (branch, ending), layer in product((("near", ""), ("far", suffix)), ("layer1", *LAYERS)):
         scope, tag = f"fusion_model/{layer}{ending}", layer.removeprefix("layer") + ending

@@ -30,14 +30,16 @@ from mffrepro.models.weights import NetworkSource, to_bytes
 
 
 class CnnFuse(Siamese):
-    """Classify patches by the network of Fig. 2 of Liu et al.; 8 759 042 parameters at full width.
+    """Classify patches by the network of Fig. 2 of Liu et al.
+
+    It has 8 759 042 parameters at full width.
 
     Args:
         width: Factor on the maps of the branch; 1 is the paper's size.
         hidden: Outputs of the first fully connected layer. No ReLU follows it, as in the published code, so fewer lose nothing.
         channels: 1, or the sub-bands that the wavelet mode of cnnwt shows it.
         patch: Side of the patches.
-        border: What lies around a patch; ``"zeros"`` in the paper and for the published weights.
+        border: Values around a patch; ``"zeros"`` in the paper and for the published weights.
     """
 
     def __init__(
@@ -50,19 +52,25 @@ class CnnFuse(Siamese):
 
 
 def segment(focus: np.ndarray, *, threshold: float = 0.5, smallest: float = 0.01) -> np.ndarray:
-    """Threshold a focus map (H, W) to the initial decision map, bool, without small regions (A3.12)."""
+    """Threshold a focus map (H, W) to the initial decision map (A3.12).
+
+    The map is bool and has no small regions.
+    """
     sharper = (focus > threshold).astype(np.intp)
     return remove_small(sharper, np.ceil(smallest * focus.size)) > 0
 
 
 def check_limits(threshold: float, smallest: float) -> None:
-    """Raise OptionError unless threshold and smallest area are shares of the right range."""
+    """Raise OptionError unless threshold and smallest area are shares in range."""
     if not (0 < threshold < 1 and 0 <= smallest < 1):
         raise OptionError(f"threshold is {threshold:g} and smallest {smallest:g}; use 0 < threshold < 1 and 0 <= smallest < 1")
 
 
 def soften(initial: np.ndarray, first: np.ndarray, second: np.ndarray, *, radius: int = 8, eps: float = 0.1) -> np.ndarray:
-    """Filter the initial decision map along the edges of the gray image that it would fuse (A3.10)."""
+    """Filter the initial map along the edges of the image it would fuse (A3.10).
+
+    The image is gray.
+    """
     share = initial.astype(np.float64)
     filtered = guided_filter(mix(first, second, share).astype(np.float64), share, radius=radius, eps=eps)
     return np.clip(filtered, 0, 1).astype(np.float32)
@@ -103,7 +111,7 @@ def fuse(
     radius: int = 8,
     eps: float = 0.1,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fuse a stack with CNN-Fuse; the map is computed on gray and applied to all channels.
+    """Fuse a stack with CNN-Fuse; decided on gray, applied to all channels.
 
     Args:
         stack: N >= 2 images, sides at least those of a patch, 16 pixels; gray or colour.
@@ -114,13 +122,16 @@ def fuse(
         smallest: Least area of a region, as a share of the image; 0 keeps all.
         radius: Half width of the guided filter's window; 0 leaves the filter out.
         eps: Regularisation of the guided filter, in squared units of gray in [0, 1].
+
     Returns:
         Fused image and decision map.
+
     Raises:
         ImageError: Images too small.
         OptionError: There is no such `dense`, or a number is out of its range.
     Deviations:
         Small regions of both polarities go to the nearest large one at once; the published code turns bright ones first.
+
     References:
         [liu2017cnn].
     Chapter: 06_cnnwt
@@ -137,7 +148,7 @@ def fuse(
 
 
 def from_published(arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
-    """Rename and reorder the arrays of the authors' MATLAB file to the tensors of `CnnFuse`.
+    """Rename and reorder the arrays of the authors' file to the tensors of `CnnFuse`.
 
     A kernel is stored as one column, its rows running fastest; the channels of the input come first, those of the output last.
 
@@ -172,11 +183,14 @@ def _array(arrays: dict[str, np.ndarray], name: str, shape: tuple[int, ...]) -> 
 
 
 def convert(source: str | Path, target: str | Path) -> Path:
-    """Turn the authors' ``.mat`` file into weights for ``cnn_fuse``; it holds arrays only and executes nothing.
+    """Turn the authors' ``.mat`` file into weights for ``cnn_fuse``.
+
+    The file holds arrays only; reading it executes nothing.
 
     Args:
         source: The file beside the published code, with ``weights_b1_1 ... biases_output``.
         target: A ``.safetensors`` file.
+
     Raises:
         DataError: Not such a file.
     Chapter: 06_cnnwt
@@ -196,6 +210,7 @@ def convert(source: str | Path, target: str | Path) -> Path:
 
 
 def main() -> None:
+    """Convert the file that the command line names."""
     parser = argparse.ArgumentParser(description="Turn the published MATLAB file of CNN-Fuse into weights for cnn_fuse.")
     parser.add_argument("source", type=Path)
     parser.add_argument("target", type=Path)

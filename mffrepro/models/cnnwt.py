@@ -44,7 +44,7 @@ class Cnnwt(nn.Module):
         transform: ``"dwt"``, Haar's wavelet, or ``"dtcwt"``, the dual-tree complex one (A3.3).
         width: Factor on the maps of the branches; 1 is the paper's size.
         hidden: Outputs of the first fully connected layer.
-        border: What lies around a patch, see `mffrepro.models.siamese`.
+        border: Values around a patch, see `mffrepro.models.siamese`.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ def split(image: np.ndarray, transform: Transform) -> tuple[np.ndarray, np.ndarr
     Args:
         image: (H, W) or (H, W, C).
         transform: ``"dwt"`` halves both sides of all bands, ``"dtcwt"`` those of the details only.
+
     Returns:
         The low band (h, w[, C]) and the details (h, w, directions * C), complex for ``"dtcwt"``.
     """
@@ -106,7 +107,10 @@ def see_low(low: np.ndarray, transform: Transform) -> np.ndarray:
 
 
 def see_high(high: np.ndarray, transform: Transform) -> np.ndarray:
-    """Scale gray details (h, w, directions) for their network: signed, or magnitudes of complex coefficients."""
+    """Scale gray details (h, w, directions) for their network.
+
+    They are signed, or magnitudes of complex coefficients.
+    """
     count = DIRECTIONS[transform]
     if high.shape[-1] > count:  # the transform is linear: gray details are the weighted sum of those of the channels
         high = to_gray(np.moveaxis(high.reshape(*high.shape[:2], -1, count), 2, -1))
@@ -135,7 +139,10 @@ SOURCE = NetworkSource(Cnnwt, random={"width": 0.25, "hidden": 32})
 def comparers(
     network: Cnnwt, *, dense: int | None = None, threshold: float = 0.5, smallest: float = 0.01
 ) -> tuple[PatchComparer, PatchComparer]:
-    """Build the comparer of the low band and that of the details; the arguments are those of `fuse`."""
+    """Build the comparers of the low band and of the details.
+
+    The arguments are those of `fuse`.
+    """
 
     def rule(focus: np.ndarray, first: Features, second: Features) -> np.ndarray:
         return segment(focus, threshold=threshold, smallest=smallest).astype(np.float32)
@@ -155,7 +162,9 @@ def fuse(
     threshold: float = 0.5,
     smallest: float = 0.01,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fuse a stack band by band, each band copied from the source that a network finds sharper there.
+    """Fuse band by band, each copied from the source that is sharper there.
+
+    A network decides for each kind of band.
 
     Args:
         stack: N >= 2 images, sides at least 31 pixels, gray or colour; decided on gray, all channels are treated alike.
@@ -165,13 +174,16 @@ def fuse(
         dense: Coefficients between neighbouring patches, 2 (as the pooling gives) or 1.
         threshold: Share of the first source over which it takes a coefficient.
         smallest: Least area of a region of either decision, as a share of the band; 0 keeps all.
+
     Returns:
         The fused image; as decision the share of each source in the coefficients at a pixel, a quarter low, the rest details.
+
     Raises:
         OptionError: There is no such `dense`, or a number is out of its range.
     Deviations:
         The text has no rules for the bands: these are ours. The network for details sees all directions of a place together,
         and they are taken from one source.
+
     References:
         [cnnwt], network of [liu2017cnn], idea of [li2019wavelet].
     Chapter: 06_cnnwt

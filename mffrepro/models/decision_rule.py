@@ -1,6 +1,6 @@
-"""The fusion rule of tlcnn and tlcolor: two maps of what is out of focus, made consistent, two candidates, the better one.
+"""Fuse by the rule of tlcnn and tlcolor: two maps of what is out of focus, made consistent, and the better of two candidates.
 
-Equation numbers do not exist for it: tlcnn describes the steps in words, section 7 of our notes restores them (A0.7, A0.8).
+tlcnn describes the steps in words and without equation numbers (A0.7, A0.8).
 """
 
 from typing import Literal, NamedTuple
@@ -17,7 +17,10 @@ Selection = Literal["qabf", "first", "second"]
 
 
 class Secondary(NamedTuple):
-    """The secondary decision maps, (H, W) bool: `agree` (M3), `first` (M4: S1 blurred, S2 sharp), `second` (M5: the reverse)."""
+    """Hold the secondary decision maps, (H, W) bool.
+
+    `agree` is M3; `first` is M4: S1 blurred, S2 sharp; `second` is M5: the reverse.
+    """
 
     agree: np.ndarray
     first: np.ndarray
@@ -25,7 +28,7 @@ class Secondary(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """Both candidates, their scores, and the share (H, W) of the first source in the chosen one."""
+    """Hold both candidates, their scores, and the chosen share (H, W) of the first."""
 
     candidates: tuple[np.ndarray, np.ndarray]
     scores: tuple[float, float]
@@ -49,7 +52,9 @@ def secondary_maps(m1: np.ndarray, m2: np.ndarray, m3: Agreement = "xor") -> Sec
 
 
 def choose(s1: np.ndarray, s2: np.ndarray, maps: Secondary, select: Selection = "qabf") -> Choice:
-    """F1 = M4 S2 + (1 - M4) S1 or F2 = M5 S1 + (1 - M5) S2, whichever has the higher Q_ABF; of equals F1 (A0.23).
+    """Choose the candidate with the higher Q_ABF; of equals the first (A0.23).
+
+    The candidates are F1 = M4 S2 + (1 - M4) S1 and F2 = M5 S1 + (1 - M5) S2.
 
     Args:
         s1: First source (H, W[, 3]), float in [0, 1].

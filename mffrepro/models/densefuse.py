@@ -30,7 +30,7 @@ block = partial(conv, border="reflect", activation=nn.ReLU())
 
 
 class DenseFuse(nn.Module):
-    """74 193 parameters for gray, 74 771 for colour.
+    """Encode and decode images; 74 193 parameters for gray, 74 771 for colour.
 
     Args:
         channels: 1 or 3, of the images it takes and gives.
@@ -46,18 +46,23 @@ class DenseFuse(nn.Module):
         self.decoder = nn.Sequential(block(64, 64), block(64, 32), block(32, 16), block(16, channels))  # ReLU at the end too
 
     def encode(self, image: Tensor) -> Tensor:
+        """Encode a batch (B, C, H, W) in [0, 1] to 64 maps."""
         return self.dense(self.conv1(255 * image))  # the published weights know 0..255
 
     def decode(self, code: Tensor) -> Tensor:
+        """Decode 64 maps to a batch in [0, 1]."""
         return self.decoder(code) / 255
 
     def forward(self, *images: Tensor, rule: Rule = "addition") -> Tensor:
-        """(B, C, H, W) in [0, 1] each -> the same, at least 0."""
+        """Fuse batches (B, C, H, W) in [0, 1]; the result is at least 0."""
         return self.decode(join([self.encode(image) for image in images], rule))
 
 
 def join(codes: Sequence[Tensor], rule: Rule) -> Tensor:
-    """One code of several: their mean, or each weighted by the l1 norm of its channels over 3x3 pixels (Eq. 5 to 8)."""
+    """Join several codes by their mean, or weighted by activity (Eq. 5 to 8).
+
+    The activity is the l1 norm of the channels, averaged over 3x3 pixels.
+    """
     if rule == "addition":
         return sum(codes) / len(codes)
     activities = [box_mean(code.abs().sum(1, keepdim=True), 1) for code in codes]
@@ -66,7 +71,7 @@ def join(codes: Sequence[Tensor], rule: Rule) -> Tensor:
 
 
 def from_published(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Rename the tensors of the authors' ``densefuse_*.model`` to those of `DenseFuse`."""
+    """Rename the tensors of the authors' ``densefuse_*.model`` to ours."""
     renamed = {}
     for key, tensor in state.items():
         layer, kind = key.split(".conv2d.")
@@ -79,7 +84,10 @@ def from_published(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def published(name: str) -> tuple[dict[str, Tensor], dict[str, int]]:
-    """Load the authors' tensors under our names: ``published`` is for gray, ``published.rgb`` for colour."""
+    """Load the authors' tensors under our names.
+
+    ``published`` is for gray, ``published.rgb`` for colour.
+    """
     return from_published(read_published(name)), {"channels": 3 if name.endswith(".rgb") else 1}
 
 
@@ -97,10 +105,13 @@ def fuse(
             (``weights="published.rgb"``) all three together; gray images are then fused as colour with three equal channels.
         fusion: ``"addition"`` takes the mean of the codes, as the published code always does; ``"l1"`` weights them by activity.
         as_published: Cut off to 8 bits instead of rounding, as the authors do, and add the codes.
+
     Returns:
         The fused image; no decision map, since every pixel is computed anew.
+
     Raises:
         OptionError: There is no such rule.
+
     References:
         [li2019densefuse].
     Chapter: 08_networks

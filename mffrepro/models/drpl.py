@@ -4,7 +4,7 @@ Both answers must complement each other: the map of (A, B) and the map of (B, A)
 loss, and at inference the two are averaged, so that the fused image does not depend on the order of the sources.
 
 What we changed: the layout is our reading. The paper names an encoder and decoder without patches, a pair loss, a gradient loss
-and an SSIM loss; neither its table of layers nor its code was at hand. Ours goes down to half the size once, looks about
+and an SSIM loss; neither its table of layers nor its code is available. Ours goes down to half the size once, looks about
 with dilated convolutions, and comes back.
 
 References: [li2020drpl]. Chapter: 08_networks.
@@ -30,7 +30,7 @@ block = partial(conv, border="replicate", norm=nn.BatchNorm2d, activation=nn.ReL
 
 
 class Around(nn.Module):
-    """A dilated convolution whose result is added to what came in."""
+    """Add the result of a dilated convolution to its input."""
 
     def __init__(self, channels: int, dilation: int) -> None:
         super().__init__()
@@ -38,11 +38,14 @@ class Around(nn.Module):
         self.norm = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Convolve a batch and add it."""
         return x + torch.relu(self.norm(self.conv(x)))
 
 
 class DRPL(nn.Module):
-    """Two gray batches (B, 1, H, W) in [0, 1] -> the logit of the first one's share, the same shape.
+    """Regress the logit of the first image's share from two gray batches.
+
+    All are (B, 1, H, W), the images in [0, 1].
 
     Args:
         width: Maps at full size; twice as many at half the size.
@@ -60,6 +63,7 @@ class DRPL(nn.Module):
         self.exit = nn.Sequential(block(2 * width, width), nn.Conv2d(width, 1, 1))
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """Compute the logit for a pair in this order."""
         fine = self.entry(torch.cat([a, b], 1))
         coarse = self.up(self.around(torch.relu(self.down(fine))))
         # Each coarse pixel covers two by two: nothing is read from beyond the strip, whatever its height.
@@ -67,7 +71,10 @@ class DRPL(nn.Module):
         return self.exit(torch.cat([fine, coarse], 1))
 
     def share(self, a: Tensor, b: Tensor) -> Tensor:
-        """The share of the first image, from both orders: the mean of M(A, B) and 1 - M(B, A)."""
+        """Compute the share of the first image from both orders.
+
+        It is the mean of M(A, B) and 1 - M(B, A).
+        """
         return (torch.sigmoid(self(a, b)) + torch.sigmoid(-self(b, a))) / 2
 
 
@@ -75,7 +82,7 @@ SOURCE = NetworkSource(DRPL)
 
 
 def decide(network: DRPL, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """The share (H, W) of the first of two images (H, W[, 3]) in [0, 1]."""
+    """Compute the share (H, W) of the first of two images (H, W[, 3]) in [0, 1]."""
     grays = [to_gray(image) if image.ndim == 3 else image for image in (first, second)]
     return to_array(map_network(network.share, [to_tensor(gray, device_of(network)) for gray in grays], network.reach))
 
@@ -88,8 +95,10 @@ def fuse(stack: FocusStack, network: DRPL, *, strategy: str = "serial") -> tuple
         network: DRPL.
         strategy: How more than two images are combined, see `mffrepro.fusion.multi_image`. The network has no features of single
             images: with ``"carry"`` too it compares what was fused so far with the next image.
+
     Returns:
         Fused image and decision map.
+
     References:
         [li2020drpl].
     Chapter: 08_networks

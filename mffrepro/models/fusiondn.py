@@ -31,7 +31,7 @@ block = partial(conv, border="reflect", activation=nn.ReLU())
 
 
 class FusionDN(nn.Module):
-    """1 162 177 parameters at the authors' width.
+    """Fuse two lumas by dense blocks; 1 162 177 parameters at the authors' width.
 
     Args:
         width: Maps of a block, 48 in the authors' code; all other layers follow. Our own weights have half of it.
@@ -53,7 +53,7 @@ class FusionDN(nn.Module):
         )
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        """Two lumas (B, 1, H, W) in [0, 1] -> the fused one."""
+        """Fuse two lumas (B, 1, H, W) in [0, 1]."""
         code = self.dense(self.conv1(torch.cat([a, b], 1)))
         code = torch.relu(self.norm(self.twice(torch.relu(self.twice(code)))))
         return torch.tanh(self.decoder(code)) / 2 + 0.5
@@ -63,17 +63,20 @@ SOURCE = NetworkSource(FusionDN)
 
 
 def fuse(stack: FocusStack, network: FusionDN, *, statistics: Statistics = "trained") -> tuple[np.ndarray, None]:
-    """Fuse lumas by a densely connected network; chroma is weighted by its distance from gray.
+    """Fuse lumas by a dense network; chroma is weighted by distance from gray.
 
     Args:
         stack: N >= 2 images, sides at least 2 pixels, gray or colour; more than two are fused one after the other.
         network: FusionDN.
         statistics: ``"trained"`` normalises by the means and variances of the training, ``"image"`` by those of the image that
             is fused, as the authors' program does.
+
     Returns:
         The fused image; no decision map, since every pixel is computed anew.
+
     Raises:
         OptionError: There are no such statistics.
+
     References:
         [xu2020fusiondn].
     Chapter: 08_networks

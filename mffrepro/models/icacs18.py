@@ -22,13 +22,15 @@ from mffrepro.models.weights import NetworkSource
 
 
 class Icacs18(Siamese):
-    """Classify patches by the network of section 3.1; 1 111 874 parameters at full width.
+    """Classify patches by the network of section 3.1.
+
+    It has 1 111 874 parameters at full width.
 
     Args:
         width: Factor on the maps and the fully connected layers; 1 is the paper's size.
         patch: Side of the patches, 8, 16 or 32 (A2.8).
         pool: ``"max"``, or ``"avg"`` as section 2.1 has it (A2.1).
-        border: What lies around a patch; ``"zeros"`` in the paper.
+        border: Values around a patch; ``"zeros"`` in the paper.
         poolings: 3 in the paper; with fewer, the last ones are left out (A2.7).
     """
 
@@ -36,7 +38,7 @@ class Icacs18(Siamese):
         self, *, width: float = 1.0, patch: int = 16, pool: Pool = "max", border: Border = "context", poolings: int = 3
     ) -> None:
         pools = ["pool"] * poolings + [None] * (3 - poolings)
-        # Five 3x3 convolutions, three 2x2 poolings, 256 maps at the end; the numbers before are not printed (section 4).
+        # Five 3x3 convolutions, three 2x2 poolings, 256 maps at the end; the numbers before are not printed (A2.15).
         plan = [layer for layer in (64, 64, pools[0], 128, 128, pools[1], 256, pools[2]) if layer]
         hidden = [max(2, round(width * size)) for size in (256, 128)]  # then 2 and the softmax (A2.3)
         super().__init__(plan, hidden, patch=patch, width=width, pool=pool, border=border)
@@ -44,7 +46,9 @@ class Icacs18(Siamese):
 
 
 def cancel_regions(mask: np.ndarray, cancel: float) -> np.ndarray:
-    """Keep the largest connected region of a bool map (H, W), and others of at least a share of the image (A2.5).
+    """Keep the largest region of a bool map (H, W), and others that are not small.
+
+    Regions are connected; small ones are under a share of the image (A2.5).
 
     Args:
         mask: Pixels that touch, corners included, are one region.
@@ -69,6 +73,7 @@ def final_decision(focus: np.ndarray, *, cancel: float = 0.01, dilate: int = 1, 
         cancel: Share of the image under which a region is cancelled, save the largest; 1 cancels all others, as printed.
         dilate: Radius of the disk that the region of the first image is dilated by, pixels; 0 leaves it (A2.6).
         symmetric: Cancel regions of the first image too (A2.5).
+
     Returns:
         (H, W) float32, 1 where the first image is taken.
     """
@@ -109,7 +114,9 @@ def fuse(
     dilate: int = 1,
     symmetric: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fuse a stack with the ICACS '18 network; decided on gray, every pixel copied from one source.
+    """Fuse a stack with the ICACS '18 network; every pixel is copied from one source.
+
+    The decision is made on gray.
 
     Args:
         stack: N >= 2 images, sides at least those of a patch, 16 pixels; gray or colour.
@@ -119,8 +126,10 @@ def fuse(
         cancel: Regions of the inverted map under this share of the image are cancelled, save the largest; 1 cancels all others.
         dilate: Radius of the last dilation, pixels; 0 leaves it out.
         symmetric: Cancel regions of the first image too.
+
     Returns:
         Fused image and decision map.
+
     Raises:
         ImageError: Images too small.
         OptionError: There is no such `dense`, `dilate` is negative, or `cancel` outside [0, 1].
@@ -128,6 +137,7 @@ def fuse(
         As printed all regions of the inverted map but one are cancelled, which gives a second image that is sharp in two places
         away. The paper cleans one polarity and dilates, so the order of the sources matters; ``symmetric=True, dilate=0`` does
         not ask for it.
+
     References:
         [li2018icacs].
     Chapter: 05_icacs18

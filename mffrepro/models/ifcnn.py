@@ -25,7 +25,10 @@ Rule = Literal["max", "sum", "mean"]
 
 
 def join(features: list[Tensor], rule: Rule) -> Tensor:
-    """Element-wise over the images; in place of a stack of all of them, which would fill the memory."""
+    """Join features of several images element by element.
+
+    They are joined in place: a stack of all of them would fill the memory.
+    """
     joined = features[0]
     for other in features[1:]:
         joined = torch.maximum(joined, other) if rule == "max" else joined + other
@@ -33,7 +36,9 @@ def join(features: list[Tensor], rule: Rule) -> Tensor:
 
 
 class IFCNN(nn.Module):
-    """83 587 parameters, 9 408 of them in the first layer.
+    """Paint an image from joined features; 83 587 parameters.
+
+    9 408 of them are in the first layer.
 
     Args:
         fusion: The rule that joins the features: ``"max"``, ``"sum"`` or ``"mean"``.
@@ -54,7 +59,7 @@ class IFCNN(nn.Module):
         self.register_buffer("deviation", torch.tensor((0.229, 0.224, 0.225)).view(3, 1, 1), persistent=False)
 
     def forward(self, *images: Tensor) -> Tensor:
-        """(B, 3, H, W) in [0, 1] each -> the same, which may leave the range a little."""
+        """Fuse batches (B, 3, H, W) in [0, 1]; the result may leave the range a little."""
         features = [self.conv2(self.conv1((image - self.mean) / self.deviation)) for image in images]
         return self.conv4(self.conv3(join(features, self.fusion))) * self.deviation + self.mean
 
@@ -66,7 +71,10 @@ def from_published(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def published(name: str) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Load the authors' tensors under our names: ``published`` was trained with the maximum, others name their rule."""
+    """Load the authors' tensors under our names.
+
+    ``published`` was trained with the maximum, other names tell their rule.
+    """
     rule = name.removeprefix("ifcnn.published").lstrip(".") or "max"
     return from_published(read_published(name)), {"fusion": rule}
 
@@ -77,15 +85,19 @@ OPENCV_GRAY = np.float32([0.299, 0.587, 0.114])
 
 
 def fuse(stack: FocusStack, network: IFCNN, *, as_published: bool = False) -> tuple[np.ndarray, None]:
-    """Fuse any number of images at once by their convolutional features, all channels together.
+    """Fuse any number of images at once by their convolutional features.
+
+    All channels are fused together.
 
     Args:
         stack: N >= 2 images, gray or colour; gray is fused as colour with three equal channels, whose mean is the result.
         network: IFCNN, which joins features by the rule that it was trained with. The authors publish weights for the maximum
             (``"published"``, which they use for multi-focus images), ``"published.sum"`` and ``"published.mean"``.
         as_published: Cut off to 8 bits instead of rounding, and gray from colour by OpenCV's weights, as the authors do.
+
     Returns:
         The fused image; no decision map, since every pixel is computed anew.
+
     References:
         [zhang2020ifcnn].
     Chapter: 08_networks

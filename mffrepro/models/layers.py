@@ -22,7 +22,7 @@ def conv(
     norm: Callable[[int], nn.Module] | None = None,
     activation: nn.Module | None = None,
 ) -> nn.Sequential:
-    """Build a convolution that keeps the size, with a normalisation and an activation where they are given.
+    """Build a convolution that keeps the size, with normalisation and activation.
 
     Args:
         inputs: Channels in.
@@ -41,7 +41,9 @@ def conv(
 
 
 class ConvToOne(nn.Conv2d):
-    """Convolve all channels into one map without bias, (B, C, H, W) to (B, 1, H, W), a row of the kernel at a time.
+    """Convolve all channels into one map without bias, row by row of the kernel.
+
+    (B, C, H, W) becomes (B, 1, H, W).
 
     k convolutions of 1 x k in one call, and their sum, each shifted by its row. Libraries compute output maps in blocks of 8 or
     16, of which a single map wastes most: for 7x7 and 64 maps of 520x520 this takes 9 ms instead of 50.
@@ -64,7 +66,7 @@ class ConvToOne(nn.Conv2d):
 
 
 class Grow(nn.ModuleList):
-    """Connect blocks densely: each block sees the input and the results of all earlier blocks.
+    """Connect blocks densely: each sees the input and all earlier results.
 
     Args:
         blocks: The blocks, in their order.
@@ -85,11 +87,12 @@ class Grow(nn.ModuleList):
 
 @lru_cache(maxsize=4)
 def with_image_statistics(network: nn.Module, *, affine: bool) -> nn.Module:
-    """Copy a network and let its batch normalisations use the mean and variance of each image.
+    """Copy a network and let it normalise by the statistics of each image.
 
     Args:
         network: Ready for inference; it stays as it is.
         affine: Whether the trained scales and shifts stay; without them the scale is 1 and the shift 0.
+
     Returns:
         The copy, whose ``reach`` is None, since every pixel then depends on all others.
     """
@@ -126,7 +129,7 @@ def device_of(network: nn.Module) -> torch.device:
 
 
 def fuse_in_turn(network: nn.Module, images: Sequence[np.ndarray]) -> np.ndarray:
-    """Fuse N images (H, W) in [0, 1] by a network for two: the first two, then the result with the third, and so on.
+    """Fuse N images (H, W) in [0, 1] by a network for two, one after the other.
 
     Args:
         network: Takes and gives batches (B, 1, H, W) in [0, 1]; its ``reach`` in rows, or None if every pixel sees all others.
@@ -141,7 +144,9 @@ def fuse_in_turn(network: nn.Module, images: Sequence[np.ndarray]) -> np.ndarray
 
 
 def from_tensorflow(arrays: dict[str, np.ndarray], names: dict[str, str]) -> dict[str, Tensor]:
-    """Rename the arrays of a TensorFlow checkpoint, and turn kernels from (H, W, in, out) to (out, in, H, W).
+    """Rename the arrays of a TensorFlow checkpoint and reorder their kernels.
+
+    Kernels (H, W, in, out) become (out, in, H, W).
 
     Args:
         arrays: Arrays of the checkpoint by the authors' names.
@@ -153,12 +158,18 @@ def from_tensorflow(arrays: dict[str, np.ndarray], names: dict[str, str]) -> dic
 
 
 def truncated(unit: np.ndarray) -> np.ndarray:
-    """Clip floats to [0, 1] and cut them down to multiples of 1/255, as a cast to 8 bits without rounding does."""
+    """Clip floats to [0, 1] and cut them down to multiples of 1/255.
+
+    A cast to 8 bits without rounding does the same.
+    """
     slack = 255 * np.finfo(unit.dtype).eps  # restores whole numbers that the division by 255 moved
     return np.floor(np.clip(unit, 0, 1) * 255 + slack) / 255
 
 
 def stretched(image: np.ndarray) -> np.ndarray:
-    """Map the smallest value to 0 and the largest to 1, as some image writers do; a constant image becomes 0."""
+    """Stretch values from the smallest, 0, to the largest, 1; a flat image becomes 0.
+
+    Some image writers do so.
+    """
     low, high = image.min(), image.max()
     return (image - low) / (high - low) if high > low else np.zeros_like(image)

@@ -13,7 +13,10 @@ RANGES = {"full": (1.0, 0.0, 1.0), "video": (219 / 255, 16 / 255, 224 / 255)}
 
 @lru_cache(maxsize=2)
 def ycbcr_matrix(levels: str) -> np.ndarray:
-    """Build the matrix (3, 3) from RGB in [0, 1] to luma less its offset and two chromas about 0, by ITU-R BT.601."""
+    """Build the matrix (3, 3) from RGB in [0, 1] to luma and two chromas.
+
+    By ITU-R BT.601; luma without its offset, chromas about 0.
+    """
     luma_range, _, chroma_range = RANGES[levels]
     luma = np.array([0.299, 0.587, 0.114])
     blue = (np.array([0, 0, 1]) - luma) / (2 * (1 - luma[2]))
@@ -32,6 +35,7 @@ def through_luma(
         levels: ``"full"`` or ``"video"``: range of the luma of colour images. Gray images are taken as they are.
         in_bytes: Whether the three terms of luma are rounded to 8 bits each before they are added, as programs do that compute
             with 8-bit images; it adds noise of half a gray level.
+
     Returns:
         The fused image, float, (H, W) or (H, W, 3).
     """

@@ -24,7 +24,7 @@ from mffrepro.models.weights import NetworkSource
 
 
 class MFFGAN(TwoBranches):
-    """The generator, 40 033 parameters."""
+    """Generate the fused luma by two branches; 40 033 parameters."""
 
     options: ClassVar[dict] = {}
     reach = REACH
@@ -33,12 +33,15 @@ class MFFGAN(TwoBranches):
         super().__init__(inputs=1)
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        """Two lumas (B, 1, H, W) in [0, 1] -> the fused one."""
+        """Fuse two lumas (B, 1, H, W) in [0, 1]."""
         return super().forward(2 * a - 1, 2 * b - 1) / 2 + 0.5
 
 
 def published(name: str) -> tuple[dict[str, Tensor], dict]:
-    """Load the authors' tensors under our names: ``published`` was trained on Lytro, ``published.mfi_whu`` on MFI-WHU."""
+    """Load the authors' tensors under our names.
+
+    ``published`` was trained on Lytro, ``published.mfi_whu`` on MFI-WHU.
+    """
     return from_tensorflow(weight_arrays(name), tensorflow_names("_far")), {}
 
 
@@ -46,15 +49,17 @@ SOURCE = NetworkSource(MFFGAN, published=published)
 
 
 def fuse(stack: FocusStack, network: MFFGAN, *, as_published: bool = False) -> tuple[np.ndarray, None]:
-    """Fuse lumas by a generator with two branches; chroma is weighted by its distance from gray.
+    """Fuse lumas by a two-branch generator; chroma is weighted by distance from gray.
 
     Args:
         stack: N >= 2 images of any size, gray or colour; more than two are fused one after the other.
         network: The generator.
         as_published: Stretch the fused luma to the whole range and round every term of the luma to 8 bits, as the authors'
             programs do.
+
     Returns:
         The fused image; no decision map, since every pixel is computed anew.
+
     References:
         [zhang2021mffgan].
     Chapter: 08_networks

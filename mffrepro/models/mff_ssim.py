@@ -30,12 +30,18 @@ ENOUGH = 1e-5
 
 
 def window_side(height: int, width: int) -> int:
-    """Compute the odd side of the window: 13 for 520x520, at least 3, at most what mirroring a narrow image allows."""
+    """Compute the odd side of the window: 13 for 520x520.
+
+    It is at least 3, and at most what mirroring a narrow image allows.
+    """
     return min(2 * int(max(5e-5 * height * width, 3) // 2) + 1, 2 * min(height, width) - 1)
 
 
 def focus_map(images: np.ndarray, side: int) -> np.ndarray:
-    """Number (H, W) of the source (N, H, W, C), float32 in [0, 1], with the largest mean squared Laplacian."""
+    """Choose the source (H, W) with the largest mean squared Laplacian.
+
+    The sources are (N, H, W, C), float32 in [0, 1].
+    """
     kernel = np.full((3, 3), 1.0, np.float32)
     kernel[1, 1] = -8
     activity = []
@@ -55,6 +61,7 @@ class Blur:
         self.taps, self.margin = (taps / taps.sum()).astype(np.float32), side // 2
 
     def __call__(self, x: Tensor) -> Tensor:
+        """Blur a batch."""
         m = self.margin
         padded = F.pad(x, (m, m, m, m), mode="reflect")
         if x.device.type == "cpu":
@@ -67,8 +74,10 @@ class Blur:
 
 
 class _OnCpu(torch.autograd.Function):
-    """OpenCV filters planes in a third of the time of grouped convolutions. Zeros lie outside and the taps are symmetric, so the
-    filter is its own adjoint."""
+    """Filter planes by OpenCV in a third of the time of grouped convolutions.
+
+    Zeros lie outside and the taps are symmetric, so that the filter is its own adjoint.
+    """
 
     @staticmethod
     def forward(ctx, x: Tensor, taps: np.ndarray) -> Tensor:
@@ -87,7 +96,7 @@ def _filter(x: Tensor, taps: np.ndarray) -> Tensor:
 
 
 class Objective:
-    """Compute the mean structural similarity with the source that a map selects, which `climb` maximises.
+    """Compute the mean similarity with the selected source, which `climb` maximises.
 
     Args:
         sources: N batches (1, C, H, W) in [0, 1].
@@ -103,6 +112,7 @@ class Objective:
         self.variance = self._of_winner([self.blur(x * x) - m * m for x, m in zip(sources, means, strict=True)])
 
     def __call__(self, fused: Tensor) -> Tensor:
+        """Average the similarity over pixels and channels."""
         return self.quality(fused).mean()
 
     def quality(self, fused: Tensor) -> Tensor:
@@ -120,7 +130,10 @@ class Objective:
 
 
 def climb(objective: Objective, start: Tensor, *, iterations: int, rate: float) -> tuple[Tensor, list[float]]:
-    """Adam from `start`, clipped to [0, 1] after each step; the image, and the objective before each."""
+    """Maximise an objective by Adam from `start`, clipped to [0, 1] each step.
+
+    Returns the image, and the objective before each step.
+    """
     fused = start.clone().requires_grad_()
     optimiser = torch.optim.Adam([fused], lr=rate, maximize=True)
     values = []
@@ -138,17 +151,22 @@ def climb(objective: Objective, start: Tensor, *, iterations: int, rate: float) 
 
 
 def fuse(stack: FocusStack, *, device: str = "auto", iterations: int = 300, rate: float = 1e-3) -> tuple[np.ndarray, None]:
-    """Optimise an image, from the average of the sources, until each of its windows resembles the sharper source.
+    """Optimise an image until each of its windows resembles the sharper source.
+
+    It starts from the average of all sources.
 
     Args:
         stack: N >= 2 images, sides at least 2 pixels, gray or colour; all channels are fused by one map per source.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         iterations: Steps of Adam, >= 1.
         rate: The length of a step, in shares of the range, over 0.
+
     Returns:
         The fused image; no decision map, since every pixel is painted anew.
+
     Raises:
         OptionError: There are no steps, or they have no length.
+
     References:
         [xu2020mffssim].
     Chapter: 08_networks

@@ -48,7 +48,10 @@ class PMGI(TwoBranches):
 
 
 def published(name: str) -> tuple[dict[str, Tensor], dict]:
-    """Load the authors' tensors under our names; their program normalises by the statistics of the image."""
+    """Load the authors' tensors under our names.
+
+    Their program normalises by the statistics of the image.
+    """
     return from_tensorflow(weight_arrays(name), tensorflow_names("_vi", norm=True)), {"statistics": "image"}
 
 
@@ -58,7 +61,9 @@ SOURCE = NetworkSource(PMGI, published=published)
 def fuse(
     stack: FocusStack, network: PMGI, *, statistics: Statistics | None = None, as_published: bool = False
 ) -> tuple[np.ndarray, None]:
-    """Fuse lumas by two branches, one for gradients and one for intensities; chroma is weighted by its distance from gray.
+    """Fuse lumas by a branch for gradients and one for intensities.
+
+    Chroma is weighted by its distance from gray.
 
     Args:
         stack: N >= 2 images, sides at least 2 pixels, gray or colour; more than two are fused one after the other.
@@ -67,10 +72,13 @@ def fuse(
             authors' program, and that of the training for others.
         as_published: Stretch the fused luma to the whole range, use the statistics of the image, and round every term of the
             luma to 8 bits, as the authors' programs do.
+
     Returns:
         The fused image; no decision map, since every pixel is computed anew.
+
     Raises:
         OptionError: There are no such statistics.
+
     References:
         [zhang2020pmgi].
     Chapter: 08_networks

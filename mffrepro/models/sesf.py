@@ -41,7 +41,10 @@ PostProcessing = Literal["all", "morphology", "none"]
 
 
 class SESF(nn.Module):
-    """Encode one image and reconstruct it; 74 803 parameters, 14 416 of them in the encoder, which alone fuses."""
+    """Encode one image and reconstruct it; 74 803 parameters.
+
+    14 416 of them are in the encoder, which alone is needed for fusion.
+    """
 
     options: ClassVar[dict] = {}
     radius = 5  # windows of 11x11
@@ -56,7 +59,10 @@ class SESF(nn.Module):
         return self.decoder(self.features(gray))
 
     def activity(self, features: Tensor) -> Tensor:
-        """Sum the spatial frequency of (B, 64, H, W), without root or division, over the maps: (B, 1, H, W)."""
+        """Sum the spatial frequency of (B, 64, H, W) over the maps: (B, 1, H, W).
+
+        There is neither root nor division.
+        """
         return box_sum(squared_differences(features), self.radius).sum(1, keepdim=True)
 
 
@@ -66,7 +72,10 @@ def normalise(gray: Tensor) -> Tensor:
 
 
 def verify(decision: np.ndarray) -> np.ndarray:
-    """Remove small islands from a map (H, W) bool: opening, removal, closing, filling, in the authors' order."""
+    """Remove small islands from a map (H, W) bool in the authors' order.
+
+    Opening, removal, closing, filling.
+    """
     smallest = SMALLEST * decision.size
     opened = cv2.morphologyEx(decision.astype(np.uint8), cv2.MORPH_OPEN, DISK) > 0
     kept = ~fill_holes(~opened, smallest)
@@ -75,13 +84,19 @@ def verify(decision: np.ndarray) -> np.ndarray:
 
 
 def smooth(decision: np.ndarray, composite: np.ndarray) -> np.ndarray:
-    """Filter a map float64 (H, W) by a guided filter with the provisional fusion (H, W[, 3]) in [0, 1] as guide."""
+    """Filter a map, float64 (H, W), with the provisional fusion as guide.
+
+    The fusion is (H, W[, 3]) in [0, 1].
+    """
     guide = to_gray(composite) if composite.ndim == 3 else composite
     return guided_filter(guide, decision, radius=GUIDED_RADIUS, eps=GUIDED_EPS).clip(0, 1)
 
 
 def smooth_as_published(decision: np.ndarray, composite: np.ndarray) -> np.ndarray:
-    """Filter as the authors' code does: on 0..255, each channel as the only guide, the results added and not clipped."""
+    """Filter as the authors' code does, on 0..255 and without clipping.
+
+    Each channel is the only guide in turn, and the results are added.
+    """
 
     def mean(x: np.ndarray) -> np.ndarray:
         return box_mean(x, GUIDED_RADIUS)
@@ -101,7 +116,7 @@ def smooth_as_published(decision: np.ndarray, composite: np.ndarray) -> np.ndarr
 
 
 class Features(NamedTuple):
-    """What a comparison needs to know of one image."""
+    """Hold what a comparison needs to know of one image."""
 
     image: np.ndarray  # (H, W[, 3]) in [0, 1]
     activity: np.ndarray  # (H, W)
@@ -127,7 +142,10 @@ class SesfComparer:
         return Features(image, to_array(map_network(self.network.activity, [maps], self.network.radius + 1)))
 
     def decide(self, first: Features, second: Features) -> tuple[np.ndarray, np.ndarray]:
-        """Compute the final map (H, W), 1 where the first image is taken, and the difference of the activity levels."""
+        """Compute the final map (H, W) and the difference of the activity levels.
+
+        The map is 1 where the first image is taken.
+        """
         difference = first.activity - second.activity
         decision = difference > 0  # ties go to the second
         if self.post_processing != "none":
@@ -173,7 +191,9 @@ def fuse(
     post_processing: PostProcessing = "all",
     as_published: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fuse by the spatial frequency of an autoencoder's features; decided on gray, applied to all channels.
+    """Fuse by the spatial frequency of an autoencoder's features.
+
+    Decided on gray, applied to all channels.
 
     Args:
         stack: N >= 2 images, sides at least 11 pixels, gray or colour.
@@ -182,10 +202,13 @@ def fuse(
         post_processing: ``"all"``; ``"morphology"`` leaves out the guided filter; ``"none"`` takes the first comparison.
         as_published: The authors' guided filter, whose map overshoots, and a result cut off to 8 bits. The decision then leaves
             [0, 1], and still sums to 1.
+
     Returns:
         Fused image and decision map.
+
     Raises:
         OptionError: There is no such post-processing.
+
     References:
         [ma2021sesf].
     Chapter: 08_networks

@@ -35,7 +35,9 @@ STRIP_PIXELS = 2**16
 
 
 class Siamese(nn.Module):
-    """Classify which of two patches is sharper: two branches with the same weights, and fully connected layers.
+    """Classify which of two patches is sharper by two equal branches.
+
+    The branches share their weights; fully connected layers follow.
 
     Args:
         plan: The branch: numbers of maps of the 3x3 convolutions, each followed by a ReLU, and ``"pool"`` for a 2x2 pooling.
@@ -44,7 +46,7 @@ class Siamese(nn.Module):
         patch: Side of a patch in pixels, a multiple of the stride.
         width: Factor on all maps of the branch; 1 is the size in the paper.
         pool: Maximum or mean of each 2x2 block.
-        border: What lies around a patch, see the module.
+        border: Values around a patch, see the module.
         linear: No ReLU between the fully connected layers: together they are one linear map, and are used as such.
     """
 
@@ -69,7 +71,9 @@ class Siamese(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        """Compute two outputs per patch (B, 2, h, w), before the softmax; the second says that `a` is sharper.
+        """Compute two outputs per patch (B, 2, h, w), before the softmax.
+
+        The second says that `a` is sharper.
 
         Args:
             a: (B, C, H, W), with `halo` pixels around. Sides of a patch and twice the halo give one score, h = w = 1.
@@ -78,7 +82,7 @@ class Siamese(nn.Module):
         return self.compare(self.features(a), self.features(b))
 
     def in_both_orders(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute ``self(a, b)`` and ``self(b, a)`` with one pass of the branch for each input."""
+        """Compute ``self(a, b)`` and ``self(b, a)`` with one pass of the branch each."""
         first, second = self.features(a), self.features(b)
         return self.compare(first, second), self.compare(second, first)
 
@@ -92,7 +96,10 @@ class Siamese(nn.Module):
         return maps
 
     def trace(self, x: Tensor, step: int | None = None, branch: nn.ModuleList | None = None) -> Iterator[tuple[str, Tensor]]:
-        """Yield the kind of each layer of the branch, ``"conv"`` or ``"pool"``, and the maps after it."""
+        """Yield the kind of each layer of the branch and the maps after it.
+
+        The kind is ``"conv"`` or ``"pool"``.
+        """
         reached, gap = 1, 1
         convolutions = iter(branch or self.branch)
         for layer in self.plan:
@@ -109,7 +116,10 @@ class Siamese(nn.Module):
             yield "pool" if layer == "pool" else "conv", x
 
     def compare(self, a: Tensor, b: Tensor, step: int | None = None) -> Tensor:
-        """Compute the two outputs of every patch from the features of both images, `step` pixels apart."""
+        """Compute the two outputs of every patch from the features of both images.
+
+        Patches are `step` pixels apart.
+        """
         return self.classify(torch.cat([a, b], 1), step)
 
     def classify(self, x: Tensor, step: int | None = None) -> Tensor:
@@ -154,10 +164,14 @@ _POOLS: dict[str, Callable[..., Tensor]] = {"max": F.max_pool2d, "avg": F.avg_po
 
 
 def pad_for_scores(image: np.ndarray, network: Siamese) -> np.ndarray:
-    """Mirror an image at its borders until `features` can take it: sides multiples of the stride (A2.16), and the halo.
+    """Mirror an image at its borders until `features` can take it.
+
+    Its sides become multiples of the stride (A2.16), and the halo is added.
 
     Args:
         image: (H, W) or (H, W, C), sides at least those of a patch.
+        network: The network that will see it.
+
     Returns:
         (C, H', W'), float32.
     """
@@ -168,7 +182,10 @@ def pad_for_scores(image: np.ndarray, network: Siamese) -> np.ndarray:
 
 @torch.inference_mode()
 def image_features(network: Siamese, image: np.ndarray, step: int | None = None) -> Tensor:
-    """Run the branch on a whole image (H, W[, C]), a strip of rows at a time; the features are (1, maps, h, w)."""
+    """Run the branch on a whole image (H, W[, C]), a strip of rows at a time.
+
+    The features are (1, maps, h, w).
+    """
     step = step or network.stride
     x = torch.from_numpy(pad_for_scores(image, network))[None]
     count = (x.shape[-2] - 2 * network.halo - network.stride) // step + 1
@@ -188,7 +205,10 @@ def _strip(network: Siamese, x: Tensor, rows: range, step: int) -> Tensor:
 
 @torch.inference_mode()
 def first_sharper(network: Siamese, a: Tensor, b: Tensor, step: int | None = None) -> np.ndarray:
-    """Compute the probability (h, w) per patch that the first image is sharper, from the features of both."""
+    """Compute the probability (h, w) per patch that the first image is sharper.
+
+    It follows from the features of both.
+    """
     outputs = network.compare(a, b, step)[0]
     return torch.sigmoid(outputs[1] - outputs[0]).cpu().numpy()
 
@@ -201,8 +221,10 @@ def focus_map(scores: np.ndarray, shape: tuple[int, int], *, patch: int, step: i
         shape: Height and width of the image; patches may reach over its lower and right border.
         patch: Side of a patch in pixels, a multiple of `step`.
         step: Distance of neighbouring patches.
+
     Returns:
         (H, W), float32.
+
     References:
         [liu2017cnn], section 3.3.
     """
@@ -246,14 +268,16 @@ def patch_scores(network: Siamese, first: np.ndarray, second: np.ndarray, *, ste
 
 
 class Features(NamedTuple):
-    """What a comparison needs to know of one image."""
+    """Hold what a comparison needs to know of one image."""
 
     gray: np.ndarray  # (H, W[, C]), what the network was shown
     maps: Tensor  # (1, maps, h, w), of the branch
 
 
 class PatchComparer:
-    """Compare images by a patch classifier; see `mffrepro.fusion.multi_image.Comparer`.
+    """Compare images by a patch classifier.
+
+    See `mffrepro.fusion.multi_image.Comparer`.
 
     Args:
         network: Ready for inference.
@@ -277,7 +301,10 @@ class PatchComparer:
         return Features(seen, image_features(self.network, seen, self.step))
 
     def scores(self, first: Features, second: Features) -> np.ndarray:
-        """Average, per pixel (H, W), the probabilities of its patches that the first image is sharper."""
+        """Average, per pixel, the probabilities that the first image is sharper.
+
+        All patches that cover the pixel count; the result is (H, W).
+        """
         raw = first_sharper(self.network, first.maps, second.maps, self.step)
         return focus_map(raw, first.gray.shape[:2], patch=self.network.patch, step=self.step)
 
@@ -287,7 +314,10 @@ class PatchComparer:
         return (there + 1 - self.scores(second, first)) / 2 if self.both_orders else there
 
     def decide(self, first: Features, second: Features) -> tuple[np.ndarray, np.ndarray]:
-        """Compute the final map (H, W), 1 where the first image is taken, and the logit of the focus map."""
+        """Compute the final map (H, W) and the logit of the focus map.
+
+        The map is 1 where the first image is taken.
+        """
         focus = self.focus(first, second)
         tiny = np.finfo(np.float32).eps
         return self.rule(focus, first, second), np.log(focus + tiny) - np.log(1 - focus + tiny)
@@ -306,7 +336,7 @@ def gray(image: np.ndarray) -> np.ndarray:
 
 
 def check_step(network: Siamese, step: int | None) -> int:
-    """Return the step, by default the stride; OptionError where features cannot be that far apart."""
+    """Return the step, by default the stride, or raise OptionError."""
     possible = [2**i for i in range(int(math.log2(network.stride)) + 1)]
     if step is not None and step not in possible:
         raise OptionError(f"dense is {step}; patches can be {', '.join(map(str, possible))} pixels apart")

@@ -15,25 +15,26 @@ from mffrepro.models.cnn_fuse import CnnFuse
 
 
 class _Pair(CnnFuse):
-    """What both share: the order matters from the first layer on, so that nothing can be computed once for both."""
+    """Share the base of both: the order of the images matters from the first layer on, so that nothing is computed once."""
 
     def in_both_orders(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         return self(a, b), self(b, a)
 
 
 class PseudoSiamese(_Pair):
-    """Two branches that start alike and learn apart."""
+    """Classify patches by two branches that start alike and learn apart."""
 
     def __init__(self, **options) -> None:
         super().__init__(**options)
         self.other = deepcopy(self.branch)
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """Compute the outputs of a pair, each patch by its own branch."""
         return self.compare(self.features(a), self.features(b, branch=self.other))
 
 
 class TwoChannel(_Pair):
-    """One branch whose input is both patches, one behind the other."""
+    """Classify patches by one branch whose input is both of them."""
 
     def __init__(self, **options) -> None:
         super().__init__(**options | {"channels": 2})
@@ -43,6 +44,7 @@ class TwoChannel(_Pair):
         nn.init.zeros_(self.head[0].bias)
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """Compute the outputs of a pair."""
         return self.classify(self.features(torch.cat([a, b], 1)))
 
 

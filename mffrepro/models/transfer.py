@@ -39,11 +39,14 @@ class Block(nn.Module):
         self.activation = activation
 
     def forward(self, x: Tensor) -> Tensor:
+        """Apply all three to (B, C, H, W)."""
         return self.activation(self.norm(self.conv(x)))
 
 
 class Encoder(nn.Module):
-    """Apply VGG's convolutions of one stage, then five new ones, the last of which halves the sides (A0.1, A0.2).
+    """Apply VGG's convolutions of one stage, then five new ones (A0.1, A0.2).
+
+    The last one halves the sides.
 
     The transferred convolutions keep their own width; the first new one changes it.
     """
@@ -70,7 +73,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Double the sides by a transposed convolution, join the encoder's map of that size, and convolve.
+    """Double the sides, join the encoder's map of that size, and convolve.
 
     Eq. 1 of tlcnn: y_i = h(x_{j-1}) (+) M(C_{i-1} * W_i), the circle read as concatenation (A0.6).
     """
@@ -84,6 +87,7 @@ class Decoder(nn.Module):
         self.head = nn.Conv2d(outputs, 2, 3, padding=1)  # side output: in focus, out of focus
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        """Decode a map (B, C, h, w) with the encoder's map of twice its sides."""
         x = self.up(x)
         x = torch.cat([skip, x], 1) if self.join == "concat" else skip + x
         for block in self.convs:
@@ -92,7 +96,9 @@ class Decoder(nn.Module):
 
 
 class TransferNet(nn.Module):
-    """Predict how much each pixel of one image is out of focus, by five encoders and five decoders.
+    """Predict how much each pixel of one image is out of focus.
+
+    Five encoders and five decoders.
 
     Args:
         width: Share of the full channels in the new layers: added encoder layers and decoders (A1.2).
@@ -132,7 +138,9 @@ class TransferNet(nn.Module):
         self.apply(_XAVIER if init == "xavier" else _NORMAL)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Compute the logits of the five decoders, each (B, 2, H, W): in focus, out of focus; the last is the prediction.
+        """Compute the logits of the five decoders, each (B, 2, H, W).
+
+        The two are: in focus, out of focus. The last decoder is the prediction.
 
         Args:
             image: (B, 3, H, W) in [0, 1], sides multiples of 32.
@@ -148,7 +156,10 @@ class TransferNet(nn.Module):
         return [F.interpolate(side, size, mode="bilinear", align_corners=False) for side in sides[:-1]] + sides[-1:]
 
     def defocus(self, image: Tensor) -> Tensor:
-        """Compute the probability (B, H, W) that a pixel is out of focus, for any size (A0.16): Eq. 3, last decoder."""
+        """Compute the probability (B, H, W) that a pixel is out of focus.
+
+        Eq. 3 of the last decoder, for images of any size (A0.16).
+        """
         height, width = image.shape[-2:]
         padded = reflect(image, -height % STEP, -width % STEP)
         return self(padded)[-1].softmax(1)[:, 1, :height, :width]
@@ -173,7 +184,7 @@ _NORMAL = _initialise(lambda weight: nn.init.normal_(weight, std=0.05))
 
 
 def reflect(image: Tensor, down: int, right: int) -> Tensor:
-    """Mirror rows below and columns to the right, repeatedly where the image is smaller than the margin."""
+    """Mirror rows below and columns to the right, repeatedly if necessary."""
     for axis, missing in ((-2, down), (-1, right)):
         length = image.shape[axis]
         period = max(1, 2 * (length - 1))
@@ -212,7 +223,10 @@ def freeze_vgg(network: TransferNet) -> None:
 
 
 def count_parameters(network: TransferNet) -> dict[str, int]:
-    """Count the parameters of the convolutions: transferred, added, of the decoders, of the side outputs."""
+    """Count the parameters of the convolutions by their part of the network.
+
+    Transferred, added, of the decoders, of the side outputs.
+    """
     parts = {
         "transferred": [b for e in network.encoders for b in e.vgg],
         "added": [b for e in network.encoders for b in e.added],
@@ -229,7 +243,9 @@ def count_parameters(network: TransferNet) -> dict[str, int]:
 
 
 class DefocusComparer:
-    """Compare images by their maps of what is out of focus; see `mffrepro.fusion.multi_image.Comparer`.
+    """Compare images by their maps of what is out of focus.
+
+    See `mffrepro.fusion.multi_image.Comparer`.
 
     The features of an image are the image and its probability map. The arguments are those of `fuse`.
     """
@@ -251,7 +267,10 @@ class DefocusComparer:
 
     @torch.inference_mode()
     def defocus(self, image: np.ndarray) -> np.ndarray:
-        """Compute the probability (H, W) that a pixel of an image (H, W[, 3]), float in [0, 1], is out of focus."""
+        """Compute the probability (H, W) that a pixel is out of focus.
+
+        The image is (H, W[, 3]), float in [0, 1].
+        """
         batch = to_tensor(image, device_of(self.network)).expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
         if self.size is None:
             return self.network.defocus(batch)[0].cpu().numpy()
@@ -264,7 +283,7 @@ class DefocusComparer:
         return image, self.defocus(image)
 
     def decide(self, first: tuple, second: tuple) -> tuple[np.ndarray, np.ndarray]:
-        """Compute the binary decision map (H, W) of the first image, and how much clearer the first image is."""
+        """Compute the binary map (H, W) of the first image, and how much clearer it is."""
         (s1, p1), (s2, p2) = first, second
         if self.select == "compare":
             clearer = _smoothed(p2 - p1, self.smoothing)
@@ -309,15 +328,18 @@ def fuse(
         m3: Reading of the step that compares the maps: ``"xor"``, or ``"literal"`` as the formula is printed (A0.7, A1.12).
         select: What decides pixels where both maps or neither say "out of focus". ``"compare"`` takes each pixel from the source
             that is less likely out of focus. ``"qabf"``, the rule of the papers, leaves them to the candidate with the higher
-            Q_ABF (A0.11), which takes a whole source there; ``"first"`` and ``"second"`` always return that candidate.
+            Q_ABF (A0.23), which takes a whole source there; ``"first"`` and ``"second"`` always return that candidate.
         smoothing: Standard deviation, in pixels, by which ``"compare"`` smooths the difference of the two probabilities.
         size: Side to which images are resized for the network, 224 in training; None keeps their size (A0.16, A1.16).
+
     Returns:
         Fused image and binary decision map.
+
     Raises:
         OptionError: There is no such reading, or `smoothing` is below 0.
     Deviations:
         The default compares the maps: with these slim weights the papers' rule gives up too much of the image to one source.
+
     References:
         [tlcnn], [tlcolor].
     Chapter: 03_tlcnn, 04_tlcolor

@@ -26,7 +26,7 @@ block = partial(conv, border="reflect", activation=nn.LeakyReLU(0.2))
 
 
 class U2Fusion(nn.Module):
-    """659 217 parameters at the authors' width.
+    """Fuse two lumas by a dense network; 659 217 parameters at the authors' width.
 
     Args:
         width: New maps of a dense convolution, 44 in the authors' code. Our own weights have half of it, and half the decoder.
@@ -44,7 +44,7 @@ class U2Fusion(nn.Module):
         self.decoder = nn.Sequential(*steps, conv(sides[-1], 1, border="reflect"))
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        """Two lumas (B, 1, H, W) in [0, 1] -> the fused one."""
+        """Fuse two lumas (B, 1, H, W) in [0, 1]."""
         return torch.tanh(self.decoder(self.dense(self.conv1(torch.cat([a, b], 1))))) / 2 + 0.5
 
 
@@ -68,8 +68,10 @@ def fuse(stack: FocusStack, network: U2Fusion, *, as_published: bool = False) ->
         stack: N >= 2 images, sides at least 2 pixels, gray or colour; more than two are fused one after the other.
         network: U2Fusion.
         as_published: Scale the fused luma so that its largest value is 1, as the authors' writer does.
+
     Returns:
         The fused image; no decision map, since every pixel is computed anew.
+
     References:
         [xu2022u2fusion].
     Chapter: 08_networks

@@ -13,17 +13,23 @@ from mffrepro.errors import DataError
 
 #: Channels and number of the convolutions of each sub-module.
 STAGES = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
-#: What ImageNet's weights expect of an image in [0, 1] (A1.15).
+#: Mean and standard deviation that ImageNet's weights expect to be taken out of an image in [0, 1] (A1.15).
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def channels(width: float) -> list[int]:
-    """Channels of the five stages at a share of the full width; never fewer than 8, which is already little at full size."""
+    """Count the channels of the five stages at a share of the full width.
+
+    There are never fewer than 8.
+    """
     return [max(8, round(width * full)) for full, _ in STAGES]
 
 
 def conv_keys() -> list[list[str]]:
-    """torchvision's names of the convolutions, by stage: after each comes a ReLU, after each stage a pooling."""
+    """List torchvision's names of the convolutions by stage.
+
+    A ReLU follows each convolution, a pooling each stage.
+    """
     keys, index = [], 0
     for _, count in STAGES:
         keys.append([f"features.{index + 2 * i}" for i in range(count)])
@@ -32,11 +38,13 @@ def conv_keys() -> list[list[str]]:
 
 
 class VGG19(nn.Module):
-    """The "improved VGG-19" of tlcnn (Fig. 2): batch normalisation after each convolution, average pooling; any width.
+    """Classify images by the "improved VGG-19" of tlcnn (Fig. 2), at any width.
+
+    Batch normalisation follows each convolution; the pooling is the average.
 
     Args:
         width: Share of VGG-19's channels.
-        classes: Of the classification it is trained on, the source task.
+        classes: Classes of the classification it is trained on, the source task.
         pool: ``"avg"`` as tlcnn improves it, or ``"max"`` as it was.
     """
 
@@ -58,7 +66,7 @@ class VGG19(nn.Module):
         self.classifier = nn.ModuleList([nn.Linear(a, b) for a, b in pairwise(sizes)])
 
     def forward(self, image: Tensor) -> Tensor:
-        """(B, 3, H, W) in [0, 1] -> (B, classes) logits."""
+        """Compute the logits (B, classes) of (B, 3, H, W) in [0, 1]."""
         x = normalise(image)
         for keys in conv_keys():
             for key in keys:
@@ -71,13 +79,15 @@ class VGG19(nn.Module):
 
 
 def normalise(image: Tensor) -> Tensor:
-    """An image in [0, 1] as the transferred convolutions know it."""
+    """Normalise an image in [0, 1] as ImageNet's convolutions expect it."""
     mean, std = (image.new_tensor(x).view(1, 3, 1, 1) for x in (MEAN, STD))
     return (image - mean) / std
 
 
 def imagenet() -> dict[str, Tensor]:
-    """torchvision's ``VGG19_Weights.IMAGENET1K_V1``, fetched once (575 MB) into torch's own cache.
+    """Fetch torchvision's ``VGG19_Weights.IMAGENET1K_V1`` into torch's own cache.
+
+    The file has 575 MB and is fetched once.
 
     Raises:
         DataError: They cannot be fetched here.

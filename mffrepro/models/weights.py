@@ -19,7 +19,9 @@ from mffrepro.errors import DataError, OptionError
 
 
 def read_safetensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read tensors, as float32 where they were stored shorter, and the options of their network.
+    """Read tensors and the options of their network.
+
+    Tensors that were stored shorter become float32.
 
     Raises:
         DataError: The file is missing, damaged, or not one of this package.
@@ -37,7 +39,10 @@ def read_safetensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any
 
 
 def to_bytes(model: torch.nn.Module, options: dict[str, Any], *, half: bool = False) -> bytes:
-    """Serialise the weights of a model as safetensors; `half` stores float16, enough for weights used in float32."""
+    """Serialise the weights of a model as safetensors.
+
+    `half` stores float16, enough for weights that are used in float32.
+    """
     from safetensors.torch import save
 
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
@@ -48,7 +53,7 @@ def to_bytes(model: torch.nn.Module, options: dict[str, Any], *, half: bool = Fa
 
 @dataclass(frozen=True)
 class NetworkSource:
-    """How the network of a method is built, and where its published weights come from.
+    """Describe how a network is built, and where its published weights are.
 
     Attributes:
         build: Builds the network; its keyword arguments are the options that are saved with weights.
@@ -62,7 +67,7 @@ class NetworkSource:
 
 
 def load(source: NetworkSource, method: str, weights: str, device: str) -> nn.Module:
-    """Build a network with the weights of that name, ready for inference on its device.
+    """Build a network with the weights of that name, ready for inference.
 
     Args:
         source: How to build it.
@@ -70,6 +75,7 @@ def load(source: NetworkSource, method: str, weights: str, device: str) -> nn.Mo
         weights: ``"default"`` or other shipped weights, ``"published"`` and its variants, ``"random"``, or the path of a
             ``.safetensors`` file.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+
     Raises:
         OptionError: There is no such device.
         DataError: The weights cannot be read or fetched.
@@ -97,18 +103,24 @@ def _tensors(source: NetworkSource, method: str, weights: str) -> tuple[dict[str
 
 
 def generator_only(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Keep only the generator's tensors of a GAN checkpoint; other checkpoints stay as they are."""
+    """Keep only the generator's tensors of a GAN checkpoint.
+
+    Other checkpoints stay as they are.
+    """
     part = {key.removeprefix("generator."): tensor for key, tensor in tensors.items() if key.startswith("generator.")}
     return part or tensors
 
 
 def read_tensors(method: str, weights: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read tensors and options of a method's shipped weights, such as ``"default"``, or of a ``.safetensors`` file."""
+    """Read tensors and options of shipped weights or of a ``.safetensors`` file."""
     return read_safetensors(weights if weights.endswith(".safetensors") else shipped(f"{method}.{weights}"))
 
 
 def shipped(name: str) -> Path:
-    """Return the path of shipped weights such as ``gacn.default``; their ``.json`` card lies beside them."""
+    """Return the path of shipped weights such as ``gacn.default``.
+
+    Their ``.json`` card lies beside them.
+    """
     path = Path(str(resources.files("mffrepro"))) / "weights" / f"{name}.safetensors"
     if not path.exists():
         raise DataError(f"this installation has no weights {name!r}; reinstall mffrepro or pass weights='published'")
@@ -121,7 +133,10 @@ def card(name: str) -> dict[str, Any]:
 
 
 def read_published(name: str) -> dict[str, Tensor]:
-    """Read the authors' tensors under the authors' names from the file of the manifest, fetched and verified."""
+    """Read the authors' tensors under the authors' names.
+
+    The file of the manifest is fetched and verified.
+    """
     path = weight_file(name)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)

@@ -10,18 +10,21 @@ from mffrepro.report.pages import anchor
 
 #: Field of a row -> its label on the page.
 LABELS = {"open": "Open", "choice": "Choice", "reason": "Reason", "option": "Option"}
-#: What the option of a row begins with where the code has no alternative; the reason follows.
+#: Beginning of an option where the code has no alternative; the reason follows.
 NO_OPTION = "none: "
 
 
 @cache
 def all_ambiguities() -> pd.DataFrame:
-    """Read the ambiguities of the five papers, by id: paper, subject, open, choice, reason, option."""
+    """Read the ambiguities of the five papers, by id."""
     return pd.read_csv(manifest_folder() / "papers" / "ambiguities.csv").set_index("id")
 
 
 def as_markdown() -> str:
-    """Write the register as Markdown, with a heading for each paper and an anchor for each id."""
+    """Write the register as Markdown, with an anchor for each id.
+
+    Each paper has a heading.
+    """
     lines = []
     for paper, rows in all_ambiguities().groupby("paper", sort=False):
         lines += [f"## {paper}", ""]

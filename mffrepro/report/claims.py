@@ -29,13 +29,13 @@ _COLOURS = {"holds": "#007a55", "does not hold": "#b34700", "cannot be tested he
 
 @cache
 def all_claims() -> pd.DataFrame:
-    """The claims of the five papers, by id: paper, claim, how_to_test, expected_direction, reported_support."""
+    """Read the claims of the five papers, by id."""
     return pd.read_csv(manifest_folder() / "papers" / "claims.csv").set_index("id").fillna("")
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one claim."""
+    """Hold the verdict on one claim."""
 
     claim: str
     paper: str
@@ -54,7 +54,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Entries:
-    """A box for each claim of a ledger, with an anchor that other pages link to.
+    """Show a box for each claim of a ledger, with an anchor that pages link to.
 
     Args:
         ledger: What `ledger` returns.
@@ -91,7 +91,7 @@ def _short(value: float | int | str) -> str:
 def judge(
     claim: str, outcome: bool | None, numbers: Mapping[str, float | int | str], *, note: str = "", seeds: Sequence[int] = ()
 ) -> Verdict:
-    """The verdict on a claim, recorded where the book is being built.
+    """Give the verdict on a claim; record it where the book is being built.
 
     Args:
         claim: Id in ``data_manifests/papers/claims.csv``, such as ``"C4.8"``.
@@ -99,6 +99,7 @@ def judge(
         numbers: What was measured, by name.
         note: One sentence: a limit of the test, or why it cannot be done here.
         seeds: Seeds of the runs behind it.
+
     Raises:
         OptionError: There is no such claim.
     """
@@ -116,7 +117,9 @@ def judge(
 
 
 def ledger(folder: str | Path | None = None) -> pd.DataFrame:
-    """Every claim with its verdict, ``"not tested yet"`` where no chapter has judged it.
+    """Collect every claim with its verdict.
+
+    It is ``"not tested yet"`` where no chapter has tested the claim.
 
     Args:
         folder: Holds the records of all chapters, one folder each; by default the book builder's.

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def trace_shapes(network, inputs: Sequence) -> dict[str, tuple[int, ...]]:
-    """Record the output shape of every submodule that yields one tensor, in the order in which they ran.
+    """Record the output shape of every submodule that yields one tensor.
+
+    They stand in the order in which they ran.
 
     Args:
         network: A torch module.
@@ -41,7 +43,9 @@ def trace_shapes(network, inputs: Sequence) -> dict[str, tuple[int, ...]]:
 
 
 def multiply_adds(network, inputs: Sequence) -> int:
-    """Multiplications, each with its addition, in the convolutions and linear layers of one forward pass.
+    """Count the multiplications with addition in one forward pass.
+
+    Convolutions and linear layers count.
 
     Args:
         network: A torch module.
@@ -67,7 +71,7 @@ def multiply_adds(network, inputs: Sequence) -> int:
 
 
 def flow(rows: Sequence[tuple[str, Sequence[tuple[str, str]], str]], *, alt: str, caption: str = "") -> Shown:
-    """Rows of boxes joined by arrows, each row one part of a network.
+    """Draw rows of boxes joined by arrows, each row one part of a network.
 
     Args:
         rows: (name of the part, boxes as (text, shape), colour).
@@ -100,7 +104,9 @@ def _box(axes: Axes, x: float, y: float, text: str, shape: str, colour: str) -> 
 
 
 def classifier_boxes(network) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """Boxes for `flow` of a patch classifier, from one forward pass: its branch, and what follows for both patches.
+    """Describe a patch classifier as boxes for `flow`, from one forward pass.
+
+    They show its branch, and what follows for both patches.
 
     Args:
         network: A `mffrepro.models.siamese.Siamese`.
@@ -121,7 +127,7 @@ def classifier_boxes(network) -> tuple[list[tuple[str, str]], list[tuple[str, st
 
 
 def gacn_rows(network) -> list[tuple[str, list[tuple[str, str]], str]]:
-    """Build the rows for `flow` of GACN, with the shapes of one forward pass on 96 x 96 pixels.
+    """Build the rows of GACN for `flow` from one forward pass on 96 x 96 pixels.
 
     Args:
         network: A `mffrepro.models.gacn.GACN`.
@@ -146,7 +152,7 @@ def gacn_rows(network) -> list[tuple[str, list[tuple[str, str]], str]]:
 
 
 def show_shape(shape: Sequence[int]) -> str:
-    """``(1, 64, 96, 96)`` as ``64 × 96 × 96``."""
+    """Write a shape ``(1, 64, 96, 96)`` as ``64 × 96 × 96``."""
     return " × ".join(str(side) for side in shape[1:])
 
 
@@ -154,7 +160,9 @@ def show_shape(shape: Sequence[int]) -> str:
 
 
 def strategies(traces: Mapping[str, "Traced"], *, alt: str, caption: str = "") -> Shown:
-    """Draw what each strategy asks of its comparer: extractions above, decisions below, arrows from what they need.
+    """Draw what each strategy asks of its comparer.
+
+    Extractions stand above, decisions below, with arrows from what they need.
 
     Args:
         traces: Name of the strategy -> the comparer that it used.
@@ -203,7 +211,9 @@ def _edge(box: tuple[float, float], towards: tuple[float, float]) -> tuple[float
 
 
 def tree(root: str, branches: Mapping[str, Mapping[str, Sequence[str]]], *, alt: str, caption: str = "") -> Shown:
-    """Draw a tree of three levels from left to right: the root, its branches, theirs, and the names on each twig.
+    """Draw a tree of three levels from left to right.
+
+    The root, its branches, their twigs, and the names on each twig.
 
     Args:
         root: What all have in common.

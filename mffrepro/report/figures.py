@@ -21,14 +21,19 @@ DIVERGING = LinearSegmentedColormap.from_list("orange-blue", [ACCENT, "#ffffff",
 def comparison(
     images: Mapping[str, Image], *, alt: str, caption: str = "", zoom: Sequence[Box] = (), columns: int = 4
 ) -> Gallery:
-    """Pictures side by side under their names, each with the zoomed boxes below it; arguments as for `Gallery`."""
+    """Show pictures side by side under their names, with zoomed boxes below.
+
+    The arguments are those of `Gallery`.
+    """
     return Gallery(images, alt=alt, caption=caption, zoom=zoom, columns=columns)
 
 
 def decision_maps(
     decisions: Mapping[str, np.ndarray], *, alt: str, caption: str = "", truth: np.ndarray | None = None
 ) -> Gallery:
-    """Decision maps: white takes the first source. With the truth, wrong pixels are coloured and their share is printed.
+    """Show decision maps: white takes the first source.
+
+    With the truth, wrong pixels are coloured and their share is printed.
 
     Args:
         decisions: Label to (N, H, W) shares.
@@ -57,12 +62,15 @@ def _decision_picture(decision: np.ndarray, truth: np.ndarray | None) -> tuple[n
 
 
 def heat(values: np.ndarray, *, low: float = 0.0, high: float = 1.0) -> Image:
-    """A map of numbers as a picture: dark blue is `low` and below, bright yellow `high` and above, white where there is none.
+    """Colour a map of numbers from dark blue, `low`, to bright yellow, `high`.
+
+    Missing numbers are white.
 
     Args:
         values: (H, W), NaN where there is no value.
         low: Value of the darkest colour.
         high: Value of the brightest.
+
     Returns:
         (H, W, 3) uint8, in a colour map whose steps look equal to every eye.
     """
@@ -71,11 +79,14 @@ def heat(values: np.ndarray, *, low: float = 0.0, high: float = 1.0) -> Image:
 
 
 def signed(values: np.ndarray, *, limit: float | None = None) -> np.ndarray:
-    """A map of signed numbers as a gray picture: zero is mid-gray, `limit` and above white, minus `limit` and below black.
+    """Show a map of signed numbers in gray, with zero in the middle.
+
+    `limit` and above are white, minus `limit` and below black.
 
     Args:
         values: (H, W).
         limit: Without it, what one value in a hundred exceeds in magnitude.
+
     Returns:
         (H, W) in [0, 1].
     """
@@ -84,12 +95,15 @@ def signed(values: np.ndarray, *, limit: float | None = None) -> np.ndarray:
 
 
 def mosaic(tiles: np.ndarray, *, columns: int, enlarge: int = 1) -> np.ndarray:
-    """Small pictures of signed numbers in one: each from minus to plus its own largest magnitude, white lines between them.
+    """Join small pictures of signed numbers, with white lines between them.
+
+    Each runs from minus to plus its own largest magnitude.
 
     Args:
         tiles: (N, h, w), such as the atoms of a dictionary.
         columns: Tiles in a row; N is a multiple of it.
         enlarge: Pixels of the picture along each side of a value.
+
     Returns:
         (H, W) in [0, 1].
     """
@@ -99,7 +113,9 @@ def mosaic(tiles: np.ndarray, *, columns: int, enlarge: int = 1) -> np.ndarray:
 
 
 def matrix(table: pd.DataFrame, *, alt: str, caption: str = "", digits: int | None = None) -> Shown:
-    """A table of numbers from -1 to 1 as coloured squares: orange is negative, blue positive, white zero.
+    """Draw a table of numbers from -1 to 1 as coloured squares.
+
+    Orange is negative, blue positive, white zero.
 
     Args:
         table: Names along both sides; NaN is left white.
@@ -124,7 +140,9 @@ def matrix(table: pd.DataFrame, *, alt: str, caption: str = "", digits: int | No
 
 
 def differences(fused: Mapping[str, Image], source: Image, *, alt: str, caption: str = "", zoom: Sequence[Box] = ()) -> Gallery:
-    """Fused image minus one source, mid-gray where they agree; where the source is in focus, nothing should be seen.
+    """Show the fused image minus one source, mid-gray where they agree.
+
+    Where the source is in focus, nothing should be seen.
 
     Args:
         fused: Label to fused image.
@@ -147,7 +165,7 @@ def _gray(image: Image) -> np.ndarray:
 def curves(
     x: Sequence[float], lines: Mapping[str, Sequence[float]], *, xlabel: str, ylabel: str, alt: str, caption: str = ""
 ) -> Shown:
-    """Lines over one axis, told apart by colour and by marker."""
+    """Draw lines over one axis, told apart by colour and by marker."""
     with styled():
         figure = Figure(figsize=(PAGE, 0.55 * PAGE))
         axes = figure.subplots()
@@ -159,7 +177,9 @@ def curves(
 
 
 def pair_curves(tables: Mapping[str, pd.DataFrame], *, alt: str, caption: str = "") -> Shown:
-    """A panel per metric: the score of every method on every pair, the legend in the order of the means.
+    """Draw a panel per metric: the score of every method on every pair.
+
+    The legend is in the order of the means.
 
     Args:
         tables: Metric to a table of pairs by methods, larger is better; all tables have the same methods, and may have gaps.
@@ -184,7 +204,7 @@ def pair_curves(tables: Mapping[str, pd.DataFrame], *, alt: str, caption: str = 
 
 
 def bars(values: Mapping[str, float], *, xlabel: str, alt: str, caption: str = "", digits: int = 2) -> Shown:
-    """One horizontal bar per name, in the order given from the top, with its number beside it.
+    """Draw one horizontal bar per name, from the top, with its number beside it.
 
     Args:
         values: Label to number >= 0.
@@ -208,7 +228,7 @@ def bars(values: Mapping[str, float], *, xlabel: str, alt: str, caption: str = "
 def metric_curves(
     x: Sequence[float], scores: Sequence[Mapping[str, float]], *, xlabel: str, alt: str, caption: str = ""
 ) -> Shown:
-    """Several metrics along one axis, each divided by its first value so that they share a scale.
+    """Draw several metrics along one axis, each divided by its first value.
 
     Args:
         x: Positions, such as the standard deviations of a blur.
@@ -222,7 +242,7 @@ def metric_curves(
 
 
 def loss_curves(rows: Sequence[Mapping[str, float]]) -> Figure:
-    """Training and validation curves of a training log, one panel per quantity."""
+    """Draw training and validation curves of a training log, a panel per quantity."""
     names = [name.removeprefix("train_") for name in rows[0] if name.startswith("train_")]
     epochs = [row["epoch"] for row in rows]
     with styled():

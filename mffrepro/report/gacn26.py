@@ -1,4 +1,4 @@
-"""Gather scores on the 26 pairs of GACN: computed here or recorded, and its authors' own for single pairs."""
+"""Gather scores on the 26 pairs of GACN, ours and those of its authors."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,10 +15,11 @@ COLUMNS = {"qg": "Qg", "qy": "Qy", "qncie": "Qncie", "qcb": "Qcb", "fmi_edge": "
 
 
 def scores(compute: Sequence[str] = ()) -> pd.DataFrame:
-    """Read the scores of all methods on the 26 pairs, and compute those of some methods anew where the pairs are fetched.
+    """Read the scores of all methods on the 26 pairs, or compute some anew.
 
     Args:
-        compute: Names of the methods to compute.
+        compute: Names of the methods to compute, where the pairs have been fetched.
+
     Returns:
         As `mffrepro.benchmarks.computed_or_recorded`, for the six metrics of the paper and without empty cells.
     """
@@ -26,7 +27,7 @@ def scores(compute: Sequence[str] = ()) -> pd.DataFrame:
 
 
 def as_printed(rows: pd.DataFrame) -> pd.DataFrame:
-    """Drop empty cells, and give the metric ``qy.gacn`` the name under which the paper prints it, ``qy``."""
+    """Drop empty cells, and call the metric ``qy.gacn`` as the paper does, ``qy``."""
     return rows.dropna(subset="value").replace({"metric": dict(zip(COMPUTED, METRICS, strict=True))})
 
 
@@ -40,6 +41,7 @@ def pair_scores(
         ours: Methods to take from `rows`.
         theirs: Method in the authors' records -> label in the tables.
         metrics: Names of metrics.
+
     Returns:
         Metric -> a table of pairs by methods, for `mffrepro.report.figures.pair_curves`.
     """
@@ -56,11 +58,12 @@ def pair_scores(
 
 
 def places(rows: pd.DataFrame, method: str) -> tuple[dict[str, int], str]:
-    """Rank the mean scores of a method among all methods, on the pairs that all of them have.
+    """Find the places of a method among all methods on their common pairs.
 
     Args:
         rows: What `scores` returns.
         method: Name of the method.
+
     Returns:
         Metric -> place, 1 for the largest mean; and what was compared, in words. Both are empty where the method has no scores.
     """

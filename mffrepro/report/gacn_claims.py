@@ -23,7 +23,7 @@ def cells(table: pd.DataFrame) -> dict[str, float]:
 
 
 def wins(table: pd.DataFrame, one: str, others: Sequence[str]) -> dict[str, int]:
-    """Count, against each other row, on how many of the paper's six metrics a row has the larger value."""
+    """Count the metrics of the paper on which a row beats each other row."""
     return {f"against {other}": int((table.loc[one, list(METRICS)] > table.loc[other, list(METRICS)]).sum()) for other in others}
 
 
@@ -31,7 +31,7 @@ def wins(table: pd.DataFrame, one: str, others: Sequence[str]) -> dict[str, int]
 
 
 def leads(rows: pd.DataFrame) -> Verdict:
-    """Test whether the authors' weights lead on three metrics and are near the top on the others (C4.1).
+    """Test whether the authors' weights lead on three of six metrics (C4.1).
 
     Args:
         rows: What `mffrepro.report.gacn26.scores` returns.
@@ -44,7 +44,7 @@ def leads(rows: pd.DataFrame) -> Verdict:
 
 
 def losses(table: pd.DataFrame, where: str, seed: int) -> list[Verdict]:
-    """Test which mask loss and which gradient loss give the best scores (C4.3, C4.4, C4.5).
+    """Test which losses give the best scores (C4.3, C4.4, C4.5).
 
     Args:
         table: What `mffrepro.training.studies.gacn_losses.loss_study` returns.
@@ -93,7 +93,7 @@ def trainings(table: pd.DataFrame) -> list[Verdict]:
 
 
 def outputs(candidates: Mapping[str, pd.DataFrame]) -> Verdict:
-    """Test whether networks with a decision map score higher than networks with a decoder (C4.12).
+    """Test whether networks with a decision map beat decoders (C4.12).
 
     Args:
         candidates: Where scores come from, in words -> methods by metrics; the first that has networks of both kinds counts.
@@ -106,7 +106,7 @@ def outputs(candidates: Mapping[str, pd.DataFrame]) -> Verdict:
 
 
 def _by_output(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Average the networks of a table by what they compute, a ``map`` or, by a ``decoder``, the image; and list them."""
+    """Average networks by what they compute, ``map`` or ``decoder``; list them."""
     cards = {name: CARDS[name.partition(".")[0]] for name in table.index}
     rows = table.loc[[name for name, card in cards.items() if card.kind == "network" and ".random" not in name]].dropna()
     kind = rows.index.map(lambda name: "map" if cards[name].has_decision else "decoder")
@@ -114,7 +114,7 @@ def _by_output(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 
 def blur(scores: Sequence[Mapping[str, float]], sigma: float) -> Verdict:
-    """Test whether Q_g loses the largest share of its value when the fused image is blurred (C4.6).
+    """Test whether Q_g loses most when the fused image is blurred (C4.6).
 
     Args:
         scores: The six metrics without blur first and with the strongest blur last.
@@ -126,7 +126,11 @@ def blur(scores: Sequence[Mapping[str, float]], sigma: float) -> Verdict:
 
 
 def steepness(gaps: Mapping[int, float]) -> Verdict:
-    """Test whether the smooth Q_g approaches the exact one as its steepness k grows (C4.19)."""
+    """Test whether the smooth Q_g approaches the exact one (C4.19).
+
+    Args:
+        gaps: Steepness k -> distance from the exact loss.
+    """
     return judge("C4.19", bool(np.all(np.diff(list(gaps.values())) <= 0)), {f"gap at k={k}": gap for k, gap in gaps.items()})
 
 
@@ -134,7 +138,7 @@ def steepness(gaps: Mapping[int, float]) -> Verdict:
 
 
 def many_images(table: pd.DataFrame, attempts: Mapping[tuple[str, str], Attempt], bound: float, size: str) -> list[Verdict]:
-    """Test what decision calibration saves and what it costs (C4.8, C4.9, C4.10, C4.11).
+    """Test what decision calibration saves and costs (C4.8 to C4.11).
 
     Args:
         table: What `mffrepro.benchmarks.strategies.tabulate_strategies` returns.
@@ -174,7 +178,7 @@ def many_images(table: pd.DataFrame, attempts: Mapping[tuple[str, str], Attempt]
 
 
 def post_processing(table: pd.DataFrame) -> list[Verdict]:
-    """Test what cleaning the decision map is worth, for other methods and for GACN (C4.13, C4.14).
+    """Test what cleaning the decision map is worth (C4.13, C4.14).
 
     Args:
         table: ``mask_accuracy`` and ``qg`` of every label of `mffrepro.benchmarks.decisions.decision_stages`.
@@ -195,7 +199,7 @@ def post_processing(table: pd.DataFrame) -> list[Verdict]:
 
 
 def residue(pair: FocusStack, results: Mapping[str, FusionResult]) -> Verdict:
-    """Test whether decoders change what was in focus already, and GACN does not (C4.15).
+    """Test whether decoders change what was in focus, and GACN does not (C4.15).
 
     Args:
         pair: Near- and far-focused image with the true decision.

@@ -18,7 +18,7 @@ BOX_COLOURS = (PALETTE[3], PALETTE[5])
 
 
 class Gallery:
-    """Labelled photographs on a page. The labels are text and the grid flows, so that a telephone shows it too.
+    """Show labelled photographs in a grid that flows, also on a telephone.
 
     Args:
         images: Label to image, (H, W) or (H, W, 3), any depth; all of one size.
@@ -59,7 +59,7 @@ class Gallery:
 
 
 def outlined(image: Image, boxes: Sequence[Box]) -> Image:
-    """The image as RGB with coloured outlines around the boxes."""
+    """Outline the boxes in colour, and return the image as RGB."""
     canvas = Pillow.fromarray(image).convert("RGB")
     width = max(2, round(max(canvas.size) / 170))
     for (top, left, height, across), colour in zip(boxes, BOX_COLOURS, strict=False):
@@ -68,7 +68,7 @@ def outlined(image: Image, boxes: Sequence[Box]) -> Image:
 
 
 def encode(image: Image) -> bytes:
-    """WebP of high quality: a fifth of the size of PNG for photographs."""
+    """Encode as WebP of high quality: a fifth of the size of PNG for photographs."""
     buffer = io.BytesIO()
     Pillow.fromarray(image).save(buffer, "webp", quality=90, method=4)
     return buffer.getvalue()

@@ -12,7 +12,7 @@ from mffrepro.report.gallery import encode
 
 
 def hero() -> Image:
-    """Four pictures in a row: focused on the cup, focused on the table, where the cup is sharp, fused."""
+    """Draw four pictures: focused on the cup, on the table, its sources, and fused."""
     stack = load("embedded")["coffee_blur5"]
     result = fuse(stack, "gacn")
     decision = np.repeat(result.decision[0][..., None], 3, -1)

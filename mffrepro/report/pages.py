@@ -18,6 +18,7 @@ def write_page(name: str, text: str) -> Path | None:
     Args:
         name: File name without ending, such as ``"why"``.
         text: Markdown.
+
     Returns:
         Path of the file; None outside the book builder, where nothing is written.
     """
@@ -31,12 +32,12 @@ def write_page(name: str, text: str) -> Path | None:
 
 
 def anchor(name: str) -> str:
-    """Name the anchor of an ambiguity or a claim on its page: ``"A4.11"`` has ``"a4-11"``."""
+    """Name the anchor of an ambiguity or a claim: ``"A4.11"`` has ``"a4-11"``."""
     return name.lower().replace(".", "-")
 
 
 def markdown_table(table: pd.DataFrame, *, right: Sequence[str] = ()) -> str:
-    """A table as Markdown, the index as its first column.
+    """Write a table as Markdown, the index as its first column.
 
     Args:
         table: Cells are written as they are: format numbers first. A bar would end the cell and is escaped.

@@ -18,7 +18,9 @@ from mffrepro.report.style import ACCENT, PAGE, SECOND, Shown, styled
 
 
 def oriented(results: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
-    """Values turned so that more is better, one row per stack and metric, one column per method.
+    """Turn values so that more is better: a row per stack and metric.
+
+    There is one column per method.
 
     Methods without any value are left out, and so are rows that then lack one: means over different stacks compare nothing.
 
@@ -33,22 +35,26 @@ def oriented(results: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
 
 
 def stack_ranks(results: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
-    """Rank of every method in every stack, 1 is best: the rank of its mean rank over the metrics.
+    """Rank every method in every stack by its mean rank over the metrics; 1 is best.
 
     Args:
         results: What `mffrepro.benchmark` returns.
-        metrics: Names of those that vote, one vote each.
+        metrics: Names; each counts once.
+
     Returns:
         Stacks by methods; equal methods share the mean of their ranks. Stacks that lack a value somewhere are left out.
     """
-    votes = oriented(results, metrics).rank(axis=1, ascending=False).groupby("stack", sort=False)
-    complete = votes.size() == len(metrics)
-    return votes.mean()[complete].round(9).rank(axis=1)  # 2/3 + 1/3 must equal 1/3 + 2/3
+    ranked = oriented(results, metrics).rank(axis=1, ascending=False).groupby("stack", sort=False)
+    complete = ranked.size() == len(metrics)
+    return ranked.mean()[complete].round(9).rank(axis=1)  # 2/3 + 1/3 must equal 1/3 + 2/3
 
 
 @dataclass(frozen=True)
 class Friedman:
-    """Friedman's test of "all methods are alike", and the difference of mean ranks that Nemenyi's test asks for."""
+    """Hold Friedman's test that all methods are alike, and Nemenyi's difference.
+
+    Nemenyi's test gives the smallest significant gap between two mean ranks.
+    """
 
     stacks: int
     methods: int
@@ -58,11 +64,12 @@ class Friedman:
 
 
 def friedman(ranks: pd.DataFrame, alpha: float = 0.05) -> Friedman:
-    """Do the stacks agree on an order at all, and how far apart must two methods be?
+    """Test whether the stacks agree on an order, and how far apart methods must be.
 
     Args:
         ranks: Stacks by methods, as of `stack_ranks`; at least two stacks and three methods.
         alpha: Probability of a false alarm, over all comparisons of two methods together.
+
     References:
         [demsar2006]
     """
@@ -77,9 +84,10 @@ def intervals(table: pd.DataFrame, *, seed: int, level: float = 0.95, repetition
 
     Args:
         table: Stacks by methods.
-        seed: Of the draws.
+        seed: Seed of the draws.
         level: Share of the bootstrap means between the two ends.
         repetitions: How many draws of as many rows, with replacement.
+
     Returns:
         mean, low, high, one row per column of the table.
     """
@@ -90,7 +98,10 @@ def intervals(table: pd.DataFrame, *, seed: int, level: float = 0.95, repetition
 
 
 def groups(mean: pd.Series, critical: float) -> list[list[str]]:
-    """Largest sets of neighbours in the order whose ends are less than the critical difference apart; two members at least."""
+    """Find the largest sets of methods that cannot be told apart.
+
+    They are neighbours in the order whose ends are less than the critical difference apart, two or more.
+    """
     names, values = list(mean.sort_values().index), np.sort(mean.to_numpy())
     ends = np.searchsorted(values, values + critical)
     found = [(start, end) for start, end in enumerate(ends) if end - start > 1]
@@ -98,7 +109,9 @@ def groups(mean: pd.Series, critical: float) -> list[list[str]]:
 
 
 def rank_chart(spread: pd.DataFrame, critical: float, *, alt: str, caption: str = "") -> Shown:
-    """Mean ranks with their intervals, best on top; bars at the right join methods that cannot be told apart.
+    """Draw mean ranks with their intervals, best on top.
+
+    Bars at the right join methods that cannot be told apart.
 
     Args:
         spread: mean, low and high per method, as of `intervals`.
@@ -127,7 +140,7 @@ def rank_chart(spread: pd.DataFrame, critical: float, *, alt: str, caption: str 
 
 
 def pareto(cost: Mapping[str, float], rank: Mapping[str, float]) -> list[str]:
-    """Names that no other one beats: whoever is cheaper than they are has a worse rank. By cost, cheapest first."""
+    """List the methods that no other one beats in both cost and rank, cheapest first."""
     front: list[str] = []
     for name in sorted(cost, key=lambda name: (cost[name], rank[name])):
         if not front or rank[name] < rank[front[-1]]:
@@ -136,7 +149,9 @@ def pareto(cost: Mapping[str, float], rank: Mapping[str, float]) -> list[str]:
 
 
 def price_chart(seconds: Mapping[str, float], rank: Mapping[str, float], *, alt: str, caption: str = "") -> Shown:
-    """Mean rank against seconds, the better the higher; a line joins those of the Pareto front, which alone bear their names.
+    """Draw mean rank against seconds, with a line through the Pareto front.
+
+    Better ranks stand higher; only methods of the front bear their names.
 
     Args:
         seconds: Per method.
@@ -163,14 +178,30 @@ def price_chart(seconds: Mapping[str, float], rank: Mapping[str, float], *, alt:
 
 
 def agreement(results: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
-    """Spearman's correlation of each two metrics over the methods of a stack, by direction; its mean over the stacks.
+    """Correlate each two metrics over the methods of a stack, averaged over stacks.
+
+    It is Spearman's correlation, by the direction of each metric.
 
     Args:
         results: What `mffrepro.benchmark` returns.
         metrics: Names; each must have a direction.
+
     Returns:
         Metrics by metrics, 1 where they order the methods alike, -1 where one reverses the other.
     """
     ranks = oriented(results, metrics).rank(axis=1)
     tables = [block.droplevel("stack").T.corr() for _, block in ranks.groupby("stack", sort=False)]
     return (sum(table.fillna(0) for table in tables) / len(tables)).reindex(index=metrics, columns=metrics)
+
+
+def lowest(table: pd.DataFrame, count: int = 5) -> pd.Series:
+    """List the pairs with the lowest values of a symmetric table.
+
+    Args:
+        table: As of `agreement`.
+        count: How many pairs.
+
+    Returns:
+        Values by pairs of names, lowest first.
+    """
+    return table.where(np.triu(np.ones(table.shape, bool), 1)).stack().sort_values().head(count)

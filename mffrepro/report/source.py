@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Source:
-    """Source code of functions and classes; displays itself as one folded block for each.
+    """Display source code of functions and classes, each folded.
 
     Args:
         things: Functions, classes or modules.

@@ -9,7 +9,7 @@ from mffrepro.report.style import ACCENT, PAGE, SECOND, Shown, styled
 
 
 def roofline(table: pd.DataFrame, machine: Machine, *, alt: str, caption: str = "") -> Shown:
-    """Draw operations per second against operations per byte, below the two ceilings of the machine.
+    """Draw the speed of networks against operations per byte, below the ceilings.
 
     Args:
         table: What `mffrepro.benchmarks.speed.measure_speed` returns.

@@ -1,4 +1,4 @@
-"""One look for every figure, and the way a figure reaches a page: with a caption and a text for those who cannot see it."""
+"""Give every figure one style, and show it on a page with a caption and an alternative text."""
 
 import base64
 import html
@@ -34,13 +34,13 @@ PAGE = 7.0
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """The package's matplotlib settings inside the block only: a reader's own are left alone."""
+    """Apply the package's matplotlib settings inside the block only."""
     with mpl.rc_context(_STYLE):
         yield
 
 
 class Shown:
-    """A chart on a page: picture, alternative text, caption. Displays itself in Jupyter, Colab and the book.
+    """Show a chart with alternative text and caption in Jupyter, Colab and the book.
 
     Args:
         figure: A matplotlib figure; stored as SVG, sharp at any size.
@@ -62,7 +62,7 @@ class Shown:
 
 
 def picture(data: bytes, kind: str, alt: str) -> str:
-    """An <img> that carries its data, so that a page needs no other file."""
+    """Embed a picture in an <img>, so that a page needs no other file."""
     source = f"data:{kind};base64,{base64.b64encode(data).decode()}"
     return (
         f'<img src="{source}" alt="{html.escape(alt, quote=True)}" style="width:100%;height:auto;background:#fff;display:block">'
@@ -70,7 +70,7 @@ def picture(data: bytes, kind: str, alt: str) -> str:
 
 
 def frame(content: str, caption: str) -> str:
-    """Content above its caption."""
+    """Put content above its caption."""
     text = (
         f'<figcaption style="font-size:0.9em;opacity:0.8;margin-top:0.4em">{html.escape(caption)}</figcaption>' if caption else ""
     )

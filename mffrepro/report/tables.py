@@ -16,11 +16,14 @@ ARROWS = {"higher": "↑", "lower": "↓", None: ""}
 
 
 def means(results: pd.DataFrame, *, index: str = "method") -> pd.DataFrame:
-    """Mean of each metric over the stacks of a benchmark, one row per method; the mean seconds come last.
+    """Average each metric over the stacks of a benchmark, one row per method.
+
+    The mean seconds come last.
 
     Args:
         results: What `mffrepro.benchmark` returns.
         index: Column that names the rows.
+
     Returns:
         Rows and columns in the order in which they appear; NaN where nothing could be computed.
     """
@@ -32,7 +35,9 @@ def means(results: pd.DataFrame, *, index: str = "method") -> pd.DataFrame:
 
 
 def scores(table: pd.DataFrame, *, caption: str = "", digits: int = 4) -> Styler:
-    """A table of methods x metrics: best bold and underlined, second best bold, by the direction of the metric's card.
+    """Show methods by metrics: best bold and underlined, second best bold.
+
+    The direction is that of the metric.
 
     Args:
         table: One column per metric name; further columns such as ``seconds`` count as lower is better.
@@ -61,7 +66,7 @@ def _direction(name: str) -> str | None:
 
 
 def beside(reported: pd.DataFrame, reproduced: pd.DataFrame, *, caption: str = "", digits: int = 4) -> Styler:
-    """For every metric three columns: reported, reproduced, difference.
+    """Show three columns for every metric: reported, reproduced, difference.
 
     Args:
         reported: Rows by columns, as printed in a paper.
@@ -80,7 +85,7 @@ def beside(reported: pd.DataFrame, reproduced: pd.DataFrame, *, caption: str = "
 
 
 def plain(table: pd.DataFrame, *, caption: str = "", digits: int = 4) -> Styler:
-    """Any small table in the same dress, nothing marked; text is set from the left and wraps."""
+    """Show any small table in the common style; text is set from the left and wraps."""
     styler = table.style.format(precision=digits, na_rep="–")
     words = [name for name in table.columns if not pd.api.types.is_numeric_dtype(table[name])]
     styler = styler.set_properties(subset=words, **{"text-align": "left !important", "white-space": "normal !important"})
@@ -88,14 +93,20 @@ def plain(table: pd.DataFrame, *, caption: str = "", digits: int = 4) -> Styler:
 
 
 def deviations(card: MethodCard) -> str:
-    """What a method's docstring says of how it differs from the original, as one paragraph; empty where it says nothing."""
+    """Return what a method's docstring says of how it differs from the original.
+
+    It is one paragraph, empty where the docstring says nothing.
+    """
     text = inspect.getdoc(card.function()) or ""
     section = re.search(r"^Deviations:\n((?: .*\n|\n)+)", text, re.MULTILINE)
     return " ".join(section[1].split()).replace("`", "") if section else ""
 
 
 def sortable(table: pd.DataFrame):
-    """A table that the reader can sort and search, without a network; a plain one where itables is not installed."""
+    """Show a table that the reader can sort and search, without a network.
+
+    It is a plain one where itables is not installed.
+    """
     try:
         import itables
     except ModuleNotFoundError:
@@ -107,7 +118,7 @@ def sortable(table: pd.DataFrame):
 
 
 def _dressed(styler: Styler, caption: str) -> Styler:
-    """Right-aligned figures, quiet lines, and no index name in a row of its own."""
+    """Set figures from the right, with thin lines, and no index name in a row of its own."""
     frame = {
         "selector": "",
         "props": "border-collapse:collapse;font-size:0.9em;font-variant-numeric:tabular-nums;display:block;overflow-x:auto",
@@ -144,10 +155,10 @@ PRINTED_NAMES = {
 
 
 def reported(name: str) -> pd.DataFrame:
-    """A table as a paper prints it, methods by metrics, with this package's metric names.
+    """Read a table as a paper prints it, with this package's metric names.
 
     Args:
-        name: Of a file in ``data_manifests/papers/reported``, such as ``"p004_table1"``.
+        name: Name of a file in ``data_manifests/papers/reported``, such as ``"p004_table1"``.
     """
     table = pd.read_csv(reported_folder() / f"{name}.csv")
     columns = table["metric"].unique()
@@ -156,10 +167,41 @@ def reported(name: str) -> pd.DataFrame:
 
 
 def reported_folder() -> Path:
+    """Return the folder of the tables that the papers print."""
     return manifest_folder() / "papers" / "reported"
 
 
 def method_names(table: pd.DataFrame, names: dict[str, str], *, keep: Sequence[str] | None = None) -> pd.DataFrame:
-    """Rows renamed from a paper's method names to this package's; `keep` selects and orders them."""
+    """Rename rows from a paper's method names to ours; `keep` selects and orders."""
     renamed = table.rename(index=names)
     return renamed if keep is None else renamed.reindex([name for name in keep if name in renamed.index])
+
+
+# --------------------------------------------------------------------------------------------- facts of metrics
+
+
+def typeset(symbol: str) -> str:
+    """Turn a symbol in TeX, such as ``Q^{AB/F}``, into HTML."""
+    symbol = re.sub(r"_\{?([^{}^_]+)\}?", r"<sub>\1</sub>", symbol)
+    return re.sub(r"\^\{?([^{}^_<]+)\}?", r"<sup>\1</sup>", symbol)
+
+
+def metric_facts(cards: Sequence[quality.MetricCard]) -> pd.DataFrame:
+    """List symbol, direction, range, identity value and source of metrics."""
+
+    def bounds(card: quality.MetricCard) -> str:
+        low, high = ("" if end is None else f"{end:.3g}" for end in (card.low, card.high))
+        return f"{low} … {high}".replace("-", "−") if low or high else ""
+
+    return pd.DataFrame(
+        {
+            card.name: {
+                "symbol": typeset(card.symbol),
+                "better": ARROWS[card.better],
+                "range": bounds(card),
+                "identity": "" if card.identity is None else f"{card.identity:.4g}".replace("inf", "∞"),
+                "source": card.source,
+            }
+            for card in cards
+        }
+    ).T

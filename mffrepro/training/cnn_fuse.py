@@ -14,7 +14,7 @@ from mffrepro.training.patches import PatchRecipe
 
 @dataclass(frozen=True, kw_only=True)
 class CnnFuseRecipe(PatchRecipe):
-    """Options of one training; every field can be set from the command line with ``--set name=value``."""
+    """Describe a training of CNN-Fuse."""
 
     name: str = "cnn_fuse"
     hidden: int = 256
@@ -22,6 +22,7 @@ class CnnFuseRecipe(PatchRecipe):
     samples: int = 1_000_000
 
     def model(self) -> CnnFuse:
+        """Build the chosen kind of classifier."""
         return KINDS[self.kind](width=self.width, hidden=self.hidden, patch=self.patch, border=self.border)
 
 

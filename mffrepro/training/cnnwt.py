@@ -18,7 +18,7 @@ TRIM = 2
 
 @dataclass(frozen=True, kw_only=True)
 class CnnwtRecipe(PatchRecipe):
-    """Options of one training; every field can be set from the command line with ``--set name=value``."""
+    """Describe a training of the wavelet networks."""
 
     name: str = "cnnwt"
     transform: Transform = "dwt"
@@ -26,19 +26,25 @@ class CnnwtRecipe(PatchRecipe):
     samples: int = 1_000_000
 
     def model(self) -> Cnnwt:
+        """Build both networks for the transform."""
         return Cnnwt(transform=self.transform, width=self.width, hidden=self.hidden, border=self.border)
 
     def crop_side(self) -> int:
+        """Measure the side of the pixels that a patch of coefficients needs."""
         return 2 * (self.patch + 2 * self.model().high.halo + 2 * TRIM)
 
     def show(self, crop: np.ndarray) -> dict[str, np.ndarray]:
-        """Both bands of a crop as the networks see them, (C, side, side) each, cut to a patch and its surroundings."""
+        """Transform a crop and cut both bands to a patch and its surroundings.
+
+        The bands are (C, side, side), as the networks see them.
+        """
         low, high = split(crop, self.transform)
         shown = {"low": see_low(low, self.transform)[None], "high": np.moveaxis(see_high(high, self.transform), -1, 0)}
         side = len(crop) // 2 - 2 * TRIM
         return {name: _centre(bands, side) for name, bands in shown.items()}
 
     def losses(self, model: Cnnwt, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Compute the losses of both networks and their accuracies."""
         parts = {}
         for band in ("low", "high"):
             network = getattr(model, band)

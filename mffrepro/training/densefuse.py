@@ -15,6 +15,8 @@ from mffrepro.training.pair_recipe import PairRecipe
 
 @dataclass(frozen=True, kw_only=True)
 class DenseFuseRecipe(PairRecipe):
+    """Describe a training of DenseFuse."""
+
     name: str = "densefuse"
     epochs: int = 4
     samples: int = 40_000  # photographs of MS COCO 2014
@@ -25,10 +27,11 @@ class DenseFuseRecipe(PairRecipe):
     ssim_weight: float = 100.0
 
     def model(self) -> DenseFuse:
+        """Build DenseFuse."""
         return DenseFuse()
 
     def losses(self, model: DenseFuse, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Squared error on 0..255, plus the structure lost."""
+        """Add the squared error on 0..255 and the structural dissimilarity."""
         image = batch["original"]
         again = model(image)
         error = 255**2 * F.mse_loss(again, image)

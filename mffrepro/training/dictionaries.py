@@ -30,7 +30,10 @@ Report = Callable[[str, int, float], None]
 
 @dataclass(frozen=True, kw_only=True)
 class DictionaryRecipe:
-    """Options of one learning; every field can be set from the command line with ``--set name=value``."""
+    """Describe how dictionaries are learned.
+
+    Every field can be set from the command line with ``--set name=value``.
+    """
 
     name: str = "dictionaries"
     atoms: int = 256
@@ -45,8 +48,9 @@ class DictionaryRecipe:
     filter_rounds: int = 20
 
     def __post_init__(self) -> None:
-        if min(self.atoms, self.sparsity, self.rounds, self.filters, self.images, self.filter_rounds, self.penalty) <= 0:
-            raise OptionError("atoms, sparsity, rounds, filters, images, filter_rounds and penalty must be over 0")
+        for name in ("atoms", "sparsity", "rounds", "filters", "images", "filter_rounds", "penalty"):
+            if getattr(self, name) <= 0:
+                raise OptionError(f"{name} is {getattr(self, name)}; use a number over 0")
         if self.patches < self.atoms:
             raise OptionError(f"patches is {self.patches} and atoms {self.atoms}; an atom needs at least one patch")
         if self.crop < 2 * SIDE:
@@ -55,11 +59,13 @@ class DictionaryRecipe:
     def learn(
         self, photographs: Sequence[LabelledImage], *, seed: int, report: Report = lambda *_: None
     ) -> dict[str, np.ndarray]:
-        """The dictionaries ``sr``, ``asr`` and ``csr``, shaped as `mffrepro.fusion.dictionaries.SHAPES` says.
+        """Learn the dictionaries ``sr``, ``asr`` and ``csr``.
+
+        Their shapes are those of `mffrepro.fusion.dictionaries.SHAPES`.
 
         Args:
             photographs: Their masks are not read.
-            seed: Of every random choice.
+            seed: Seed of every random choice.
             report: Called after each round with the dictionary's name, the round and its error.
         """
         rng = np.random.default_rng(seed)
@@ -77,7 +83,7 @@ class DictionaryRecipe:
         return {"sr": general[None], "asr": np.stack([general, *by_sector]), "csr": filters}
 
     def _patches(self, grays: list[np.ndarray], rng: np.random.Generator) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Patches without their mean: of every kind, and of each direction."""
+        """Draw patches without their mean: of every kind, and of each direction."""
         drawn = -(-4 * SECTORS * self.patches // len(grays))  # a rare direction has a few of a hundred patches
         found = []
         for gray in grays:
@@ -94,7 +100,7 @@ class DictionaryRecipe:
         return every.astype(np.float64), [sector.astype(np.float64) for sector in sectors]
 
     def _high_pass(self, grays: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
-        """One crop of each of some photographs, without its smooth part, in [0, 1] where it was."""
+        """Cut one crop from each of some photographs, without its smooth part, in [0, 1] before."""
         crops = []
         for i in rng.permutation(len(grays))[: self.images]:
             gray = grays[i] / 255
@@ -105,7 +111,10 @@ class DictionaryRecipe:
 
 
 def save(dictionaries: dict[str, np.ndarray], path: Path) -> bytes:
-    """Write the dictionaries as float16, which is finer than what was learned; gives the bytes of the file."""
+    """Write the dictionaries as float16 and return the bytes of the file.
+
+    That is finer than what was learned.
+    """
     from safetensors.numpy import save as to_bytes
 
     data = to_bytes({name: np.ascontiguousarray(atoms, np.float16) for name, atoms in dictionaries.items()})
@@ -116,15 +125,18 @@ def save(dictionaries: dict[str, np.ndarray], path: Path) -> bytes:
 def learn_to_folder(
     recipe: DictionaryRecipe, photographs: Sequence[LabelledImage], out: Path, *, data: str, seed: int, report: Report
 ) -> Path:
-    """Learn, and write ``dictionaries.safetensors`` with its card ``dictionaries.json`` into a new folder.
+    """Learn, and write dictionaries with their card into a new folder.
+
+    The files are ``dictionaries.safetensors`` and ``dictionaries.json``.
 
     Args:
         recipe: What to learn.
         photographs: To learn from.
         out: The folder; must not hold a run.
         data: Name of the photographs, for the card.
-        seed: Of every random choice.
+        seed: Seed of every random choice.
         report: Called after each round with the dictionary's name, the round and its error.
+
     Raises:
         DataError: The folder holds another run.
     """

@@ -18,6 +18,8 @@ from mffrepro.training.recipe import Schedule
 
 @dataclass(frozen=True, kw_only=True)
 class DrplRecipe(PairRecipe):
+    """Describe a training of DRPL."""
+
     name: str = "drpl"
     epochs: int = 14
     samples: int = 240
@@ -31,9 +33,11 @@ class DrplRecipe(PairRecipe):
     ssim_weight: float = 1.0
 
     def model(self) -> DRPL:
+        """Build DRPL."""
         return DRPL(width=self.width)
 
     def losses(self, model: DRPL, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Compute the losses of the map, of the pair, of gradients and structure."""
         a, b, original, mask = (batch[name] for name in ("a", "b", "original", "mask"))
         logits = torch.cat([model(a, b), model(b, a)]).float()
         one, other = torch.sigmoid(logits).chunk(2)

@@ -22,6 +22,8 @@ from mffrepro.training.pair_recipe import PairRecipe, mean_square
 
 @dataclass(frozen=True, kw_only=True)
 class FusionDnRecipe(PairRecipe):
+    """Describe a training of FusionDN."""
+
     name: str = "fusiondn"
     epochs: int = 4
     samples: int = 40_000
@@ -36,13 +38,15 @@ class FusionDnRecipe(PairRecipe):
     energy_weight: float = 4.0  # of the substitute for the rated quality, with features="pyramid"
 
     def model(self) -> FusionDN:
+        """Build FusionDN."""
         return FusionDN(width=self.width)
 
     def optimiser(self, model: FusionDN) -> torch.optim.Optimizer:
-        """As U2Fusion, by the same authors: the paper does not print it."""
+        """Build the optimiser of U2Fusion, by the same authors: the paper prints none."""
         return torch.optim.RMSprop(model.parameters(), lr=self.rate, alpha=0.6, momentum=0.15)
 
     def losses(self, model: FusionDN, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Compute structure and error against both sources, weighted by entropy."""
         sources = batch["a"], batch["b"]
         fused = model(*sources)
         weights = shares(*(self._score(source) for source in sources))
@@ -63,7 +67,7 @@ class FusionDnRecipe(PairRecipe):
 
 
 def around(image: Tensor) -> Tensor:
-    """The mean of the eight neighbours less the pixel, zeros outside."""
+    """Average the eight neighbours less the pixel, zeros outside."""
     kernel = image.new_full((1, 1, 3, 3), 1 / 8)
     kernel[..., 1, 1] = -1
     return F.conv2d(image, kernel, padding=1)

@@ -75,7 +75,10 @@ class GacnRecipe(Recipe):
         model.slope = self.slope_start ** (1 - progress) * 1000.0**progress
 
     def losses(self, model: GACN, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Compute Eq. 6: a mask loss on the initial map, a gradient loss on the image fused by the final map."""
+        """Compute Eq. 6: a mask loss and a gradient loss.
+
+        The first is on the initial map, the second on the image fused by the final map.
+        """
         maps, mask = model(batch["a"], batch["b"]), batch["mask"]
         parts = {self.mask_loss: MASK_LOSSES[self.mask_loss](maps.initial, mask)}
         total = parts[self.mask_loss]
@@ -98,7 +101,10 @@ class GacnRecipe(Recipe):
     # ------------------------------------------------------------------------------------------ one sample
 
     def augment(self, image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Make a random training sample; geometry comes before the blur, so that resampling never softens what is in focus."""
+        """Make a random training sample.
+
+        Geometry comes before the blur, so that resampling never softens what is in focus.
+        """
         label = mask.astype(np.float32)
         degrees = 30 * int(rng.integers(12))
         image, label = turn(image, degrees, cv2.INTER_LINEAR), turn(label, degrees, cv2.INTER_NEAREST)
@@ -122,7 +128,10 @@ class GacnRecipe(Recipe):
         return made
 
     def pair(self, image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Make a near- and a far-focused photograph (Fig. 4): sigma 2, radius 1 to 7 (A4.13); mask 1: the first is sharper."""
+        """Make a near- and a far-focused photograph (Fig. 4).
+
+        Sigma is 2, the radius 1 to 7 (A4.13); mask 1 says that the first is sharper.
+        """
         label = mask.astype(np.float32)
         blurred = gaussian_blur(image, 2.0, size=2 * int(rng.integers(1, 8)) + 1)
         # A blurred foreground spreads beyond its outline: the matte of the far-focused image is soft [ma2020alpha].

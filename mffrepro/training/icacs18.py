@@ -15,7 +15,7 @@ from mffrepro.training.patches import PatchRecipe
 
 @dataclass(frozen=True, kw_only=True)
 class Icacs18Recipe(PatchRecipe):
-    """Options of one training; every field can be set from the command line with ``--set name=value``."""
+    """Describe a training of the ICACS '18 network."""
 
     name: str = "icacs18"
     pool: Pool = "max"  # A2.1
@@ -26,6 +26,7 @@ class Icacs18Recipe(PatchRecipe):
     biases: Literal["same", "caffe"] = "caffe"
 
     def model(self) -> Icacs18:
+        """Build the classifier."""
         return Icacs18(width=self.width, patch=self.patch, pool=self.pool, border=self.border, poolings=self.poolings)
 
 

@@ -20,6 +20,8 @@ from mffrepro.training.recipe import Schedule
 
 @dataclass(frozen=True, kw_only=True)
 class IfcnnRecipe(PairRecipe):
+    """Describe a training of IFCNN."""
+
     name: str = "ifcnn"
     epochs: int = 30
     samples: int = 480
@@ -34,9 +36,11 @@ class IfcnnRecipe(PairRecipe):
     colour: ClassVar[bool] = True
 
     def model(self) -> IFCNN:
+        """Build IFCNN for the rule."""
         return IFCNN(fusion=self.fusion)
 
     def losses(self, model: IFCNN, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Add the squared error and the structural dissimilarity with the photograph."""
         if self.statistics == "fixed":
             for module in model.modules():
                 if isinstance(module, nn.BatchNorm2d):

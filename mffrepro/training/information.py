@@ -17,13 +17,16 @@ VGG_LAYERS = (3, 8, 15, 22, 29)
 
 
 def shares(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """Two scores (B,) as weights that sum to 1: softmax."""
+    """Turn two scores (B,) into weights that sum to 1, by a softmax."""
     first = torch.sigmoid(a - b)
     return first, 1 - first
 
 
 def pyramid_energy(image: Tensor) -> Tensor:
-    """Logarithm of the sum of mean squared gradients of an image (B, 1, H, W) and of its halves down to a sixteenth, (B,)."""
+    """Compute the logarithm of gradient energy over a pyramid of images, (B,).
+
+    Mean squared gradients of (B, 1, H, W) and of its halves down to a sixteenth are summed.
+    """
     total = image.new_zeros(len(image))
     for level in range(5):
         smaller = F.avg_pool2d(image, 2**level)
@@ -33,7 +36,10 @@ def pyramid_energy(image: Tensor) -> Tensor:
 
 
 def entropy(image: Tensor) -> Tensor:
-    """Bits per pixel of the gray levels of each image (B, 1, H, W) in [0, 1], (B,)."""
+    """Compute the entropy of gray levels, bits per pixel, of each image, (B,).
+
+    The images are (B, 1, H, W) in [0, 1].
+    """
     levels = (255 * image).clamp(0, 255).long().flatten(1)
     counts = torch.zeros(len(image), 256, device=image.device).scatter_add_(
         1, levels, torch.ones_like(levels, dtype=torch.float32)
@@ -44,7 +50,7 @@ def entropy(image: Tensor) -> Tensor:
 
 @lru_cache(maxsize=1)
 def vgg16() -> nn.Sequential:
-    """The convolutions of torchvision's VGG-16, trained on ImageNet and fetched by torchvision."""
+    """Load the convolutions of torchvision's VGG-16, trained on ImageNet."""
     from torchvision.models import VGG16_Weights
     from torchvision.models import vgg16 as build
 
@@ -58,7 +64,10 @@ def vgg16() -> nn.Sequential:
 
 
 def vgg_features(image: Tensor) -> list[Tensor]:
-    """Feature maps of VGG-16 of a gray batch (B, 1, H, W) in [0, 1], one for each size."""
+    """Compute feature maps of VGG-16 of a gray batch, one for each size.
+
+    The batch is (B, 1, H, W) in [0, 1].
+    """
     features, x = [], image.expand(-1, 3, -1, -1)
     for i, layer in enumerate(vgg16().to(image.device)):
         x = layer(x)
@@ -68,7 +77,7 @@ def vgg_features(image: Tensor) -> list[Tensor]:
 
 
 def vgg_energy(image: Tensor) -> Tensor:
-    """Mean squared Laplacian of the features of VGG-16, the mean over its five sizes, (B,)."""
+    """Average the squared Laplacian of VGG-16's features over its five sizes, (B,)."""
     with torch.no_grad():
         kernel = image.new_tensor([[0, 1, 0], [1, -4, 1], [0, 1, 0]])
         energies = []

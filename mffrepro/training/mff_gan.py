@@ -23,7 +23,10 @@ REAL, FAKE = 0.95, 0.15
 
 
 class Discriminator(nn.Sequential):
-    """(B, 1, side, side) of gradients -> (B, 1): four convolutions with stride 2 and without border, and one linear layer."""
+    """Rate gradients (B, 1, side, side) as real or made: (B, 1).
+
+    Four convolutions with stride 2 and without border, and one linear layer.
+    """
 
     def __init__(self, side: int) -> None:
         layers: list[nn.Module] = []
@@ -37,7 +40,7 @@ class Discriminator(nn.Sequential):
 
 
 class Scores(NamedTuple):
-    """What one forward pass of both adversaries yields."""
+    """Hold the results of one forward pass of both adversaries."""
 
     fused: Tensor  # (B, 1, H, W) in [0, 1]
     real: Tensor  # (B, 1), of the stronger gradients of the sources
@@ -46,7 +49,10 @@ class Scores(NamedTuple):
 
 
 class Adversaries(nn.Module):
-    """The generator, which is what gets shipped, and the discriminator; images of side `crop`."""
+    """Hold the generator, which is shipped, and the discriminator.
+
+    Images have the side `crop`.
+    """
 
     def __init__(self, crop: int) -> None:
         super().__init__()
@@ -55,6 +61,7 @@ class Adversaries(nn.Module):
         self.discriminator = Discriminator(crop)
 
     def forward(self, a: Tensor, b: Tensor) -> Scores:
+        """Fuse a pair and rate the gradients of sources and result."""
         fused = self.generator(a, b)
         real = torch.maximum(laplacian(2 * a).abs(), laplacian(2 * b).abs())  # of images in [-1, 1]
         gradient = laplacian(2 * fused).abs()
@@ -65,6 +72,8 @@ class Adversaries(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class MffGanRecipe(PairRecipe):
+    """Describe a training of MFF-GAN."""
+
     name: str = "mff_gan"
     epochs: int = 20
     samples: int = 40_000
@@ -75,10 +84,14 @@ class MffGanRecipe(PairRecipe):
     content_weight: float = 10.0
 
     def model(self) -> Adversaries:
+        """Build generator and discriminator."""
         return Adversaries(self.crop)
 
     def losses(self, model: Adversaries, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Content on images in [-1, 1], hence the factors of 2; the adversaries by least squares with soft labels."""
+        """Add the content loss and the losses of both adversaries.
+
+        Content is on images in [-1, 1], hence the factors of 2; the adversaries use least squares with soft labels.
+        """
         a, b = batch["a"], batch["b"]
         scores = model(a, b)
         parts = {
@@ -92,7 +105,7 @@ class MffGanRecipe(PairRecipe):
         return {"total": content + parts["generator"] + parts["discriminator"], **parts}
 
     def _content(self, a: Tensor, b: Tensor, fused: Tensor) -> Tensor:
-        """Pixel by pixel the source with the stronger detail is asked for; ties go to the first."""
+        """Compare, pixel by pixel, with the source that has the stronger detail; ties go to the first."""
         second = (detail(b) > detail(a)).float()
         total = fused.new_zeros(len(fused))
         for source, chosen in ((a, 1 - second), (b, second)):
@@ -103,7 +116,10 @@ class MffGanRecipe(PairRecipe):
 
 
 def detail(image: Tensor) -> Tensor:
-    """How much a pixel changes when the image is blurred twice, (B, 1, H, W)."""
+    """Measure how much each pixel changes when the image is blurred twice.
+
+    Images are (B, 1, H, W).
+    """
     kernel = image.new_tensor([[1, 2, 1], [2, 4, 2], [1, 2, 1]])[None, None] / 16
     blurred = F.conv2d(F.conv2d(image, kernel, padding=1), kernel, padding=1)
     return (image - blurred).abs()

@@ -40,7 +40,10 @@ class PairRecipe(Recipe):
         return FocusPairs(regions, self.pair, length=length, size=self.size, seed=seed, colour=self.colour)
 
     def pair(self, image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Make a crop of a pair with random blur, its outline hard or spread as by a lens, flipped and exchanged at random."""
+        """Make a crop of a pair with random blur, flipped and exchanged at random.
+
+        Its outline is hard, or spread as by a lens.
+        """
         top, left = rng.integers(self.size - self.crop + 1, size=2)
         part = slice(top, top + self.crop), slice(left, left + self.crop)
         image, mask = image[part], mask[part]

@@ -17,14 +17,14 @@ Maker = Callable[[np.ndarray, np.ndarray, np.random.Generator], dict[str, np.nda
 
 
 class FocusPairs(torch.utils.data.Dataset):
-    """`length` samples an epoch from a set of labelled photographs.
+    """Make `length` samples an epoch from a set of labelled photographs.
 
     Args:
         regions: Labelled photographs; each is visited equally often.
         make: Turns a float image in [0, 1], a bool mask and a generator into arrays (H, W) or (H, W, C).
         length: Samples in an epoch.
         size: Photographs and label maps are resized to size x size first.
-        seed: Of the whole run.
+        seed: Seed of the whole run.
         colour: Whether images are (H, W, 3) instead of gray.
     """
 
@@ -36,7 +36,10 @@ class FocusPairs(torch.utils.data.Dataset):
         self._resized: dict[int, tuple[np.ndarray, LabelledImage]] = {}
 
     def begin_epoch(self, epoch: int) -> None:
-        """Not called ``set_epoch``: Accelerate calls that itself and counts from the start of the process."""
+        """Set the number of the epoch, which seeds its samples.
+
+        It is not called ``set_epoch``: Accelerate calls that itself and counts from the start of the process.
+        """
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -50,7 +53,7 @@ class FocusPairs(torch.utils.data.Dataset):
         return {name: torch.from_numpy(np.ascontiguousarray(np.atleast_3d(a).transpose(2, 0, 1))) for name, a in arrays.items()}
 
     def arrays(self, image: np.ndarray, labelled: LabelledImage, rng: np.random.Generator, visit: int) -> dict[str, np.ndarray]:
-        """One sample; `visit` counts the samples that this photograph has given to the epoch before."""
+        """Make one sample; `visit` counts earlier samples of this photograph in the epoch."""
         return self.make(image, draw_mask(labelled, rng), rng)
 
     def _photograph(self, i: int) -> tuple[np.ndarray, LabelledImage]:

@@ -31,7 +31,7 @@ TRIES = 20
 
 
 class PatchPairs(torch.utils.data.Dataset):
-    """`length` pairs of crops an epoch, each of a sharp and a blurred version of the same place.
+    """Make `length` pairs of crops an epoch, sharp and blurred, of the same places.
 
     Every sample draws all its randomness from (seed, epoch, index), whatever the number of workers.
 
@@ -39,10 +39,10 @@ class PatchPairs(torch.utils.data.Dataset):
         photographs: Visited equally often; labels are not asked for.
         show: From a crop (side, side), gray in [0, 1], to what the network is shown, by name.
         length: Pairs in an epoch.
-        side: Of the crops, pixels: a patch and what lies around it.
+        side: Side of the crops, pixels: a patch and what lies around it.
         patch: Side of the patch in the middle, whose variance counts.
         levels: How often the blurred version is blurred; one is drawn for each pair.
-        seed: Of the whole run.
+        seed: Seed of the whole run.
         variance: Least variance of the sharp patch, on 0..255, 25 in cnnwt; the best of `TRIES` places where none has it.
         real: Where some of the pairs come from instead, if given.
         real_every: Every so many-th pair does: 2 is half of them, 1 all.
@@ -61,6 +61,7 @@ class PatchPairs(torch.utils.data.Dataset):
         self._grays: dict[int, np.ndarray] = {}
 
     def begin_epoch(self, epoch: int) -> None:
+        """Set the number of the epoch, which seeds its pairs."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -80,12 +81,15 @@ class PatchPairs(torch.utils.data.Dataset):
         }
 
     def _turn(self, index: int) -> int:
-        """Whose turn it is: all photographs once, in random order, then all again."""
+        """Choose the photograph of a sample: all once, in random order, then all again."""
         count = len(self.photographs)
         return int(np.random.default_rng((self.seed, self.epoch, index // count, 1)).permutation(count)[index % count])
 
     def crops(self, gray: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """A place with texture, (side, side), sharp and blurred, in 8 bits both: digits must not give it away."""
+        """Cut a place with texture, (side, side), sharp and blurred.
+
+        Both are in 8 bits, so that digits cannot give the blurred one away.
+        """
         level = self.levels[rng.integers(len(self.levels))]
         top, left = textured_place(gray, rng, self.side, self.patch, self.variance)
         margin = math.ceil(3 * level)  # blurring that much more gives what blurring the whole photograph gives
@@ -102,19 +106,24 @@ class PatchPairs(torch.utils.data.Dataset):
 
 
 def repeated_blur(image: np.ndarray, level: int) -> np.ndarray:
-    """The blur of the papers: standard deviation 2 cut off to 7x7, as often as the level says."""
+    """Blur as the papers do, as often as the level says.
+
+    The standard deviation is 2, cut off to 7x7.
+    """
     return gaussian_blur(image, 2.0, size=7, times=level)
 
 
 def textured_place(
     gray: np.ndarray, rng: np.random.Generator, side: int, patch: int, variance: float, inside: np.ndarray | None = None
 ) -> tuple[int, int]:
-    """Corner of the first crop drawn whose patch, in its middle, varies enough; of `TRIES`, else of the one that varies most.
+    """Draw the corner of a crop whose patch varies enough.
+
+    If none of `TRIES` does, the one that varies most is taken.
 
     Args:
         gray: (H, W) uint8.
         rng: Source of the places.
-        side: Of a crop.
+        side: Side of a crop.
         patch: Side of the patch in its middle.
         variance: That is enough, on 0..255.
         inside: (H, W) labels; only patches with one label count. Without any among those drawn, all do.
@@ -131,7 +140,9 @@ def textured_place(
 
 
 class RealPatches:
-    """Patches of real multi-focus photographs, a sharp one and the same place of another photograph of the stack.
+    """Cut pairs of patches from real multi-focus photographs.
+
+    One is sharp, the other is the same place of another photograph of the stack.
 
     Which is sharp is the true decision where the set has one, else that of GACN; only patches that lie in one region count.
 
@@ -144,7 +155,7 @@ class RealPatches:
         self.stacks = [_labelled_stack(stack) for stack in list(load(name))[int(held_out) :: 2]]
 
     def crops(self, rng: np.random.Generator, side: int, patch: int, variance: float) -> tuple[np.ndarray, np.ndarray]:
-        """A place with texture, (side, side) uint8, sharp and less so."""
+        """Cut a place with texture, (side, side) uint8, sharp and less sharp."""
         grays, labels = self.stacks[rng.integers(len(self.stacks))]
         top, left = textured_place(grays.max(0), rng, side, patch, variance, labels)
         sharp = labels[top + side // 2, left + side // 2]
@@ -154,7 +165,7 @@ class RealPatches:
 
 
 def _labelled_stack(stack: FocusStack) -> tuple[np.ndarray, np.ndarray]:
-    """Gray images (N, H, W) uint8, and the number of the sharpest at each pixel."""
+    """Convert to gray images (N, H, W) uint8, and number the sharpest at each pixel."""
     decision = fuse(stack, "gacn").decision if stack.decision is None else stack.decision
     unit = to_unit(stack.images)
     grays = from_unit(to_gray(unit) if stack.is_colour else unit.copy(), np.dtype(np.uint8))
@@ -162,7 +173,7 @@ def _labelled_stack(stack: FocusStack) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _at_least(gray: np.ndarray, side: int) -> np.ndarray:
-    """The photograph, mirrored at its lower and right border where it is smaller than a crop."""
+    """Mirror a photograph at its lower and right border where it is smaller than a crop."""
     ends = [(0, max(0, side - length)) for length in gray.shape]
     return np.pad(gray, ends, mode="symmetric") if max(end for _, end in ends) else gray
 
@@ -208,15 +219,18 @@ class PatchRecipe(Recipe):
         )  # fmt: skip
 
     def crop_side(self) -> int:
-        """Side of what is cut out of a photograph: the patch, and what the network looks at around it."""
+        """Measure the side of a crop: the patch, and its surroundings if they count."""
         return self.patch + 2 * self.model().halo
 
     def show(self, crop: np.ndarray) -> dict[str, np.ndarray]:
-        """From a crop (side, side), gray in [0, 1], to what the network is shown, (C, side, side) by name."""
+        """Turn a crop (side, side), gray in [0, 1], into inputs (C, side, side) by name."""
         return {"gray": crop[None]}
 
     def optimiser(self, model: nn.Module) -> torch.optim.Optimizer:
-        """SGD as the papers print it; in Caffe's terms, biases at twice the rate and without decay (A2.10)."""
+        """Build SGD as the papers print it.
+
+        In Caffe's terms, biases have twice the rate and no decay (A2.10).
+        """
         groups = {"weight": [], "bias": []}
         for name, parameter in model.named_parameters():
             groups[name.rpartition(".")[2]].append(parameter)
@@ -232,12 +246,15 @@ class PatchRecipe(Recipe):
         return self.every, self.gamma
 
     def losses(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Compute the softmax loss and the accuracy of a batch of pairs."""
         loss, accuracy = both_orders(model, batch["sharp_gray"], batch["blurred_gray"])
         return {"total": loss, "accuracy": accuracy}
 
 
 def both_orders(model: nn.Module, sharp: Tensor, blurred: Tensor) -> tuple[Tensor, Tensor]:
-    """Softmax loss and share of right answers over (sharp, blurred), label 1, and (blurred, sharp), label 0.
+    """Compute softmax loss and accuracy over both orders of a pair.
+
+    (sharp, blurred) has label 1, (blurred, sharp) label 0.
 
     Args:
         model: A `mffrepro.models.siamese.Siamese`.

@@ -15,6 +15,8 @@ from mffrepro.training.pair_recipe import PairRecipe, laplacian
 
 @dataclass(frozen=True, kw_only=True)
 class PmgiRecipe(PairRecipe):
+    """Describe a training of PMGI."""
+
     name: str = "pmgi"
     epochs: int = 15
     samples: int = 40_000
@@ -25,10 +27,11 @@ class PmgiRecipe(PairRecipe):
     gradient_weight: float = 3.0
 
     def model(self) -> PMGI:
+        """Build PMGI."""
         return PMGI()
 
     def losses(self, model: PMGI, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """On images in [-1, 1], hence the factor of 2."""
+        """Compare intensities and gradients on images in [-1, 1], hence the factor of 2."""
         a, b = batch["a"], batch["b"]
         fused = model(a, b)
         intensity = sum(F.mse_loss(2 * fused, 2 * source) for source in (a, b))

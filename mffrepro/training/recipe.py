@@ -61,7 +61,7 @@ class Recipe(ABC):
 
     @abstractmethod
     def losses(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Compute the loss to minimise, ``total``, and what else is worth a column of the log."""
+        """Compute the loss to minimise, ``total``, and other columns of the log."""
 
     def optimiser(self, model: nn.Module) -> torch.optim.Optimizer:
         """Build the optimiser, whose rates are those of the first epoch."""
@@ -75,8 +75,14 @@ class Recipe(ABC):
         return lr_scheduler.StepLR(optimiser, step_size=every, gamma=factor)
 
     def steps(self) -> tuple[int, float]:
-        """Return the epochs between two steps of the schedule ``"step"``, and the factor of a step."""
+        """Return the epochs between two steps of the schedule, and the factor of a step.
+
+        They count under the schedule ``"step"``.
+        """
         return 2, 0.8
 
     def begin_epoch(self, model: nn.Module, epoch: int) -> None:  # noqa: B027 - most recipes change nothing
-        """Change the network before an epoch; the epoch after the last is the state in which it will be used."""
+        """Change the network before an epoch.
+
+        The epoch after the last is that in which the network will be used.
+        """

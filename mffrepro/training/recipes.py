@@ -52,7 +52,10 @@ def recipe(network: str, preset: str = "practical") -> Any:
 
 
 def rebuild(fields: dict[str, Any]) -> Any:
-    """Rebuild the recipe that a run folder or a card describes from its fields, as JSON keeps them."""
+    """Rebuild a recipe from the fields that a run folder or a card describes.
+
+    The fields are as JSON keeps them.
+    """
     kind = type(next(iter(presets(fields["name"]).values())))
     return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
 

@@ -16,6 +16,8 @@ from mffrepro.training.recipe import Schedule
 
 @dataclass(frozen=True, kw_only=True)
 class SesfRecipe(PairRecipe):
+    """Describe a training of SESF-Fuse."""
+
     name: str = "sesf"
     epochs: int = 30
     samples: int = 82_783  # photographs of MS COCO 2014
@@ -27,10 +29,14 @@ class SesfRecipe(PairRecipe):
     ssim_weight: float = 1000.0
 
     def model(self) -> SESF:
+        """Build SESF-Fuse."""
         return SESF()
 
     def losses(self, model: SESF, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Euclidean distance over the whole batch, plus the structure lost, on normalised images as in the authors' code."""
+        """Add the Euclidean distance over the batch and the structural dissimilarity.
+
+        Both are on normalised images, as in the authors' code.
+        """
         image = normalise(batch["original"])
         again = model(image)
         distance = (again - image).square().sum().sqrt()

@@ -31,6 +31,7 @@ def ship(run: Path, name: str, *, data: str, device: str, note: str = "", folder
         device: The machine that it was trained on, in words.
         note: What else a reader should know.
         folder: Where to write; by default the ``weights`` of the package.
+
     Returns:
         Path of the weights.
     """

@@ -39,7 +39,9 @@ def train(
     on_step: Callable[[int, int, int], None] | None = None,
     on_epoch: Callable[[list[Row]], None] | None = None,
 ) -> nn.Module:
-    """Train a network by its recipe and return it with the weights of the lowest validation loss.
+    """Train a network by its recipe; return it with its best weights.
+
+    The best weights are those of the lowest validation loss.
 
     Args:
         recipe: Network, data, loss and schedule.
@@ -52,6 +54,7 @@ def train(
         resume: Go on after the last finished epoch, to the same result as a run that was never stopped.
         on_step: Called with epoch, step and steps per epoch, for a progress bar.
         on_epoch: Called with all rows of the log so far.
+
     Raises:
         DataError: The folder holds another run, or nothing to resume.
     """

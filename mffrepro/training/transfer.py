@@ -85,7 +85,10 @@ class TransferRecipe(Recipe):
         return network
 
     def split(self, regions: dict[str, Sequence[LabelledImage]], seed: int) -> dict[str, Sequence[LabelledImage]]:
-        """Draw the photographs for training and validation from all, so that none is on both sides at another blur."""
+        """Draw the photographs for training and validation from all.
+
+        None is then on both sides at another blur.
+        """
         if not self.photographs:
             return regions
         pool = list({image.name: image for part in regions.values() for image in part}.values())
@@ -109,7 +112,10 @@ class TransferRecipe(Recipe):
         return torch.optim.RMSprop(trained, lr=self.rate, alpha=0.9, momentum=0.9, weight_decay=self.decay)
 
     def losses(self, model: TransferNet, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Pass both images of each pair one after the other through the same network (A1.1); 1 is out of focus (A0.8)."""
+        """Pass both images of each pair separately through the network (A1.1).
+
+        1 is out of focus (A0.8).
+        """
         unfocused = torch.cat([1 - batch["mask"], batch["mask"]])
         # One after the other: in one batch the normalisation would tell each image about its own counterpart.
         sides = [torch.cat(both) for both in zip(model(batch["a"]), model(batch["b"]), strict=True)]
@@ -126,13 +132,17 @@ class TransferRecipe(Recipe):
 
 
 class FocusLevels(FocusPairs):
-    """Make pairs in colour; the visits of a photograph go through the blur levels in turn, so that an epoch has all."""
+    """Make pairs in colour at all blur levels.
+
+    The visits of a photograph go through the levels in turn, so that an epoch has all.
+    """
 
     def __init__(self, regions: Sequence[LabelledImage], recipe: TransferRecipe, *, length: int, seed: int) -> None:
         super().__init__(regions, None, length=length, size=recipe.size, seed=seed, colour=True)
         self.recipe = recipe
 
     def arrays(self, image: np.ndarray, labelled: LabelledImage, rng: np.random.Generator, visit: int) -> dict[str, Any]:
+        """Make one sample at the level of the visit, augmented if the recipe says so."""
         recipe = self.recipe
         mask = draw_mask(labelled, rng) if recipe.masks == "regions" else objects(labelled)
         level, kernel = visit % recipe.levels + 1, int(rng.choice(recipe.kernels))

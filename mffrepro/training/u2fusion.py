@@ -19,6 +19,8 @@ from mffrepro.training.pair_recipe import PairRecipe, mean_square
 
 @dataclass(frozen=True, kw_only=True)
 class U2FusionRecipe(PairRecipe):
+    """Describe a training of U2Fusion."""
+
     name: str = "u2fusion"
     epochs: int = 2
     samples: int = 40_000
@@ -31,12 +33,15 @@ class U2FusionRecipe(PairRecipe):
     temperature: float = 100.0  # c of the paper, which the scores are divided by before the softmax
 
     def model(self) -> U2Fusion:
+        """Build U2Fusion."""
         return U2Fusion(width=self.width)
 
     def optimiser(self, model: U2Fusion) -> torch.optim.Optimizer:
+        """Build RMSprop as in the authors' code."""
         return torch.optim.RMSprop(model.parameters(), lr=self.rate, alpha=0.6, momentum=0.15)
 
     def losses(self, model: U2Fusion, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Compute structure and error against both sources, weighted by information."""
         sources = batch["a"], batch["b"]
         fused = model(*sources)
         score = vgg_energy if self.features == "vgg16" else pyramid_energy

@@ -42,6 +42,7 @@ class VggRecipe(Recipe):
             raise OptionError(f"side is {self.side}; five poolings need at least 32 pixels")
 
     def model(self) -> VGG19:
+        """Build the classifier of textures."""
         return VGG19(self.width, classes=len(KINDS), pool=self.pool)
 
     def data(self, regions: Sequence[LabelledImage], *, split: Split, seed: int) -> "Textures":
@@ -49,20 +50,23 @@ class VggRecipe(Recipe):
         return Textures(self.side, self.samples if split == "train" else self.validation, seed)
 
     def optimiser(self, model: VGG19) -> torch.optim.Optimizer:
+        """Build AdamW."""
         return torch.optim.AdamW(model.parameters(), lr=self.rate, weight_decay=1e-2)
 
     def losses(self, model: VGG19, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Compute the cross-entropy and the accuracy."""
         logits, kind = model(batch["image"]).float(), batch["kind"]
         return {"total": F.cross_entropy(logits, kind), "accuracy": (logits.argmax(1) == kind).float().mean()}
 
 
 class Textures(torch.utils.data.Dataset):
-    """Textures, the kinds in turn; every epoch draws new ones."""
+    """Draw textures, the kinds in turn; every epoch has new ones."""
 
     def __init__(self, side: int, length: int, seed: int) -> None:
         self.side, self.length, self.seed, self.epoch = side, length, seed, 0
 
     def begin_epoch(self, epoch: int) -> None:
+        """Set the number of the epoch, which seeds its textures."""
         self.epoch = epoch
 
     def __len__(self) -> int:

@@ -48,7 +48,7 @@ def surface() -> dict[str, dict[str, Any]]:
         if hasattr(module, "__all__"):
             found[name] = {public: describe(getattr(module, public)) for public in sorted(module.__all__)}
     found["methods"] = {name: _signature(card.function()) for name, card in sorted(methods.CARDS.items())}
-    found["metrics"] = {name: _signature(metrics.get(name).function) for name in sorted(metrics.names())}
+    found["metrics"] = {name: _signature(metrics.public_function(name)) for name in sorted(metrics.names())}
     found["metric variants"] = {card.name: "" for card in sorted(metrics.CARDS, key=lambda card: card.name) if card.variant_of}
     return found
 

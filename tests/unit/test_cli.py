@@ -135,7 +135,7 @@ def test_looking_around_imports_nothing_heavy(arguments):
         (["fuse"], "Missing argument"),
         (["fuse", "a.png", "b.png"], "Missing option '--output'"),
         (["fuse", "a.png", "b.png", "-o", "x.png", "--foo"], "No such option: --foo"),
-        (["train"], "Missing argument"),
+        (["train"], "Missing command"),
         (["train", "gacn", "--workers", "many"], "Invalid value for '--workers'"),
         (["train", "gacn", "--seed", "-1"], "Invalid value for '--seed'"),
         (["benchmark", "--limit", "0"], "Invalid value for '--limit'"),
@@ -257,7 +257,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_old_file(refused, pair, fold
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mffrepro.images.os.replace", full)
+    monkeypatch.setattr("mffrepro.images.files.os.replace", full)
     assert "fused.png cannot be written (No space left on device)" in refused("fuse", *pair, "-o", "fused.png", "-m", "lp")
     assert files(folder) == before
     assert Path("fused.png").read_bytes() == b"old"
@@ -439,9 +439,9 @@ def test_benchmark_records_and_then_says_what_moved(run, clone):
 
 def test_benchmark_refuses_to_record_before_it_runs(refused, clone, folder, monkeypatch):
     monkeypatch.setattr("mffrepro.benchmarks.grid.fuse", None)
-    assert "is not recorded, since others lack it" in refused(*RECORD, "-d", "pairs")
+    assert "cannot be recorded, because others lack it" in refused(*RECORD, "-d", "pairs")
     (clone / ".git").rename(clone / "git")
-    assert "is no clone of the repository" in refused(*RECORD)
+    assert "is not a git checkout" in refused(*RECORD)
 
 
 def test_benchmark_without_its_scheduler(refused, monkeypatch):

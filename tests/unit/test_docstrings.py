@@ -1,5 +1,6 @@
 """What the docstring of every registered method and metric must say, and that every example gives what it prints."""
 
+import ast
 import doctest
 import importlib
 import inspect
@@ -32,7 +33,7 @@ def section(text: str, name: str) -> str:
 
 
 REGISTERED = {f"method {name}": card.function() for name, card in methods.CARDS.items()}
-REGISTERED |= {f"metric {name}": metrics.get(name).function for name in metrics.names()}
+REGISTERED |= {f"metric {name}": metrics.public_function(name) for name in metrics.names()}
 
 
 @pytest.mark.parametrize("name", REGISTERED)
@@ -58,7 +59,7 @@ def test_every_registered_function_has_a_source_and_a_chapter(name):
 
 @pytest.mark.parametrize("name", metrics.names())
 def test_every_metric_says_range_direction_and_scale(name):
-    card, text = metrics.get(name), inspect.getdoc(metrics.get(name).function)
+    card, text = metrics.get(name), inspect.getdoc(metrics.public_function(name))
     before = text.partition("Args:")[0]
     assert re.search(r"\b(?:Range|From|At most|Unbounded)\b", before), "the range"
     assert {"higher": "higher is better", "lower": "lower is better", None: "neither direction is better"}[card.better] in before
@@ -67,7 +68,7 @@ def test_every_metric_says_range_direction_and_scale(name):
 
 
 MEASURES = {name: getattr(losses, name) for name in losses.__all__} | {
-    name: metrics.get(name).function for name in metrics.names()
+    name: metrics.public_function(name) for name in metrics.names()
 }
 MEASURES |= {name: getattr(metrics, name) for name in ("evaluate", "evaluate_batch", "quality_map", "weight_map")}
 
@@ -78,6 +79,36 @@ def test_what_is_returned_is_not_read_as_a_type(name):
     first = section(inspect.getdoc(MEASURES[name]), "Returns").strip().partition("\n")[0]
     assert first
     assert not re.search(r":(\s|$)", first)
+
+
+# ------------------------------------------------------------------------------------------------- first lines
+
+
+def public_docstrings() -> dict[str, str]:
+    """Collect the docstrings of public functions, classes and methods of the package by their full names."""
+    found = {}
+    for name in MODULES:
+        tree = ast.parse(inspect.getsource(importlib.import_module(name)))
+        scopes = [(name, tree)] + [(f"{name}.{n.name}", n) for n in tree.body if isinstance(n, ast.ClassDef)]
+        for scope, owner in scopes:
+            for node in owner.body:
+                if isinstance(node, ast.FunctionDef | ast.ClassDef) and not f".{scope}.{node.name}".count("._"):
+                    found[f"{scope}.{node.name}"] = ast.get_docstring(node) or ""
+    return found
+
+
+DOCSTRINGS = public_docstrings()
+
+
+def test_first_lines_make_sense_in_a_list():
+    """One sentence of at most 80 characters that does not begin in the middle of a thought; ruff holds the imperative."""
+    first = {name: text.partition("\n")[0] for name, text in DOCSTRINGS.items()}
+    assert len(first) > 500
+    assert {name: line for name, line in first.items() if not 10 <= len(line) <= 80} == {}
+    assert {name: line for name, line in first.items() if not line.endswith((".", ".)"))} == {}
+    assert {
+        name: line for name, line in first.items() if re.match(r"(Of|About|As|What|The|Like|From|Whose|Who|It)\b", line)
+    } == {}
 
 
 # ------------------------------------------------------------------------------------------------------- keys

@@ -13,13 +13,13 @@ import pytest
 from PIL import Image as Pillow
 
 import mffrepro as mff
-from mffrepro import images
 from mffrepro.errors import ImageError
 from mffrepro.images import (
     FocusStack,
     as_stack,
     check_image,
     check_target,
+    files,
     from_unit,
     read_image,
     require_side,
@@ -405,7 +405,7 @@ def break_encoder(monkeypatch):
     def fail(*_, **__):
         raise MemoryError("no room to encode")
 
-    monkeypatch.setattr(images, "_encode", fail)
+    monkeypatch.setattr(files, "_encode", fail)
     return MemoryError
 
 
@@ -426,7 +426,7 @@ def break_disk(monkeypatch):
             os.write(self.handle, data[: len(data) // 2])
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(images.os, "fdopen", Full)
+    monkeypatch.setattr(files.os, "fdopen", Full)
     return ImageError
 
 
@@ -434,7 +434,7 @@ def break_rename(monkeypatch):
     def fail(*_):
         raise OSError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(images.os, "replace", fail)
+    monkeypatch.setattr(files.os, "replace", fail)
     return ImageError
 
 
@@ -442,7 +442,7 @@ def interrupt(monkeypatch):
     def fail(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(images.os, "replace", fail)
+    monkeypatch.setattr(files.os, "replace", fail)
     return KeyboardInterrupt
 
 

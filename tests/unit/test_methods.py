@@ -35,6 +35,14 @@ def paints(card):
     return card.kind == "network" and not card.has_decision
 
 
+#: Mean gray levels by which a network without a decision map changes noise that fills the whole range: in one pass (two images),
+#: and in four where it fuses one image after the other (five images). A fifth more than measured.
+LOST = {
+    "ifcnn": {2: 10.6, 5: 10.6}, "densefuse": {2: 1.5, 5: 1.5}, "u2fusion": {2: 7.3, 5: 13.2}, "fusiondn": {2: 6.3, 5: 11.8},
+    "mff_gan": {2: 11.6, 5: 28.1}, "pmgi": {2: 3.5, 5: 6.2},
+}  # fmt: skip
+
+
 def photographs(count=2, size=(64, 64), *, colour=True, dtype=np.uint8, seed=0):
     """One scene, each image sharp in its own vertical band and blurred elsewhere."""
     from scipy.ndimage import gaussian_filter
@@ -106,7 +114,7 @@ def test_equal_images_come_back(card, count, colour):
     image = photographs(colour=colour)[0]
     gap = np.abs(run(card, [image] * count).image.astype(int) - image)
     if paints(card):
-        assert gap.mean() <= 12 * (count - 1)  # of noise that fills the whole range, nothing like a photograph
+        assert gap.mean() <= LOST[card.name][count]
     else:
         assert gap.max() <= 1
 

@@ -136,20 +136,20 @@ def test_the_numbers_of_a_real_run_do_not_drift(clone):
 
 def test_outside_of_a_clone_nothing_is_written(clone):
     (clone / ".git").rename(clone / "git")
-    with pytest.raises(DataError, match="is no clone of the repository; record with"):
+    with pytest.raises(DataError, match="is not a git checkout; clone the repository"):
         write_record(run(), "CPU")
     assert not (clone / "data_manifests" / "recorded").exists()
 
 
 def test_a_clone_without_a_commit_is_told_so(clone):
     subprocess.run(["git", "-C", str(clone), "update-ref", "-d", "HEAD"], check=True)
-    with pytest.raises(DataError, match="git cannot name this commit"):
+    with pytest.raises(DataError, match="git cannot tell the commit of this checkout"):
         write_record(run(), "CPU")
 
 
 @pytest.mark.parametrize("dataset", ["folder", "/srv/me/pairs"])
 def test_photographs_of_ones_own_are_not_recorded(clone, dataset):
-    with pytest.raises(OptionError, match="is not recorded, since others lack it"):
+    with pytest.raises(OptionError, match="cannot be recorded, because others lack it"):
         write_record(run(dataset=dataset), "CPU")
 
 

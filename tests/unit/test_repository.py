@@ -1,5 +1,6 @@
 """The repository agrees with itself: versions, locks, addresses, sizes, and what a wheel holds."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -38,6 +39,34 @@ def test_environment_yml_follows_pyproject():
     (pip,) = next(d["pip"] for d in dependencies if isinstance(d, dict))
     extras = re.fullmatch(r"-e \.\[(.*)\]", pip)
     assert set(extras[1].split(",")) == set(PROJECT["optional-dependencies"])
+
+
+#: What the package imports -> the project that installs it, where the two names differ.
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "cv2": "opencv-python-headless",
+    "pywt": "pywavelets",
+    "skimage": "scikit-image",
+    "yaml": "pyyaml",
+}
+
+
+def test_every_imported_package_is_declared():
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    lines = [*PROJECT["dependencies"], *(line for extra in PROJECT["optional-dependencies"].values() for line in extra)]
+    declared = {canonicalize_name(Requirement(line).name) for line in lines}
+    imported = set()
+    for path in (ROOT / "mffrepro").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                imported.add(node.module.partition(".")[0])
+    imported -= {*sys.stdlib_module_names, "mffrepro"}
+    assert "tifffile" in imported
+    assert {canonicalize_name(DISTRIBUTIONS.get(name, name)) for name in imported} <= declared
 
 
 def lock_pins() -> dict[str, list[tuple[str, int]]]:

@@ -36,14 +36,17 @@ Weights = Sequence[Tensor | None]
 
 
 class Features(NamedTuple):
-    """What a decision needs to know of one image."""
+    """Hold what a decision needs to know of one image."""
 
     gray: Tensor  # (1, 1, H, W)
     activity: Tensor | None  # (1, 64, H, W), float16 in a ranking; None: too large to keep
     weights: Weights | None = None  # of channel attention, for features that keep no maps
 
     def rows(self, network: GACN, rows: slice) -> tuple[Tensor, Tensor]:
-        """Return gray values and activity levels of some rows, computed now where they are not kept."""
+        """Return gray values and activity levels of some rows.
+
+        Activity levels that are not kept are computed now.
+        """
         gray = self.gray[..., rows, :]
         if self.activity is not None:
             return gray, self.activity[..., rows, :].float()
@@ -55,7 +58,9 @@ class Features(NamedTuple):
 
 
 def activity_in_strips(network: GACN, gray: Tensor, weights: Weights | None = None) -> Tensor:
-    """Compute `GACN.extract` of one image (1, 1, H, W), or of a part of an image whose attention weights are given.
+    """Compute `GACN.extract` of one image (1, 1, H, W), strip by strip.
+
+    It may be a part of an image whose attention weights are given.
 
     The activity levels replace the feature maps, each strip once the next one has been computed, which needs its last rows.
     """
@@ -72,7 +77,7 @@ def activity_in_strips(network: GACN, gray: Tensor, weights: Weights | None = No
 
 
 def _activity_of(network: GACN, maps: Tensor, strip: Strip) -> Tensor:
-    """Work in blocks of columns: of a wide image not even one strip of all maps would stay in the cache."""
+    """Compute the activity level in blocks of columns: of a wide image not even one strip of all maps fits into the cache."""
     rows, width = strip.rows.stop - strip.rows.start, maps.shape[-1]
     activity = torch.empty((1, maps.shape[1], rows, width), device=maps.device, memory_format=torch.channels_last)
     for block in strips(width, rows, FEATURE_PIXELS, halo=network.radius + 1):
@@ -89,7 +94,7 @@ def features_in_strips(path: FeaturePath, gray: Tensor, weights: Weights | None 
     Args:
         path: The convolutions and their channel attention.
         gray: The image, or a part of an image whose attention weights are given.
-        weights: Of channel attention; by default computed from the means over this image.
+        weights: Weights of channel attention; by default computed from the means over this image.
     """
     height, width = gray.shape[-2:]
     layer_width = path.conv[0].conv.out_channels
@@ -149,11 +154,13 @@ def _decision_pixels(features: Features) -> int:
 
 
 class GacnComparer:
-    """Compare images by GACN: arrays in, arrays out; see `mffrepro.fusion.multi_image.Comparer`.
+    """Compare images by GACN: arrays in, arrays out.
+
+    See `mffrepro.fusion.multi_image.Comparer`.
 
     Args:
         network: Ready for inference.
-        boundary: Reading of section 3.4; by default that of the network.
+        boundary: Reading of the boundary smoothing (A4.10); by default that of the network.
         whole: Keep the maps even of large images, as blending needs them; False saves the memory.
     """
 
@@ -161,13 +168,19 @@ class GacnComparer:
         self.network, self.boundary, self.whole = network, boundary or network.boundary, whole
 
     def gray(self, image: np.ndarray) -> Tensor:
-        """Convert an image (H, W[, 3]) in [0, 1] to a gray batch; a copy, since features are changed in place."""
+        """Convert an image (H, W[, 3]) in [0, 1] to a gray batch.
+
+        It is a copy, since features are changed in place.
+        """
         gray = np.array(to_gray(image) if image.ndim == 3 else image, np.float32)
         return torch.from_numpy(gray)[None, None].to(device_of(self.network))
 
     @torch.inference_mode()
     def extract(self, image: np.ndarray) -> Features:
-        """Compute gray values and activity levels of one image, or only its attention weights where it is large."""
+        """Compute gray values and activity levels of one image.
+
+        Of a large image only the attention weights are computed, unless `whole` is set.
+        """
         gray = self.gray(image)
         if gray.numel() > LARGE and not self.whole:
             return Features(gray, None, attention_weights(self.network.features, gray))
@@ -175,7 +188,10 @@ class GacnComparer:
 
     @torch.inference_mode()
     def decide(self, first: Features, second: Features) -> tuple[np.ndarray, np.ndarray]:
-        """Compute the final map (H, W), 1 where the first image is taken, and the logit of the map before smoothing."""
+        """Compute the final map (H, W), and the logit of the map before smoothing.
+
+        The map is 1 where the first image is taken.
+        """
         final, logit = decide_in_strips(self.network, first, second, self.boundary)
         return final.clamp(0, 1).cpu().numpy(), logit.cpu().numpy()  # guided filtering leaves the range by up to 2e-4
 

@@ -18,7 +18,7 @@ from mffrepro.models.gacn.ranking import rank, rank_in_bands
 def fuse(
     stack: FocusStack, network: GACN, *, strategy: str = "rank", as_published: bool | None = None, smooth_boundary: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fuse a stack with GACN; the map is computed on gray and applied to all channels (A4.17).
+    """Fuse a stack with GACN; decided on gray, applied to all channels (A4.17).
 
     Images of over 8 million pixels are processed in bands of rows, so that memory does not grow with their number or size except
     for what is given and returned. ``strategy="carry"`` alone keeps the 64 maps of two whole images.
@@ -32,8 +32,10 @@ def fuse(
         as_published: True smooths the boundary as the authors' code does, False as the paper's text says; None follows the
             reading that the weights were trained with.
         smooth_boundary: False keeps the initial decision map.
+
     Returns:
         Fused image and decision map.
+
     References:
         [ma2022gacn].
     Chapter: 07_gacn

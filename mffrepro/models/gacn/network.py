@@ -29,11 +29,14 @@ Boundary = Literal["paper", "published", "none"]
 
 
 class Maps(NamedTuple):
-    """The maps of one forward pass, each (B, 1, H, W); 1 in a map means: take the first image."""
+    """Hold the maps of one forward pass, each (B, 1, H, W).
+
+    1 in a map means: take the first image.
+    """
 
     logit: Tensor  # x of Eq. 4, before the sigmoid
     initial: Tensor  # p of Eq. 4
-    final: Tensor  # after boundary smoothing, section 3.4
+    final: Tensor  # after boundary smoothing (A4.10)
     fused: Tensor  # Eq. 5, of the gray inputs
 
 
@@ -56,11 +59,11 @@ class ChannelSE(nn.Module):
         self.excite = nn.Linear(channels // reduction, channels, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Re-weight the channels of (B, C, H, W)."""
+        """Weight the channels of (B, C, H, W)."""
         return x * self.weight(x.mean((2, 3)))[:, :, None, None]
 
     def weight(self, mean: Tensor) -> Tensor:
-        """Compute the weights (B, C) of the channels from their means (B, C) over the image."""
+        """Compute the weights (B, C) of the channels from their means (B, C)."""
         return torch.sigmoid(self.excite(F.relu(self.squeeze(mean))))
 
 
@@ -72,13 +75,13 @@ class SpatialSE(nn.Module):
         self.conv = ConvToOne(channels, kernel)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Re-weight the pixels of (B, C, H, W); in place where no gradient is needed."""
+        """Weight the pixels of (B, C, H, W); in place where no gradient is needed."""
         weight = torch.sigmoid(self.conv(x))
         return x * weight if torch.is_grad_enabled() else x.mul_(weight)  # a new array costs more than the product
 
 
 class FeaturePath(nn.Module):
-    """Extract 64 feature maps by four dense layers of 16: (B, 1, H, W) to (B, 64, H, W)."""
+    """Extract feature maps (B, 64, H, W) from (B, 1, H, W) by four dense layers."""
 
     def __init__(self, attention: bool = True) -> None:
         super().__init__()
@@ -94,7 +97,7 @@ class FeaturePath(nn.Module):
 
 
 class DecisionPath(nn.Module):
-    """Turn the difference of two activity levels (B, 64, H, W) into one map (B, 1, H, W)."""
+    """Turn the difference of two activity levels (B, 64, H, W) into one map."""
 
     def __init__(self, attention: bool = True) -> None:
         super().__init__()
@@ -111,7 +114,9 @@ class DecisionPath(nn.Module):
 
 
 class GACN(nn.Module):
-    """Decide between two gray images by their activity levels, and fuse them; 68 820 parameters.
+    """Decide between two gray images by their activity levels, and fuse them.
+
+    The network has 68 820 parameters.
 
     Args:
         activity: ``"paper"`` feeds the decision path with SF_A - SF_B of Eq. 1-3; ``"published"`` with
@@ -123,7 +128,7 @@ class GACN(nn.Module):
     """
 
     radius = 5  # r of Eq. 1-3: windows of 11x11
-    band = (0.1, 0.8)  # boundary band of section 3.4 (A4.10)
+    band = (0.1, 0.8)  # boundary band (A4.10)
     guided_radius, guided_eps = 3, 0.1  # not in the paper; authors' code (A4.12)
 
     def __init__(
@@ -142,7 +147,10 @@ class GACN(nn.Module):
         return Maps(logit, initial, final, b + final * (a - b))  # Eq. 5
 
     def extract(self, gray: Tensor) -> Tensor:
-        """Compute the activity level (B, 64, H, W) of one image: all that a decision needs to know of it."""
+        """Compute the activity level (B, 64, H, W) of one image.
+
+        A decision needs to know nothing else of it.
+        """
         return self.spatial_frequency(self.features(gray).float())  # float32 under autocast too: window sums need the digits
 
     def spatial_frequency(self, features: Tensor) -> Tensor:
@@ -158,14 +166,14 @@ class GACN(nn.Module):
     def decide(
         self, a: Tensor, b: Tensor, activity_a: Tensor, activity_b: Tensor, *, boundary: Boundary | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Compute logit, initial and final map from two gray images and their activity levels.
+        """Compute logit, initial and final map from two images and their activity levels.
 
         Args:
             a: First image (B, 1, H, W) in [0, 1].
             b: Second image.
             activity_a: Activity level of the first, from `extract`.
             activity_b: Activity level of the second.
-            boundary: Reading of section 3.4; by default that of the network.
+            boundary: Reading of the boundary smoothing (A4.10); by default that of the network.
         """
         activity = activity_a - activity_b
         if self.activity == "published":
@@ -175,7 +183,10 @@ class GACN(nn.Module):
         return logit, initial, self.smooth_boundary(initial, a, b, boundary or self.boundary)
 
     def smooth_boundary(self, initial: Tensor, a: Tensor, b: Tensor, reading: Boundary) -> Tensor:
-        """Filter the map in its boundary band by a guided filter, with the provisional fusion as guide (section 3.4)."""
+        """Filter the map in its boundary band by a guided filter (A4.10).
+
+        The guide is the provisional fusion.
+        """
         if reading == "none":
             return initial
         blurred = F.conv2d(initial, self.gaussian, padding=self.gaussian.shape[-1] // 2)
@@ -191,7 +202,10 @@ class GACN(nn.Module):
 
 
 def squared_differences(x: Tensor, *, repeat: bool = False) -> Tensor:
-    """Add the squared differences to the left and to the upper neighbour; outside lies 0, or the repeated border."""
+    """Add the squared differences to the left and to the upper neighbour.
+
+    Outside the image lies 0, or the repeated border.
+    """
     total = torch.zeros_like(x)
     step = x[..., :, 1:] - x[..., :, :-1]
     total[..., :, 1:].addcmul_(step, step)  # in place: at 64 maps each new array costs as much as the arithmetic
@@ -211,7 +225,7 @@ def _gaussian_kernel(radius: int, sigma: float) -> Tensor:
 
 
 def published(name: str) -> tuple[dict[str, Tensor], dict]:
-    """Load the authors' tensors under our names, with the readings that they trained with."""
+    """Load the authors' tensors under our names, with their readings."""
     return from_published(read_published(name)), {"activity": "published", "boundary": "published"}
 
 

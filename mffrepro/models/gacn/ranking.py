@@ -30,7 +30,7 @@ BLEND_PIXELS = 2**15
 
 
 class Rank(NamedTuple):
-    """One of the images at every pixel: its features, how clear it is, and its number."""
+    """Hold one image per pixel: its features, how clear it is, and its number."""
 
     features: Features
     clarity: np.ndarray
@@ -43,6 +43,7 @@ def rank(images: Sequence[np.ndarray], comparer: GacnComparer) -> tuple[np.ndarr
     Args:
         images: N >= 2 of (H, W) or (H, W, 3), float in [0, 1].
         comparer: GACN.
+
     Returns:
         The fused image, and the share (N, H, W) of each source per pixel.
     """
@@ -51,7 +52,7 @@ def rank(images: Sequence[np.ndarray], comparer: GacnComparer) -> tuple[np.ndarr
 
 
 def rank_in_bands(images: np.ndarray, comparer: GacnComparer) -> tuple[np.ndarray, np.ndarray]:
-    """Fuse large images (N, H, W[, 3]) as `rank` does, all images of one band of rows before the next band."""
+    """Fuse large images (N, H, W[, 3]) as `rank` does, band by band of rows."""
     halo = inference.DECISION_HALO + inference.ACTIVITY_HALO + CLARITY_RADIUS
     weights = [comparer.extract(image).weights for image in progress(UnitImages(images))]
     winner = np.empty(images.shape[1:3], np.int32)
@@ -70,7 +71,10 @@ def rank_in_bands(images: np.ndarray, comparer: GacnComparer) -> tuple[np.ndarra
 
 
 def winners(features: Iterable[Features], comparer: GacnComparer) -> np.ndarray:
-    """Number (H, W) of the image that wins at each pixel: of the two clearest, the one that GACN decides for."""
+    """Choose the number (H, W) of the image that wins at each pixel.
+
+    Of the two clearest images it is the one that GACN decides for.
+    """
     ranks: list[Rank] = []
     for i, new in enumerate(features):
         measured = clarity(new.activity)
@@ -89,14 +93,20 @@ def winners(features: Iterable[Features], comparer: GacnComparer) -> np.ndarray:
 
 @torch.inference_mode()
 def clarity(activity: Tensor) -> np.ndarray:
-    """Measure how clear each pixel (H, W) is: the mean activity level of all maps over windows of 7x7."""
+    """Measure how clear each pixel (H, W) is.
+
+    It is the mean activity level of all maps over windows of 7x7.
+    """
     padded = F.pad(activity.mean(1, keepdim=True), (CLARITY_RADIUS,) * 4, mode="replicate")
     return F.avg_pool2d(padded, 2 * CLARITY_RADIUS + 1, 1)[0, 0].cpu().numpy()
 
 
 @torch.inference_mode()
 def halved(features: Features) -> Features:
-    """Store activity levels in half precision: 11 bits tell two images apart, and two sets then take the memory of one."""
+    """Store activity levels in half precision.
+
+    11 bits tell two images apart, and two sets then take the memory of one.
+    """
     return features._replace(activity=features.activity.clamp_(max=torch.finfo(torch.half).max).half())
 
 
@@ -118,12 +128,13 @@ def _exchange(first: Features, second: Features, where: np.ndarray) -> None:
 
 
 def composite(images: Sequence[np.ndarray], winner: np.ndarray, *, smooth: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Composite the image that `winner` selects at each pixel, the borders softened along the edges seen there if `smooth`.
+    """Composite the image that `winner` selects at each pixel.
 
     Args:
         images: N of (H, W) or (H, W, 3), float in [0, 1].
         winner: (H, W), numbers of images.
         smooth: Whether to filter the shares by a guided filter.
+
     Returns:
         The image, and the share (N, H, W) of each source per pixel.
     """

@@ -30,7 +30,7 @@ STUDIES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What a study is run on.
+    """Hold what a study is run on.
 
     Attributes:
         data: Labelled photographs to train on, with a split for validation.
@@ -53,7 +53,10 @@ def table_path(name: str) -> Path:
 
 
 def tabulate(name: str) -> "Callable[[Options, pd.DataFrame | None], pd.DataFrame]":
-    """Return the function that runs a study: from its options and the recorded table, if any, to the new table."""
+    """Return the function that runs a study.
+
+    It goes from options and the recorded table, if any, to the new table.
+    """
     module, arguments, _ = STUDIES[_known(name)]
     return partial(importlib.import_module(f"{__name__}.{module}").tabulate, **arguments)
 
@@ -64,8 +67,10 @@ def run(name: str, options: Options) -> Path:
     Args:
         name: A name of `STUDIES`.
         options: What it is run on.
+
     Returns:
         Path of the table.
+
     Raises:
         OptionError: There is no such study.
     """

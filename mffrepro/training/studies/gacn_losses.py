@@ -65,6 +65,7 @@ def loss_study(
         out: Folder for the runs, one folder each; the weights of a combination are ``COMBINATION/best.safetensors``.
         seed: Seed of every training: all see the same samples and begin with the same weights.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+
     Returns:
         A row per combination: means of `METRICS` over the stacks and of `noise` over their initial maps, seconds of training.
     """
@@ -80,7 +81,7 @@ def loss_study(
 
 
 def score(stack: FocusStack, weights: Path, device: str, metrics: Sequence[str] = METRICS) -> dict[str, float]:
-    """Score the image that a network fuses from a stack, and measure the `noise` of its initial map."""
+    """Score the image that a network fuses, and measure the noise of its initial map."""
     result = fuse(stack, "gacn", weights=str(weights), device=device)
     initial = fuse(stack, "gacn", weights=str(weights), device=device, smooth_boundary=False).decision[0]
     return evaluate(stack, result, metrics, gray="skimage") | noise(initial)
@@ -91,6 +92,7 @@ def noise(share: np.ndarray) -> dict[str, float]:
 
     Args:
         share: (H, W) in [0, 1].
+
     Returns:
         ``regions``: connected regions of either source; ``variation``: mean absolute difference between neighbours, summed over
         both directions.
@@ -101,7 +103,10 @@ def noise(share: np.ndarray) -> dict[str, float]:
 
 
 def tabulate(options: Options, before: pd.DataFrame | None) -> pd.DataFrame:
-    """Train by `STUDY` for each combination of losses; the table replaces the recorded one."""
+    """Train by `STUDY` for each combination of losses.
+
+    The table replaces the recorded one.
+    """
     regions = {split: load_regions(options.data, split=split) for split in ("train", "val")}
     test = list(load("embedded", kind="composite", levels=(3,), size=256))
     with tempfile.TemporaryDirectory() as folder:

@@ -22,7 +22,10 @@ KEYS = ["changed", "seed"]
 
 
 def changed(recipe: GacnRecipe) -> str:
-    """Say where a recipe differs from the practical one, such as ``"angle=smooth"``; empty for the practical one."""
+    """Name the fields in which a recipe differs from the practical one.
+
+    Such as ``"angle=smooth"``; empty for the practical one.
+    """
     usual = PRESETS["practical"]
     names = [field.name for field in dataclasses.fields(recipe) if getattr(recipe, field.name) != getattr(usual, field.name)]
     return " ".join(f"{name}={getattr(recipe, name)}" for name in names)
@@ -35,6 +38,7 @@ def score_run(run: Path, stacks: Sequence[FocusStack], *, device: str = "auto") 
         run: Run folder of the trainer.
         stacks: Pairs to fuse and to score.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+
     Returns:
         What was trained and for how long; means over the stacks of `METRICS`, and of the noise of the initial maps.
     """
@@ -49,7 +53,10 @@ def score_run(run: Path, stacks: Sequence[FocusStack], *, device: str = "auto") 
 
 
 def tabulate(options: Options, before: pd.DataFrame | None) -> pd.DataFrame:
-    """Score the runs of the options; rows of the same recipe and seed in the recorded table are replaced."""
+    """Score the runs of the options.
+
+    Rows of the same recipe and seed in the recorded table are replaced.
+    """
     if not options.runs:
         raise OptionError("gacn_trainings scores finished trainings; name their run folders with --run")
     stacks = list(load(options.real))

@@ -77,7 +77,7 @@ STUDIES = {
 
 @torch.inference_mode()
 def accuracy(network: torch.nn.Module, data: PatchPairs, *, batch: int = 200) -> float:
-    """Compute the share of right answers on the pairs of `data`, each asked in both orders."""
+    """Compute the share of right answers on pairs, each asked in both orders."""
     device = next(network.parameters()).device
     right = 0
     for pairs in torch.utils.data.DataLoader(data, batch_size=batch):
@@ -87,7 +87,10 @@ def accuracy(network: torch.nn.Module, data: PatchPairs, *, batch: int = 200) ->
 
 
 def on_grid(decision: np.ndarray, side: int = 8) -> float:
-    """Share of the places where a binary map (H, W) changes that lie on the lines of a grid of `side` pixels."""
+    """Measure the share of changes of a binary map (H, W) that lie on a grid.
+
+    The lines of the grid are `side` pixels apart.
+    """
     lines = total = 0
     for axis in (0, 1):
         change = np.abs(np.diff(np.moveaxis(decision > 0.5, axis, 0).astype(np.int8), axis=0)).sum(1)
@@ -112,6 +115,7 @@ def run(
         seed: Seed of every training.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         options: Options of the fusions.
+
     Returns:
         A row per change: accuracy on patches of the validation set with texture, and on any of its patches; epochs until the
         first is 99 %; parameters, epochs, rate and seconds; where the network can fuse, the means of `METRICS` and of `on_grid`.
@@ -162,7 +166,10 @@ def real_accuracy(method: str, recipe: PatchRecipe, changes: Mapping[str, Mappin
 
 
 def tabulate(options: Options, before: pd.DataFrame | None, *, method: str) -> pd.DataFrame:
-    """Train by the changes of `STUDIES` and score them; the table replaces the recorded one."""
+    """Train by the changes of `STUDIES` and score them.
+
+    The table replaces the recorded one.
+    """
     study = STUDIES[method]
     regions = {split: load_regions(options.data, split=split) for split in ("train", "val")}
     test = list(load("embedded", kind="composite", levels=(3,), size=256))

@@ -1,0 +1,38 @@
+"""Images, stacks of them, and the result of a fusion."""
+
+from mffrepro.images.arrays import (
+    GRAY_WEIGHTS,
+    Image,
+    ImageOrPath,
+    check_image,
+    check_same_shape,
+    check_same_size,
+    from_unit,
+    to_255,
+    to_gray,
+    to_unit,
+)
+from mffrepro.images.files import ORIENTATION, check_target, read_image, write_atomically, write_image
+from mffrepro.images.stack import FocusStack, FusionResult, as_stack, require_side
+
+__all__ = [
+    "GRAY_WEIGHTS",
+    "ORIENTATION",
+    "FocusStack",
+    "FusionResult",
+    "Image",
+    "ImageOrPath",
+    "as_stack",
+    "check_image",
+    "check_same_shape",
+    "check_same_size",
+    "check_target",
+    "from_unit",
+    "read_image",
+    "require_side",
+    "to_255",
+    "to_gray",
+    "to_unit",
+    "write_atomically",
+    "write_image",
+]
