@@ -48,7 +48,11 @@ def environment(*, show: bool = True) -> dict[str, str]:
 
 
 def device_name(device: str = "auto") -> str:
-    """Return the name of the GPU, or of the processor where there is none or where `device` is ``"cpu"``."""
+    """Return the name of the GPU, or of the processor where there is none.
+
+    Args:
+        device: ``"cpu"`` names the processor in any case.
+    """
     import torch
 
     if device != "cpu" and torch.cuda.is_available():

@@ -121,7 +121,7 @@ def fastest(job: Callable[[], Any], device: str = "cpu", *, repeats: int = 5) ->
 
 
 def available_networks() -> list[str]:
-    """List all networks with shipped weights, and with those that were fetched."""
+    """List all networks with their shipped and their fetched published weights."""
     fetched = {entry.name for entry in manifest("networks").files if is_at_hand(entry)}
     names = []
     for card in CARDS.values():

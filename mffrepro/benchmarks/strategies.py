@@ -203,8 +203,9 @@ def tabulate_strategies(
         metrics: Names of metrics.
 
     Returns:
-        A row per comparer and strategy: ``seconds`` per image, the calls of each kind, ``saved``: share of the time of serial fusion that was saved,
-        ``predicted``: the same by the number of calls and the median time of a call in serial fusion (A4.20), and the metrics.
+        A row per comparer and strategy: ``seconds`` per image, the calls of each kind, ``saved``: share of the time of serial
+        fusion that was saved, ``predicted``: the same by the number of calls and the median time of a call in serial fusion
+        (A4.20), and the metrics.
     """
     rows = {}
     for (name, strategy), (result, trace) in attempts.items():
