@@ -61,8 +61,9 @@ import torch
 from IPython.display import display
 
 import mffrepro as mff
-from mffrepro.benchmarks import speed
+from mffrepro.benchmarks import every_method, speed
 from mffrepro.report import figures, tables
+from mffrepro.report.leaderboard import left_out
 from mffrepro.report.provenance import provenance
 from mffrepro.report.source import show_source
 from mffrepro.report.speed import roofline
@@ -110,7 +111,9 @@ tables.plain(pd.DataFrame(ceilings).T, caption="The two ceilings, and the intens
 # %%
 show_source(speed.count_work, speed.measure_speed)
 pair = speed.textured_pair(520)
-networks = [name for name in speed.available_networks() if not run.quick or "." not in name]
+names = [name for name in every_method() if mff.methods.parse(name)[0].kind == "network"]
+absent = left_out(names, seconds=60)
+networks = [name for name in names if name not in absent and (not run.quick or "." not in name)]
 measured = {
     name: speed.measure_speed(networks, pair, machine, device=name, repeats=2 if run.quick else 5)
     for name, machine in machines.items()
@@ -118,8 +121,8 @@ measured = {
 
 # %% tags=["hide-input"]
 heads = {
-    "operations": "10³ operations per pixel",
-    "bytes": "bytes per pixel",
+    "operations": "10³ operations / pixel",
+    "bytes": "bytes / pixel",
     "least": "least seconds",
     "reached": "share reached",
 }
@@ -128,6 +131,8 @@ for name, table in measured.items():
     shown = table.assign(operations=table["operations"] / 1e3).rename(columns=heads)
     styled = tables.plain(shown, caption=f"Work and time: {mff.runtime.device_name(name)}")
     display(styled.format({column: f"{{:.{count}f}}" for column, count in digits.items()}))
+if absent:
+    display(tables.plain(pd.DataFrame({"not in this run because": absent})))
 
 # %% [markdown]
 # `sesf` counts the parameters of its decoder, which fusion does not use. `densefuse` runs three times, once per channel. Shipped weights of some networks have fewer

@@ -16,11 +16,9 @@ import pandas as pd
 import torch
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
-from mffrepro.data.fetch import is_at_hand
-from mffrepro.data.manifests import manifest
 from mffrepro.data.synthetic import composite
 from mffrepro.images import FocusStack
-from mffrepro.methods import CARDS, fuse, load_network
+from mffrepro.methods import fuse, load_network
 from mffrepro.models.weights import pick_device
 
 #: Bytes of one value in float32, which all networks compute in.
@@ -118,17 +116,6 @@ def fastest(job: Callable[[], Any], device: str = "cpu", *, repeats: int = 5) ->
 
 
 # ------------------------------------------------------------------------------------------------- all networks
-
-
-def available_networks() -> list[str]:
-    """List all networks with their shipped and their fetched published weights."""
-    fetched = {entry.name for entry in manifest("networks").files if is_at_hand(entry)}
-    names = []
-    for card in CARDS.values():
-        if card.kind == "network":
-            published = f"{card.name}.published"
-            names += [card.name] + [published] * any(name.startswith(published) for name in fetched)
-    return names
 
 
 def measure_speed(

@@ -120,7 +120,7 @@ def _array_of(features: Any) -> Any:
 
 
 class Attempt(NamedTuple):
-    """The result of a fusion and the calls that made it."""
+    """Hold the result of a fusion and the calls that made it."""
 
     result: FusionResult
     trace: Traced

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from mffrepro.benchmarks import speed
 from mffrepro.benchmarks.speed import Machine, Work
-from mffrepro.methods import CARDS, load_network
+from mffrepro.methods import load_network
 from mffrepro.models.gacn import GACN
 from mffrepro.report.speed import roofline
 
@@ -58,13 +58,6 @@ def test_of_several_times_the_shortest_counts(monkeypatch) -> None:
     clock = iter([0, 3, 10, 11, 20, 25])
     monkeypatch.setattr(speed.time, "perf_counter", lambda: next(clock))
     assert speed.fastest(lambda: None, repeats=3) == 1
-
-
-def test_every_network_is_listed_with_weights_that_are_there() -> None:
-    names = speed.available_networks()
-    networks = [card.name for card in CARDS.values() if card.kind == "network"]
-    assert [name for name in names if "." not in name] == networks
-    assert all(name.endswith(".published") and name.partition(".")[0] in networks for name in names if "." in name)
 
 
 def test_speed_is_measured_per_pixel_of_one_image() -> None:
