@@ -85,7 +85,8 @@ run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed
 
 # %%
 show_source(speed.measure_machine, speed.Machine)
-devices = [name for name in ("cpu", "cuda") if device in ("auto", name) and (name == "cpu" or torch.cuda.is_available())]
+present = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+devices = present if device == "auto" else [device]
 machines = {name: speed.measure_machine(name) for name in devices}
 ceilings = {
     mff.runtime.device_name(name): {
