@@ -22,8 +22,8 @@
 # does each compute, what does its training ask for, how much of its score comes from the way its program saves a file, and does
 # **computing every pixel anew** ever beat **choosing pixels** of the sources?
 #
-# The answer to the last question: rarely. On real pairs, networks with a decision map lead on all six metrics of GACN (C4.12). The table *Best of either
-# kind* below shows the exceptions where the truth is known.
+# The answer to the last question: rarely. On real pairs, the networks with a decision map have the higher mean on all six metrics of GACN (C4.12). The table
+# *Best of either kind* below compares both kinds where the truth is known.
 #
 # *Needs: a CPU; a minute or two (quick); the full profile takes far longer. With `retrain = "yes"` a GPU.*
 
