@@ -22,6 +22,7 @@ def score_methods(
         stacks: Stacks to fuse; their names are the rows.
         methods: Label to the name of a method and its options.
         metrics: Names of metrics.
+
     Returns:
         Scores with one row per (stack, method) and one column per metric, NaN where a metric needs a decision map and the
         method has none; and the results by (stack, method).
@@ -46,6 +47,7 @@ def score_decisions(
         stacks: Stacks to fuse.
         decide: From a stack to its decision maps by name, each as for `mffrepro.fusion.decision.fuse_by_decision`.
         metrics: Names of metrics.
+
     Returns:
         Means over the stacks, one row per name in the order of first appearance, one column per metric.
     """

@@ -16,8 +16,10 @@ def fuse_by_decision(stack: FocusStack, decision: np.ndarray, *, method: str = "
         stack: N >= 2 images, gray or colour.
         decision: The share of the first of two sources, (H, W) in [0, 1]; or the shares of all, (N, H, W), summing to 1.
         method: Name of the result.
+
     Returns:
         The blended image in the dtype of the stack, the shares (N, H, W), and 0 seconds: nothing was decided here.
+
     Raises:
         ImageError: The decision map does not fit the stack.
     """

@@ -14,6 +14,7 @@ def border_band(share: np.ndarray, distance: float) -> np.ndarray:
     Args:
         share: (H, W), the decision map; the regions are where it is over one half and where it is not.
         distance: Largest distance to the other region, pixels.
+
     Returns:
         (H, W) bool.
     """
@@ -34,6 +35,7 @@ def local_score(name: str, stack: FocusStack, fused: FusionResult, where: np.nda
         stack: The sources.
         fused: The fused image.
         where: Bool mask (H, W), or two slices.
+
     Returns:
         The weighted mean of the quality map; NaN where the part has no weight.
     """
@@ -48,6 +50,7 @@ def colour_differences(stack: FocusStack, fused: Mapping[str, np.ndarray]) -> di
     Args:
         stack: Colour images.
         fused: Label to fused image (H, W, 3).
+
     Returns:
         One number per label, 0 where every pixel has the colour of a source.
     """
@@ -68,6 +71,7 @@ def contour_residue(stack: FocusStack, fused: np.ndarray, *, steepest: float = 0
         stack: Gray or colour images.
         fused: The fused image.
         steepest: Share of the pixels that count as contours: those where the maximum of the sources is steepest.
+
     Returns:
         0 where every contour is copied from a source; ghosts and blur raise it.
     """
@@ -84,6 +88,7 @@ def local_variance(image: np.ndarray, side: int) -> np.ndarray:
     Args:
         image: Gray or colour image of any dtype.
         side: Side of the window, pixels.
+
     Returns:
         (H, W), on the scale 0..255.
     """

@@ -13,6 +13,7 @@ def feature_maps(network: Siamese, image: np.ndarray) -> list[np.ndarray]:
     Args:
         network: Ready for inference.
         image: Gray (H, W), float in [0, 1].
+
     Returns:
         One array (maps, h, w) per convolution.
     """
@@ -26,6 +27,7 @@ def shrink_to(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     Args:
         image: (H, W).
         shape: Height and width of the maps.
+
     Returns:
         (h, w); mirrored at the border where the maps are larger.
     """
@@ -44,6 +46,7 @@ def correlations(maps: np.ndarray, picture: np.ndarray) -> np.ndarray:
     Args:
         maps: (maps, h, w).
         picture: (h, w).
+
     Returns:
         (maps,), from 0 to 1; 0 for maps that are constant.
     """

@@ -16,6 +16,7 @@ def defocus_samples(name: str, *, count: int, seed: int) -> list[tuple[np.ndarra
         name: ``"tlcnn"`` or ``"tlcolor"``.
         count: Number of images.
         seed: Seed of the draws.
+
     Returns:
         Images (H, W, 3) in [0, 1] and labels (H, W), 1 where the image is out of focus.
     """
@@ -30,6 +31,7 @@ def patch_row(pairs: Sequence[Mapping], which: str, *, enlarge: int = 4) -> np.n
         pairs: Samples of `mffrepro.training.patches.PatchPairs`.
         which: ``"sharp"`` or ``"blurred"``.
         enlarge: Pixels of the picture along each side of a pixel.
+
     Returns:
         (H, W) in [0, 1].
     """

@@ -67,6 +67,7 @@ def read_study(name: str) -> pd.DataFrame:
 
     Args:
         name: A study of `mffrepro.training.studies`, such as ``"icacs18"``.
+
     Returns:
         One row per training, indexed by the first column.
     """
