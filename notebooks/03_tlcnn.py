@@ -516,19 +516,19 @@ def leads(metric, lower=False, without=()):
 # %% tags=["hide-input"]
 for claim, metric in {"C0.1": "qabf", "C0.2": "mi"}.items():
     numbers = leads(metric) if tested else {}
-    display(claims.judge(claim, numbers["place"] == 1 if tested else None, numbers, note=where))
+    display(claims.decide(claim, numbers["place"] == 1 if tested else None, numbers, note=where))
 numbers = leads("ag") | {f"{k}, without PCA": v for k, v in leads("ag", without=["pca"]).items()} if tested else {}
-display(claims.judge("C0.3", numbers["place"] == 1 if tested else None, numbers, note=where))
+display(claims.decide("C0.3", numbers["place"] == 1 if tested else None, numbers, note=where))
 numbers = leads("labf", lower=True) if tested else {}
-display(claims.judge("C0.4", numbers["place"] <= 2 if tested else None, numbers, note=where))
+display(claims.decide("C0.4", numbers["place"] <= 2 if tested else None, numbers, note=where))
 spread = (average.std() / average.mean()).to_dict() if tested else {}
 holds = min(spread, key=spread.get) == "sf" if tested else None
-display(claims.judge("C0.5", holds, spread, note="Coefficients of variation. " + where))
+display(claims.decide("C0.5", holds, spread, note="Coefficients of variation. " + where))
 mean_ranks = (
     (average[five] * directions(five)).rank(ascending=False).mean(axis=1).drop("tlcnn") if tested else pd.Series(dtype=float)
 )
 verdict = mean_ranks.idxmin() == "mst_sr" if "mst_sr" in mean_ranks else None
-display(claims.judge("C0.6", verdict, mean_ranks.sort_values().to_dict(), note="Mean rank over five metrics. " + where))
+display(claims.decide("C0.6", verdict, mean_ranks.sort_values().to_dict(), note="Mean rank over five metrics. " + where))
 
 # %% [markdown]
 # Edges and colours (C0.7): $Q_{ABF}$ within eight pixels of the border of the true decision map, and the colour difference (CIEDE2000)
@@ -547,7 +547,7 @@ blurry = {"msvd", "gd"} <= set(seen.nsmallest(len(seen) // 2, "Q_ABF near the bo
 strange = {"dwt", "mgivf"} <= set(seen.nlargest(len(seen) // 2, "colour difference").index)
 numbers = {f"border, {name}": seen.loc[name, "Q_ABF near the border"] for name in ("msvd", "gd", "tlcnn") if name in seen.index}
 numbers |= {f"colour, {name}": seen.loc[name, "colour difference"] for name in ("dwt", "mgivf", "tlcnn") if name in seen.index}
-display(claims.judge("C0.7", blurry and strange, numbers, note="Holds if each is in the worse half of its column."))
+display(claims.decide("C0.7", blurry and strange, numbers, note="Holds if each is in the worse half of its column."))
 
 # %% [markdown]
 # The network and its training:
@@ -560,7 +560,7 @@ numbers = {
     f"{what}, {kind}": rows[kind, what] for kind in ("average pooling", "maximum pooling") for what in ("qabf", "mask_iou")
 }
 better = all(rows["average pooling", what] >= rows["maximum pooling", what] for what in ("qabf", "mask_iou"))
-display(claims.judge("C0.8", better, numbers, note=note, seeds=seeds[:1]))
+display(claims.decide("C0.8", better, numbers, note=note, seeds=seeds[:1]))
 
 # %% tags=["hide-input"]
 plain, bare, alone = "stride 2 (tlcolor.seed1)", "no batch normalisation", "not transferred"
@@ -571,8 +571,8 @@ said = {f"epochs to iou {level:.2f}, {label}": epoch_text(reached[label], len(lo
 first, second, third = said.items()
 numbers = dict([first, second]) | {f"validation less training loss, {label}": value for label, value in gap.items()}
 faster = reached[plain] < reached[bare]
-display(claims.judge("C0.9", faster and gap[plain] <= gap[bare], numbers, note=note, seeds=seeds[:1]))
-display(claims.judge("C0.10", reached[plain] < reached[alone], dict([first, third]), note=note, seeds=seeds[:1]))
+display(claims.decide("C0.9", faster and gap[plain] <= gap[bare], numbers, note=note, seeds=seeds[:1]))
+display(claims.decide("C0.10", reached[plain] < reached[alone], dict([first, third]), note=note, seeds=seeds[:1]))
 
 # %% [markdown]
 # The rule, on pairs of the embedded set:
@@ -588,14 +588,14 @@ for s in twos[::6] if run.quick else twos[::2]:
 kept, right = pd.DataFrame(kept).mean().to_dict(), pd.DataFrame(right).mean().to_dict()
 gains = kept["selected"] - max(kept["always F1"], kept["always F2"])
 note = "The selected candidate is at least as good as both by construction; the claim holds if its mean is higher."
-display(claims.judge("C0.11", gains > 0, kept, note=note))
+display(claims.decide("C0.11", gains > 0, kept, note=note))
 removes = right["M4"] > right["M1"] and right["M5"] > right["M2"]
 means = {"mean of M1 and M2": (right["M1"] + right["M2"]) / 2, "mean of M4 and M5": (right["M4"] + right["M5"]) / 2}
-display(claims.judge("C0.12", removes, right | means, note="Share of the pixels that agree with the truth."))
-display(claims.judge("C0.13", empty and same, {"M5 is empty": str(empty), "F2 equals S2": str(same)}))
+display(claims.decide("C0.12", removes, right | means, note="Share of the pixels that agree with the truth."))
+display(claims.decide("C0.13", empty and same, {"M5 is empty": str(empty), "F2 equals S2": str(same)}))
 total = (scored["qabf"] + scored["labf"]).max()
 note = "Printed rows that violate the identity are listed."
-display(claims.judge("C0.14", total <= 1 + 1e-9, {"largest sum here": total} | impossible, note=note))
+display(claims.decide("C0.14", total <= 1 + 1e-9, {"largest sum here": total} | impossible, note=note))
 
 # %% [markdown]
 # **Does transfer help?** In these trainings the transferred network needs as many epochs as the one that starts from random weights

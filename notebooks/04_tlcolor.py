@@ -394,12 +394,12 @@ def ahead(one, other):
 
 won = {f"against {other}": ahead("Proposed", other) for other in ("Compare-loss", "Compare-bn", "Compare-initial")}
 iou = {f"mask_iou, {label}": table1.loc[label, "mask_iou"] for label in variants}
-display(claims.judge("C1.1", min(won.values()) == 5, won, note="Metrics of five. " + note, seeds=[1]))
+display(claims.decide("C1.1", min(won.values()) == 5, won, note="Metrics of five. " + note, seeds=[1]))
 for claim, other in {"C1.2": "Compare-loss", "C1.3": "Compare-bn", "C1.4": "Compare-initial"}.items():
     numbers = {"metrics of five won": ahead("Proposed", other)}
     numbers |= {key: value for key, value in iou.items() if key.endswith(("Proposed", other))}
     said = "Holds with three metrics of five. " + note
-    display(claims.judge(claim, ahead("Proposed", other) >= 3, numbers, note=said, seeds=[1]))
+    display(claims.decide(claim, ahead("Proposed", other) >= 3, numbers, note=said, seeds=[1]))
 
 # %% [markdown]
 # Stability (C1.5) is a ratio for each metric: the standard deviation over the five seeds, $s_{\text{seeds}}$, by that over the methods on
@@ -411,20 +411,20 @@ for claim, other in {"C1.2": "Compare-loss", "C1.3": "Compare-bn", "C1.4": "Comp
 between = by_group[pair.name][five].std() if pair.name in by_group else table1[five].std()
 ratio = (table2.std() / between).to_dict()
 said = "Standard deviation over five seeds by that between methods."
-display(claims.judge("C1.5", max(ratio.values()) < 0.2, ratio, note=said, seeds=[1, 2, 3, 4, 5]))
+display(claims.decide("C1.5", max(ratio.values()) < 0.2, ratio, note=said, seeds=[1, 2, 3, 4, 5]))
 gain = (table3.xs("TL-based", level=1) - table3.xs("non-TL-based", level=1)) * signs
 count, better = len(gain), (gain > 0).sum()
 numbers = {f"pairs won on {name}": int(better[name]) for name in ("qabf", "mi", "ag")} | {"of": count}
-display(claims.judge("C1.6", bool((better[["qabf", "mi", "ag"]] == count).all()), numbers, seeds=[1]))
-display(claims.judge("C1.7", better["labf"] == count, {"pairs won on labf": int(better["labf"]), "of": count}, seeds=[1]))
+display(claims.decide("C1.6", bool((better[["qabf", "mi", "ag"]] == count).all()), numbers, seeds=[1]))
+display(claims.decide("C1.7", better["labf"] == count, {"pairs won on labf": int(better["labf"]), "of": count}, seeds=[1]))
 numbers = {"pairs won on sf": int(better["sf"]), "of": count}
-display(claims.judge("C1.8", better["sf"] > count / 2, numbers, note="On most pairs.", seeds=[1]))
+display(claims.decide("C1.8", better["sf"] > count / 2, numbers, note="On most pairs.", seeds=[1]))
 wrong = {}
 for label in tl:
     found = [(s.decision[0] > 0.5, paired[s.name, label].decision[0] > 0.5) for s in embedded_pairs]
     wrong[label] = float(np.mean([(taken != truth)[truth].mean() for truth, taken in found]))
 said = "Share of the object's pixels taken from the wrong source, embedded pairs."
-display(claims.judge("C1.9", wrong["TL-based"] < wrong["non-TL-based"], wrong, note=said, seeds=[1]))
+display(claims.decide("C1.9", wrong["TL-based"] < wrong["non-TL-based"], wrong, note=said, seeds=[1]))
 
 # %% [markdown]
 # Other methods, on the six Lytro pairs:
@@ -452,26 +452,26 @@ def top(metric, count):
 # %% tags=["hide-input"]
 verdict = order("labf")[:2] == ["sesf", "tlcolor"] if "sesf" in listed else None
 said = "Needs SESF. " + where if verdict is None else ""
-display(claims.judge("C1.10", verdict, top("labf", 3), note=said))
+display(claims.decide("C1.10", verdict, top("labf", 3), note=said))
 first = [name for name in order("mi") if name != "nmei"][:1]
 said = "NEMI cannot be identified. " + where
-display(claims.judge("C1.11", first == ["tlcolor"] if enough else None, top("mi", 3), note=said))
+display(claims.decide("C1.11", first == ["tlcolor"] if enough else None, top("mi", 3), note=said))
 verdict = set(order("qabf")[:3]) == {"tlcolor", "ifcnn", "sesf"} if {"sesf", "ifcnn"} <= set(listed) else None
-display(claims.judge("C1.12", verdict, top("qabf", 3), note=where))
+display(claims.decide("C1.12", verdict, top("qabf", 3), note=where))
 
 # %% tags=["hide-input"]
 asked = [group for group in (groups[0], groups[1], groups[2], groups[5]) if group in ranks]
 numbers = {f"place on sf, {group}": int(ranks[group].loc["tlcolor", "sf"]) for group in asked}
 unnamed = "Only the first group is known to be the paper's. "
-display(claims.judge("C1.13", all(v == 1 for v in numbers.values()) if numbers else None, numbers, note=unnamed + where))
+display(claims.decide("C1.13", all(v == 1 for v in numbers.values()) if numbers else None, numbers, note=unnamed + where))
 asked = [group for group in (groups[0], groups[1], groups[2], groups[4]) if group in ranks]
 four = [name for name in five if name != "labf"]
 numbers = {f"led of four, {group}": int((ranks[group].loc["tlcolor", four] == 1).sum()) for group in asked}
-display(claims.judge("C1.14", all(v == 4 for v in numbers.values()) if numbers else None, numbers, note=unnamed + where))
+display(claims.decide("C1.14", all(v == 4 for v in numbers.values()) if numbers else None, numbers, note=unnamed + where))
 rivals = [name for name in listed if name != "tlcolor"]
 margin = {group: by_group[group].loc["tlcolor", "mi"] / by_group[group].loc[rivals, "mi"].max() for group in ranks}
 verdict = max(margin, key=margin.get) == groups[4] and margin[groups[4]] > 1 if groups[4] in margin else None
-display(claims.judge("C1.15", verdict, margin, note="Q_MI by that of the best rival. " + unnamed))
+display(claims.decide("C1.15", verdict, margin, note="Q_MI by that of the best rival. " + unnamed))
 
 # %% [markdown]
 # Brightness, colour and details, on the pairs shown above:
@@ -487,20 +487,20 @@ for name in ("dwt", "lp", "tlcolor"):
 darker = light["dwt"] < -0.005 and max(abs(light["lp"]), abs(light["tlcolor"])) < 0.005
 where = "koala" if lytro_pairs else "embedded pairs instead of the paper's"
 said = f"Mean of the fused image less that of the sources; darker means by at least 0.005. {where}"
-display(claims.judge("C1.16", darker, light, note=said))
+display(claims.decide("C1.16", darker, light, note=said))
 compared = ("dwt", "gd", "msvd", "pca", "mgivf", "tlcolor")
 colours = colour_differences(first, {name: mff.fuse(first, name, device=device).image for name in compared})
 worst = set(sorted(colours, key=colours.get)[-2:])
 said = f"CIEDE2000 to the nearer source, without ASR, which takes minutes; {first.name}."
-display(claims.judge("C1.17", worst == {"dwt", "gd"}, colours, note=said))
+display(claims.decide("C1.17", worst == {"dwt", "gd"}, colours, note=said))
 
 # %% tags=["hide-input"]
 if lytro_pairs:
     crop = np.s_[60:200, 150:400]  # the upper edge of the koala's head
     local = {name: local_score("qabf", first, mff.fuse(first, name, device=device), crop) for name in ("mgivf", "tlcolor")}
-    display(claims.judge("C1.18", local["mgivf"] < local["tlcolor"], local, note="Q_ABF in rows 60-200, columns 150-400."))
+    display(claims.decide("C1.18", local["mgivf"] < local["tlcolor"], local, note="Q_ABF in rows 60-200, columns 150-400."))
 else:
-    display(claims.judge("C1.18", None, {}, note="Needs Lytro 14."))
+    display(claims.decide("C1.18", None, {}, note="Needs Lytro 14."))
 
 # %% [markdown]
 # Maps, pooling and patches:
@@ -510,14 +510,14 @@ right = pd.DataFrame([rule_steps(comparer, s).accuracy(s.decision) for s in embe
 error = (1 - right).to_dict()
 means = {"mean of M1 and M2": (error["M1"] + error["M2"]) / 2, "mean of M4 and M5": (error["M4"] + error["M5"]) / 2}
 falls = error["M4"] < error["M1"] and error["M5"] < error["M2"]
-display(claims.judge("C1.19", falls, error | means, note="Share of wrong pixels."))
+display(claims.decide("C1.19", falls, error | means, note="Share of wrong pixels."))
 options = {"select": "qabf", "device": device}
 poolings = {"stride": ("tlcolor", "seed1"), "avg": ("tlcnn", "avg"), "max": ("tlcnn", "max")}
 methods = {label: (method, options | {"weights": weights}) for label, (method, weights) in poolings.items()}
 pooled = score_methods(embedded_pairs, methods, ["mask_iou", "qabf"])[0].groupby("method", sort=False).mean()
 best = all(pooled.loc["stride", name] >= pooled[name].max() for name in pooled)
 numbers = {f"{name}, {label}": pooled.loc[label, name] for label in pooled.index for name in pooled}
-display(claims.judge("C1.20", best, numbers, note="One budget, one seed.", seeds=[1]))
+display(claims.decide("C1.20", best, numbers, note="One budget, one seed.", seeds=[1]))
 
 # %% tags=["hide-input"]
 patches = ("icacs18", "cnnwt", "cnn_fuse")
@@ -529,7 +529,7 @@ for name in whole:
     seconds = np.mean([result.seconds for (_, method), result in results.items() if method == name])
     numbers |= {f"boundary_f, {name}": borders[name], f"seconds, {name}": float(seconds)}
 verdict = all(borders["tlcolor"] > borders[name] for name in patches)
-display(claims.judge("C1.21", verdict, numbers, note="Borders of the decision map; the times are those of this machine."))
+display(claims.decide("C1.21", verdict, numbers, note="Borders of the decision map; the times are those of this machine."))
 
 # %% [markdown]
 # **Does transfer help?** Not measurably here: its effect on the fused images is smaller than that of the seed (the line under Table 3), and

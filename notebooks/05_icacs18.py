@@ -450,15 +450,15 @@ known = not measured.isna().any(axis=None)
 lead = {name: float(ours[name] / others[name].max() - 1) for name in four} if known else {}
 margins = {f"{name} against the runner-up": f"{value:+.2%}" for name, value in lead.items()}
 note = "The public clocks, and weights trained here." if known else "Needs the clock pair, or its recorded scores."
-display(claims.judge("C2.1", all(lead[name] > 0 for name in ("en", "sd", "sf")) if known else None, margins, note=note))
+display(claims.decide("C2.1", all(lead[name] > 0 for name in ("en", "sd", "sf")) if known else None, margins, note=note))
 best_of = printed.drop(index="icacs18").max()
 printed_lead = {f"{name}, printed": f"{printed.loc['icacs18', name] / best_of[name] - 1:+.2%}" for name in ("en", "sd")}
 both = {name: value for name, value in margins.items() if name[:2] in ("en", "sd")} | printed_lead
 clear = "Clear means over five per cent above the runner-up, on both."
-display(claims.judge("C2.2", all(lead[name] > 0.05 for name in ("en", "sd")) if known else None, both, note=clear))
+display(claims.decide("C2.2", all(lead[name] > 0.05 for name in ("en", "sd")) if known else None, both, note=clear))
 ranks = {"rank of AG here": int(measured["ag"].drop("pcnn").rank(ascending=False)["icacs18"])} if known else {}
 ranks |= {"rank as printed": int(printed["ag"].rank(ascending=False)["icacs18"])}
-display(claims.judge("C2.3", ranks.get("rank of AG here") == 1 if known else None, ranks))
+display(claims.decide("C2.3", ranks.get("rank of AG here") == 1 if known else None, ranks))
 
 # %% tags=["hide-input"]
 from mffrepro.metrics.diagnostics import contour_residue
@@ -466,7 +466,7 @@ from mffrepro.metrics.diagnostics import contour_residue
 gaps = {name: contour_residue(gray_pair, one.image) for name, one in gray_results.items() if name != "pcnn"}
 note = f"Distance to the nearer source at the steepest tenth of {gray_pair.name}, gray levels; ghosts and blur raise it."
 worse = min(value for name, value in gaps.items() if name != "icacs18")
-display(claims.judge("C2.4", gaps["icacs18"] < worse, gaps, note=note))
+display(claims.decide("C2.4", gaps["icacs18"] < worse, gaps, note=note))
 
 # %% [markdown]
 # The network:
@@ -477,12 +477,12 @@ acc, edge = ({size: study.loc[row, what] for size, row in sizes.items()} for wha
 numbers = {f"accuracy {k}": v for k, v in acc.items()} | {f"boundary F {k}": v for k, v in edge.items()}
 holds = acc[8] < acc[16] < acc[32] and max(edge, key=edge.get) == 16
 note = f"Accuracy on any patch: on patches with texture all sizes are nearly always right. {where}"
-display(claims.judge("C2.5", holds, numbers, note=note, seeds=seeds))
+display(claims.decide("C2.5", holds, numbers, note=note, seeds=seeds))
 one, three = study.loc["one pooling"], study.iloc[0]
 kinds = (("one", one), ("three", three))
 numbers = {f"{what}, {name}": row[what] for name, row in kinds for what in ("boundary_f", "mask_iou", "on grid")}
 blocks = one["boundary_f"] > three["boundary_f"] and three["on grid"] > one["on grid"]
-display(claims.judge("C2.6", blocks, numbers, note=f"Poolings of a branch. {where}", seeds=seeds))
+display(claims.decide("C2.6", blocks, numbers, note=f"Poolings of a branch. {where}", seeds=seeds))
 
 # %% tags=["hide-input"]
 mean, largest = study.loc["mean pooling"], study.loc["the same, three times as long"]
@@ -490,10 +490,10 @@ whats = ("accuracy anywhere", "en")
 numbers = {f"{what}, {name}": row[what] for name, row in (("mean", mean), ("max", largest)) for what in whats}
 numbers |= {f"epochs to 99 %, {name}": int(row["epochs to 99 %"]) for name, row in (("mean", mean), ("max", largest))}
 better = all(mean[what] >= largest[what] for what in whats)
-display(claims.judge("C2.7", better, numbers, note=f"{int(mean['epochs'])} epochs each. {where}", seeds=seeds))
+display(claims.decide("C2.7", better, numbers, note=f"{int(mean['epochs'])} epochs each. {where}", seeds=seeds))
 both_ways = [(seen, seen[::-1]) for seen in (extract_all(pair, comparer) for pair in tested)]
 apart = float(np.mean([np.abs(comparer.scores(*seen) + comparer.scores(*swapped) - 1).mean() for seen, swapped in both_ways]))
-display(claims.judge("C2.8", apart < 0.05, {"mean |s1 + s2 - 1|": apart}, note="Close means under 0.05."))
+display(claims.decide("C2.8", apart < 0.05, {"mean |s1 + s2 - 1|": apart}, note="Close means under 0.05."))
 
 # %% tags=["hide-input"]
 raw, as_printed = cleaning.loc["pre-decision"], cleaning.loc["cancel all but one, dilate (as printed)"]
@@ -502,7 +502,7 @@ numbers |= {
     f"qabf on {len(lytro)} pairs, {name}": on_lytro.loc[name, "qabf"] for name in ("icacs18", "icacs18, as printed", "lp")
 }
 note = "The printed steps against none: accuracy on artificial pairs."
-display(claims.judge("C2.9", as_printed["mask_accuracy"] >= raw["mask_accuracy"], numbers, note=note))
+display(claims.decide("C2.9", as_printed["mask_accuracy"] >= raw["mask_accuracy"], numbers, note=note))
 
 # %% tags=["hide-input"]
 from mffrepro.models import cnn_fuse, gacn
@@ -526,7 +526,7 @@ cost = {f"seconds, {name}": seconds(lambda one=one: one.decide(*map(one.extract,
 size = {f"parameters, {name}": sum(p.numel() for p in one.network.parameters()) for name, one in comparers.items()}
 cheaper = size["parameters, icacs18"] < size["parameters, cnn_fuse"] and cost["seconds, icacs18"] < cost["seconds, cnn_fuse"]
 note = "All at the width of their papers; processor time for a pair of 192 × 192; cnn_fuse is the network of chapter 06."
-display(claims.judge("C2.10", cheaper, size | cost, note=note))
+display(claims.decide("C2.10", cheaper, size | cost, note=note))
 
 # %% tags=["hide-input"]
 grays = [to_gray(image) for image in crop]
@@ -552,7 +552,7 @@ note = (
     "Patches every 8 pixels with their surroundings. With zeros around patches, as printed, the scores differ (random weights)."
 )
 same = numbers["largest difference"] < 1e-5 and numbers["times as fast"] > 2
-display(claims.judge("C2.11", same, numbers, note=note))
+display(claims.decide("C2.11", same, numbers, note=note))
 
 # %% tags=["hide-input"]
 plain = to_unit(result.image, np.float64)
@@ -560,7 +560,7 @@ noisy = np.clip(plain + np.random.default_rng(seed).normal(0, 0.05, plain.shape)
 before, after = (mff.evaluate(stack, image, four) for image in (plain, noisy))
 rise = {f"{name} with noise": after[name] / before[name] for name in four}
 note = "Noise of 0.05 on the fused image; each metric divided by its value without noise."
-claims.judge("C2.12", min(rise.values()) > 1, rise, note=note, seeds=[seed])
+claims.decide("C2.12", min(rise.values()) > 1, rise, note=note, seeds=[seed])
 
 # %% [markdown]
 # **How much cleaning does the map need?** Small regions can be cancelled at no loss. The printed cleaning takes away regions that are right

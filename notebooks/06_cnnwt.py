@@ -558,17 +558,17 @@ seeds = [int(origin["seed"])]
 made_of = card("cnn_fuse.default")
 numbers = {"fresh patches": right, "validation set": made_of["final"]["val_accuracy"], "without texture too": anywhere}
 numbers |= {"printed": inline[gaussian] / 100}
-display(claims.judge("C3.1", right > 0.99, numbers, note="Shipped weights; about means over 99 %.", seeds=[made_of["seed"]]))
+display(claims.decide("C3.1", right > 0.99, numbers, note="Shipped weights; about means over 99 %.", seeds=[made_of["seed"]]))
 base, rows = study.loc["five levels"], ("five levels", "half of them real")
 numbers = {f"{what}, {row}": study.loc[row, what] for row in rows for what in ("accuracy", "accuracy on real")}
 small = abs(study.loc["half of them real", "accuracy"] - base["accuracy"]) < 0.005
 note = f"Almost nothing means less than half a point on the patches of the claim. {where}"
-display(claims.judge("C3.2", small, numbers, note=note, seeds=seeds))
+display(claims.decide("C3.2", small, numbers, note=note, seeds=seeds))
 gap = base["accuracy"] - study.loc["three levels", "accuracy"]
 rows = ("five levels", "three levels")
 numbers = {f"{what}, {row}": study.loc[row, what] for row in rows for what in ("accuracy", "accuracy anywhere")}
 note = f"Clearly means by a point or more, tested on five levels. {where}"
-display(claims.judge("C3.3", gap > 0.01, numbers, note=note, seeds=seeds))
+display(claims.decide("C3.3", gap > 0.01, numbers, note=note, seeds=seeds))
 
 # %% tags=["hide-input"]
 kinds = ["five levels", "pseudo-siamese", "2-channel"]
@@ -576,7 +576,7 @@ waited = study.loc[kinds, "epochs to 99 %"].fillna(np.inf)
 numbers = {f"epochs to 99 %, {row}": epoch_text(n, origin["epochs"]) for row, n in waited.items()}
 numbers |= {f"accuracy anywhere, {row}": study.loc[row, "accuracy anywhere"] for row in kinds}
 first_to_know = waited.iloc[0] < waited.iloc[1:].min()
-display(claims.judge("C3.4", first_to_know, numbers, note=f"The row of five levels is Siamese. {where}", seeds=seeds))
+display(claims.decide("C3.4", first_to_know, numbers, note=f"The row of five levels is Siamese. {where}", seeds=seeds))
 
 # %% [markdown]
 # Maps:
@@ -589,7 +589,7 @@ from mffrepro.metrics.diagnostics import local_variance
 numbers = {f"{layer}, {what}": best.loc[layer, what] for layer in best.index for what in ("the photograph", "the true decision")}
 third = best["the true decision"].idxmax() == "conv 3"
 note = "Largest correlation of a map; the claim holds if the third layer is nearest to the decision."
-display(claims.judge("C3.5", third, numbers, note=note))
+display(claims.decide("C3.5", third, numbers, note=note))
 focus_maps = [(maps_once[pair.name], pair.decision[0]) for pair in tested]
 variance = np.concatenate([local_variance(pair.reference, 16).ravel() for pair in tested])
 sure = np.concatenate([np.abs(one - 0.5).ravel() for one, _ in focus_maps])
@@ -607,11 +607,11 @@ display(tables.plain(by_variance.rename(columns={"sure": "|M - 0.5|"}), caption=
 grows = bool(np.all(np.diff(by_variance["sure"]) > 0))
 numbers = {f"|M - 0.5|, {name}": value for name, value in by_variance["sure"].items()}
 note = "The claim holds if it grows from bin to bin; pixels that share a patch with the true border are left out."
-display(claims.judge("C3.6", grows, numbers, note=note))
+display(claims.decide("C3.6", grows, numbers, note=note))
 flat = float(correct[variance < 25].mean())
 note = "Plain: the variance around the pixel is under 25. Almost all means over 95 %."
 numbers = {"right where plain": flat, "right elsewhere": float(correct[variance >= 25].mean())}
-display(claims.judge("C3.7", flat > 0.95, numbers, note=note))
+display(claims.decide("C3.7", flat > 0.95, numbers, note=note))
 
 # %% [markdown]
 # Steps and sub-bands:
@@ -619,11 +619,11 @@ display(claims.judge("C3.7", flat > 0.95, numbers, note=note))
 # %% tags=["hide-input"]
 bare, clean, soft = (filtered.loc[name] for name in ("threshold alone", "no small regions", "r = 8 (printed)"))
 numbers = {f"accuracy, {name}": filtered.loc[name, "mask_accuracy"] for name in filtered.index[:2]}
-display(claims.judge("C3.8", clean["mask_accuracy"] > bare["mask_accuracy"], numbers, note="Artificial pairs, shipped weights."))
+display(claims.decide("C3.8", clean["mask_accuracy"] > bare["mask_accuracy"], numbers, note="Artificial pairs, shipped weights."))
 stages = (("before", clean), ("after", soft))
 numbers = {f"{what}, {name}": row[what] for name, row in stages for what in ("qabf", "psnr", "boundary_f")}
-display(claims.judge("C3.9", all(soft[what] >= clean[what] for what in ("qabf", "psnr")), numbers, note="In Q_ABF and PSNR."))
-display(claims.judge("C3.10", printed_sizes == made, {f"{size}": str(shape) for size, shape in zip(sizes, made, strict=True)}))
+display(claims.decide("C3.9", all(soft[what] >= clean[what] for what in ("qabf", "psnr")), numbers, note="In Q_ABF and PSNR."))
+display(claims.decide("C3.10", printed_sizes == made, {f"{size}": str(shape) for size, shape in zip(sizes, made, strict=True)}))
 
 
 # %% tags=["hide-input"]
@@ -634,15 +634,15 @@ def wins(one, other):
 
 won = wins("cnnwt", "dwt, one level") | wins("cnnwt, complex", "dwt, one level") | wins("cnnwt", "cnn_fuse")
 note = f"Metrics of five won on {len(lytro)} pairs." + " The network on pixels is better." * (won["cnnwt against cnn_fuse"] < 3)
-display(claims.judge("C3.11", won["cnnwt against dwt, one level"] > 2, won, note=note))
+display(claims.decide("C3.11", won["cnnwt against dwt, one level"] > 2, won, note=note))
 plain_rules = ["dwt", "dtcwt", "lp"]
 numbers = {f"qabf, {name}": on_lytro.loc[name, "qabf"] for name in plain_rules}
 numbers |= {f"psnr, {name}": on_made.loc[name, "psnr"] for name in plain_rules}
 leads = all(rows.loc[plain_rules, what].idxmax() == "dwt" for rows, what in ((on_lytro, "qabf"), (on_made, "psnr")))
 note = "Four levels, Li's rule for all; the claim holds if DWT leads in Q_ABF and PSNR."
-display(claims.judge("C3.12", leads, numbers, note=note))
+display(claims.decide("C3.12", leads, numbers, note=note))
 note = "Blurs that are neither a level nor Gaussian; high means over 95 % for all of them."
-display(claims.judge("C3.13", min(other.values()) > 0.95, other, note=note))
+display(claims.decide("C3.13", min(other.values()) > 0.95, other, note=note))
 
 # %% [markdown]
 # **Does the network generalise, and do wavelets help?** It recognises every blur of the table above (C3.13). On sub-bands it beats the
