@@ -1,0 +1,99 @@
+"""Measure what single claims are about: colours, borders of the decision, contours. No fusion is ranked by these."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from mffrepro.images import FocusStack, FusionResult, to_gray, to_unit
+from mffrepro.metrics.maps import quality_map, weight_map
+
+
+def border_band(share: np.ndarray, distance: float) -> np.ndarray:
+    """Mark the pixels within a distance of the border between two regions.
+
+    Args:
+        share: (H, W), the decision map; the regions are where it is over one half and where it is not.
+        distance: Largest distance to the other region, pixels.
+
+    Returns:
+        (H, W) bool.
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    inside = share > 0.5
+    if inside.all() or not inside.any():
+        return np.zeros(inside.shape, bool)
+    to_other_region = np.where(inside, distance_transform_edt(inside), distance_transform_edt(~inside))
+    return to_other_region <= distance
+
+
+def local_score(name: str, stack: FocusStack, fused: FusionResult, where: np.ndarray | tuple[slice, slice]) -> float:
+    """Compute a metric over a part of the image, by its own weights.
+
+    Args:
+        name: A metric with a quality map, such as ``"qabf"``.
+        stack: The sources.
+        fused: The fused image.
+        where: Bool mask (H, W), or two slices.
+
+    Returns:
+        The weighted mean of the quality map; NaN where the part has no weight.
+    """
+    quality, weight = quality_map(name, stack, fused)[where], weight_map(name, stack, fused)[where]
+    with np.errstate(invalid="ignore"):
+        return float(np.nansum(quality * weight) / weight.sum())
+
+
+def colour_differences(stack: FocusStack, fused: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Compute for each fused image the mean CIEDE2000 difference between its pixels and the nearer one of their sources.
+
+    Args:
+        stack: Colour images.
+        fused: Label to fused image (H, W, 3).
+
+    Returns:
+        One number per label, 0 where every pixel has the colour of a source.
+    """
+    from skimage.color import deltaE_ciede2000, rgb2lab
+
+    sources = [rgb2lab(to_unit(image)) for image in stack.images]
+    found = {}
+    for name, image in fused.items():
+        lab = rgb2lab(to_unit(image))
+        found[name] = float(np.min([deltaE_ciede2000(lab, source) for source in sources], axis=0).mean())
+    return found
+
+
+def contour_residue(stack: FocusStack, fused: np.ndarray, *, steepest: float = 0.1) -> float:
+    """Compute the mean distance of the fused image to its nearer source along contours, in gray levels.
+
+    Args:
+        stack: Gray or colour images.
+        fused: The fused image.
+        steepest: Share of the pixels that count as contours: those where the maximum of the sources is steepest.
+
+    Returns:
+        0 where every contour is copied from a source; ghosts and blur raise it.
+    """
+    sources, image = to_unit(stack.images, np.float64), to_unit(fused, np.float64)
+    if stack.is_colour:
+        sources, image = to_gray(sources), to_gray(image)
+    slope = np.hypot(*np.gradient(sources.max(0)))
+    return float(255 * np.abs(sources - image).min(0)[slope >= np.quantile(slope, 1 - steepest)].mean())
+
+
+def local_variance(image: np.ndarray, side: int) -> np.ndarray:
+    """Compute the variance of the gray values in a window around each pixel.
+
+    Args:
+        image: Gray or colour image of any dtype.
+        side: Side of the window, pixels.
+
+    Returns:
+        (H, W), on the scale 0..255.
+    """
+    from scipy.ndimage import uniform_filter
+
+    gray = 255 * to_unit(image, np.float64)
+    gray = to_gray(gray) if gray.ndim == 3 else gray
+    return uniform_filter(gray**2, side) - uniform_filter(gray, side) ** 2
