@@ -70,18 +70,19 @@ import mffrepro as mff
 from mffrepro.benchmarks import decisions, speed, strategies
 from mffrepro.data import draw_mask, load_regions
 from mffrepro.data.manifests import manifest_folder
+from mffrepro.data.photographs import is_fetched
+from mffrepro.fusion.decision import extract_all
 from mffrepro.images import FocusStack, to_gray, to_unit
 from mffrepro.models import gacn
-from mffrepro.models.weights import card
-from mffrepro.report import diagram, figures, gacn26, gacn_claims, style, tables
+from mffrepro.report import diagram, figures, gacn26, gacn_claims, tables, trainings
 from mffrepro.report.source import show_source
 from mffrepro.training.studies import gacn_losses as study
+from mffrepro.training.studies import table_path
 
 # %% tags=["remove-input"]
 warnings.filterwarnings("ignore", message="IProgress not found")  # no bars are drawn here
 started = time.perf_counter()
 run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed=seed)
-available = {data.name: data.available for data in mff.data.cards()}
 six = list(gacn26.METRICS)
 
 # %% [markdown]
@@ -160,11 +161,14 @@ tables.plain(pd.DataFrame({"authors' checkpoint": published_counts, "here": coun
 #
 # The loss needs no reference image. It is the sum of a mask loss on the initial map and of a gradient loss on the fused image:
 #
-# $$L = L_{Dice} + \lambda L_{Q_g}, \quad \lambda = 1 \tag{6} \qquad\qquad L_{Dice} = 1 - \frac{2 \sum_i p_i g_i + 1}{\sum_i p_i^2 + \sum_i g_i^2 + 1}$$
+# $$L = L_{Dice} + \lambda L_{Q_g}, \qquad \lambda = 1 \tag{6}$$
 #
-# Here $g_i$ is the label, 1 where the first image is sharper (Eq. 7 of the paper). $L_{Q_g}$ asks how much of the gradients of the sources is left
+# $$L_{Dice} = 1 - \frac{2 \sum_i p_i g_i + 1}{\sum_i p_i^2 + \sum_i g_i^2 + 1} \tag{7}$$
+#
+# Here $p$ is the initial map, and $g_i$ is the label: 1 where the first image is sharper. $L_{Q_g}$ asks how much of the gradients of the sources is left
 # in $F$. Let $s^x$ and $s^y$ be the Sobel derivatives of an image, $w_i = \sqrt{(s_i^x)^2 + (s_i^y)^2}$ the strength of its gradient (Eq. 8)
-# and $\alpha_i = \arctan(s_i^y / s_i^x)$ its direction (Eq. 9). For source $A$, with a smooth step $f$ in place of the case distinction:
+# and $\alpha_i = \arctan(s_i^y / s_i^x)$ its direction (Eq. 9). For source $A$, with a smooth step $f$ in place of the case
+# distinction of the metric (Eq. 10) and $k = 1000$ again (A4.4):
 #
 # $$f(x, y) = \frac{1}{1 + e^{-k(x - y)}} \tag{12}$$
 #
@@ -220,11 +224,9 @@ tables.plain(steepness_table, digits=6, caption="Smooth against exact strength t
 # gradient. So the recipe lets $k$ grow from 10 to 1000 during the first half of the training (A4.4). Validation always uses 1000.
 
 # %% tags=["hide-input"]
-trained = card("gacn.default")
-facts = {name: trained[name] for name in ("data", "device", "date", "seconds", "seed", "parameters", "best_epoch", "licence")}
-display(tables.plain(pd.DataFrame({"": facts})))
-style.Shown(
-    figures.loss_curves(trained["log"]),
+display(trainings.training_table(["gacn.default"]))
+trainings.training_curves(
+    "gacn.default",
     alt="Training and validation curves of the total loss, Dice, Q_g and the overlap of the decision with the mask.",
     caption="Training of the shipped weights. Validation is easier than training: it has no noise, shifts or rotations.",
 )
@@ -235,15 +237,15 @@ style.Shown(
 # maps. `val_iou` is the overlap with the mask on made pairs, which differ from seed to seed.
 
 # %% tags=["hide-input"]
-trainings = pd.read_csv(manifest_folder() / "recorded" / "studies" / "p004_trainings.csv", keep_default_na=False)
-listed = trainings.replace({"changed": {"": "nothing"}})
+trained = pd.read_csv(table_path("gacn_trainings"), keep_default_na=False)
+listed = trained.replace({"changed": {"": "nothing"}})
 listed = listed[["changed", "seed", "qg", "qcb", "regions", "val_iou", "best_epoch", "seconds"]]
-origin = trainings.iloc[0]
+origin = trained.iloc[0]
 length = f"{origin['epochs']} epochs of {origin['samples']} samples"
-title = f"Recorded {trainings['date'].max()} ({origin['device']}, {origin['data']}, {length})"
+title = f"Recorded {trained['date'].max()} ({origin['device']}, {origin['data']}, {length})"
 display(tables.plain(listed, caption=title).hide(axis="index"))
-by_seed = trainings[trainings["changed"] == ""].set_index("seed")["qg"]
-choices = trainings[trainings["changed"] != ""].set_index("changed")
+by_seed = trained[trained["changed"] == ""].set_index("seed")["qg"]
+choices = trained[trained["changed"] != ""].set_index("changed")
 gain = choices["qg"] - choices["seed"].map(by_seed)
 print(
     f"Q_g differs by up to {np.ptp(by_seed):.4f} between seeds, and by up to {gain.abs().max():.4f} between recipes of one seed"
@@ -276,7 +278,7 @@ studied = study.loss_study(lessons, {"train": regions[:3], "val": regions[:3]}, 
 
 # %%
 near, far = stack.images
-features = [comparer.extract(to_unit(image)) for image in (near, far)]
+features = extract_all(stack, comparer)
 with torch.inference_mode():
     maps = network.decide(features[0].gray, features[1].gray, features[0].activity, features[1].activity)
 logit, initial, final = (tensor[0, 0].cpu().numpy() for tensor in maps)
@@ -351,11 +353,11 @@ tables.scores(tables.means(results), caption=f"Means over {len(chosen)} stacks o
 
 # %% tags=["hide-input"]
 display(tables.scores(tables.reported("p004_table2"), caption="Table 2 as printed, 26 pairs"))
-by_angle = trainings.replace({"changed": {"": "Abs", "angle=smooth": "Smooth"}}).set_index("changed").loc[["Abs", "Smooth"]]
+by_angle = trained.replace({"changed": {"": "Abs", "angle=smooth": "Smooth"}}).set_index("changed").loc[["Abs", "Smooth"]]
 by_angle.index += ", seed " + by_angle["seed"].astype(str)
 display(tables.scores(by_angle[six], caption="Trained here, 26 pairs, recorded", digits=5))
 angles = {name: ("gacn", {"weights": weights, "device": device}) for name, weights in (("Abs", "default"), ("Smooth", "smooth"))}
-pairs = mff.load("gacn26") if available["gacn26"] and not run.quick else mff.load("embedded", kind="composite", levels=(3,))
+pairs = mff.load("gacn26") if is_fetched("gacn26") and not run.quick else mff.load("embedded", kind="composite", levels=(3,))
 pairs = run.some(pairs, 3)
 shipped = tables.means(mff.benchmark(angles, pairs, six, gray="skimage", progress=False))[six]
 tables.plain(shipped, caption=f"The shipped weights of the first seed in this run, {len(pairs)} pairs of {pairs.name}", digits=5)
@@ -473,7 +475,7 @@ print("saved if only the convolutions took time:", ", ".join(f"{bounds[name]:.0%
 # soft `share` fits (19): there calibration picks the sharpest image of all, and serial fusion fails, because it blends by the share at every step.
 
 # %%
-each = [comparer.extract(to_unit(image)) for image in lens.images]
+each = extract_all(lens, comparer)
 finals = np.stack([comparer.decide(each[0], other)[0] for other in each[1:]])
 volume = np.stack([finals[0], 1 - finals[0], *(finals[0] * (1 - p) / (p + 1e-4) for p in finals[1:])])
 saturated = ((finals < 1e-4) | (finals > 1 - 1e-4)).mean()
@@ -515,7 +517,7 @@ figures.comparison(
 # The authors published one microscope stack. Where it has been fetched (`mffrepro data fetch v4stack`), its frames are fused as well.
 
 # %% tags=["hide-input"]
-if available["v4stack"]:
+if is_fetched("v4stack"):
     window = np.s_[:, 450:690, 600:920] if run.quick else np.s_[:, 300:900, 400:1200]
     microscope = FocusStack("v4stack", mff.load("v4stack")[0].images[window])
     made = strategies.compare_strategies(microscope, {"gacn": comparer}, repeats=1)
@@ -545,9 +547,9 @@ figures.decision_maps(
 )
 
 # %%
-stages = [decisions.decision_stages(pair, device=device) for pair in unseen]
-cleaned = decisions.mean_scores(unseen, stages, ["mask_accuracy", "qg", "psnr"])[["regions", "mask_accuracy", "qg", "psnr"]]
-tables.plain(cleaned, caption=f"Means over {len(unseen)} pairs")
+decide = partial(decisions.decision_stages, device=device)
+cleaned = decisions.score_and_noise(unseen, decide, ["mask_accuracy", "qg", "psnr"])
+tables.plain(cleaned.drop(columns="variation"), caption=f"Means over {len(unseen)} pairs")
 
 # %% [markdown]
 # ### Figure 7: what is left of the near-focused image
@@ -595,7 +597,7 @@ figures.metric_curves(
 # %% tags=["hide-input"]
 title = f"This run: {lessons.epochs * lessons.samples} samples for each network, {len(unseen)} unseen pairs"
 display(tables.scores(studied, caption=title))
-recorded = pd.read_csv(manifest_folder() / "recorded" / "studies" / "p004_losses.csv", index_col="losses")
+recorded = trainings.read_study("gacn_losses")
 origin = recorded.iloc[0]
 title = f"Recorded {origin['date']} ({origin['device']}): {origin['epochs'] * origin['samples']} samples of {origin['data']}"
 tables.scores(recorded[[name for name in studied if name in recorded]], caption=title)
@@ -619,9 +621,8 @@ tables.scores(ablation, caption=f"Boundary smoothing, means over {len(some)} emb
 bands = {
     "0.45 to 0.55": (0.45, 0.55), "0.3 to 0.7": (0.3, 0.7), "0.1 to 0.8 (paper)": (0.1, 0.8), "0.001 to 0.999": (0.001, 0.999),
 }  # fmt: skip
-final_maps = decisions.decisions_by_band(network, some, bands)
-banded = decisions.mean_scores(some, final_maps, ["qg", "qabf", "psnr"])[["qg", "qabf", "psnr", "variation"]]
-tables.scores(banded, caption=f"Band of the boundary, means over {len(some)} embedded stacks", digits=5)
+banded = decisions.score_and_noise(some, partial(decisions.decisions_by_band, network, bands=bands), ["qg", "qabf", "psnr"])
+tables.scores(banded.drop(columns="regions"), caption=f"Band of the boundary, means over {len(some)} embedded stacks", digits=5)
 
 # %% [markdown]
 # ## Claims and verdicts
@@ -631,7 +632,7 @@ tables.scores(banded, caption=f"Band of the boundary, means over {len(some)} emb
 # %% tags=["hide-input"]
 show_source(gacn_claims)
 display(gacn_claims.leads(on_26))
-display(*gacn_claims.trainings(trainings))
+display(*gacn_claims.trainings(trained))
 display(*gacn_claims.losses(recorded, "the recorded study", int(origin["seed"])))
 embedded_means = tables.means(results)[["qg", "qabf", "psnr"]]
 display(gacn_claims.outputs({"26 pairs": measured.drop(columns="seconds"), f"{len(chosen)} embedded stacks": embedded_means}))

@@ -63,6 +63,7 @@ import torch
 from IPython.display import display
 
 import mffrepro as mff
+from mffrepro.data.photographs import is_fetched
 from mffrepro.images import to_unit
 from mffrepro.models import branches, densefuse, drpl, fusiondn, ifcnn, mff_gan, mff_ssim, pmgi, sesf, u2fusion
 from mffrepro.models.weights import card
@@ -400,13 +401,12 @@ tables.plain(pd.DataFrame(changes).T, caption="Scores minus those of the default
 # should not: the paper ran the TensorFlow weights with the l1 rule, which were never published for PyTorch.
 
 # %% tags=["hide-input"]
-available = {entry.name: entry.available for entry in mff.data.cards()}
 labels = [*(m.name for m in family), *published]
 on_26 = gacn26.scores([] if run.quick else [name for name in labels if name != "mff_ssim"])
 exact = {
     name: (name, {"weights": "published", "as_published": True}) for name in ("sesf", "ifcnn", "densefuse") if name in theirs
 }
-if not run.quick and available["gacn26"] and exact:
+if not run.quick and is_fetched("gacn26") and exact:
     saved = mff.benchmark(exact, mff.load("gacn26"), gacn26.COMPUTED, gray="skimage", progress=False)
     saved = saved.assign(method=saved["method"] + ".published", origin="this run, saved as the authors do")
     on_26 = pd.concat([on_26[~on_26["method"].isin(saved["method"])], gacn26.as_printed(saved)])

@@ -21,8 +21,8 @@
 # The papers print seconds, each from another machine. Seconds alone do not say whether a network is slow because it computes much or because its
 # program wastes time. **How much does each network compute, how fast could this machine do that, and how near does the program come?**
 #
-# The answer of this chapter: operations and moved bytes explain most of the order of the networks. Their programs reach very different shares of
-# the possible speed, and the share is smallest where little of the time is spent in convolutions.
+# The answer of this chapter: operations and moved bytes explain most of the order of the networks, and their programs reach very different shares of
+# the possible speed.
 #
 # *Needs: a CPU; about a minute (quick); the full profile takes a few minutes. Where there is a GPU, it is measured too.*
 
@@ -213,9 +213,9 @@ for name, table in measured.items():
 
 # %% [markdown]
 # So the question at the top has this answer. Operations and moved bytes set the order of magnitude of the seconds; the number of parameters does not, because a
-# network can apply few parameters to many feature maps of full size. The share reached says what the rest of a program costs: it is low
-# where the fusion rule or the post-processing takes longer than the convolutions. A share over 1 would mean that another program slowed the
-# machine down while its ceilings were measured.
+# network can apply few parameters to many feature maps of full size. The share reached is low where much time passes outside the convolutions, in
+# normalisation, the fusion rule or the post-processing, or where the convolutions are too small to keep the machine busy. A share over 1
+# would mean that another program slowed the machine down while its ceilings were measured.
 
 # %% [markdown]
 # ## Exercises

@@ -4,18 +4,18 @@ References: [ma2022gacn], Fig. 6. Chapter: 07_gacn.
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from scipy.ndimage import uniform_filter
 
-from mffrepro.baselines.channels import fuse_by_decision
 from mffrepro.baselines.sml import modified_laplacian
+from mffrepro.benchmarks.scores import score_decisions
+from mffrepro.fusion.decision import extract_all
 from mffrepro.fusion.regions import majority, remove_small
-from mffrepro.images import FocusStack, FusionResult, from_unit, to_gray, to_unit
+from mffrepro.images import FocusStack, to_gray, to_unit
 from mffrepro.methods import fuse
-from mffrepro.metrics import evaluate
 from mffrepro.models.gacn import GACN, GacnComparer
 from mffrepro.training.studies.gacn_losses import noise
 
@@ -59,64 +59,45 @@ def _shares(winner: np.ndarray) -> np.ndarray:
     return (winner == np.arange(2)[:, None, None]).astype(np.float32)
 
 
-def decisions_by_band(
-    network: GACN, pairs: Sequence[FocusStack], bands: Mapping[str, tuple[float, float]]
-) -> list[dict[str, np.ndarray]]:
+def decisions_by_band(network: GACN, pair: FocusStack, bands: Mapping[str, tuple[float, float]]) -> dict[str, np.ndarray]:
     """Compute the decision maps of GACN with other boundary bands.
 
     The network itself stays as it is.
 
-
     Args:
         network: GACN.
-        pairs: Two images each.
+        pair: Two images.
         bands: Label -> lower and upper limit of the blurred map in the band, see `GACN.smooth_boundary`.
 
     Returns:
-        For each pair, label -> decision (2, H, W).
+        Label -> share (H, W) of the first image.
     """
-    comparers = {}
+    features, found = extract_all(pair, GacnComparer(network)), {}
     for label, band in bands.items():
         copied = copy.deepcopy(network)
         copied.band = band
-        comparers[label] = GacnComparer(copied)
-    found = []
-    for pair in pairs:
-        features = [GacnComparer(network).extract(to_unit(image)) for image in pair.images]
-        finals = {label: comparer.decide(*features)[0] for label, comparer in comparers.items()}
-        found.append({label: np.stack([final, 1 - final]) for label, final in finals.items()})
+        found[label], _ = GacnComparer(copied).decide(*features)
     return found
 
 
-def score_decision(stack: FocusStack, decision: np.ndarray, metrics: Sequence[str]) -> dict[str, float]:
-    """Score the image that a decision map makes, and the noise of the map.
+def score_and_noise(
+    pairs: Sequence[FocusStack], decide: Callable[[FocusStack], Mapping[str, np.ndarray]], metrics: Sequence[str]
+) -> pd.DataFrame:
+    """Average the scores of the images that decision maps make, and the noise of the maps.
 
     Args:
-        stack: The sources.
-        decision: (N, H, W), the share of each source per pixel.
+        pairs: Two images each.
+        decide: From a pair to its decision maps by label, see `mffrepro.benchmarks.scores.score_decisions`.
         metrics: Names of metrics.
 
     Returns:
-        The metrics, and the ``regions`` and ``variation`` of `mffrepro.training.studies.gacn_losses.noise`.
+        A row per label: the metrics, and ``regions`` and ``variation`` of `mffrepro.training.studies.gacn_losses.noise`.
     """
-    image, shares = fuse_by_decision(stack, decision)
-    result = FusionResult(from_unit(image, stack.images.dtype), shares, 0.0, "decision")
-    return evaluate(stack, result, list(metrics)) | noise(shares[0])
-
-
-def mean_scores(
-    stacks: Sequence[FocusStack], decisions: Sequence[Mapping[str, np.ndarray]], metrics: Sequence[str]
-) -> pd.DataFrame:
-    """Average `score_decision` over stacks: a row per label of the decision maps.
-
-    Args:
-        stacks: The sources.
-        decisions: For each stack, label -> decision (N, H, W); the labels of all stacks are the same.
-        metrics: Names of metrics.
-    """
-    rows = [
-        {"map": label, **score_decision(stack, decision, metrics)}
-        for stack, maps in zip(stacks, decisions, strict=True)
-        for label, decision in maps.items()
+    maps = {pair.name: decide(pair) for pair in pairs}
+    scores = score_decisions(pairs, lambda pair: maps[pair.name], metrics)
+    noises = [
+        {"decision": label} | noise(share if share.ndim == 2 else share[0])
+        for labelled in maps.values()
+        for label, share in labelled.items()
     ]
-    return pd.DataFrame(rows).groupby("map", sort=False).mean()
+    return scores.join(pd.DataFrame(noises).groupby("decision", sort=False).mean())
