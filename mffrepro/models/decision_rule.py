@@ -1,6 +1,6 @@
 """The fusion rule of tlcnn and tlcolor: two maps of what is out of focus, made consistent, two candidates, the better one.
 
-Equation numbers do not exist for it: tlcnn describes the steps in words, section 7 of our notes restores them (A0.7, A0.8).
+The rule has no equation numbers: tlcnn describes its steps in words (A0.7, A0.8).
 """
 
 from typing import Literal, NamedTuple
