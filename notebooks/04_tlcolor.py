@@ -18,24 +18,24 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/mffrepro/mffrepro/blob/main/notebooks/04_tlcolor.ipynb)
 #
-# *Color multi-focus image fusion based on transfer learning* ([JIFS, 2021](https://doi.org/10.3233/JIFS-211434)) takes the first layers of
-# its network from a VGG-19. The paper says that this network fuses better than the same network trained from random weights, and that its
-# loss, its batch normalisation and its initial weights improve the result too. Do these four parts help?
+# *Color multi-focus image fusion based on transfer learning* ([JIFS, 2021](https://doi.org/10.3233/JIFS-211434)) takes the first
+# layers of its network from a VGG-19. The paper says that this network fuses better than the same network trained from random
+# weights, and that its loss, its batch normalisation and its initial weights improve the result too. Do these four parts help?
 #
-# **Answer.** Only batch normalisation helps clearly, for the small networks that this book can train (C1.3). Transfer wins on some pairs
-# and loses on others (C1.6), and it changes $Q_{ABF}$ less than another seed does.
+# **Answer.** Only batch normalisation helps clearly, for the small networks that this book can train (C1.3). Transfer wins on
+# some pairs and loses on others (C1.6), and it changes $Q_{ABF}$ less than another seed does.
 #
-# tlcolor and [tlcnn](03_tlcnn.ipynb) are **one network with one fusion rule**. The chapter on tlcnn explains both parts step by step. This
-# chapter trains the networks that tlcolor compares.
+# tlcolor and [tlcnn](03_tlcnn.ipynb) are **one network with one fusion rule**. The chapter on tlcnn explains both parts step by
+# step. This chapter trains the networks that tlcolor compares.
 #
 # *Needs: a CPU; about a minute and a half (quick). With `retrain = "yes"` and the paper's recipe a GPU.*
 
 # %% [markdown]
 # ## Set up
 #
-# The folded cell holds the parameters of the chapter and installs mffrepro where it is missing, as in Colab. `profile`: `"quick"` takes
-# minutes on a CPU, `"full"` uses all of the data; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains the networks of
-# the chapter instead of loading the shipped weights.
+# The folded cell holds the parameters of the chapter and installs mffrepro where it is missing, as in Colab. `profile`: `"quick"`
+# takes minutes on a CPU, `"full"` uses all of the data; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains the
+# networks of the chapter instead of loading the shipped weights.
 
 # %% tags=["parameters", "hide-input"]
 profile = "quick"
@@ -90,9 +90,9 @@ five = ["sf", "qabf", "labf", "mi", "ag"]
 # %% [markdown]
 # ## The paper in one picture
 #
-# A VGG-19 learns to classify photographs, and its convolutions are transferred to a network that predicts where a photograph is out of
-# focus (Fig. 1). Encoders 1 and 2 have two transferred and five new convolutions, encoders 3 to 5 have four and five. The decoders mirror
-# them (Fig. 2 to 5).
+# A VGG-19 learns to classify photographs, and its convolutions are transferred to a network that predicts where a photograph is
+# out of focus (Fig. 1). Encoders 1 and 2 have two transferred and five new convolutions, encoders 3 to 5 have four and five. The
+# decoders mirror them (Fig. 2 to 5).
 
 # %% tags=["remove-input"]
 display(network_flow(network, caption="Fig. 1 and 2: sizes in the shipped network for a photograph of 224 × 224 pixels."))
@@ -101,9 +101,9 @@ layer_flow(network, [1, 3], caption="Fig. 3 to 5: every layer is a convolution, 
 # %% [markdown]
 # ## Data
 #
-# The training pairs are those of [tlcnn](03_tlcnn.ipynb): photographs with an outlined object, with either the object or the background
-# blurred. The label is 1 where an image is out of focus. 1 800 photographs at five levels of blur make 9 000 training pairs, and 200 other
-# photographs make 1 000 validation pairs (A1.18).
+# The training pairs are those of [tlcnn](03_tlcnn.ipynb): photographs with an outlined object, with either the object or the
+# background blurred. The label is 1 where an image is out of focus. 1 800 photographs at five levels of blur make 9 000 training
+# pairs, and 200 other photographs make 1 000 validation pairs (A1.18).
 
 # %% tags=["hide-input"]
 from mffrepro.report.samples import defocus_samples
@@ -119,8 +119,8 @@ figures.comparison(
 # %% [markdown]
 # ## Model
 #
-# The network is `mffrepro.models.transfer.TransferNet`; [the chapter on tlcnn](03_tlcnn.ipynb) prints its source. It has the layers that
-# the paper counts:
+# The network is `mffrepro.models.transfer.TransferNet`; [the chapter on tlcnn](03_tlcnn.ipynb) prints its source. It has the
+# layers that the paper counts:
 
 # %% tags=["hide-input"]
 counted = {
@@ -135,13 +135,13 @@ tables.plain(pd.DataFrame({"the paper": text, "here": counted}), caption="Convol
 # %% [markdown]
 # Two parts of the model are tested below.
 #
-# **Batch normalisation** shifts and scales each channel $c$ by its mean $\mu$ and variance $\sigma^2$ in the batch, with a learned factor
-# $\gamma$ and offset $\beta$, and a small $\epsilon$ against division by zero:
+# **Batch normalisation** shifts and scales each channel $c$ by its mean $\mu$ and variance $\sigma^2$ in the batch, with a
+# learned factor $\gamma$ and offset $\beta$, and a small $\epsilon$ against division by zero:
 #
 # $$\operatorname{BN}(c) = \gamma\, \frac{c - \mu}{\sqrt{\sigma^2 + \epsilon}} + \beta.$$
 #
-# **Initial weights.** The layers that are not transferred start from Xavier's uniform distribution. Its width follows from the numbers of
-# inputs and outputs of a layer, $n_{\text{in}}$ and $n_{\text{out}}$:
+# **Initial weights.** The layers that are not transferred start from Xavier's uniform distribution. Its width follows from the
+# numbers of inputs and outputs of a layer, $n_{\text{in}}$ and $n_{\text{out}}$:
 #
 # $$w \sim \mathcal{U}(-a,\, a), \qquad a = \sqrt{\frac{6}{n_{\text{in}} + n_{\text{out}}}}.$$
 #
@@ -151,9 +151,9 @@ tables.plain(pd.DataFrame({"the paper": text, "here": counted}), caption="Convol
 #
 # ## Loss
 #
-# The equations of the loss are missing from the copy of the paper that this project read. Those of tlcnn fit its description. Let $d$ be
-# the number of a decoder, $y_i$ the label of pixel $i$ of $k$ pixels, and $p_i$ the predicted probability that the pixel is out of focus.
-# Each decoder has the cross-entropy (Eq. 7) and the squared error (Eq. 8) of its map:
+# The equations of the loss are missing from the copy of the paper that this project read. Those of tlcnn fit its description. Let
+# $d$ be the number of a decoder, $y_i$ the label of pixel $i$ of $k$ pixels, and $p_i$ the predicted probability that the pixel
+# is out of focus. Each decoder has the cross-entropy (Eq. 7) and the squared error (Eq. 8) of its map:
 #
 # $$L_{\text{CE}}^{(d)} = -\frac1k \sum_{i=1}^{k} \big[\, y_i \log p_i + (1 - y_i) \log(1 - p_i) \,\big],$$
 #
@@ -170,9 +170,9 @@ tables.plain(pd.DataFrame({"the paper": text, "here": counted}), caption="Convol
 # %% [markdown]
 # ## Training
 #
-# All networks below had one budget: the optimiser RMSprop, and unions of regions of the Berkeley photographs. Each differs from *Proposed*
-# in what its name says. The package uses `default`, one of five trainings with different seeds (Table 2). *Proposed* holds the same
-# weights as `tlcnn.default`.
+# All networks below had one budget: the optimiser RMSprop, and unions of regions of the Berkeley photographs. Each differs from
+# *Proposed* in what its name says. The package uses `default`, one of five trainings with different seeds (Table 2). *Proposed*
+# holds the same weights as `tlcnn.default`.
 
 # %% tags=["hide-input"]
 variants = {
@@ -184,7 +184,11 @@ variants = {
 }
 trainings = {label: card(f"tlcolor.{name}") for label, name in variants.items()} | {"default": card("tlcolor.default")}
 facts = {
-    label: {"weights": made["name"], "seed": made["seed"], "pairs": made["recipe"]["epochs"] * made["recipe"]["samples"]}
+    label: {
+        "weights": made["name"].removeprefix("tlcolor."),
+        "seed": made["seed"],
+        "pairs": made["recipe"]["epochs"] * made["recipe"]["samples"],
+    }
     | {"transfer": made["recipe"]["transfer"], "seconds": made["seconds"], "validation iou": made["final"]["val_iou"]}
     for label, made in trainings.items()
 }
@@ -220,7 +224,8 @@ if run.retrain:
 # %% [markdown]
 # ## Fusion, step by step
 #
-# The rule is that of tlcnn. $M_1$ and $M_2$ are 1 where the sources $S_1$ and $S_2$ are out of focus. The AND step makes the secondary maps
+# The rule is that of tlcnn. $M_1$ and $M_2$ are 1 where the sources $S_1$ and $S_2$ are out of focus. The AND step makes the
+# secondary maps
 #
 # $$M_4 = M_1 \wedge \neg M_2, \qquad M_5 = M_2 \wedge \neg M_1,$$
 #
@@ -230,8 +235,8 @@ if run.retrain:
 #
 # $$F_2 = M_5\,S_1 + (1 - M_5)\,S_2.$$
 #
-# The rule returns the candidate with the higher $Q_{ABF}$. Fig. 6 shows the maps before and after the AND step. The step moves errors
-# between the maps; their mean stays the same (C1.19).
+# The rule returns the candidate with the higher $Q_{ABF}$. Fig. 6 shows the maps before and after the AND step. The step moves
+# errors between the maps; their mean stays the same (C1.19).
 
 # %% tags=["hide-input"]
 stack = data["astronaut_blur3"]
@@ -248,14 +253,14 @@ figures.comparison(
 # %% [markdown]
 # ## Tables and figures: reported, reproduced, difference
 #
-# The values of the paper's tables are not part of the copy that this project read. All tables of this section therefore have our numbers
-# only.
+# The values of the paper's tables are not part of the copy that this project read. All tables of this section therefore have our
+# numbers only.
 #
 # ### Table 1: loss, batch normalisation, initial weights
 #
-# Tables 1 to 3 compare trainings. All networks in them fuse by the printed rule (`select="qabf"`). The pairs are embedded ones, whose truth
-# is known, and six pairs of Lytro where they have been fetched (`mffrepro data fetch gacn26`). The paper does not say over which images
-# its Table 1 averages (A1.11).
+# Tables 1 to 3 compare trainings. All networks in them fuse by the printed rule (`select="qabf"`). The pairs are embedded ones,
+# whose truth is known, and six pairs of Lytro where they have been fetched (`mffrepro data fetch gacn26`). The paper does not say
+# over which images its Table 1 averages (A1.11).
 
 # %% tags=["hide-input"]
 groups = ["lytro_14", "lytro_03", "lytro_07", "lytro_13", "lytro_05", "lytro_18"]  # the first is the paper's koala
@@ -316,11 +321,12 @@ figures.comparison(
 # %% [markdown]
 # ### Tables 4 to 9: six pairs, every method
 #
-# The first group of the paper shows a koala, which is Lytro 14. The paper does not name the other five; the choice is ours. Each table
-# shows the methods that the paper compares. The fold below it has all other methods that have been recorded on Lytro.
+# The first group of the paper shows a koala, which is Lytro 14. The paper does not name the other five; the choice is ours. Each
+# table shows the methods that the paper compares. The fold below it has all other methods that have been recorded on Lytro.
 #
 # From here on, tlcolor fuses by the package's default rule, which compares the two probabilities instead of taking a whole source
-# ([chapter 03](03_tlcnn.ipynb) shows both rules). The method NEMI of the paper cannot be identified (A1.9); `nmei` is our reading of it.
+# ([chapter 03](03_tlcnn.ipynb) shows both rules). The method NEMI of the paper cannot be identified (A1.9); `nmei` is our reading
+# of it.
 
 # %% tags=["hide-input"]
 lytro = computed_or_recorded("all", "lytro", five, compute=["tlcolor"] if is_fetched("lytro") else [])
@@ -373,13 +379,14 @@ figures.comparison(
 # %% [markdown]
 # ## Ablations
 #
-# Tables 1 to 3 are the ablations of the paper. [The chapter on tlcnn](03_tlcnn.ipynb) compares pooling with strides, and the printed rule
-# with our default.
+# Tables 1 to 3 are the ablations of the paper. [The chapter on tlcnn](03_tlcnn.ipynb) compares pooling with strides, and the
+# printed rule with our default.
 
 # %% [markdown]
 # ## Claims and verdicts
 #
-# All verdicts come from slim networks after minutes of training and with the surrogate source task. First the four parts of the model:
+# All verdicts come from slim networks after minutes of training and with the surrogate source task. First the four parts of the
+# model:
 
 # %% tags=["hide-input"]
 signs = directions(five)
@@ -402,8 +409,8 @@ for claim, other in {"C1.2": "Compare-loss", "C1.3": "Compare-bn", "C1.4": "Comp
     display(claims.decide(claim, ahead("Proposed", other) >= 3, numbers, note=said, seeds=[1]))
 
 # %% [markdown]
-# Stability (C1.5) is a ratio for each metric: the standard deviation over the five seeds, $s_{\text{seeds}}$, by that over the methods on
-# the same pair, $s_{\text{methods}}$. The claim holds if it stays under a fifth:
+# Stability (C1.5) is a ratio for each metric: the standard deviation over the five seeds, $s_{\text{seeds}}$, by that over the
+# methods on the same pair, $s_{\text{methods}}$. The claim holds if it stays under a fifth:
 #
 # $$\frac{s_{\text{seeds}}}{s_{\text{methods}}} < 0.2.$$
 
@@ -532,9 +539,9 @@ verdict = all(borders["tlcolor"] > borders[name] for name in patches)
 display(claims.decide("C1.21", verdict, numbers, note="Borders of the decision map; the times are those of this machine."))
 
 # %% [markdown]
-# **Does transfer help?** Not measurably here: its effect on the fused images is smaller than that of the seed (the line under Table 3), and
-# it wins on some pairs only (C1.6 to C1.9). Batch normalisation helps (C1.3). The paper transfers from ImageNet at full width, which this
-# book does not test.
+# **Does transfer help?** Not measurably here: its effect on the fused images is smaller than that of the seed (the line under
+# Table 3), and it wins on some pairs only (C1.6 to C1.9). Batch normalisation helps (C1.3). The paper transfers from ImageNet at
+# full width, which this book does not test.
 #
 # ## Deviations
 #
