@@ -152,6 +152,7 @@ def attempt(stack: FocusStack, comparer: Comparer, strategy: str) -> Attempt:
     started = time.perf_counter()
     fused, decision = rank(images, trace) if strategy == "rank" else combine(images, trace, strategy)
     seconds = time.perf_counter() - started
+    trace.images = ()  # only the calls are kept
     return Attempt(FusionResult(from_unit(fused, stack.images.dtype), decision, seconds, strategy), trace)
 
 
