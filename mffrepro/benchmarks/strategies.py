@@ -136,27 +136,23 @@ def strategies_of(comparer: Comparer) -> list[str]:
     return names + ["rank"] * isinstance(comparer, GacnComparer)
 
 
-def attempt(stack: FocusStack, comparer: Comparer, strategy: str, *, repeats: int = 1) -> Attempt:
+def attempt(stack: FocusStack, comparer: Comparer, strategy: str) -> Attempt:
     """Fuse a stack by one strategy and record every call of the comparer.
 
     Args:
         stack: N >= 2 images.
         comparer: Compares two images.
         strategy: A name in `mffrepro.fusion.multi_image.STRATEGIES`, or ``"rank"``, which only GACN can follow.
-        repeats: How often to fuse; the fastest fusion is returned.
 
     Raises:
         OptionError: There is no such strategy.
     """
     images = [to_unit(image) for image in stack.images]
-    return min((_attempt(stack, images, comparer, strategy) for _ in range(repeats)), key=lambda made: made.result.seconds)
-
-
-def _attempt(stack: FocusStack, images: Sequence[np.ndarray], comparer: Comparer, strategy: str) -> Attempt:
     trace = Traced(comparer, images)
     started = time.perf_counter()
     fused, decision = rank(images, trace) if strategy == "rank" else combine(images, trace, strategy)
     seconds = time.perf_counter() - started
+    trace.images = ()  # only the calls are kept
     return Attempt(FusionResult(from_unit(fused, stack.images.dtype), decision, seconds, strategy), trace)
 
 
@@ -173,11 +169,11 @@ def compare_strategies(
     Returns:
         (name, strategy) -> result and calls; serial fusion is the first of each name.
     """
-    return {
-        (name, strategy): attempt(stack, comparer, strategy, repeats=repeats)
-        for name, comparer in comparers.items()
-        for strategy in strategies_of(comparer)
-    }
+    keys = [(name, strategy) for name, comparer in comparers.items() for strategy in strategies_of(comparer)]
+    rounds = [  # all strategies in turn, so that a machine that is busy for a while slows all of them
+        {(name, strategy): attempt(stack, comparers[name], strategy) for name, strategy in keys} for _ in range(repeats)
+    ]
+    return {key: min((made[key] for made in rounds), key=lambda one: one.result.seconds) for key in keys}
 
 
 def share_saved(trace: Traced, serial: Traced, cost: Mapping[str, float]) -> float:

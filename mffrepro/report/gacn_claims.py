@@ -158,7 +158,7 @@ def many_images(table: pd.DataFrame, attempts: Mapping[tuple[str, str], Attempt]
     note = f"{size}. The claim holds if both networks are faster. Dense SIFT takes longer to decide than to extract, so there is "
     note += "little to save."
     verdicts.append(decide("C4.9", min(others["cnn_fuse, saved"], others["sesf, saved"]) > 0, others, note=note))
-    count = len(next(iter(attempts.values())).trace.images)
+    count = len(attempts["gacn", "serial"].result.decision)
     wanted = {"serial": (2 * (count - 1), count - 1), "calibration": (count, count - 1), "carry": (count, count - 1)}
     asked = {way: tuple(attempts["gacn", way].trace.count(kind) for kind in ("extract", "decide")) for way in wanted}
     numbers = {f"{way} (extractions, decisions)": str(calls) for way, calls in asked.items()}
