@@ -83,7 +83,7 @@ def decisions_by_band(network: GACN, pair: FocusStack, bands: Mapping[str, tuple
 def score_and_noise(
     pairs: Sequence[FocusStack], decide: Callable[[FocusStack], Mapping[str, np.ndarray]], metrics: Sequence[str]
 ) -> pd.DataFrame:
-    """Average the scores of the images that decision maps make, and the noise of the maps.
+    """Average the scores and the noise of decision maps by their labels.
 
     Args:
         pairs: Two images each.
