@@ -18,24 +18,24 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/mffrepro/mffrepro/blob/main/notebooks/03_tlcnn.ipynb)
 #
-# Labelled focal stacks are rare, and labelled photographs are common. Do convolutions that were trained to classify photographs help a
-# network to find the parts of a photograph that are out of focus? The paper *Image fusion using a transfer learning-based convolutional
-# neural network* says that they do. The copy of the paper that this project read names no authors and no journal.
+# Labelled focal stacks are rare, and labelled photographs are common. Do convolutions that were trained to classify photographs
+# help a network to find the parts of a photograph that are out of focus? The paper *Image fusion using a transfer learning-based
+# convolutional neural network* says that they do. The copy of the paper that this project read names no authors and no journal.
 #
-# **Answer.** For the small networks that this book can train, transfer does not shorten the training (C0.10). The fusion rule of the
-# paper, a comparison of two maps, does not remove their errors either: it moves errors from one map to the other (C0.12).
+# **Answer.** For the small networks that this book can train, transfer does not shorten the training (C0.10). The fusion rule of
+# the paper, a comparison of two maps, does not remove their errors either: it moves errors from one map to the other (C0.12).
 #
-# tlcnn and [tlcolor](04_tlcolor.ipynb) are **one network with one fusion rule**. This chapter explains both parts. The next chapter tests
-# what the loss, the normalisation, the initial weights and the transfer contribute.
+# tlcnn and [tlcolor](04_tlcolor.ipynb) are **one network with one fusion rule**. This chapter explains both parts. The next
+# chapter tests what the loss, the normalisation, the initial weights and the transfer contribute.
 #
 # *Needs: a CPU; about a minute and a half (quick). With `retrain = "yes"` and the paper's recipe a GPU.*
 
 # %% [markdown]
 # ## Set up
 #
-# The folded cell holds the parameters of the chapter and installs mffrepro where it is missing, as in Colab. `profile`: `"quick"` takes
-# minutes on a CPU, `"full"` uses all of the data; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains the networks of
-# the chapter instead of loading the shipped weights.
+# The folded cell holds the parameters of the chapter and installs mffrepro where it is missing, as in Colab. `profile`: `"quick"`
+# takes minutes on a CPU, `"full"` uses all of the data; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains the
+# networks of the chapter instead of loading the shipped weights.
 
 # %% tags=["parameters", "hide-input"]
 profile = "quick"
@@ -83,10 +83,10 @@ data = mff.load("embedded")
 # %% [markdown]
 # ## The paper in one picture
 #
-# A VGG-19 first learns the **source task**: to classify photographs. Its sixteen convolutions then become part of a new network, which
-# learns the **target task**: to predict where a photograph is out of focus. Each of the five encoders consists of one stage of VGG-19 and
-# five new convolutions. Five decoders turn the feature maps of the encoders into one map of the size of the photograph (Fig. 1 and 5 of
-# the paper).
+# A VGG-19 first learns the **source task**: to classify photographs. Its sixteen convolutions then become part of a new network,
+# which learns the **target task**: to predict where a photograph is out of focus. Each of the five encoders consists of one stage
+# of VGG-19 and five new convolutions. Five decoders turn the feature maps of the encoders into one map of the size of the
+# photograph (Fig. 1 and 5 of the paper).
 #
 # Each source of a pair passes through the network on its own. The network never compares two sources. The fusion rule does that
 # afterwards, with the two predicted maps.
@@ -96,14 +96,15 @@ from mffrepro.report.transfer_diagram import layer_flow, network_flow
 
 network_flow(
     network,
-    caption="Sizes in the shipped network for a photograph of 224 × 224 pixels. At full width the encoders have 64 to 512 channels.",
+    caption="Sizes in the shipped network for 224 × 224 pixels. At full width the encoders have 64 to 512 channels.",
 )
 
 # %% [markdown]
 # ## Data
 #
-# Training pairs are made from photographs with an outlined object. Let $I$ be the photograph, $G$ its mask, 1 on the object and 0 on the
-# background, and $B_\ell$ the photograph after $\ell$ passes of a Gaussian filter $g$ of 3 × 3 pixels with a standard deviation of 2:
+# Training pairs are made from photographs with an outlined object. Let $I$ be the photograph, $G$ its mask, 1 on the object and 0
+# on the background, and $B_\ell$ the photograph after $\ell$ passes of a Gaussian filter $g$ of 3 × 3 pixels with a standard
+# deviation of 2:
 #
 # $$B_0 = I, \qquad B_\ell = g * B_{\ell-1}, \qquad \ell = 1, \dots, 5.$$
 #
@@ -113,9 +114,9 @@ network_flow(
 #
 # $$X_2 = G\,B_\ell + (1 - G)\,I.$$
 #
-# The label of an image is **1 where the image is out of focus**: $Y_1 = 1 - G$ for $X_1$ and $Y_2 = G$ for $X_2$. The paper takes 2 000
-# photographs of PASCAL VOC. 1 800 of them, at five levels of blur, are its 9 000 training pairs. Five passes of so small a filter equal
-# one Gaussian of at most 1.8 pixels.
+# The label of an image is **1 where the image is out of focus**: $Y_1 = 1 - G$ for $X_1$ and $Y_2 = G$ for $X_2$. The paper takes
+# 2 000 photographs of PASCAL VOC. 1 800 of them, at five levels of blur, are its 9 000 training pairs. Five passes of so small a
+# filter equal one Gaussian of at most 1.8 pixels.
 
 # %% tags=["hide-input"]
 from mffrepro.data import draw_mask
@@ -143,10 +144,11 @@ figures.comparison(
 )
 
 # %% [markdown]
-# Fig. 8 shows samples of the recipe `practical`, which trained the shipped weights. The recipe cuts small crops, mirrors them, varies their
-# brightness and softness, blurs them with a filter of 5 or 7 pixels, and adds a little noise **after** the blur. The noise matters. A
-# first network was trained without it, on photographs nearly at their own scale. It was right on almost all validation photographs and no
-# better than chance on the embedded set: it had learned that blurring a photograph removes its traces of JPEG compression.
+# Fig. 8 shows samples of the recipe `practical`, which trained the shipped weights. The recipe cuts small crops, mirrors them,
+# varies their brightness and softness, blurs them with a filter of 5 or 7 pixels, and adds a little noise **after** the blur. The
+# noise matters. A first network was trained without it, on photographs nearly at their own scale. It was right on almost all
+# validation photographs and no better than chance on the embedded set: it had learned that blurring a photograph removes its
+# traces of JPEG compression.
 
 # %% tags=["hide-input"]
 from mffrepro.report.samples import defocus_samples
@@ -165,17 +167,18 @@ figures.comparison(
 # %% [markdown]
 # ## Model
 #
-# **Layer.** Every convolution is followed by batch normalisation (BN) and the activation Mish. With $C_i$ the feature maps after layer
-# $i$, $W_i$ its kernels and $b_i$ its biases (Eq. 1 of tlcolor):
+# **Layer.** Every convolution is followed by batch normalisation (BN) and the activation Mish. With $C_n$ the feature maps after
+# layer $n$, $W_n$ its kernels and $b_n$ its biases (Eq. 1 of tlcolor):
 #
-# $$C_i = \operatorname{Mish}\big(\operatorname{BN}(C_{i-1} * W_i + b_i)\big),$$
+# $$C_n = \operatorname{Mish}\big(\operatorname{BN}(C_{n-1} * W_n + b_n)\big),$$
 #
 # $$\operatorname{Mish}(x) = x \tanh\big(\ln(1 + e^x)\big).$$
 #
 # **Encoder.** The last convolution of an encoder has stride 2 and halves both sides, in place of a pooling (A0.1).
 #
-# **Decoder.** A transposed convolution doubles both sides of the maps. Let $U$ be its result and $E$ the maps that the encoder of the same
-# size had before it halved them. The decoder goes on with both, one after the other (skip connection, Eq. 1 of tlcnn, A0.6):
+# **Decoder.** A transposed convolution doubles both sides of the maps. Let $U$ be its result and $E$ the maps that the encoder of
+# the same size had before it halved them. The decoder goes on with both, one after the other (skip connection, Eq. 1 of tlcnn,
+# A0.6):
 #
 # $$[\,E,\; U\,].$$
 
@@ -188,8 +191,8 @@ layer_flow(
 )
 
 # %% [markdown]
-# The source task is learned by an "improved VGG-19" (Fig. 2). It has batch normalisation after its convolutions, and average pooling in
-# place of maximum pooling. Only its convolutions are transferred.
+# The source task is learned by an "improved VGG-19" (Fig. 2). It has batch normalisation after its convolutions, and average
+# pooling in place of maximum pooling. Only its convolutions are transferred.
 
 # %% tags=["remove-input"]
 show_source(vgg.VGG19, transfer.transfer)
@@ -211,9 +214,9 @@ tables.plain(counted.loc[["transferred", "added", "decoders", "all"]], caption="
 # %% [markdown]
 # ## Loss
 #
-# Each of the five decoders predicts a map. Each map is enlarged to the size of the image and compared with the label. Let $y_i$ be the
-# label of pixel $i$ of $k$ pixels, and $V_{i,0}$ and $V_{i,1}$ the two outputs of the decoder there. The softmax gives the probability
-# that the pixel is out of focus (Eq. 3):
+# Each of the five decoders predicts a map. Each map is enlarged to the size of the image and compared with the label. Let $y_i$
+# be the label of pixel $i$ of $k$ pixels, and $V_{i,0}$ and $V_{i,1}$ the two outputs of the decoder there. The softmax gives the
+# probability that the pixel is out of focus (Eq. 3):
 #
 # $$p_i = \frac{e^{V_{i,1}}}{e^{V_{i,0}} + e^{V_{i,1}}}.$$
 #
@@ -237,12 +240,12 @@ show_source(layer_loss)
 # %% [markdown]
 # ## Training
 #
-# The paper prints the optimiser RMSprop with a rate of $10^{-6}$ and a weight decay of $10^{-3}$. The recipe `paper` does the same, at
-# full width and from the weights of ImageNet. It needs a GPU and 575 MB from torchvision.
+# The paper prints the optimiser RMSprop with a rate of $10^{-6}$ and a weight decay of $10^{-3}$. The recipe `paper` does the
+# same, at full width and from the weights of ImageNet. It needs a GPU and 575 MB from torchvision.
 #
-# The shipped weights come from the recipe `practical`: a slim network, at a higher rate, for minutes on a CPU. A slim network cannot take
-# over the convolutions of ImageNet. So it has a **surrogate source task**: a slim VGG-19 that tells twelve kinds of procedural texture
-# apart.
+# The shipped weights come from the recipe `practical`: a slim network, at a higher rate, for minutes on a CPU. A slim network
+# cannot take over the convolutions of ImageNet. So it has a **surrogate source task**: a slim VGG-19 that tells twelve kinds of
+# procedural texture apart.
 
 # %% tags=["hide-input"]
 from mffrepro.data.textures import KINDS, texture
@@ -279,9 +282,9 @@ if run.retrain:
 # %% [markdown]
 # ## Fusion, step by step
 #
-# $S_1$ and $S_2$ are the two sources. $M_1$ and $M_2$ are the predicted maps after a threshold of one half: 1 where $S_1$, or $S_2$, is out
-# of focus. In a pair, exactly one source should be out of focus at each pixel. $M_3$ marks the pixels where that is so (A0.7; $\oplus$ is
-# *exclusive or*, $\wedge$ *and*, $\neg$ *not*):
+# $S_1$ and $S_2$ are the two sources. $M_1$ and $M_2$ are the predicted maps after a threshold of one half: 1 where $S_1$, or
+# $S_2$, is out of focus. In a pair, exactly one source should be out of focus at each pixel. $M_3$ marks the pixels where that is
+# so (A0.7; $\oplus$ is *exclusive or*, $\wedge$ *and*, $\neg$ *not*):
 #
 # $$M_3 = M_1 \oplus M_2.$$
 #
@@ -299,8 +302,8 @@ if run.retrain:
 #
 # $$F_2 = M_5\,S_1 + (1 - M_5)\,S_2.$$
 #
-# The rule returns $F_1$ if $Q_{ABF}(F_1) \ge Q_{ABF}(F_2)$, and $F_2$ otherwise. Where both initial maps agree, $F_1$ keeps $S_1$ and $F_2$
-# keeps $S_2$.
+# The rule returns $F_1$ if $Q_{ABF}(F_1) \ge Q_{ABF}(F_2)$, and $F_2$ otherwise. Where both initial maps agree, $F_1$ keeps $S_1$
+# and $F_2$ keeps $S_2$.
 
 # %% tags=["hide-input"]
 show_source(decision_rule.secondary_maps, decision_rule.choose)
@@ -317,8 +320,8 @@ figures.comparison(
 
 # %% [markdown]
 # **What the AND step can do.** It cannot raise the mean accuracy of the two maps. Where $M_1$ and $M_2$ differ, $M_4 = M_1$ and
-# $M_5 = M_2$. Where they agree, exactly one of $M_1$ and $M_2$ is right, and so is exactly one of $M_4$ and $M_5$. The step moves errors
-# between the maps, and the mean of both stays the same; C0.12 below measures it.
+# $M_5 = M_2$. Where they agree, exactly one of $M_1$ and $M_2$ is right, and so is exactly one of $M_4$ and $M_5$. The step moves
+# errors between the maps, and the mean of both stays the same; C0.12 below measures it.
 #
 # **The literal reading.** The paper prints $M_3 = M_1 \wedge \neg M_2$. Then
 #
@@ -335,15 +338,16 @@ unchanged = np.array_equal(literal.secondary.first, steps.secondary.first)
 print(f"literal reading: M5 is empty: {empty}; F2 equals S2: {same}; M4 is unchanged: {unchanged}")
 
 # %% [markdown]
-# **Our default rule.** Photographs unlike those of the training have many pixels where the maps agree, and the printed rule takes all of
-# them from one source. The package therefore compares the two probabilities $p_1$ and $p_2$ that a pixel is out of focus, smoothed by a
-# Gaussian $g_2$ with a standard deviation of 2 pixels. A pixel comes from $S_1$ where
+# **Our default rule.** Photographs unlike those of the training have many pixels where the maps agree, and the printed rule takes
+# all of them from one source. The package therefore compares $P_1$ and $P_2$, the maps of the probability that $S_1$ and $S_2$
+# are out of focus. It smooths their difference by a Gaussian $g_2$ with a standard deviation of 2 pixels. A pixel comes from
+# $S_1$ where
 #
-# $$g_2 * (p_2 - p_1) \ge 0.$$
+# $$g_2 * (P_2 - P_1) \ge 0.$$
 #
 # This rule is ours, not the paper's. The printed rule is the option `select="qabf"`. Both take the same source where exactly one
-# probability is clearly over one half. A training five times as long (`weights="long"`) helps the printed rule on artificial pairs and
-# harms it on photographs: the network learns what Gaussian blur looks like.
+# probability is clearly over one half. A training five times as long (`weights="long"`) helps the printed rule on artificial
+# pairs and harms it on photographs: the network learns what Gaussian blur looks like.
 
 # %% tags=["hide-input"]
 from mffrepro.benchmarks.scores import directions, score_methods
@@ -365,9 +369,9 @@ tables.plain(by_rule, caption="Q_ABF by rule (compared and smoothed is the defau
 #
 # ### Tables 1 to 3
 #
-# Each table of the paper is about one pair of photographs that the paper does not name. Lytro 04, 13 and 18 come near the printed $Q_{AG}$
-# and $Q_{SF}$ when they are shrunk to 224 pixels. Here they are scored at their own size, so the **order** of the methods can be compared,
-# and the values cannot. tlcnn fuses by our default rule here; the table above shows the printed rule.
+# Each table of the paper is about one pair of photographs that the paper does not name. Lytro 04, 13 and 18 come near the printed
+# $Q_{AG}$ and $Q_{SF}$ when they are shrunk to 224 pixels. Here they are scored at their own size, so the **order** of the
+# methods can be compared, and the values cannot. tlcnn fuses by our default rule here; the table above shows the printed rule.
 
 # %% tags=["hide-input"]
 from mffrepro.benchmarks import computed_or_recorded
@@ -384,9 +388,10 @@ for (number, table), pair in zip(printed.items(), ["lytro_04", "lytro_13", "lytr
 print("reproduced:", "; ".join(origin for origin in lytro["origin"].unique() if origin) or "not recorded yet")
 
 # %% [markdown]
-# **Some printed numbers are impossible.** $Q_{ABF}$ is the share of the sources' edges that the fused image keeps, and $Q_{LABF}$ the share
-# that it loses. With $w_s$ the gradient strength of source $s$ at a pixel, $q_s$ how well the fused image keeps that gradient (0 to 1),
-# and $r = 1$ where the fused gradient is not stronger than those of all sources, else $r = 0$, the sums over all pixels are
+# **Some printed numbers are impossible.** $Q_{ABF}$ is the share of the sources' edges that the fused image keeps, and $Q_{LABF}$
+# the share that it loses. With $w_s$ the gradient strength of source $s$ at a pixel, $q_s$ how well the fused image keeps that
+# gradient (0 to 1), and $r = 1$ where the fused gradient is not stronger than those of all sources, else $r = 0$, the sums over
+# all pixels are
 #
 # $$Q_{ABF} = \frac{\sum \sum_s q_s\,w_s}{\sum \sum_s w_s},$$
 #
@@ -406,8 +411,9 @@ for number, table in printed.items():
 tables.plain(pd.DataFrame({"Q_ABF + Q_LABF as printed": impossible}), digits=3)
 
 # %% [markdown]
-# **The claim to lead in $Q_{AG}$ contradicts the tables** (A0.11). Principal component analysis (PCA) has a higher $Q_{AG}$ in Tables 1 and
-# 2. PCA averages the photographs, which cannot raise a gradient, so the two printed rows are implausible themselves.
+# **The claim to lead in $Q_{AG}$ contradicts the tables** (A0.11). Principal component analysis (PCA) has a higher $Q_{AG}$ in
+# two of the three tables. PCA averages the photographs, which cannot raise a gradient, so the two printed rows are implausible
+# themselves.
 
 # %% tags=["hide-input"]
 gradients = {f"Table {number}": table.loc[["pca", "tlcnn"], ["ag", "sf"]].stack() for number, table in printed.items()}
@@ -416,7 +422,8 @@ tables.plain(pd.DataFrame(gradients).T, caption="PCA beside the proposed method,
 # %% [markdown]
 # ### Figures 9 and 10
 #
-# The embedded set has a reference and a true decision map. Here it is fused by every method of the tables that takes seconds only.
+# The embedded set has a reference and a true decision map. Here it is fused by every method of the tables that takes seconds
+# only.
 
 # %% tags=["hide-input"]
 chosen = [data[name] for name in ("astronaut_blur3", "coffee_spread", "camera_blur2")]
@@ -447,8 +454,8 @@ figures.comparison(
 # %% [markdown]
 # ## Ablations
 #
-# The paper states without a test that average pooling keeps more than maximum pooling, and that transfer shortens the training. These
-# five networks were trained with one budget and one seed. All but one start from the convolutions of the surrogate.
+# The paper states without a test that average pooling keeps more than maximum pooling, and that transfer shortens the training.
+# These five networks were trained with one budget and one seed. All but one start from the convolutions of the surrogate.
 
 # %% tags=["hide-input"]
 trainings = {
@@ -481,17 +488,17 @@ figures.curves(
 )
 
 # %% [markdown]
-# Transferred convolutions can stay fixed (`freeze=True`, A0.14) or be trained further, as here. At the paper's rate the difference must be
-# small. RMSprop divides each gradient $c$ by the root of the running mean of its square, so the size of a step depends on the rate $\eta$
-# and hardly on the gradient:
+# Transferred convolutions can stay fixed (`freeze=True`, A0.14) or be trained further, as here. At the paper's rate the
+# difference must be small. RMSprop divides each gradient $c$ by the root of the running mean of its square, so the step
+# $\Delta W$ of a weight depends on the rate $\eta$ and hardly on the gradient:
 #
-# $$\Delta w = -\eta\, \frac{c}{\sqrt{\overline{c^2}}}, \qquad \eta = 10^{-6}.$$
+# $$\Delta W = -\eta\, \frac{c}{\sqrt{\overline{c^2}}}, \qquad \eta = 10^{-6}.$$
 
 # %% [markdown]
 # ## Claims and verdicts
 #
-# Each verdict is computed from the numbers of this run, or from a recorded run where the note says so. First the order of the methods on
-# the Lytro pairs:
+# Each verdict is computed from the numbers of this run, or from a recorded run where the note says so. First the order of the
+# methods on the Lytro pairs:
 
 # %% tags=["hide-input"]
 wide = lytro[lytro["metric"].isin(five)].dropna(subset="value")
@@ -516,23 +523,23 @@ def leads(metric, lower=False, without=()):
 # %% tags=["hide-input"]
 for claim, metric in {"C0.1": "qabf", "C0.2": "mi"}.items():
     numbers = leads(metric) if tested else {}
-    display(claims.judge(claim, numbers["place"] == 1 if tested else None, numbers, note=where))
+    display(claims.decide(claim, numbers["place"] == 1 if tested else None, numbers, note=where))
 numbers = leads("ag") | {f"{k}, without PCA": v for k, v in leads("ag", without=["pca"]).items()} if tested else {}
-display(claims.judge("C0.3", numbers["place"] == 1 if tested else None, numbers, note=where))
+display(claims.decide("C0.3", numbers["place"] == 1 if tested else None, numbers, note=where))
 numbers = leads("labf", lower=True) if tested else {}
-display(claims.judge("C0.4", numbers["place"] <= 2 if tested else None, numbers, note=where))
+display(claims.decide("C0.4", numbers["place"] <= 2 if tested else None, numbers, note=where))
 spread = (average.std() / average.mean()).to_dict() if tested else {}
 holds = min(spread, key=spread.get) == "sf" if tested else None
-display(claims.judge("C0.5", holds, spread, note="Coefficients of variation. " + where))
+display(claims.decide("C0.5", holds, spread, note="Coefficients of variation. " + where))
 mean_ranks = (
     (average[five] * directions(five)).rank(ascending=False).mean(axis=1).drop("tlcnn") if tested else pd.Series(dtype=float)
 )
 verdict = mean_ranks.idxmin() == "mst_sr" if "mst_sr" in mean_ranks else None
-display(claims.judge("C0.6", verdict, mean_ranks.sort_values().to_dict(), note="Mean rank over five metrics. " + where))
+display(claims.decide("C0.6", verdict, mean_ranks.sort_values().to_dict(), note="Mean rank over five metrics. " + where))
 
 # %% [markdown]
-# Edges and colours (C0.7): $Q_{ABF}$ within eight pixels of the border of the true decision map, and the colour difference (CIEDE2000)
-# between each fused pixel and the nearer one of its sources:
+# Edges and colours (C0.7): $Q_{ABF}$ within eight pixels of the border of the true decision map, and the colour difference
+# (CIEDE2000) between each fused pixel and the nearer one of its sources:
 
 # %% tags=["hide-input"]
 from mffrepro.metrics.diagnostics import border_band, colour_differences, local_score
@@ -547,7 +554,7 @@ blurry = {"msvd", "gd"} <= set(seen.nsmallest(len(seen) // 2, "Q_ABF near the bo
 strange = {"dwt", "mgivf"} <= set(seen.nlargest(len(seen) // 2, "colour difference").index)
 numbers = {f"border, {name}": seen.loc[name, "Q_ABF near the border"] for name in ("msvd", "gd", "tlcnn") if name in seen.index}
 numbers |= {f"colour, {name}": seen.loc[name, "colour difference"] for name in ("dwt", "mgivf", "tlcnn") if name in seen.index}
-display(claims.judge("C0.7", blurry and strange, numbers, note="Holds if each is in the worse half of its column."))
+display(claims.decide("C0.7", blurry and strange, numbers, note="Holds if each is in the worse half of its column."))
 
 # %% [markdown]
 # The network and its training:
@@ -560,7 +567,7 @@ numbers = {
     f"{what}, {kind}": rows[kind, what] for kind in ("average pooling", "maximum pooling") for what in ("qabf", "mask_iou")
 }
 better = all(rows["average pooling", what] >= rows["maximum pooling", what] for what in ("qabf", "mask_iou"))
-display(claims.judge("C0.8", better, numbers, note=note, seeds=seeds[:1]))
+display(claims.decide("C0.8", better, numbers, note=note, seeds=seeds[:1]))
 
 # %% tags=["hide-input"]
 plain, bare, alone = "stride 2 (tlcolor.seed1)", "no batch normalisation", "not transferred"
@@ -571,8 +578,8 @@ said = {f"epochs to iou {level:.2f}, {label}": epoch_text(reached[label], len(lo
 first, second, third = said.items()
 numbers = dict([first, second]) | {f"validation less training loss, {label}": value for label, value in gap.items()}
 faster = reached[plain] < reached[bare]
-display(claims.judge("C0.9", faster and gap[plain] <= gap[bare], numbers, note=note, seeds=seeds[:1]))
-display(claims.judge("C0.10", reached[plain] < reached[alone], dict([first, third]), note=note, seeds=seeds[:1]))
+display(claims.decide("C0.9", faster and gap[plain] <= gap[bare], numbers, note=note, seeds=seeds[:1]))
+display(claims.decide("C0.10", reached[plain] < reached[alone], dict([first, third]), note=note, seeds=seeds[:1]))
 
 # %% [markdown]
 # The rule, on pairs of the embedded set:
@@ -588,19 +595,19 @@ for s in twos[::6] if run.quick else twos[::2]:
 kept, right = pd.DataFrame(kept).mean().to_dict(), pd.DataFrame(right).mean().to_dict()
 gains = kept["selected"] - max(kept["always F1"], kept["always F2"])
 note = "The selected candidate is at least as good as both by construction; the claim holds if its mean is higher."
-display(claims.judge("C0.11", gains > 0, kept, note=note))
+display(claims.decide("C0.11", gains > 0, kept, note=note))
 removes = right["M4"] > right["M1"] and right["M5"] > right["M2"]
 means = {"mean of M1 and M2": (right["M1"] + right["M2"]) / 2, "mean of M4 and M5": (right["M4"] + right["M5"]) / 2}
-display(claims.judge("C0.12", removes, right | means, note="Share of the pixels that agree with the truth."))
-display(claims.judge("C0.13", empty and same, {"M5 is empty": str(empty), "F2 equals S2": str(same)}))
+display(claims.decide("C0.12", removes, right | means, note="Share of the pixels that agree with the truth."))
+display(claims.decide("C0.13", empty and same, {"M5 is empty": str(empty), "F2 equals S2": str(same)}))
 total = (scored["qabf"] + scored["labf"]).max()
 note = "Printed rows that violate the identity are listed."
-display(claims.judge("C0.14", total <= 1 + 1e-9, {"largest sum here": total} | impossible, note=note))
+display(claims.decide("C0.14", total <= 1 + 1e-9, {"largest sum here": total} | impossible, note=note))
 
 # %% [markdown]
-# **Does transfer help?** In these trainings the transferred network needs as many epochs as the one that starts from random weights
-# (C0.10). The test is limited: one seed, slim networks, and textures in place of ImageNet. The [next chapter](04_tlcolor.ipynb) compares
-# the fused images.
+# **Does transfer help?** In these trainings the transferred network needs as many epochs as the one that starts from random
+# weights (C0.10). The test is limited: one seed, slim networks, and textures in place of ImageNet. The [next
+# chapter](04_tlcolor.ipynb) compares the fused images.
 #
 # ## Deviations
 #

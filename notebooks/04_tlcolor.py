@@ -18,24 +18,24 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/mffrepro/mffrepro/blob/main/notebooks/04_tlcolor.ipynb)
 #
-# *Color multi-focus image fusion based on transfer learning* ([JIFS, 2021](https://doi.org/10.3233/JIFS-211434)) takes the first layers of
-# its network from a VGG-19. The paper says that this network fuses better than the same network trained from random weights, and that its
-# loss, its batch normalisation and its initial weights improve the result too. Do these four parts help?
+# *Color multi-focus image fusion based on transfer learning* ([JIFS, 2021](https://doi.org/10.3233/JIFS-211434)) takes the first
+# layers of its network from a VGG-19. The paper says that this network fuses better than the same network trained from random
+# weights, and that its loss, its batch normalisation and its initial weights improve the result too. Do these four parts help?
 #
-# **Answer.** Only batch normalisation helps clearly, for the small networks that this book can train (C1.3). Transfer wins on some pairs
-# and loses on others (C1.6), and it changes $Q_{ABF}$ less than another seed does.
+# **Answer.** Only batch normalisation helps clearly, for the small networks that this book can train (C1.3). Transfer wins on
+# some pairs and loses on others (C1.6), and it changes $Q_{ABF}$ less than another seed does.
 #
-# tlcolor and [tlcnn](03_tlcnn.ipynb) are **one network with one fusion rule**. The chapter on tlcnn explains both parts step by step. This
-# chapter trains the networks that tlcolor compares.
+# tlcolor and [tlcnn](03_tlcnn.ipynb) are **one network with one fusion rule**. The chapter on tlcnn explains both parts step by
+# step. This chapter trains the networks that tlcolor compares.
 #
 # *Needs: a CPU; about a minute and a half (quick). With `retrain = "yes"` and the paper's recipe a GPU.*
 
 # %% [markdown]
 # ## Set up
 #
-# The folded cell holds the parameters of the chapter and installs mffrepro where it is missing, as in Colab. `profile`: `"quick"` takes
-# minutes on a CPU, `"full"` uses all of the data; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains the networks of
-# the chapter instead of loading the shipped weights.
+# The folded cell holds the parameters of the chapter and installs mffrepro where it is missing, as in Colab. `profile`: `"quick"`
+# takes minutes on a CPU, `"full"` uses all of the data; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains the
+# networks of the chapter instead of loading the shipped weights.
 
 # %% tags=["parameters", "hide-input"]
 profile = "quick"
@@ -90,9 +90,9 @@ five = ["sf", "qabf", "labf", "mi", "ag"]
 # %% [markdown]
 # ## The paper in one picture
 #
-# A VGG-19 learns to classify photographs, and its convolutions are transferred to a network that predicts where a photograph is out of
-# focus (Fig. 1). Encoders 1 and 2 have two transferred and five new convolutions, encoders 3 to 5 have four and five. The decoders mirror
-# them (Fig. 2 to 5).
+# A VGG-19 learns to classify photographs, and its convolutions are transferred to a network that predicts where a photograph is
+# out of focus (Fig. 1). Encoders 1 and 2 have two transferred and five new convolutions, encoders 3 to 5 have four and five. The
+# decoders mirror them (Fig. 2 to 5).
 
 # %% tags=["remove-input"]
 display(network_flow(network, caption="Fig. 1 and 2: sizes in the shipped network for a photograph of 224 × 224 pixels."))
@@ -101,9 +101,9 @@ layer_flow(network, [1, 3], caption="Fig. 3 to 5: every layer is a convolution, 
 # %% [markdown]
 # ## Data
 #
-# The training pairs are those of [tlcnn](03_tlcnn.ipynb): photographs with an outlined object, with either the object or the background
-# blurred. The label is 1 where an image is out of focus. 1 800 photographs at five levels of blur make 9 000 training pairs, and 200 other
-# photographs make 1 000 validation pairs (A1.18).
+# The training pairs are those of [tlcnn](03_tlcnn.ipynb): photographs with an outlined object, with either the object or the
+# background blurred. The label is 1 where an image is out of focus. 1 800 photographs at five levels of blur make 9 000 training
+# pairs, and 200 other photographs make 1 000 validation pairs (A1.18).
 
 # %% tags=["hide-input"]
 from mffrepro.report.samples import defocus_samples
@@ -119,8 +119,8 @@ figures.comparison(
 # %% [markdown]
 # ## Model
 #
-# The network is `mffrepro.models.transfer.TransferNet`; [the chapter on tlcnn](03_tlcnn.ipynb) prints its source. It has the layers that
-# the paper counts:
+# The network is `mffrepro.models.transfer.TransferNet`; [the chapter on tlcnn](03_tlcnn.ipynb) prints its source. It has the
+# layers that the paper counts:
 
 # %% tags=["hide-input"]
 counted = {
@@ -135,13 +135,13 @@ tables.plain(pd.DataFrame({"the paper": text, "here": counted}), caption="Convol
 # %% [markdown]
 # Two parts of the model are tested below.
 #
-# **Batch normalisation** shifts and scales each channel $c$ by its mean $\mu$ and variance $\sigma^2$ in the batch, with a learned factor
-# $\gamma$ and offset $\beta$, and a small $\epsilon$ against division by zero:
+# **Batch normalisation** shifts and scales each channel $c$ by its mean $\mu$ and variance $\sigma^2$ in the batch, with a
+# learned factor $\gamma$ and offset $\beta$, and a small $\epsilon$ against division by zero:
 #
 # $$\operatorname{BN}(c) = \gamma\, \frac{c - \mu}{\sqrt{\sigma^2 + \epsilon}} + \beta.$$
 #
-# **Initial weights.** The layers that are not transferred start from Xavier's uniform distribution. Its width follows from the numbers of
-# inputs and outputs of a layer, $n_{\text{in}}$ and $n_{\text{out}}$:
+# **Initial weights.** The layers that are not transferred start from Xavier's uniform distribution. Its width follows from the
+# numbers of inputs and outputs of a layer, $n_{\text{in}}$ and $n_{\text{out}}$:
 #
 # $$w \sim \mathcal{U}(-a,\, a), \qquad a = \sqrt{\frac{6}{n_{\text{in}} + n_{\text{out}}}}.$$
 #
@@ -151,9 +151,9 @@ tables.plain(pd.DataFrame({"the paper": text, "here": counted}), caption="Convol
 #
 # ## Loss
 #
-# The equations of the loss are missing from the copy of the paper that this project read. Those of tlcnn fit its description. Let $d$ be
-# the number of a decoder, $y_i$ the label of pixel $i$ of $k$ pixels, and $p_i$ the predicted probability that the pixel is out of focus.
-# Each decoder has the cross-entropy (Eq. 7) and the squared error (Eq. 8) of its map:
+# The equations of the loss are missing from the copy of the paper that this project read. Those of tlcnn fit its description. Let
+# $d$ be the number of a decoder, $y_i$ the label of pixel $i$ of $k$ pixels, and $p_i$ the predicted probability that the pixel
+# is out of focus. Each decoder has the cross-entropy (Eq. 7) and the squared error (Eq. 8) of its map:
 #
 # $$L_{\text{CE}}^{(d)} = -\frac1k \sum_{i=1}^{k} \big[\, y_i \log p_i + (1 - y_i) \log(1 - p_i) \,\big],$$
 #
@@ -170,9 +170,9 @@ tables.plain(pd.DataFrame({"the paper": text, "here": counted}), caption="Convol
 # %% [markdown]
 # ## Training
 #
-# All networks below had one budget: the optimiser RMSprop, and unions of regions of the Berkeley photographs. Each differs from *Proposed*
-# in what its name says. The package uses `default`, one of five trainings with different seeds (Table 2). *Proposed* holds the same
-# weights as `tlcnn.default`.
+# All networks below had one budget: the optimiser RMSprop, and unions of regions of the Berkeley photographs. Each differs from
+# *Proposed* in what its name says. The package uses `default`, one of five trainings with different seeds (Table 2). *Proposed*
+# holds the same weights as `tlcnn.default`.
 
 # %% tags=["hide-input"]
 variants = {
@@ -184,7 +184,11 @@ variants = {
 }
 trainings = {label: card(f"tlcolor.{name}") for label, name in variants.items()} | {"default": card("tlcolor.default")}
 facts = {
-    label: {"weights": made["name"], "seed": made["seed"], "pairs": made["recipe"]["epochs"] * made["recipe"]["samples"]}
+    label: {
+        "weights": made["name"].removeprefix("tlcolor."),
+        "seed": made["seed"],
+        "pairs": made["recipe"]["epochs"] * made["recipe"]["samples"],
+    }
     | {"transfer": made["recipe"]["transfer"], "seconds": made["seconds"], "validation iou": made["final"]["val_iou"]}
     for label, made in trainings.items()
 }
@@ -220,7 +224,8 @@ if run.retrain:
 # %% [markdown]
 # ## Fusion, step by step
 #
-# The rule is that of tlcnn. $M_1$ and $M_2$ are 1 where the sources $S_1$ and $S_2$ are out of focus. The AND step makes the secondary maps
+# The rule is that of tlcnn. $M_1$ and $M_2$ are 1 where the sources $S_1$ and $S_2$ are out of focus. The AND step makes the
+# secondary maps
 #
 # $$M_4 = M_1 \wedge \neg M_2, \qquad M_5 = M_2 \wedge \neg M_1,$$
 #
@@ -230,8 +235,8 @@ if run.retrain:
 #
 # $$F_2 = M_5\,S_1 + (1 - M_5)\,S_2.$$
 #
-# The rule returns the candidate with the higher $Q_{ABF}$. Fig. 6 shows the maps before and after the AND step. The step moves errors
-# between the maps; their mean stays the same (C1.19).
+# The rule returns the candidate with the higher $Q_{ABF}$. Fig. 6 shows the maps before and after the AND step. The step moves
+# errors between the maps; their mean stays the same (C1.19).
 
 # %% tags=["hide-input"]
 stack = data["astronaut_blur3"]
@@ -248,14 +253,14 @@ figures.comparison(
 # %% [markdown]
 # ## Tables and figures: reported, reproduced, difference
 #
-# The values of the paper's tables are not part of the copy that this project read. All tables of this section therefore have our numbers
-# only.
+# The values of the paper's tables are not part of the copy that this project read. All tables of this section therefore have our
+# numbers only.
 #
 # ### Table 1: loss, batch normalisation, initial weights
 #
-# Tables 1 to 3 compare trainings. All networks in them fuse by the printed rule (`select="qabf"`). The pairs are embedded ones, whose truth
-# is known, and six pairs of Lytro where they have been fetched (`mffrepro data fetch gacn26`). The paper does not say over which images
-# its Table 1 averages (A1.11).
+# Tables 1 to 3 compare trainings. All networks in them fuse by the printed rule (`select="qabf"`). The pairs are embedded ones,
+# whose truth is known, and six pairs of Lytro where they have been fetched (`mffrepro data fetch gacn26`). The paper does not say
+# over which images its Table 1 averages (A1.11).
 
 # %% tags=["hide-input"]
 groups = ["lytro_14", "lytro_03", "lytro_07", "lytro_13", "lytro_05", "lytro_18"]  # the first is the paper's koala
@@ -316,11 +321,12 @@ figures.comparison(
 # %% [markdown]
 # ### Tables 4 to 9: six pairs, every method
 #
-# The first group of the paper shows a koala, which is Lytro 14. The paper does not name the other five; the choice is ours. Each table
-# shows the methods that the paper compares. The fold below it has all other methods that have been recorded on Lytro.
+# The first group of the paper shows a koala, which is Lytro 14. The paper does not name the other five; the choice is ours. Each
+# table shows the methods that the paper compares. The fold below it has all other methods that have been recorded on Lytro.
 #
 # From here on, tlcolor fuses by the package's default rule, which compares the two probabilities instead of taking a whole source
-# ([chapter 03](03_tlcnn.ipynb) shows both rules). The method NEMI of the paper cannot be identified (A1.9); `nmei` is our reading of it.
+# ([chapter 03](03_tlcnn.ipynb) shows both rules). The method NEMI of the paper cannot be identified (A1.9); `nmei` is our reading
+# of it.
 
 # %% tags=["hide-input"]
 lytro = computed_or_recorded("all", "lytro", five, compute=["tlcolor"] if is_fetched("lytro") else [])
@@ -373,13 +379,14 @@ figures.comparison(
 # %% [markdown]
 # ## Ablations
 #
-# Tables 1 to 3 are the ablations of the paper. [The chapter on tlcnn](03_tlcnn.ipynb) compares pooling with strides, and the printed rule
-# with our default.
+# Tables 1 to 3 are the ablations of the paper. [The chapter on tlcnn](03_tlcnn.ipynb) compares pooling with strides, and the
+# printed rule with our default.
 
 # %% [markdown]
 # ## Claims and verdicts
 #
-# All verdicts come from slim networks after minutes of training and with the surrogate source task. First the four parts of the model:
+# All verdicts come from slim networks after minutes of training and with the surrogate source task. First the four parts of the
+# model:
 
 # %% tags=["hide-input"]
 signs = directions(five)
@@ -394,16 +401,16 @@ def ahead(one, other):
 
 won = {f"against {other}": ahead("Proposed", other) for other in ("Compare-loss", "Compare-bn", "Compare-initial")}
 iou = {f"mask_iou, {label}": table1.loc[label, "mask_iou"] for label in variants}
-display(claims.judge("C1.1", min(won.values()) == 5, won, note="Metrics of five. " + note, seeds=[1]))
+display(claims.decide("C1.1", min(won.values()) == 5, won, note="Metrics of five. " + note, seeds=[1]))
 for claim, other in {"C1.2": "Compare-loss", "C1.3": "Compare-bn", "C1.4": "Compare-initial"}.items():
     numbers = {"metrics of five won": ahead("Proposed", other)}
     numbers |= {key: value for key, value in iou.items() if key.endswith(("Proposed", other))}
     said = "Holds with three metrics of five. " + note
-    display(claims.judge(claim, ahead("Proposed", other) >= 3, numbers, note=said, seeds=[1]))
+    display(claims.decide(claim, ahead("Proposed", other) >= 3, numbers, note=said, seeds=[1]))
 
 # %% [markdown]
-# Stability (C1.5) is a ratio for each metric: the standard deviation over the five seeds, $s_{\text{seeds}}$, by that over the methods on
-# the same pair, $s_{\text{methods}}$. The claim holds if it stays under a fifth:
+# Stability (C1.5) is a ratio for each metric: the standard deviation over the five seeds, $s_{\text{seeds}}$, by that over the
+# methods on the same pair, $s_{\text{methods}}$. The claim holds if it stays under a fifth:
 #
 # $$\frac{s_{\text{seeds}}}{s_{\text{methods}}} < 0.2.$$
 
@@ -411,20 +418,20 @@ for claim, other in {"C1.2": "Compare-loss", "C1.3": "Compare-bn", "C1.4": "Comp
 between = by_group[pair.name][five].std() if pair.name in by_group else table1[five].std()
 ratio = (table2.std() / between).to_dict()
 said = "Standard deviation over five seeds by that between methods."
-display(claims.judge("C1.5", max(ratio.values()) < 0.2, ratio, note=said, seeds=[1, 2, 3, 4, 5]))
+display(claims.decide("C1.5", max(ratio.values()) < 0.2, ratio, note=said, seeds=[1, 2, 3, 4, 5]))
 gain = (table3.xs("TL-based", level=1) - table3.xs("non-TL-based", level=1)) * signs
 count, better = len(gain), (gain > 0).sum()
 numbers = {f"pairs won on {name}": int(better[name]) for name in ("qabf", "mi", "ag")} | {"of": count}
-display(claims.judge("C1.6", bool((better[["qabf", "mi", "ag"]] == count).all()), numbers, seeds=[1]))
-display(claims.judge("C1.7", better["labf"] == count, {"pairs won on labf": int(better["labf"]), "of": count}, seeds=[1]))
+display(claims.decide("C1.6", bool((better[["qabf", "mi", "ag"]] == count).all()), numbers, seeds=[1]))
+display(claims.decide("C1.7", better["labf"] == count, {"pairs won on labf": int(better["labf"]), "of": count}, seeds=[1]))
 numbers = {"pairs won on sf": int(better["sf"]), "of": count}
-display(claims.judge("C1.8", better["sf"] > count / 2, numbers, note="On most pairs.", seeds=[1]))
+display(claims.decide("C1.8", better["sf"] > count / 2, numbers, note="On most pairs.", seeds=[1]))
 wrong = {}
 for label in tl:
     found = [(s.decision[0] > 0.5, paired[s.name, label].decision[0] > 0.5) for s in embedded_pairs]
     wrong[label] = float(np.mean([(taken != truth)[truth].mean() for truth, taken in found]))
 said = "Share of the object's pixels taken from the wrong source, embedded pairs."
-display(claims.judge("C1.9", wrong["TL-based"] < wrong["non-TL-based"], wrong, note=said, seeds=[1]))
+display(claims.decide("C1.9", wrong["TL-based"] < wrong["non-TL-based"], wrong, note=said, seeds=[1]))
 
 # %% [markdown]
 # Other methods, on the six Lytro pairs:
@@ -452,26 +459,26 @@ def top(metric, count):
 # %% tags=["hide-input"]
 verdict = order("labf")[:2] == ["sesf", "tlcolor"] if "sesf" in listed else None
 said = "Needs SESF. " + where if verdict is None else ""
-display(claims.judge("C1.10", verdict, top("labf", 3), note=said))
+display(claims.decide("C1.10", verdict, top("labf", 3), note=said))
 first = [name for name in order("mi") if name != "nmei"][:1]
 said = "NEMI cannot be identified. " + where
-display(claims.judge("C1.11", first == ["tlcolor"] if enough else None, top("mi", 3), note=said))
+display(claims.decide("C1.11", first == ["tlcolor"] if enough else None, top("mi", 3), note=said))
 verdict = set(order("qabf")[:3]) == {"tlcolor", "ifcnn", "sesf"} if {"sesf", "ifcnn"} <= set(listed) else None
-display(claims.judge("C1.12", verdict, top("qabf", 3), note=where))
+display(claims.decide("C1.12", verdict, top("qabf", 3), note=where))
 
 # %% tags=["hide-input"]
 asked = [group for group in (groups[0], groups[1], groups[2], groups[5]) if group in ranks]
 numbers = {f"place on sf, {group}": int(ranks[group].loc["tlcolor", "sf"]) for group in asked}
 unnamed = "Only the first group is known to be the paper's. "
-display(claims.judge("C1.13", all(v == 1 for v in numbers.values()) if numbers else None, numbers, note=unnamed + where))
+display(claims.decide("C1.13", all(v == 1 for v in numbers.values()) if numbers else None, numbers, note=unnamed + where))
 asked = [group for group in (groups[0], groups[1], groups[2], groups[4]) if group in ranks]
 four = [name for name in five if name != "labf"]
 numbers = {f"led of four, {group}": int((ranks[group].loc["tlcolor", four] == 1).sum()) for group in asked}
-display(claims.judge("C1.14", all(v == 4 for v in numbers.values()) if numbers else None, numbers, note=unnamed + where))
+display(claims.decide("C1.14", all(v == 4 for v in numbers.values()) if numbers else None, numbers, note=unnamed + where))
 rivals = [name for name in listed if name != "tlcolor"]
 margin = {group: by_group[group].loc["tlcolor", "mi"] / by_group[group].loc[rivals, "mi"].max() for group in ranks}
 verdict = max(margin, key=margin.get) == groups[4] and margin[groups[4]] > 1 if groups[4] in margin else None
-display(claims.judge("C1.15", verdict, margin, note="Q_MI by that of the best rival. " + unnamed))
+display(claims.decide("C1.15", verdict, margin, note="Q_MI by that of the best rival. " + unnamed))
 
 # %% [markdown]
 # Brightness, colour and details, on the pairs shown above:
@@ -487,20 +494,20 @@ for name in ("dwt", "lp", "tlcolor"):
 darker = light["dwt"] < -0.005 and max(abs(light["lp"]), abs(light["tlcolor"])) < 0.005
 where = "koala" if lytro_pairs else "embedded pairs instead of the paper's"
 said = f"Mean of the fused image less that of the sources; darker means by at least 0.005. {where}"
-display(claims.judge("C1.16", darker, light, note=said))
+display(claims.decide("C1.16", darker, light, note=said))
 compared = ("dwt", "gd", "msvd", "pca", "mgivf", "tlcolor")
 colours = colour_differences(first, {name: mff.fuse(first, name, device=device).image for name in compared})
 worst = set(sorted(colours, key=colours.get)[-2:])
 said = f"CIEDE2000 to the nearer source, without ASR, which takes minutes; {first.name}."
-display(claims.judge("C1.17", worst == {"dwt", "gd"}, colours, note=said))
+display(claims.decide("C1.17", worst == {"dwt", "gd"}, colours, note=said))
 
 # %% tags=["hide-input"]
 if lytro_pairs:
     crop = np.s_[60:200, 150:400]  # the upper edge of the koala's head
     local = {name: local_score("qabf", first, mff.fuse(first, name, device=device), crop) for name in ("mgivf", "tlcolor")}
-    display(claims.judge("C1.18", local["mgivf"] < local["tlcolor"], local, note="Q_ABF in rows 60-200, columns 150-400."))
+    display(claims.decide("C1.18", local["mgivf"] < local["tlcolor"], local, note="Q_ABF in rows 60-200, columns 150-400."))
 else:
-    display(claims.judge("C1.18", None, {}, note="Needs Lytro 14."))
+    display(claims.decide("C1.18", None, {}, note="Needs Lytro 14."))
 
 # %% [markdown]
 # Maps, pooling and patches:
@@ -510,14 +517,14 @@ right = pd.DataFrame([rule_steps(comparer, s).accuracy(s.decision) for s in embe
 error = (1 - right).to_dict()
 means = {"mean of M1 and M2": (error["M1"] + error["M2"]) / 2, "mean of M4 and M5": (error["M4"] + error["M5"]) / 2}
 falls = error["M4"] < error["M1"] and error["M5"] < error["M2"]
-display(claims.judge("C1.19", falls, error | means, note="Share of wrong pixels."))
+display(claims.decide("C1.19", falls, error | means, note="Share of wrong pixels."))
 options = {"select": "qabf", "device": device}
 poolings = {"stride": ("tlcolor", "seed1"), "avg": ("tlcnn", "avg"), "max": ("tlcnn", "max")}
 methods = {label: (method, options | {"weights": weights}) for label, (method, weights) in poolings.items()}
 pooled = score_methods(embedded_pairs, methods, ["mask_iou", "qabf"])[0].groupby("method", sort=False).mean()
 best = all(pooled.loc["stride", name] >= pooled[name].max() for name in pooled)
 numbers = {f"{name}, {label}": pooled.loc[label, name] for label in pooled.index for name in pooled}
-display(claims.judge("C1.20", best, numbers, note="One budget, one seed.", seeds=[1]))
+display(claims.decide("C1.20", best, numbers, note="One budget, one seed.", seeds=[1]))
 
 # %% tags=["hide-input"]
 patches = ("icacs18", "cnnwt", "cnn_fuse")
@@ -529,12 +536,12 @@ for name in whole:
     seconds = np.mean([result.seconds for (_, method), result in results.items() if method == name])
     numbers |= {f"boundary_f, {name}": borders[name], f"seconds, {name}": float(seconds)}
 verdict = all(borders["tlcolor"] > borders[name] for name in patches)
-display(claims.judge("C1.21", verdict, numbers, note="Borders of the decision map; the times are those of this machine."))
+display(claims.decide("C1.21", verdict, numbers, note="Borders of the decision map; the times are those of this machine."))
 
 # %% [markdown]
-# **Does transfer help?** Not measurably here: its effect on the fused images is smaller than that of the seed (the line under Table 3), and
-# it wins on some pairs only (C1.6 to C1.9). Batch normalisation helps (C1.3). The paper transfers from ImageNet at full width, which this
-# book does not test.
+# **Does transfer help?** Not measurably here: its effect on the fused images is smaller than that of the seed (the line under
+# Table 3), and it wins on some pairs only (C1.6 to C1.9). Batch normalisation helps (C1.3). The paper transfers from ImageNet at
+# full width, which this book does not test.
 #
 # ## Deviations
 #

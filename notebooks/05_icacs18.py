@@ -18,21 +18,21 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/mffrepro/mffrepro/blob/main/notebooks/05_icacs18.ipynb)
 #
-# A network decides which of two patches is sharper, and its answers make a decision map. How much cleaning does this map still need?
-# Almost none, say [Li et al., 2018](https://doi.org/10.1145/3242840.3242863).
+# A network decides which of two patches is sharper, and its answers make a decision map. How much cleaning does this map still
+# need? Almost none, say [Li et al., 2018](https://doi.org/10.1145/3242840.3242863).
 #
-# **Answer.** The map is better without the cleaning that the paper prints: that step keeps only one region of the second source, and on
-# artificial pairs fewer pixels are right afterwards (C2.9). The three poolings of the network put the borders of the map on a grid of
-# eight pixels (C2.6).
+# **Answer.** The map is better without the cleaning that the paper prints: that step keeps only one region of the second source,
+# and on artificial pairs fewer pixels are right afterwards (C2.9). The three poolings of the network put the borders of the map
+# on a grid of eight pixels (C2.6).
 #
 # *Needs: a CPU; about a minute (quick). With `retrain = "yes"` a few minutes more.*
 
 # %% [markdown]
 # ## Set up
 #
-# The folded cell holds the parameters of the chapter and installs mffrepro where it is missing, as in Colab. `profile`: `"quick"` takes
-# minutes on a CPU, `"full"` uses all of the data; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains the networks of
-# the chapter instead of loading the shipped weights.
+# The folded cell holds the parameters of the chapter and installs mffrepro where it is missing, as in Colab. `profile`: `"quick"`
+# takes minutes on a CPU, `"full"` uses all of the data; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains the
+# networks of the chapter instead of loading the shipped weights.
 
 # %% tags=["parameters", "hide-input"]
 profile = "quick"
@@ -78,9 +78,9 @@ run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed
 # %% [markdown]
 # ## The paper in one picture
 #
-# Two gray patches of 16 × 16 pixels pass through one branch of convolutions. The feature maps of both are joined, and three fully connected
-# layers decide which patch is sharper. The shapes are those of the paper's network. A patch is cut out with the ten pixels around it that
-# its convolutions reach.
+# Two gray patches of 16 × 16 pixels pass through one branch of convolutions. The feature maps of both are joined, and three fully
+# connected layers decide which patch is sharper. The shapes are those of the paper's network. A patch is cut out with the ten
+# pixels around it that its convolutions reach.
 
 # %% tags=["remove-input"]
 full = icacs18.Icacs18()
@@ -100,11 +100,11 @@ diagram.flow(
 #
 # A photograph $I$ is blurred one to five times. With $g$ a Gaussian filter of standard deviation 2, cut off to 7 × 7 pixels:
 #
-# $$B_0 = I, \qquad B_\ell = g * B_{\ell-1}, \qquad \ell = 1, \dots, 5.$$
+# $$I_0 = I, \qquad I_\ell = g * I_{\ell-1}, \qquad \ell = 1, \dots, 5.$$
 #
-# A patch $c$ of the photograph and the same patch $b$ of a blurred copy make two examples: the pair $(c, b)$ with label 1, and the pair
-# $(b, c)$ with label 0. The paper counts 20 000 patches of 10 000 photographs of PASCAL VOC 2012 and does not print the number of levels
-# (A2.18). The shipped weights were trained on patches of the Berkeley photographs.
+# A patch $c$ of the photograph and the same patch $b$ of a blurred copy make two examples: the pair $(c, b)$ with label 1, and
+# the pair $(b, c)$ with label 0. The paper counts 20 000 patches of 10 000 photographs of PASCAL VOC 2012 and does not print the
+# number of levels (A2.18). The shipped weights were trained on patches of the Berkeley photographs.
 
 # %% tags=["hide-input"]
 from mffrepro.report.samples import patch_row
@@ -124,8 +124,8 @@ figures.comparison(
 )
 
 # %% [markdown]
-# Figure 2 of the paper shows whole photographs instead, blurred inside or outside an object, with a binary label. Here patches train the
-# classifier, and such pairs test the decision map (A2.9).
+# Figure 2 of the paper shows whole photographs instead, blurred inside or outside an object, with a binary label. Here patches
+# train the classifier, and such pairs test the decision map (A2.9).
 
 # %% tags=["hide-input"]
 data = mff.load("embedded")
@@ -137,15 +137,15 @@ for name, pair in artificial.items():
 # %% [markdown]
 # ## Model
 #
-# Let $f$ be the branch, $[\cdot, \cdot]$ the joining of feature maps, and $h$ the fully connected layers with two outputs $z_0$ and $z_1$.
-# The **score** of a pair of patches $(a, b)$ is the probability that the first is sharper:
+# Let $f$ be the branch, $[\cdot, \cdot]$ the joining of feature maps, and $h$ the fully connected layers with two outputs $z_0$
+# and $z_1$. The **score** of a pair of patches $(a, a')$ is the probability that the first is sharper:
 #
-# $$(z_0, z_1) = h\big([\,f(a),\, f(b)\,]\big),$$
+# $$(z_0, z_1) = h\big([\,f(a),\, f(a')\,]\big),$$
 #
-# $$s(a, b) = \frac{e^{z_1}}{e^{z_0} + e^{z_1}}.$$
+# $$s(a, a') = \frac{e^{z_1}}{e^{z_0} + e^{z_1}}.$$
 #
-# The class `Icacs18` holds the layers of this paper. The class `Siamese` holds what this network shares with that of
-# [the next chapter](06_cnnwt.ipynb): one branch, and fully connected layers that are written as convolutions. As convolutions they score
+# The class `Icacs18` holds the layers of this paper. The class `Siamese` holds what this network shares with that of [the next
+# chapter](06_cnnwt.ipynb): one branch, and fully connected layers that are written as convolutions. As convolutions they score
 # all patches of an image at once.
 
 # %% tags=["remove-input"]
@@ -173,8 +173,8 @@ tables.plain(
 # $$L = -\frac{1}{2n} \sum_{i=1}^{n} \big[ \log s(c_i, b_i) + \log\big(1 - s(b_i, c_i)\big) \big].$$
 #
 # It is minimised by gradient descent with momentum. The update that the paper prints lacks the term of the weights. Restored from
-# [Liu et al., 2017](https://doi.org/10.1016/j.inffus.2016.12.001), step $t$ changes the momentum $v_t$ and the weights $w_t$ at the rate
-# $\alpha$:
+# [Liu et al., 2017](https://doi.org/10.1016/j.inffus.2016.12.001), step $t$ changes the momentum $v_t$ and the weights $w_t$ at
+# the rate $\alpha$:
 #
 # $$v_{t+1} = 0.9\,v_t - 0.0005\,\alpha\,w_t - \alpha\,\frac{\partial L}{\partial w_t},$$
 #
@@ -199,8 +199,8 @@ training_curves(
 )
 
 # %% [markdown]
-# The paper prints a rate of $10^{-6}$ (A2.11). The next figure trains one small network on patches of the embedded photographs, once at that
-# rate and once at the rate of `practical`.
+# The paper prints a rate of $10^{-6}$ (A2.11). The next figure trains one small network on patches of the embedded photographs,
+# once at that rate and once at the rate of `practical`.
 
 # %% tags=["hide-input", "hide-output"]
 import warnings
@@ -231,15 +231,15 @@ figures.curves(
 # %% [markdown]
 # ## Fusion, step by step
 #
-# **Score maps.** The network scores every patch of the gray sources $A$ and $B$, eight pixels apart. A pixel $x$ gets the mean over the
-# set $J(x)$ of the patches that cover it:
+# **Score maps.** The network scores every patch of the gray sources $A$ and $B$, eight pixels apart. A pixel $x$ gets the mean
+# over the set $J(x)$ of the patches that cover it:
 #
 # $$s_1(x) = \frac{1}{|J(x)|} \sum_{j \in J(x)} s(A_j, B_j).$$
 #
 # The second score map $s_2$ comes from the swapped sources, with $s(B_j, A_j)$.
 #
-# **Focus map.** The paper adds both score maps. The sum carries no information: a softmax over two classes makes $s_1 + s_2$ nearly 1
-# everywhere. The mean of $s_1$ and $1 - s_2$ fits the paper's description (A2.4):
+# **Focus map.** The paper adds both score maps. The sum carries no information: a softmax over two classes makes $s_1 + s_2$
+# nearly 1 everywhere. The mean of $s_1$ and $1 - s_2$ fits the paper's description (A2.4):
 #
 # $$s_3 = \tfrac12\,(s_1 + 1 - s_2).$$
 #
@@ -247,8 +247,8 @@ figures.curves(
 #
 # $$D_0 = [\,s_1 > s_2\,] = [\,s_3 > \tfrac12\,].$$
 #
-# **Cleaning.** The map is inverted, regions of the inverted map are cancelled, and the map is inverted back and dilated by one pixel. The
-# result $D$ blends the sources $S_1$ and $S_2$ (Eq. 3):
+# **Cleaning.** The map is inverted, regions of the inverted map are cancelled, and the map is inverted back and dilated by one
+# pixel. The result $D$ blends the sources $S_1$ and $S_2$ (Eq. 3):
 #
 # $$F = D\,S_1 + (1 - D)\,S_2.$$
 
@@ -273,9 +273,9 @@ figures.comparison(
 )  # fmt: skip
 
 # %% [markdown]
-# The maps show blocks of eight pixels, the stride of three poolings (A2.7). The option `dense=2` scores patches every two pixels instead.
-# The last two poolings then move on by one pixel, and the kernels after them have holes. This gives the scores of the image shifted by
-# every even number of pixels.
+# The maps show blocks of eight pixels, the stride of three poolings (A2.7). The option `dense=2` scores patches every two pixels
+# instead. The last two poolings then move on by one pixel, and the kernels after them have holes. This gives the scores of the
+# image shifted by every even number of pixels.
 
 # %% tags=["hide-input"]
 denser = {f"every {step} pixels": mff.fuse(stack, "icacs18", dense=step, dilate=0, device=device) for step in (8, 4, 2)}
@@ -308,12 +308,12 @@ figures.comparison(
 #
 # ### Table 1
 #
-# The paper scores one gray pair of clocks and does not say which. The public pair of 512 × 512 pixels is fused here where it has been
-# fetched (`mffrepro data fetch gacn26`); otherwise the table shows the last recorded run. The printed SD and SF do not fit the public pair,
-# so it cannot be the paper's file (A2.17).
+# The paper scores one gray pair of clocks and does not say which. The public pair of 512 × 512 pixels is fused here where it has
+# been fetched (`mffrepro data fetch gacn26`); otherwise the table shows the last recorded run. The printed SD and SF do not fit
+# the public pair, so it cannot be the paper's file (A2.17).
 #
-# The four metrics are computed from the fused image $F$ of $M \times N$ pixels alone. With $p_l$ the share of pixels of gray level $l$,
-# $\bar F$ the mean, and $\Delta_x$, $\Delta_y$ the differences between neighbours:
+# The four metrics are computed from the fused image $F$ of $M \times N$ pixels alone. With $p_l$ the share of pixels of gray
+# level $l$, $\bar F$ the mean, and $\Delta_x$, $\Delta_y$ the differences between neighbours:
 #
 # $$IE = -\sum_{l=0}^{255} p_l \log_2 p_l,$$
 #
@@ -345,8 +345,8 @@ display(tables.beside(printed, measured, caption="Table 1: the paper's clocks, a
 print("reproduced:", origin)
 
 # %% [markdown]
-# Three things do not fit in the printed table (A2.12). PCNN is announced and missing. The AG of DWT is above that of the proposed method,
-# although the best values are said to be bold. NSCT and NSST have the same IE.
+# Three things do not fit in the printed table (A2.12). PCNN is announced and missing. The AG of DWT is above that of the proposed
+# method, although the best values are said to be bold. NSCT and NSST have the same IE.
 #
 # ### Figures 5 and 6
 #
@@ -379,8 +379,9 @@ figures.bars(
 # %% [markdown]
 # ### Figures 4 and 8
 #
-# The paper shows colour pairs of 520 × 520 pixels, and further results, without numbers. The pairs look like Lytro. Lytro is fused here
-# where it has been fetched, and scored beside a Laplacian pyramid and a discrete wavelet transform; otherwise embedded pairs stand in.
+# The paper shows colour pairs of 520 × 520 pixels, and further results, without numbers. The pairs look like Lytro. Lytro is
+# fused here where it has been fetched, and scored beside a Laplacian pyramid and a discrete wavelet transform; otherwise embedded
+# pairs stand in.
 
 # %% tags=["hide-input"]
 lytro = lytro_or_spread(3 if run.quick else 20)
@@ -393,19 +394,19 @@ on_lytro = tables.means(mff.benchmark(beside, lytro, ["qabf", "qy", "en", "sf"],
 tables.scores(on_lytro, caption=f"Means over {len(lytro)} pairs, {lytro[0].name} first")
 
 # %% [markdown]
-# *As printed* cancels all regions of the inverted map but the largest. If the second source is sharp in two places, one of them is lost,
-# and the score falls. By default the package therefore cancels only regions under one hundredth of the image (A2.5).
+# *As printed* cancels all regions of the inverted map but the largest. If the second source is sharp in two places, one of them
+# is lost, and the score falls. By default the package therefore cancels only regions under one hundredth of the image (A2.5).
 #
 # ## Ablations
 #
-# Each row of the next table is a small network, trained for seconds to minutes on the Berkeley photographs and tested on the embedded
-# pairs (`mffrepro train study icacs18`). The rows differ in patch size, in kind and number of poolings, and in what lies around a patch.
-# *Accuracy anywhere* includes patches without texture, and *on grid* is the share of the borders of the decision map that lie on lines
-# eight pixels apart.
+# Each row of the next table is a small network, trained for seconds to minutes on the Berkeley photographs and tested on the
+# embedded pairs (`mffrepro train study icacs18`). The rows differ in patch size, in kind and number of poolings, and in what lies
+# around a patch. *Accuracy anywhere* includes patches without texture, and *on grid* is the share of the borders of the decision
+# map that lie on lines eight pixels apart.
 #
-# Two rows needed other settings. Mean pooling removes the detail that tells sharp from blurred; it learns slowly and has three times the
-# epochs. With one pooling the first fully connected layer has sixteen times as many inputs; its training collapses at the common rate, so
-# it has a smaller one.
+# Two rows needed other settings. Mean pooling removes the detail that tells sharp from blurred; it learns slowly and has three
+# times the epochs. With one pooling the first fully connected layer has sixteen times as many inputs; its training collapses at
+# the common rate, so it has a smaller one.
 
 # %% tags=["hide-input"]
 study = read_study("icacs18")
@@ -450,15 +451,15 @@ known = not measured.isna().any(axis=None)
 lead = {name: float(ours[name] / others[name].max() - 1) for name in four} if known else {}
 margins = {f"{name} against the runner-up": f"{value:+.2%}" for name, value in lead.items()}
 note = "The public clocks, and weights trained here." if known else "Needs the clock pair, or its recorded scores."
-display(claims.judge("C2.1", all(lead[name] > 0 for name in ("en", "sd", "sf")) if known else None, margins, note=note))
+display(claims.decide("C2.1", all(lead[name] > 0 for name in ("en", "sd", "sf")) if known else None, margins, note=note))
 best_of = printed.drop(index="icacs18").max()
 printed_lead = {f"{name}, printed": f"{printed.loc['icacs18', name] / best_of[name] - 1:+.2%}" for name in ("en", "sd")}
 both = {name: value for name, value in margins.items() if name[:2] in ("en", "sd")} | printed_lead
 clear = "Clear means over five per cent above the runner-up, on both."
-display(claims.judge("C2.2", all(lead[name] > 0.05 for name in ("en", "sd")) if known else None, both, note=clear))
+display(claims.decide("C2.2", all(lead[name] > 0.05 for name in ("en", "sd")) if known else None, both, note=clear))
 ranks = {"rank of AG here": int(measured["ag"].drop("pcnn").rank(ascending=False)["icacs18"])} if known else {}
 ranks |= {"rank as printed": int(printed["ag"].rank(ascending=False)["icacs18"])}
-display(claims.judge("C2.3", ranks.get("rank of AG here") == 1 if known else None, ranks))
+display(claims.decide("C2.3", ranks.get("rank of AG here") == 1 if known else None, ranks))
 
 # %% tags=["hide-input"]
 from mffrepro.metrics.diagnostics import contour_residue
@@ -466,7 +467,7 @@ from mffrepro.metrics.diagnostics import contour_residue
 gaps = {name: contour_residue(gray_pair, one.image) for name, one in gray_results.items() if name != "pcnn"}
 note = f"Distance to the nearer source at the steepest tenth of {gray_pair.name}, gray levels; ghosts and blur raise it."
 worse = min(value for name, value in gaps.items() if name != "icacs18")
-display(claims.judge("C2.4", gaps["icacs18"] < worse, gaps, note=note))
+display(claims.decide("C2.4", gaps["icacs18"] < worse, gaps, note=note))
 
 # %% [markdown]
 # The network:
@@ -477,12 +478,12 @@ acc, edge = ({size: study.loc[row, what] for size, row in sizes.items()} for wha
 numbers = {f"accuracy {k}": v for k, v in acc.items()} | {f"boundary F {k}": v for k, v in edge.items()}
 holds = acc[8] < acc[16] < acc[32] and max(edge, key=edge.get) == 16
 note = f"Accuracy on any patch: on patches with texture all sizes are nearly always right. {where}"
-display(claims.judge("C2.5", holds, numbers, note=note, seeds=seeds))
+display(claims.decide("C2.5", holds, numbers, note=note, seeds=seeds))
 one, three = study.loc["one pooling"], study.iloc[0]
 kinds = (("one", one), ("three", three))
 numbers = {f"{what}, {name}": row[what] for name, row in kinds for what in ("boundary_f", "mask_iou", "on grid")}
 blocks = one["boundary_f"] > three["boundary_f"] and three["on grid"] > one["on grid"]
-display(claims.judge("C2.6", blocks, numbers, note=f"Poolings of a branch. {where}", seeds=seeds))
+display(claims.decide("C2.6", blocks, numbers, note=f"Poolings of a branch. {where}", seeds=seeds))
 
 # %% tags=["hide-input"]
 mean, largest = study.loc["mean pooling"], study.loc["the same, three times as long"]
@@ -490,10 +491,10 @@ whats = ("accuracy anywhere", "en")
 numbers = {f"{what}, {name}": row[what] for name, row in (("mean", mean), ("max", largest)) for what in whats}
 numbers |= {f"epochs to 99 %, {name}": int(row["epochs to 99 %"]) for name, row in (("mean", mean), ("max", largest))}
 better = all(mean[what] >= largest[what] for what in whats)
-display(claims.judge("C2.7", better, numbers, note=f"{int(mean['epochs'])} epochs each. {where}", seeds=seeds))
+display(claims.decide("C2.7", better, numbers, note=f"{int(mean['epochs'])} epochs each. {where}", seeds=seeds))
 both_ways = [(seen, seen[::-1]) for seen in (extract_all(pair, comparer) for pair in tested)]
 apart = float(np.mean([np.abs(comparer.scores(*seen) + comparer.scores(*swapped) - 1).mean() for seen, swapped in both_ways]))
-display(claims.judge("C2.8", apart < 0.05, {"mean |s1 + s2 - 1|": apart}, note="Close means under 0.05."))
+display(claims.decide("C2.8", apart < 0.05, {"mean |s1 + s2 - 1|": apart}, note="Close means under 0.05."))
 
 # %% tags=["hide-input"]
 raw, as_printed = cleaning.loc["pre-decision"], cleaning.loc["cancel all but one, dilate (as printed)"]
@@ -502,7 +503,7 @@ numbers |= {
     f"qabf on {len(lytro)} pairs, {name}": on_lytro.loc[name, "qabf"] for name in ("icacs18", "icacs18, as printed", "lp")
 }
 note = "The printed steps against none: accuracy on artificial pairs."
-display(claims.judge("C2.9", as_printed["mask_accuracy"] >= raw["mask_accuracy"], numbers, note=note))
+display(claims.decide("C2.9", as_printed["mask_accuracy"] >= raw["mask_accuracy"], numbers, note=note))
 
 # %% tags=["hide-input"]
 from mffrepro.models import cnn_fuse, gacn
@@ -526,7 +527,7 @@ cost = {f"seconds, {name}": seconds(lambda one=one: one.decide(*map(one.extract,
 size = {f"parameters, {name}": sum(p.numel() for p in one.network.parameters()) for name, one in comparers.items()}
 cheaper = size["parameters, icacs18"] < size["parameters, cnn_fuse"] and cost["seconds, icacs18"] < cost["seconds, cnn_fuse"]
 note = "All at the width of their papers; processor time for a pair of 192 × 192; cnn_fuse is the network of chapter 06."
-display(claims.judge("C2.10", cheaper, size | cost, note=note))
+display(claims.decide("C2.10", cheaper, size | cost, note=note))
 
 # %% tags=["hide-input"]
 grays = [to_gray(image) for image in crop]
@@ -552,7 +553,7 @@ note = (
     "Patches every 8 pixels with their surroundings. With zeros around patches, as printed, the scores differ (random weights)."
 )
 same = numbers["largest difference"] < 1e-5 and numbers["times as fast"] > 2
-display(claims.judge("C2.11", same, numbers, note=note))
+display(claims.decide("C2.11", same, numbers, note=note))
 
 # %% tags=["hide-input"]
 plain = to_unit(result.image, np.float64)
@@ -560,11 +561,11 @@ noisy = np.clip(plain + np.random.default_rng(seed).normal(0, 0.05, plain.shape)
 before, after = (mff.evaluate(stack, image, four) for image in (plain, noisy))
 rise = {f"{name} with noise": after[name] / before[name] for name in four}
 note = "Noise of 0.05 on the fused image; each metric divided by its value without noise."
-claims.judge("C2.12", min(rise.values()) > 1, rise, note=note, seeds=[seed])
+claims.decide("C2.12", min(rise.values()) > 1, rise, note=note, seeds=[seed])
 
 # %% [markdown]
-# **How much cleaning does the map need?** Small regions can be cancelled at no loss. The printed cleaning takes away regions that are right
-# (C2.9), and the dilation moves every border by one pixel. What limits the map is the grid of the poolings (C2.6).
+# **How much cleaning does the map need?** Small regions can be cancelled at no loss. The printed cleaning takes away regions that
+# are right (C2.9), and the dilation moves every border by one pixel. What limits the map is the grid of the poolings (C2.6).
 #
 # ## Deviations
 #

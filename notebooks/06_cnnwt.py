@@ -18,26 +18,26 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/mffrepro/mffrepro/blob/main/notebooks/06_cnnwt.ipynb)
 #
-# A network is trained on Gaussian blur alone. Can it decide which of two photographs is in focus? And does it help to apply it to wavelet
-# coefficients instead of pixels? The copy of the paper that this project read has no title. Its network is that of
-# [Liu et al., 2017](https://doi.org/10.1016/j.inffus.2016.12.001), nearly line by line, and its wavelets resemble
-# [Li et al., 2019](https://doi.org/10.1155/2019/4179397).
+# A network is trained on Gaussian blur alone. Can it decide which of two photographs is in focus? And does it help to apply it to
+# wavelet coefficients instead of pixels? The copy of the paper that this project read has no title. Its network is that of [Liu
+# et al., 2017](https://doi.org/10.1016/j.inffus.2016.12.001), nearly line by line, and its wavelets resemble [Li et al.,
+# 2019](https://doi.org/10.1155/2019/4179397).
 #
-# **Answer.** The network recognises all kinds of blur that are tested here, also those that its training has not shown (C3.13). Applied to
-# sub-bands it is far better than a wavelet rule without a network (C3.11). The network on pixels is better still on artificial pairs, where
-# a reference is known; on photographs without a reference the metrics disagree.
+# **Answer.** The network recognises all kinds of blur that are tested here, also those that its training has not shown (C3.13).
+# Applied to sub-bands it is far better than a wavelet rule without a network (C3.11). The network on pixels is better still on
+# artificial pairs, where a reference is known; on photographs without a reference the metrics disagree.
 #
-# The paper describes a network on pixels and announces wavelets. This book has both readings as methods: `cnn_fuse` is the network on
-# pixels, and `cnnwt` has two such networks on the sub-bands of a wavelet transform (A3.2).
+# The paper describes a network on pixels and announces wavelets. This book has both readings as methods: `cnn_fuse` is the
+# network on pixels, and `cnnwt` has two such networks on the sub-bands of a wavelet transform (A3.2).
 #
 # *Needs: a CPU; about a minute (quick). With `retrain = "yes"` a few minutes more.*
 
 # %% [markdown]
 # ## Set up
 #
-# The folded cell holds the parameters of the chapter and installs mffrepro where it is missing, as in Colab. `profile`: `"quick"` takes
-# minutes on a CPU, `"full"` uses all of the data; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains the networks of
-# the chapter instead of loading the shipped weights.
+# The folded cell holds the parameters of the chapter and installs mffrepro where it is missing, as in Colab. `profile`: `"quick"`
+# takes minutes on a CPU, `"full"` uses all of the data; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains the
+# networks of the chapter instead of loading the shipped weights.
 
 # %% tags=["parameters", "hide-input"]
 profile = "quick"
@@ -83,8 +83,8 @@ run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed
 # %% [markdown]
 # ## The paper in one picture
 #
-# A Siamese network scores two patches of 16 × 16 pixels (Fig. 2 of the paper). Four steps turn its scores into an image (Fig. 1). The
-# shapes are those of the paper's network. A patch is cut out with the four pixels around it that its convolutions reach.
+# A Siamese network scores two patches of 16 × 16 pixels (Fig. 2 of the paper). Four steps turn its scores into an image (Fig. 1).
+# The shapes are those of the paper's network. A patch is cut out with the four pixels around it that its convolutions reach.
 
 # %% tags=["remove-input"]
 full = cnn_fuse.CnnFuse()
@@ -105,17 +105,18 @@ diagram.flow(
 # %% [markdown]
 # ## Data
 #
-# The patches are those of [the chapter before](05_icacs18.ipynb). A photograph $I$ is blurred one to five times by a Gaussian filter $g$ of
-# standard deviation 2, cut off to 7 × 7 pixels:
+# The patches are those of [the chapter before](05_icacs18.ipynb). A photograph $I$ is blurred one to five times by a Gaussian
+# filter $g$ of standard deviation 2, cut off to 7 × 7 pixels:
 #
-# $$B_0 = I, \qquad B_\ell = g * B_{\ell-1}, \qquad \ell = 1, \dots, 5.$$
+# $$I_0 = I, \qquad I_\ell = g * I_{\ell-1}, \qquad \ell = 1, \dots, 5.$$
 #
-# Each blurred version gives twenty patches $b$, each with the sharp patch $c$ of the same place. The variance of $c$ must exceed 25. Both
-# orders are examples: $(c, b)$ with label 1 and $(b, c)$ with label 0. The paper counts two million examples (A3.5). In this book, each
-# visit of a photograph draws one level and one place.
+# Each blurred version gives twenty patches $b$, each with the sharp patch $c$ of the same place. The variance of $c$ must exceed
+# 25. Both orders are examples: $(c, b)$ with label 1 and $(b, c)$ with label 0. The paper counts two million examples (A3.5). In
+# this book, each visit of a photograph draws one level and one place.
 #
-# A second training set of the paper takes half of its patches from real photographs with two focus settings. There the sharper of two
-# patches must be known from elsewhere. This book uses the true decision map of a rendered stack, or the decision map of another method.
+# A second training set of the paper takes half of its patches from real photographs with two focus settings. There the sharper of
+# two patches must be known from elsewhere. This book uses the true decision map of a rendered stack, or the decision map of
+# another method.
 
 # %% tags=["hide-input"]
 from mffrepro.report.samples import patch_row
@@ -142,24 +143,24 @@ figures.comparison(
 # %% [markdown]
 # ## Model
 #
-# **On pixels.** Let $f$ be the branch, $[\cdot, \cdot]$ the joining of feature maps, and $h$ the fully connected layers with two outputs $z_0$
-# and $z_1$. The **score** of a pair of patches $(a, b)$ is the probability that the first is sharper:
+# **On pixels.** Let $f$ be the branch, $[\cdot, \cdot]$ the joining of feature maps, and $h$ the fully connected layers with two
+# outputs $z_0$ and $z_1$. The **score** of a pair of patches $(a, a')$ is the probability that the first is sharper:
 #
-# $$(z_0, z_1) = h\big([\,f(a),\, f(b)\,]\big),$$
+# $$(z_0, z_1) = h\big([\,f(a),\, f(a')\,]\big),$$
 #
-# $$s(a, b) = \frac{e^{z_1}}{e^{z_0} + e^{z_1}}.$$
+# $$s(a, a') = \frac{e^{z_1}}{e^{z_0} + e^{z_1}}.$$
 
 # %% tags=["remove-input"]
 show_source(cnn_fuse.CnnFuse, siamese.Siamese)
 
 # %% [markdown]
-# **On sub-bands.** The abstract of the paper announces wavelets, and its method does not have any (A3.2). In our reading, one level of a
-# wavelet transform $W$ splits a source $A$ into a low band $L_A$ and details $H_A$:
+# **On sub-bands.** The abstract of the paper announces wavelets, and its method does not have any (A3.2). In our reading, one
+# level of a wavelet transform $\Psi$ splits a source $A$ into a low band and details:
 #
-# $$(L_A,\, H_A) = W(A).$$
+# $$(A_{\text{low}},\, A_{\text{high}}) = \Psi(A).$$
 #
-# Two networks of the same kind decide. One sees patches of the low band. The other sees patches of the details, all directions together.
-# Haar's wavelet is the default; `weights="dtcwt"` selects the networks for the dual-tree complex wavelet (A3.3).
+# Two networks of the same kind decide. One sees patches of the low band. The other sees patches of the details, all directions
+# together. Haar's wavelet is the default; `weights="dtcwt"` selects the networks for the dual-tree complex wavelet (A3.3).
 
 # %% tags=["remove-input"]
 show_source(cnnwt.Cnnwt, cnnwt.split, cnnwt.see_low, cnnwt.see_high)
@@ -180,8 +181,8 @@ title = "Parameters; the paper prints 512 × 8 × 8 inputs and 256 outputs of th
 tables.plain(pd.DataFrame(counts), caption=title, digits=0)
 
 # %% [markdown]
-# The authors of the network publish their weights as a MATLAB file, which others may not pass on. If you have the file, convert it and use
-# it:
+# The authors of the network publish their weights as a MATLAB file, which others may not pass on. If you have the file, convert
+# it and use it:
 #
 #     python -m mffrepro.models.cnn_fuse published.mat mine.safetensors
 #     mffrepro fuse near.png far.png --method cnn_fuse --weights mine.safetensors
@@ -225,7 +226,7 @@ display(
 training_curves(
     "cnnwt.default",
     alt="Losses and accuracies of the networks for the low band and for details.",
-    caption="Training of both networks on Haar's sub-bands. The loss falls sooner on details than on the low band.",
+    caption="Training on Haar's sub-bands. low: the low band; high: the details, whose loss falls sooner.",
 )
 
 # %% tags=["hide-input", "hide-output"]
@@ -241,8 +242,8 @@ if run.retrain:
 #
 # ### Figures 1, 4 and 5: the network on pixels
 #
-# **1. Focus map.** $A_j$ and $B_j$ are the patches of the gray sources $A$ and $B$ at place $j$. A pixel $x$ gets the mean score of the set
-# $J(x)$ of the patches that cover it:
+# **1. Focus map.** $A_j$ and $B_j$ are the patches of the gray sources $A$ and $B$ at place $j$. A pixel $x$ gets the mean score
+# of the set $J(x)$ of the patches that cover it:
 #
 # $$M(x) = \frac{1}{|J(x)|} \sum_{j \in J(x)} s(A_j, B_j).$$
 #
@@ -256,14 +257,16 @@ if run.retrain:
 #
 # $$F_0 = T A + (1 - T) B,$$
 #
-# and guides a filter of $T$. In every window $k$ of radius $r = 8$, the guided filter fits $T$ by a linear function of $F_0$, with
-# $\varepsilon = 0.1$ and means $\overline{T}_k$ and $\overline{F}_k$ over the window:
+# and guides a filter of $T$. In every window $k$ of radius $r = 8$, the guided filter fits $T$ by a linear function of $F_0$,
+# with $\varepsilon = 0.1$ and means $\overline{T}_k$ and $\overline{F}_k$ over the window:
 #
-# $$a_k = \frac{\operatorname{cov}_k(F_0, T)}{\operatorname{var}_k(F_0) + \varepsilon}, \qquad b_k = \overline{T}_k - a_k \overline{F}_k.$$
+# $$\lambda_k = \frac{\operatorname{cov}_k(F_0, T)}{\operatorname{var}_k(F_0) + \varepsilon},$$
 #
-# With $\overline{a}$ and $\overline{b}$ the means over all windows that hold a pixel, the final decision map is
+# $$\mu_k = \overline{T}_k - \lambda_k \overline{F}_k.$$
 #
-# $$D = \overline{a}\,F_0 + \overline{b}.$$
+# With $\overline{\lambda}$ and $\overline{\mu}$ the means over all windows that hold a pixel, the final decision map is
+#
+# $$D = \overline{\lambda}\,F_0 + \overline{\mu}.$$
 #
 # **4. Fusion.** The final decision map blends the sources:
 #
@@ -293,14 +296,14 @@ figures.comparison(
 # %% [markdown]
 # ### The networks on sub-bands
 #
-# The decisions $T_L$ of the low band and $T_H$ of the details choose the coefficients of the fused image, and the inverse transform joins
-# them:
+# The decision $T_{\text{low}}$ chooses the low band of the fused image, and $T_{\text{high}}$ its details. The inverse transform
+# joins both:
 #
-# $$L_F = T_L L_A + (1 - T_L) L_B,$$
+# $$F_{\text{low}} = T_{\text{low}} A_{\text{low}} + (1 - T_{\text{low}}) B_{\text{low}},$$
 #
-# $$H_F = T_H H_A + (1 - T_H) H_B,$$
+# $$F_{\text{high}} = T_{\text{high}} A_{\text{high}} + (1 - T_{\text{high}}) B_{\text{high}},$$
 #
-# $$F = W^{-1}(L_F,\, H_F).$$
+# $$F = \Psi^{-1}(F_{\text{low}},\, F_{\text{high}}).$$
 
 # %% tags=["hide-input"]
 band_comparers = dict(zip(("low", "details"), cnnwt.comparers(both), strict=True))
@@ -323,8 +326,8 @@ figures.comparison(
 #
 # ### The printed numbers
 #
-# The paper has no table. Its accuracies are those of Liu et al., told as its own (A3.9). The fresh patches below come from the embedded
-# photographs, which none of the shipped networks has seen. Each pair is scored in both orders.
+# The paper has no table. Its accuracies are those of Liu et al., told as its own (A3.9). The fresh patches below come from the
+# embedded photographs, which none of the shipped networks has seen. Each pair is scored in both orders.
 
 # %% tags=["hide-input"]
 from mffrepro.training.studies.patches import accuracy
@@ -338,7 +341,7 @@ def fresh(*, levels=(1, 2, 3, 4, 5), variance=25.0, blur=None, count=400 if run.
 
 inline = pd.read_csv(tables.reported_folder() / "inline_numbers.csv")
 inline = inline[(inline["paper"] == "p003") & inline["quantity"].str.contains("accuracy")]
-inline = inline.set_index("quantity")["value"].astype(float)
+inline = inline.set_index(inline["quantity"].str.removeprefix("validation accuracy, "))["value"].astype(float)
 right = accuracy(network, fresh())
 anywhere = accuracy(network, fresh(variance=0.0))
 study = read_study("cnn_fuse")
@@ -348,19 +351,20 @@ reproduced = {gaussian: right, mixed: study.loc["half of them real", "accuracy"]
 
 # %% tags=["remove-input"]
 reported, measured = pd.DataFrame({"accuracy": inline}), pd.DataFrame({"accuracy": 100 * pd.Series(reproduced)})
-title = "Accuracy in per cent; the first row by the shipped weights, the others by the study"
+title = "Validation accuracy in per cent; first row: shipped weights, others: study"
 display(tables.beside(reported, measured, caption=title, digits=2))
 print("Study:", where)
 print(f"Patches without a threshold on their variance: {anywhere:.2%}")
 
 # %% [markdown]
-# The task is easier than the printed numbers suggest. A patch and its own blurred copy differ in blur alone, so a single number tells them
-# apart: the sum of the absolute differences $\Delta_x$ and $\Delta_y$ between neighbouring pixels,
+# The task is easier than the printed numbers suggest. A patch and its own blurred copy differ in blur alone, so a single number
+# tells them apart: the sum of the absolute differences $\Delta_x$ and $\Delta_y$ between neighbouring pixels,
 #
 # $$\sum |\Delta_x| + \sum |\Delta_y|.$$
 #
-# The paper does not say what its validation pairs were. If they came from other photographs with two focus settings, some showed places
-# that neither photograph has in focus, or the border between both. We know no other reason for a gap between three and five levels.
+# The paper does not say what its validation pairs were. If they came from other photographs with two focus settings, some showed
+# places that neither photograph has in focus, or the border between both. We know no other reason for a gap between three and
+# five levels.
 
 # %% tags=["hide-input"]
 drawn = fresh()
@@ -386,10 +390,10 @@ tables.plain(size_table, caption="Height and width of the score map")
 # %% [markdown]
 # ### Figure 3: feature maps
 #
-# For each layer the figure shows two feature maps of both sources, scaled to [0, 1]: of the first layer the map that is most like the
-# photograph and the map that is least like it; of the second the maps nearest to the vertical and to the horizontal gradient; of the third
-# the two whose difference between the sources is nearest to the true decision map. *Nearest* means the largest absolute correlation of
-# the map $C$ with the picture $Z$, where $\overline{C}$ and $\overline{Z}$ are their means:
+# For each layer the figure shows two feature maps of both sources, scaled to [0, 1]: of the first layer the map that is most like
+# the photograph and the map that is least like it; of the second the maps nearest to the vertical and to the horizontal gradient;
+# of the third the two whose difference between the sources is nearest to the true decision map. *Nearest* means the largest
+# absolute correlation of the map $C$ with the picture $Z$, where $\overline{C}$ and $\overline{Z}$ are their means:
 #
 # $$\rho = \frac{\big| \sum (C - \overline{C})(Z - \overline{Z}) \big|}{\sqrt{\sum (C - \overline{C})^2}\,\sqrt{\sum (Z - \overline{Z})^2}}.$$
 
@@ -449,8 +453,8 @@ figures.comparison(
 # %% [markdown]
 # ### Sub-bands or pixels?
 #
-# The next tables compare the network on pixels, the networks on sub-bands, and the wavelet rule without a network, which averages the low
-# band and takes the details of larger magnitude.
+# The next tables compare the network on pixels, the networks on sub-bands, and the wavelet rule without a network, which averages
+# the low band and takes the details of larger magnitude.
 
 # %% tags=["hide-input"]
 five = ["qabf", "qy", "mi", "sf", "viff"]
@@ -463,8 +467,9 @@ tables.scores(on_made, caption=f"Means over {len(tested)} artificial pairs")
 # %% [markdown]
 # ### Edges
 #
-# The abstract announces edge detection by complex wavelets, and the paper does not describe any. These figures show the edges of the sources,
-# the fused image and the reference: the sum of the magnitudes over the six directions of the dual tree, and the edges of Canny's detector.
+# The abstract announces edge detection by complex wavelets, and the paper does not describe any. These figures show the edges of
+# the sources, the fused image and the reference: the sum of the magnitudes over the six directions of the dual tree, and the
+# edges of Canny's detector.
 
 # %% tags=["hide-input"]
 from skimage.feature import canny
@@ -486,9 +491,10 @@ tables.plain(kept_table, caption="Share of the reference's Canny edges that are 
 # %% [markdown]
 # ## Ablations
 #
-# Each row of the next table is a small network, trained for seconds on the Berkeley photographs (`mffrepro train study cnn_fuse`). The rows
-# differ in the levels of blur, in the share of real patches, and in the kind of network: Liu et al. discuss two other kinds beside the
-# Siamese one. *Accuracy on real* is measured on patches of real pairs that no training has seen, labelled by the decision of GACN.
+# Each row of the next table is a small network, trained for seconds on the Berkeley photographs
+# (`mffrepro train study cnn_fuse`). The rows differ in the levels of blur, in the share of real patches, and in the kind of
+# network: Liu et al. discuss two other kinds beside the Siamese one. *Accuracy on real* is measured on patches of real pairs that
+# no training has seen, labelled by the decision of GACN.
 
 # %% tags=["hide-input"]
 columns = ["accuracy", "accuracy anywhere", "accuracy on real", "epochs to 99 %", "parameters", "mask_iou", "boundary_f", "qabf"]
@@ -528,8 +534,8 @@ filtered = score_decisions(tested, decisions, ["mask_accuracy", "boundary_f", "q
 tables.scores(filtered, caption=f"Means over {len(tested)} artificial pairs")
 
 # %% [markdown]
-# The training shows five levels of Gaussian blur. These are other blurs: Gaussians between and beyond the levels, and discs, as a lens
-# makes them.
+# The training shows five levels of Gaussian blur. These are other blurs: Gaussians between and beyond the levels, and discs, as a
+# lens makes them.
 
 # %% tags=["hide-input"]
 from mffrepro.data.lens import thin_lens
@@ -558,17 +564,17 @@ seeds = [int(origin["seed"])]
 made_of = card("cnn_fuse.default")
 numbers = {"fresh patches": right, "validation set": made_of["final"]["val_accuracy"], "without texture too": anywhere}
 numbers |= {"printed": inline[gaussian] / 100}
-display(claims.judge("C3.1", right > 0.99, numbers, note="Shipped weights; about means over 99 %.", seeds=[made_of["seed"]]))
+display(claims.decide("C3.1", right > 0.99, numbers, note="Shipped weights; about means over 99 %.", seeds=[made_of["seed"]]))
 base, rows = study.loc["five levels"], ("five levels", "half of them real")
 numbers = {f"{what}, {row}": study.loc[row, what] for row in rows for what in ("accuracy", "accuracy on real")}
 small = abs(study.loc["half of them real", "accuracy"] - base["accuracy"]) < 0.005
 note = f"Almost nothing means less than half a point on the patches of the claim. {where}"
-display(claims.judge("C3.2", small, numbers, note=note, seeds=seeds))
+display(claims.decide("C3.2", small, numbers, note=note, seeds=seeds))
 gap = base["accuracy"] - study.loc["three levels", "accuracy"]
 rows = ("five levels", "three levels")
 numbers = {f"{what}, {row}": study.loc[row, what] for row in rows for what in ("accuracy", "accuracy anywhere")}
 note = f"Clearly means by a point or more, tested on five levels. {where}"
-display(claims.judge("C3.3", gap > 0.01, numbers, note=note, seeds=seeds))
+display(claims.decide("C3.3", gap > 0.01, numbers, note=note, seeds=seeds))
 
 # %% tags=["hide-input"]
 kinds = ["five levels", "pseudo-siamese", "2-channel"]
@@ -576,7 +582,7 @@ waited = study.loc[kinds, "epochs to 99 %"].fillna(np.inf)
 numbers = {f"epochs to 99 %, {row}": epoch_text(n, origin["epochs"]) for row, n in waited.items()}
 numbers |= {f"accuracy anywhere, {row}": study.loc[row, "accuracy anywhere"] for row in kinds}
 first_to_know = waited.iloc[0] < waited.iloc[1:].min()
-display(claims.judge("C3.4", first_to_know, numbers, note=f"The row of five levels is Siamese. {where}", seeds=seeds))
+display(claims.decide("C3.4", first_to_know, numbers, note=f"The row of five levels is Siamese. {where}", seeds=seeds))
 
 # %% [markdown]
 # Maps:
@@ -589,7 +595,7 @@ from mffrepro.metrics.diagnostics import local_variance
 numbers = {f"{layer}, {what}": best.loc[layer, what] for layer in best.index for what in ("the photograph", "the true decision")}
 third = best["the true decision"].idxmax() == "conv 3"
 note = "Largest correlation of a map; the claim holds if the third layer is nearest to the decision."
-display(claims.judge("C3.5", third, numbers, note=note))
+display(claims.decide("C3.5", third, numbers, note=note))
 focus_maps = [(maps_once[pair.name], pair.decision[0]) for pair in tested]
 variance = np.concatenate([local_variance(pair.reference, 16).ravel() for pair in tested])
 sure = np.concatenate([np.abs(one - 0.5).ravel() for one, _ in focus_maps])
@@ -607,11 +613,11 @@ display(tables.plain(by_variance.rename(columns={"sure": "|M - 0.5|"}), caption=
 grows = bool(np.all(np.diff(by_variance["sure"]) > 0))
 numbers = {f"|M - 0.5|, {name}": value for name, value in by_variance["sure"].items()}
 note = "The claim holds if it grows from bin to bin; pixels that share a patch with the true border are left out."
-display(claims.judge("C3.6", grows, numbers, note=note))
+display(claims.decide("C3.6", grows, numbers, note=note))
 flat = float(correct[variance < 25].mean())
 note = "Plain: the variance around the pixel is under 25. Almost all means over 95 %."
 numbers = {"right where plain": flat, "right elsewhere": float(correct[variance >= 25].mean())}
-display(claims.judge("C3.7", flat > 0.95, numbers, note=note))
+display(claims.decide("C3.7", flat > 0.95, numbers, note=note))
 
 # %% [markdown]
 # Steps and sub-bands:
@@ -619,11 +625,11 @@ display(claims.judge("C3.7", flat > 0.95, numbers, note=note))
 # %% tags=["hide-input"]
 bare, clean, soft = (filtered.loc[name] for name in ("threshold alone", "no small regions", "r = 8 (printed)"))
 numbers = {f"accuracy, {name}": filtered.loc[name, "mask_accuracy"] for name in filtered.index[:2]}
-display(claims.judge("C3.8", clean["mask_accuracy"] > bare["mask_accuracy"], numbers, note="Artificial pairs, shipped weights."))
+display(claims.decide("C3.8", clean["mask_accuracy"] > bare["mask_accuracy"], numbers, note="Artificial pairs, shipped weights."))
 stages = (("before", clean), ("after", soft))
 numbers = {f"{what}, {name}": row[what] for name, row in stages for what in ("qabf", "psnr", "boundary_f")}
-display(claims.judge("C3.9", all(soft[what] >= clean[what] for what in ("qabf", "psnr")), numbers, note="In Q_ABF and PSNR."))
-display(claims.judge("C3.10", printed_sizes == made, {f"{size}": str(shape) for size, shape in zip(sizes, made, strict=True)}))
+display(claims.decide("C3.9", all(soft[what] >= clean[what] for what in ("qabf", "psnr")), numbers, note="In Q_ABF and PSNR."))
+display(claims.decide("C3.10", printed_sizes == made, {f"{size}": str(shape) for size, shape in zip(sizes, made, strict=True)}))
 
 
 # %% tags=["hide-input"]
@@ -634,20 +640,20 @@ def wins(one, other):
 
 won = wins("cnnwt", "dwt, one level") | wins("cnnwt, complex", "dwt, one level") | wins("cnnwt", "cnn_fuse")
 note = f"Metrics of five won on {len(lytro)} pairs." + " The network on pixels is better." * (won["cnnwt against cnn_fuse"] < 3)
-display(claims.judge("C3.11", won["cnnwt against dwt, one level"] > 2, won, note=note))
+display(claims.decide("C3.11", won["cnnwt against dwt, one level"] > 2, won, note=note))
 plain_rules = ["dwt", "dtcwt", "lp"]
 numbers = {f"qabf, {name}": on_lytro.loc[name, "qabf"] for name in plain_rules}
 numbers |= {f"psnr, {name}": on_made.loc[name, "psnr"] for name in plain_rules}
 leads = all(rows.loc[plain_rules, what].idxmax() == "dwt" for rows, what in ((on_lytro, "qabf"), (on_made, "psnr")))
 note = "Four levels, Li's rule for all; the claim holds if DWT leads in Q_ABF and PSNR."
-display(claims.judge("C3.12", leads, numbers, note=note))
+display(claims.decide("C3.12", leads, numbers, note=note))
 note = "Blurs that are neither a level nor Gaussian; high means over 95 % for all of them."
-display(claims.judge("C3.13", min(other.values()) > 0.95, other, note=note))
+display(claims.decide("C3.13", min(other.values()) > 0.95, other, note=note))
 
 # %% [markdown]
-# **Does the network generalise, and do wavelets help?** It recognises every blur of the table above (C3.13). On sub-bands it beats the
-# wavelet rule without a network (C3.11). The network on pixels has the higher PSNR and SSIM on artificial pairs; without a reference, the
-# order of the two depends on the metric.
+# **Does the network generalise, and do wavelets help?** It recognises every blur of the table above (C3.13). On sub-bands it
+# beats the wavelet rule without a network (C3.11). The network on pixels has the higher PSNR and SSIM on artificial pairs;
+# without a reference, the order of the two depends on the metric.
 #
 # ## Deviations
 #

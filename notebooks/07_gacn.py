@@ -75,8 +75,7 @@ from mffrepro.images import FocusStack, to_gray, to_unit
 from mffrepro.models import gacn
 from mffrepro.report import diagram, figures, gacn26, gacn_claims, tables, trainings
 from mffrepro.report.source import show_source
-from mffrepro.training.studies import gacn_losses as study
-from mffrepro.training.studies import table_path
+from mffrepro.training.studies import gacn_losses, table_path
 
 # %% tags=["remove-input"]
 warnings.filterwarnings("ignore", message="IProgress not found")  # no bars are drawn here
@@ -264,12 +263,12 @@ if run.retrain:
 # photographs; two others are kept for testing. This shows the procedure and which losses start to learn at all. It is too short for a verdict.
 
 # %% tags=["hide-output"]
-tiny = replace(study.STUDY, epochs=2, samples=32, rate=8e-3, slope_epochs=2, size=96, crop=48, validation=4)
-lessons = tiny if run.quick else PRESETS["practical"] if run.retrain else study.STUDY
+tiny = replace(gacn_losses.STUDY, epochs=2, samples=32, rate=8e-3, slope_epochs=2, size=96, crop=48, validation=4)
+lessons = tiny if run.quick else PRESETS["practical"] if run.retrain else gacn_losses.STUDY
 regions = load_regions("embedded")
 unseen = list(mff.load("embedded", kind="composite", levels=(3,), size=192))[3:]
 runs = Path(tempfile.mkdtemp())
-studied = study.loss_study(lessons, {"train": regions[:3], "val": regions[:3]}, unseen, runs, seed=seed, device=device)
+studied = gacn_losses.loss_study(lessons, {"train": regions[:3], "val": regions[:3]}, unseen, runs, seed=seed, device=device)
 
 # %% [markdown]
 # ## Fusion, step by step
@@ -373,7 +372,7 @@ drawn = {"far-focused": example.images[1]}
 for label in ("dice", "dice + qg"):
     weights = str(runs / label / "best.safetensors")
     share = mff.fuse(example, "gacn", weights=weights, smooth_boundary=False, device=device).decision[0]
-    drawn[f"{label}: {study.noise(share)['regions']:.0f} regions"] = share
+    drawn[f"{label}: {gacn_losses.noise(share)['regions']:.0f} regions"] = share
 figures.comparison(
     drawn | {"truth": example.decision[0]},
     alt="A far-focused image, the decision maps of two networks trained for seconds, and the true map.",

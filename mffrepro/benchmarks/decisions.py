@@ -83,7 +83,7 @@ def decisions_by_band(network: GACN, pair: FocusStack, bands: Mapping[str, tuple
 def score_and_noise(
     pairs: Sequence[FocusStack], decide: Callable[[FocusStack], Mapping[str, np.ndarray]], metrics: Sequence[str]
 ) -> pd.DataFrame:
-    """Average the scores and the noise of decision maps by their labels.
+    """Average the scores of images by decision maps, and the noise of the maps.
 
     Args:
         pairs: Two images each.

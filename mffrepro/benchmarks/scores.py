@@ -59,7 +59,7 @@ def score_decisions(
 
 
 def directions(metrics: Sequence[str]) -> pd.Series:
-    """Return 1 for each metric whose higher values are better and -1 for each whose lower values are.
+    """Return 1 where higher values of a metric are better, else -1.
 
     Args:
         metrics: Names of metrics with a direction.

@@ -10,7 +10,9 @@ def is_fetched(name: str) -> bool:
 
 
 def lytro_or_spread(count: int) -> Dataset:
-    """Load the first pairs of Lytro, or the embedded pairs with defocus spread where Lytro has not been fetched.
+    """Load pairs of Lytro, or embedded pairs with defocus spread.
+
+    The embedded pairs are used where Lytro has not been fetched.
 
     Args:
         count: Number of Lytro pairs; the embedded pairs are few and come all.

@@ -45,7 +45,9 @@ def local_score(name: str, stack: FocusStack, fused: FusionResult, where: np.nda
 
 
 def colour_differences(stack: FocusStack, fused: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """Compute for each fused image the mean CIEDE2000 difference between its pixels and the nearer one of their sources.
+    """Compute how far the colours of fused images are from their sources.
+
+    It is the mean CIEDE2000 difference between a pixel and the nearer one of its sources.
 
     Args:
         stack: Colour images.
@@ -65,7 +67,9 @@ def colour_differences(stack: FocusStack, fused: Mapping[str, np.ndarray]) -> di
 
 
 def contour_residue(stack: FocusStack, fused: np.ndarray, *, steepest: float = 0.1) -> float:
-    """Compute the mean distance of the fused image to its nearer source along contours, in gray levels.
+    """Compute how far the fused image is from its sources along contours.
+
+    It is the mean distance to the nearer source, in gray levels.
 
     Args:
         stack: Gray or colour images.

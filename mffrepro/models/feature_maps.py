@@ -22,7 +22,9 @@ def feature_maps(network: Siamese, image: np.ndarray) -> list[np.ndarray]:
 
 
 def shrink_to(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Bring an image to the size of feature maps: block means where poolings lie between, then the same middle.
+    """Bring an image to the size of feature maps.
+
+    Where poolings lie between, it takes block means; then it crops around the middle.
 
     Args:
         image: (H, W).

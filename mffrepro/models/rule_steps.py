@@ -36,7 +36,9 @@ class RuleSteps:
         return {name: found.astype(float) for name, found in named}
 
     def accuracy(self, decision: np.ndarray) -> dict[str, float]:
-        """Compute the share of pixels on which M1, M2, M4 and M5 agree with the true decision.
+        """Compute the shares of pixels where the maps agree with the true decision.
+
+        The maps are M1, M2, M4 and M5.
 
         Args:
             decision: (2, H, W), the true share of each source.

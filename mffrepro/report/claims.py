@@ -1,6 +1,6 @@
 """Verdicts: each claim of a paper, what was measured, and whether it holds here.
 
-A chapter judges its paper's claims while it runs. Under ``mffrepro book`` each verdict is also written to a record, and the
+A chapter tests its paper's claims while it runs. Under ``mffrepro book`` each verdict is also written to a record, and the
 chapter ``10_claims`` only collects the records.
 """
 
@@ -88,7 +88,7 @@ def _short(value: float | int | str) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def judge(
+def decide(
     claim: str, outcome: bool | None, numbers: Mapping[str, float | int | str], *, note: str = "", seeds: Sequence[int] = ()
 ) -> Verdict:
     """Give the verdict on a claim; record it where the book is being built.

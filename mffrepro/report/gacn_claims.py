@@ -13,7 +13,7 @@ import pandas as pd
 from mffrepro.benchmarks.strategies import Attempt
 from mffrepro.images import FocusStack, FusionResult, to_unit
 from mffrepro.methods import CARDS
-from mffrepro.report.claims import Verdict, judge
+from mffrepro.report.claims import Verdict, decide
 from mffrepro.report.gacn26 import METRICS, places
 
 
@@ -40,7 +40,7 @@ def leads(rows: pd.DataFrame) -> Verdict:
     complete = len(found) == len(METRICS)
     led = all(found[name] == 1 for name in METRICS[:3]) and max(found.values()) <= 3 if complete else None
     note = f"Places of the authors' weights among {compared}; the paper has 22 methods."
-    return judge("C4.1", led, found, note=note if found else "The test needs scores on the 26 pairs.")
+    return decide("C4.1", led, found, note=note if found else "The test needs scores on the 26 pairs.")
 
 
 def losses(table: pd.DataFrame, where: str, seed: int) -> list[Verdict]:
@@ -57,11 +57,11 @@ def losses(table: pd.DataFrame, where: str, seed: int) -> list[Verdict]:
     for claim, others in rivals.items():
         won = wins(table, "dice + qg", others)
         text = f"Metrics of six won by dice + qg. {note}"
-        verdicts.append(judge(claim, min(won.values()) > 3, won, note=text, seeds=[seed]))
+        verdicts.append(decide(claim, min(won.values()) > 3, won, note=text, seeds=[seed]))
     won = wins(table, "dice", ["focal", "bce"])
     won |= {f"{name}, with qg": count for name, count in wins(table, "dice + qg", ["focal + qg", "bce + qg"]).items()}
     text = f"Metrics of six won by Dice. {note}"
-    return [*verdicts, judge("C4.4", min(won.values()) > 3, won, note=text, seeds=[seed])]
+    return [*verdicts, decide("C4.4", min(won.values()) > 3, won, note=text, seeds=[seed])]
 
 
 def trainings(table: pd.DataFrame) -> list[Verdict]:
@@ -76,7 +76,7 @@ def trainings(table: pd.DataFrame) -> list[Verdict]:
     noise = pd.DataFrame({"Dice": alone.loc[seeds].mean(), "Dice + Qg": practical.loc[seeds].mean()}).T
     noise = noise[["regions", "variation"]]
     note = "Initial maps of the 26 pairs, whole trainings."
-    verdicts = [judge("C4.2", (noise.loc["Dice + Qg"] < noise.loc["Dice"]).all(), cells(noise), note=note, seeds=seeds)]
+    verdicts = [decide("C4.2", (noise.loc["Dice + Qg"] < noise.loc["Dice"]).all(), cells(noise), note=note, seeds=seeds)]
     rivals = {
         "C4.7": ("angle=smooth", "Absolute value minus smooth approximation"),
         "C4.20": ("defocus=mask", "With defocus spread minus without it"),
@@ -88,7 +88,7 @@ def trainings(table: pd.DataFrame) -> list[Verdict]:
         numbers = gains.to_dict() | {"range of qg over three seeds": np.ptp(practical["qg"])}
         note = f"{difference}, 26 real pairs. The claim holds if the difference is positive on more than three of six metrics. "
         note += "A difference below the range over the seeds says little."
-        verdicts.append(judge(claim, int((gains > 0).sum()) > 3, numbers, note=note, seeds=seeds))
+        verdicts.append(decide(claim, int((gains > 0).sum()) > 3, numbers, note=note, seeds=seeds))
     return verdicts
 
 
@@ -102,7 +102,7 @@ def outputs(candidates: Mapping[str, pd.DataFrame]) -> Verdict:
     where, means, names = next((one for one in found if len(one[1]) == 2), found[-1])
     ahead = bool((means.loc["map"] > means.loc["decoder"]).all()) if len(means) == 2 else None
     note = f"Means over networks on {where}: {', '.join(names)}. The claim holds if maps lead on all metrics."
-    return judge("C4.12", ahead, cells(means), note=note)
+    return decide("C4.12", ahead, cells(means), note=note)
 
 
 def _by_output(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -122,7 +122,7 @@ def blur(scores: Sequence[Mapping[str, float]], sigma: float) -> Verdict:
     """
     left = {name: scores[-1][name] / scores[0][name] for name in METRICS}
     note = f"Share of each metric that is left at a blur of {sigma} pixels."
-    return judge("C4.6", min(left, key=left.get) == "qg", left, note=note)
+    return decide("C4.6", min(left, key=left.get) == "qg", left, note=note)
 
 
 def steepness(gaps: Mapping[int, float]) -> Verdict:
@@ -131,7 +131,7 @@ def steepness(gaps: Mapping[int, float]) -> Verdict:
     Args:
         gaps: Steepness k -> distance from the exact loss.
     """
-    return judge("C4.19", bool(np.all(np.diff(list(gaps.values())) <= 0)), {f"gap at k={k}": gap for k, gap in gaps.items()})
+    return decide("C4.19", bool(np.all(np.diff(list(gaps.values())) <= 0)), {f"gap at k={k}": gap for k, gap in gaps.items()})
 
 
 # -------------------------------------------------------------------------------------------------- many images
@@ -151,18 +151,18 @@ def many_images(table: pd.DataFrame, attempts: Mapping[tuple[str, str], Attempt]
     faster |= {"predicted": gacn.loc["calibration", "predicted"], "bound": bound}
     note = f"{size}; the paper's own stack is not public. Predicted and bound are for calibration. The bound is the share saved "
     note += "if only the convolutions took time."
-    verdicts = [judge("C4.8", gacn.loc["calibration", "saved"] > 0.30, faster, note=note)]
+    verdicts = [decide("C4.8", gacn.loc["calibration", "saved"] > 0.30, faster, note=note)]
     others = {
         f"{name}, {what}": calibrated.loc[name, what] for name in ("cnn_fuse", "sesf", "dsift") for what in ("saved", "predicted")
     }
     note = f"{size}. The claim holds if both networks are faster. Dense SIFT takes longer to decide than to extract, so there is "
     note += "little to save."
-    verdicts.append(judge("C4.9", min(others["cnn_fuse, saved"], others["sesf, saved"]) > 0, others, note=note))
+    verdicts.append(decide("C4.9", min(others["cnn_fuse, saved"], others["sesf, saved"]) > 0, others, note=note))
     count = len(attempts["gacn", "serial"].result.decision)
     wanted = {"serial": (2 * (count - 1), count - 1), "calibration": (count, count - 1), "carry": (count, count - 1)}
     asked = {way: tuple(attempts["gacn", way].trace.count(kind) for kind in ("extract", "decide")) for way in wanted}
     numbers = {f"{way} (extractions, decisions)": str(calls) for way, calls in asked.items()}
-    verdicts.append(judge("C4.10", asked == wanted, numbers))
+    verdicts.append(decide("C4.10", asked == wanted, numbers))
     quality = gacn.loc[["serial", "calibration", "carry", "rank"], ["qg", "psnr"]]
     near = (quality - quality.loc["serial"]).abs().lt([0.01, 1.0]).all(axis=1)
     both = (
@@ -171,7 +171,7 @@ def many_images(table: pd.DataFrame, attempts: Mapping[tuple[str, str], Attempt]
         else "carry and rank do not both stay within them"
     )
     note = f"Small means less than 0.01 of Q_g and less than one decibel. {size}; {both}."
-    return [*verdicts, judge("C4.11", near["calibration"], cells(quality), note=note)]
+    return [*verdicts, decide("C4.11", near["calibration"], cells(quality), note=note)]
 
 
 # --------------------------------------------------------------------------------------------------------- maps
@@ -195,7 +195,7 @@ def post_processing(table: pd.DataFrame) -> list[Verdict]:
     no_gain = bool((stages.iloc[1] - stages.iloc[0] < 1e-3).all())
     limit = "No gain means: removing islands under a hundredth of the image adds less than 0.001 to both."
     numbers = {f"{what}, {row}": stages.loc[row, what] for row in stages.index for what in columns}
-    return [judge("C4.13", needed, gains, note=note), judge("C4.14", no_gain, numbers, note=limit)]
+    return [decide("C4.13", needed, gains, note=note), decide("C4.14", no_gain, numbers, note=limit)]
 
 
 def residue(pair: FocusStack, results: Mapping[str, FusionResult]) -> Verdict:
@@ -210,7 +210,7 @@ def residue(pair: FocusStack, results: Mapping[str, FusionResult]) -> Verdict:
     note = "Mean difference from the near-focused image inside the mask, in gray levels. The claim holds if decoders leave more "
     note += "than half a level and GACN does not."
     decoders = [left[name] for name in ("ifcnn", "densefuse", "u2fusion")]
-    return judge("C4.15", left["gacn"] < 0.5 < min(decoders), left, note=note)
+    return decide("C4.15", left["gacn"] < 0.5 < min(decoders), left, note=note)
 
 
 def fast(seconds: pd.Series) -> Verdict:
@@ -221,7 +221,7 @@ def fast(seconds: pd.Series) -> Verdict:
     """
     transforms = [name for name in ("lp", "dwt", "swt", "dtcwt", "cvt", "nsct", "nsst") if name in seconds.index]
     note = "Seconds per pair on this machine; the paper times its network on a GPU and the transforms on a CPU, in MATLAB."
-    return judge("C4.16", seconds["gacn"] < seconds[transforms].min(), seconds[["gacn", *transforms]].to_dict(), note=note)
+    return decide("C4.16", seconds["gacn"] < seconds[transforms].min(), seconds[["gacn", *transforms]].to_dict(), note=note)
 
 
 def boundary(smoothing: pd.DataFrame, bands: pd.DataFrame, printed: str) -> list[Verdict]:
@@ -237,6 +237,6 @@ def boundary(smoothing: pd.DataFrame, bands: pd.DataFrame, printed: str) -> list
     best = bands["qg"].idxmax() == bands["qabf"].idxmax() == printed
     text = f"The claim holds if the paper's band is the best of {len(bands)} in Q_g and in Q_ABF."
     return [
-        judge("C4.17", better, cells(smoothing[["qg"]]), note=note),
-        judge("C4.18", best, cells(bands[["qg"]]), note=text),
+        decide("C4.17", better, cells(smoothing[["qg"]]), note=note),
+        decide("C4.18", best, cells(bands[["qg"]]), note=text),
     ]

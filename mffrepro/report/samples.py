@@ -10,7 +10,9 @@ from mffrepro.training.transfer import FocusLevels
 
 
 def defocus_samples(name: str, *, count: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Draw training images of tlcnn or tlcolor from the embedded photographs, each with its label.
+    """Draw training images of tlcnn or tlcolor with their labels.
+
+    They come from the embedded photographs.
 
     Args:
         name: ``"tlcnn"`` or ``"tlcolor"``.

@@ -47,13 +47,18 @@ def training_curves(name: str, *, alt: str, caption: str = "") -> Shown:
 
 
 def first_epoch(values: Sequence[float], level: float) -> float:
-    """Find the first epoch, counted from 1, whose value reaches a level; infinity where none does."""
+    """Find the first epoch whose value reaches a level.
+
+    It is counted from 1, and infinity where no epoch does.
+    """
     reached = np.flatnonzero(np.asarray(values, float) >= level)
     return float(reached[0]) + 1 if len(reached) else float("inf")
 
 
 def epoch_text(epoch: float, epochs: int) -> int | str:
-    """Write an epoch of `first_epoch`: a number, or that a level was not reached within the training.
+    """Write an epoch of `first_epoch` in words.
+
+    It is a number, or the statement that the level was not reached.
 
     Args:
         epoch: An epoch from 1; infinity or NaN where the level was not reached.

@@ -13,7 +13,9 @@ SIDE = 224  # of the papers' training images
 
 
 def network_flow(network: TransferNet, *, caption: str = "") -> Shown:
-    """Draw the source network, the encoders that take over its convolutions, and the decoders.
+    """Draw the source network, the encoders and the decoders.
+
+    The encoders take over the convolutions of the source network.
 
     Args:
         network: Any width.

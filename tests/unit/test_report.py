@@ -75,7 +75,7 @@ def test_printed_table_has_our_names() -> None:
 
 def test_a_verdict_is_recorded_where_the_book_is_built(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv(claims.FOLDER_VARIABLE, str(tmp_path / "07_gacn"))
-    verdict = claims.judge("C4.8", np.bool_(True), {"saving": np.float64(0.31)}, note="on a test", seeds=[1])
+    verdict = claims.decide("C4.8", np.bool_(True), {"saving": np.float64(0.31)}, note="on a test", seeds=[1])
     record = json.loads((tmp_path / "07_gacn" / "C4.8.json").read_text())
     assert record["outcome"] == verdict.outcome == "holds"
     assert record["numbers"] == {"saving": 0.31}
@@ -88,13 +88,13 @@ def test_a_verdict_is_recorded_where_the_book_is_built(tmp_path, monkeypatch) ->
 def test_no_record_outside_a_build(tmp_path, monkeypatch) -> None:
     monkeypatch.delenv(claims.FOLDER_VARIABLE, raising=False)
     monkeypatch.chdir(tmp_path)
-    assert claims.judge("C4.8", None, {}).outcome == "cannot be tested here"
+    assert claims.decide("C4.8", None, {}).outcome == "cannot be tested here"
     assert list(tmp_path.iterdir()) == []
 
 
 def test_unknown_claim_is_refused() -> None:
     with pytest.raises(OptionError, match="no claim 'C4'"):
-        claims.judge("C4", True, {})
+        claims.decide("C4", True, {})
 
 
 def test_the_ledger_has_an_entry_with_an_anchor_for_every_claim(tmp_path) -> None:
