@@ -64,12 +64,11 @@ import numpy as np
 import pandas as pd
 import torch
 from IPython.display import display
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, uniform_filter
 
 import mffrepro as mff
 from mffrepro.benchmarks import decisions, speed, strategies
-from mffrepro.data import draw_mask, load_regions
-from mffrepro.data.manifests import manifest_folder
+from mffrepro.data import load_regions
 from mffrepro.data.photographs import is_fetched
 from mffrepro.fusion.decision import extract_all
 from mffrepro.images import FocusStack, to_gray, to_unit
@@ -109,6 +108,7 @@ diagram.flow(
 # trained on unions of regions of the Berkeley segmentation set, which is small enough to fetch.
 
 # %% tags=["hide-input"]
+from mffrepro.data import draw_mask
 from mffrepro.training.gacn import PRESETS, GacnRecipe
 
 show_source(GacnRecipe.pair)
@@ -418,8 +418,6 @@ diagram.strategies(
 # the saving that follows from the number of calls and the seconds of one extraction and one decision (A4.20).
 
 # %%
-from scipy.ndimage import uniform_filter
-
 from mffrepro.baselines.dsift import DescriptorComparer
 from mffrepro.fusion.multi_image import ImageComparer
 from mffrepro.models import cnn_fuse, sesf
@@ -674,6 +672,8 @@ effects |= {
 }
 
 # %% tags=["hide-input"]
+from mffrepro.data.manifests import manifest_folder
+
 listed = pd.read_csv(manifest_folder() / "papers" / "p004_deviations.csv")
 tables.plain(listed.assign(effect=listed["effect"].map(effects))).hide(axis="index")
 
