@@ -41,7 +41,7 @@ def write_record(results: pd.DataFrame, device: str) -> list[Path]:
 
     Raises:
         OptionError: A row was made with options, or of photographs that others do not have: the record knows names only.
-        DataError: This is no clone of the repository, or the file cannot be written.
+        DataError: The package is not in a git checkout of the repository, or the file cannot be written.
     Chapter: 09_leaderboard
     """
     folder = checkout() / "data_manifests" / "recorded"

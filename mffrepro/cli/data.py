@@ -78,7 +78,7 @@ def verify(
         for file, state in files.items():
             if state == "damaged" or (state == "missing" and names):
                 print(f"  {state}: {file}")
-    bad = {"damaged", "missing"} if names else {"damaged"}  # of what nobody named, most was never fetched
+    bad = {"damaged", "missing"} if names else {"damaged"}  # without names, most files were never fetched
     if bad & {state for files in states.values() for state in files.values()}:
         raise typer.Exit(1)
 

@@ -45,7 +45,7 @@ def learn_atoms(
         users = _users(used, weights, atoms)
         for k in rng.permutation(atoms):
             signal, place = users[k]
-            if not len(signal):  # an atom nobody wants becomes what is coded worst, if anything is left of it
+            if not len(signal):  # an unused atom becomes the worst coded signal, if any of it is left
                 worst = np.einsum("nd,nd->n", left, left).argmax()
                 if length := np.linalg.norm(left[worst]):
                     rows[k] = left[worst] / length

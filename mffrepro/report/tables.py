@@ -95,7 +95,7 @@ def plain(table: pd.DataFrame, *, caption: str = "", digits: int = 4) -> Styler:
 def deviations(card: MethodCard) -> str:
     """Return what a method's docstring says of how it differs from the original.
 
-    It is one paragraph, empty where the docstring says nothing.
+    It is one paragraph, empty where the docstring has none.
     """
     text = inspect.getdoc(card.function()) or ""
     section = re.search(r"^Deviations:\n((?: .*\n|\n)+)", text, re.MULTILINE)
