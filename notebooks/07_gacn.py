@@ -396,7 +396,7 @@ figures.comparison(
 #
 # For the final map $p^j$ of image 1 against image $j$, calibration takes at pixel $i$ the image with the largest entry of the decision volume
 #
-# $$DV_i^j = \begin{cases} p_i^2 & j = 1 \\ 1 - p_i^2 & j = 2 \\ \dfrac{p_i^2\,(1 - p_i^j)}{p_i^j} & j > 2 \end{cases} \tag{19}$$
+# $$DV_i^j = \begin{cases} p_i^2 & j = 1 \\ 1 - p_i^2 & j = 2 \\ \dfrac{p_i^2\,(1 - p_i^j)}{p_i^j} & j > 2 \end{cases} \qquad (19)$$
 #
 # where upper numbers are indices, not powers. If $p^j$ is the share $a_1 / (a_1 + a_j)$ of two clarities, then $a_j = a_1 (1 - p^j) / p^j$, and (19) lists the
 # clarities of all images, scaled to $a_1 + a_2 = 1$. The diagrams show the recorded calls of a comparer, for four images of a stack.

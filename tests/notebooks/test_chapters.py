@@ -125,6 +125,13 @@ def test_tags_are_the_known_ones(chapter):
 
 
 @each_chapter
+def test_displayed_equations_of_several_lines_have_no_tag(chapter):
+    """Sphinx sets them in an environment in which MathJax allows no tag."""
+    displayed = re.findall(r"\$\$(.+?)\$\$", prose(chapter), re.DOTALL)
+    assert [equation for equation in displayed if r"\\" in equation and r"\tag" in equation] == []
+
+
+@each_chapter
 def test_cells_are_short(chapter):
     assert [c.source for c in code_cells(chapter) if len(c.source.splitlines()) >= 25] == []
 
