@@ -117,7 +117,9 @@ listed.set_properties(subset="note", **{"min-width": "14em"})
 # into details $D_n^{l}$ of level $l$ and direction, and a base $B_n$. Most transforms share two rules. **Li's choose-max rule** compares the
 # largest magnitude in a 3×3 window and lets the neighbours correct the choice by majority:
 #
-# $$m(p) = \arg\max_n \max_{q \in W_1(p)} |D_n^l(q)|, \qquad D_F^l(p) = D^l_{m'(p)}(p), \quad m'(p) = \operatorname{majority}_{q \in W_1(p)} m(q).$$
+# $$m(p) = \arg\max_n \max_{q \in W_1(p)} |D_n^l(q)|, \qquad m'(p) = \operatorname{majority}_{q \in W_1(p)} m(q),$$
+#
+# $$D_F^l(p) = D^l_{m'(p)}(p).$$
 #
 # The bases are averaged, $B_F = \frac1N \sum_n B_n$, and $F = T^{-1}(D_F, B_F)$.
 
@@ -140,12 +142,12 @@ rim, saucer = box(45, 315, 50, 65), box(200, 50, 50, 65)
 # difference: the finest octave of detail. It then continues with the halved image. Let $G_n^0 = S_n$, let $\downarrow$ smooth and halve, and
 # let $\uparrow$ double and smooth. Then `lp` computes
 #
-# $$G_n^{l+1} = \downarrow G_n^l, \qquad D_n^l = G_n^l - \uparrow G_n^{l+1}, \qquad F^l = D_F^l + \uparrow F^{l+1},$$
+# $$G_n^{l+1} = \mathop{\downarrow} G_n^l, \qquad D_n^l = G_n^l - \mathop{\uparrow} G_n^{l+1}, \qquad F^l = D_F^l + \mathop{\uparrow} F^{l+1},$$
 #
 # with $D_F^l$ by Li's rule and $F^L = B_F$. The ratio pyramid `rp` ([Toet, 1989](https://doi.org/10.1016/0167-8655%2889%2990003-2)) divides
 # instead, because human vision responds to ratios:
 #
-# $$R_n^l = \frac{G_n^l}{\uparrow G_n^{l+1}}, \qquad F^l = R_F^l \cdot \uparrow F^{l+1}.$$
+# $$R_n^l = \frac{G_n^l}{\mathop{\uparrow} G_n^{l+1}}, \qquad F^l = R_F^l \cdot \mathop{\uparrow} F^{l+1}.$$
 
 # %% tags=["hide-input"]
 smaller = [pyramid.analyse(image, 1)[1] for image in gray]
@@ -176,7 +178,7 @@ figures.comparison(
 # A wavelet transform separates horizontal, vertical and diagonal detail $o$ by a low-pass filter $\phi$ and high-pass filters $\psi_o$. With
 # $A_n^0 = S_n$,
 #
-# $$D_n^{l,o} = \downarrow_2 (\psi_o * A_n^{l}), \qquad A_n^{l+1} = \downarrow_2 (\phi * A_n^{l}) \qquad \text{(dwt)},$$
+# $$D_n^{l,o} = \mathop{\downarrow_2} (\psi_o * A_n^{l}), \qquad A_n^{l+1} = \mathop{\downarrow_2} (\phi * A_n^{l}) \qquad \text{(dwt)},$$
 #
 # where $\downarrow_2$ keeps every second sample of each direction. This is fast and keeps exactly as many numbers as the image has. But an
 # edge that falls between two samples is hardly measured: move the camera by one pixel, and other coefficients win. The stationary transform

@@ -117,6 +117,16 @@ def test_a_page_fits_a_phone(visit, name):
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_captions_of_figures_can_be_read(visit, scheme):
+    """In dark mode outputs stand on a light panel: a caption has the colour of the labels, not that of the page."""
+    page = visit("notebooks/00_quickstart.html", color_scheme=scheme).page
+    captions = page.locator(".cell_output figure figcaption").all()
+    assert captions
+    colour = "element => getComputedStyle(element).color"
+    assert [c for c in captions if c.evaluate(colour) != c.locator("..").evaluate(colour)] == []
+
+
 def test_search_finds_pages(visit):
     opened = visit("search.html?q=decision")
     results = opened.page.locator("#search-results li a")
