@@ -260,8 +260,9 @@ figures.bars(
 # The cosine harmonic wavelets of `dchwt` cut dyadic blocks out of one cosine transform and transform each block back to a band $D_n^{l,o}$.
 # They average instead of choosing:
 #
-# $$D_F^{l,o} = \frac{\sum_n s_n^{l,o} D_n^{l,o}}{\sum_n s_n^{l,o}}, \qquad s_n^{1,o} = \overline{(D_n^{1,o})^2}, \qquad
-# s_n^{l,o} = |D_n^{l,o}| + \sum_{\text{finer levels}} |D_n^{k,o}| \quad (l > 1),$$
+# $$D_F^{l,o} = \frac{\sum_n s_n^{l,o} D_n^{l,o}}{\sum_n s_n^{l,o}}, \qquad s_n^{1,o} = \overline{(D_n^{1,o})^2},$$
+#
+# $$s_n^{l,o} = |D_n^{l,o}| + \sum_{\text{finer levels}} |D_n^{k,o}| \quad (l > 1),$$
 #
 # where the bar is the mean over $W_1$, and the sum runs over the coefficients of finer levels $k < l$ at the same place and direction. The
 # base is averaged by the sum of the three coarsest $s_n^{L,o}$.
@@ -295,20 +296,23 @@ figures.comparison(
 # marks the most salient source, $P_n = [\,n = \arg\max_m H_m\,]$, and smooths this map twice, widely for the base $B_n$ (a box mean of 31×31
 # pixels) and narrowly for the detail:
 #
-# $$F = \sum_n W^B_n B_n + W^D_n (S_n - B_n), \qquad W^B_n \propto G_{45,\,0.3}(P_n; S_n), \qquad W^D_n \propto G_{7,\,10^{-6}}(P_n; S_n).$$
+# $$F = \sum_n W^B_n B_n + W^D_n (S_n - B_n),$$
+#
+# $$W^B_n \propto G_{45,\,0.3}(P_n; S_n), \qquad W^D_n \propto G_{7,\,10^{-6}}(P_n; S_n).$$
 #
 # `mgivf` lets each source guide a filter over the mean $\bar S_{-n}$ of the others. With $S_n^0 = S_n$, it weights the removed residuals by
 # their magnitude:
 #
-# $$S_n^{l+1} = G_{9,\,1000}(\bar S_{-n}^l; S_n^l), \qquad D_n^l = S_n^l - S_n^{l+1}, \qquad
-# F = \frac1N \sum_n S_n^L + \sum_l \frac{\sum_n |D_n^l|\, D_n^l}{\sum_n |D_n^l|}.$$
+# $$S_n^{l+1} = G_{9,\,1000}(\bar S_{-n}^l; S_n^l), \qquad D_n^l = S_n^l - S_n^{l+1},$$
+#
+# $$F = \frac1N \sum_n S_n^L + \sum_l \frac{\sum_n |D_n^l|\, D_n^l}{\sum_n |D_n^l|}.$$
 #
 # `cbf` averages each source by a **cross bilateral filter** $C_n$, whose weights come from the mean of the others, and uses the strength of
 # the removed residual as the weight of the source:
 #
-# $$C_n(p) = \frac{\sum_q k(p,q)\, S_n(q)}{\sum_q k(p,q)}, \quad
-# k(p,q) = \exp\!\left(-\frac{|p-q|^2}{2\sigma_s^2} - \frac{(\bar S_{-n}(p) - \bar S_{-n}(q))^2}{2\sigma_r^2}\right), \quad
-# F = \frac{\sum_n w_n S_n}{\sum_n w_n},$$
+# $$C_n(p) = \frac{\sum_q k(p,q)\, S_n(q)}{\sum_q k(p,q)}, \qquad F = \frac{\sum_n w_n S_n}{\sum_n w_n},$$
+#
+# $$k(p,q) = \exp\!\left(-\frac{|p-q|^2}{2\sigma_s^2} - \frac{(\bar S_{-n}(p) - \bar S_{-n}(q))^2}{2\sigma_r^2}\right),$$
 #
 # where $w_n(p)$ is the sum of the variances of $S_n - C_n$ along the rows and along the columns of $W_2(p)$.
 
@@ -345,16 +349,18 @@ figures.comparison(
 #
 # $$
 # \begin{aligned}
-# \text{sf:} \quad & M_n(b) = \sqrt{\operatorname{mean}_{p \in b} \left[ (\partial_x S_n)^2 + (\partial_y S_n)^2 \right]} \ \text{ for blocks } b \text{ of } 8 \times 8, \text{ whose neighbours vote;} \\
+# \text{sf:} \quad & M_n(b) = \sqrt{\operatorname{mean}_{p \in b} \left[ (\partial_x S_n)^2 + (\partial_y S_n)^2 \right]}; \\
 # \text{eol:} \quad & M_n(p) = \sum_{q \in W_3(p)} (K * S_n)^2(q), \quad K = \begin{pmatrix} -1 & -4 & -1 \\ -4 & 20 & -4 \\ -1 & -4 & -1 \end{pmatrix}; \\
 # \text{sml:} \quad & M_n(p) = \sum_{q \in W_3(p)} \left( |\partial_{xx} S_n(q)| + |\partial_{yy} S_n(q)| \right); \\
-# \text{dsift:} \quad & M_n(p) = \sum_{c=1}^{16} \sum_{k=1}^{8} h_{n,p}(c, k), \ \text{ the sum of the SIFT descriptor with } 4 \times 4 \text{ cells } c \text{ and } 8 \text{ directions } k; \\
-# \text{focus\_stack:} \quad & M_n(p) = |\Delta (g * S_n)(p)|, \ \text{ without any consistency verification.}
+# \text{dsift:} \quad & M_n(p) = \sum_{c=1}^{16} \sum_{k=1}^{8} h_{n,p}(c, k); \\
+# \mathrm{focus\_stack:} \quad & M_n(p) = |\Delta (g * S_n)(p)|.
 # \end{aligned}
 # $$
 #
-# In `dsift`, blocks of 8×8 pixels compare their sums of $M_n$, and a pixel is decided where more than 99 % of the blocks around it agree. The
-# other pixels are decided by matching the descriptor with the most similar place of the other source.
+# `sf` compares blocks $b$ of 8×8 pixels, and neighbouring blocks vote. `focus_stack` uses no consistency verification. `dsift` sums the SIFT
+# descriptor $h_{n,p}$ of 4×4 cells $c$ and 8 directions $k$. Its blocks of 8×8 pixels compare their sums of $M_n$, and a pixel is decided
+# where more than 99 % of the blocks around it agree. The other pixels are decided by matching the descriptor with the most similar place of
+# the other source.
 #
 # The maps can be compared with the true one where it is known; wrong pixels are orange.
 
@@ -463,16 +469,18 @@ figures.comparison(
 # sum of few **atoms**, the columns of a learned dictionary $\Phi$. A sharp patch needs more atoms, so the sum of the magnitudes is a focus
 # measure:
 #
-# $$\alpha_n = \arg\min_\alpha \|\alpha\|_0 \ \text{ subject to } \ \|x_n - \bar x_n - \Phi \alpha\|_2 \leq \epsilon, \qquad
-# x_F = \Phi \alpha_m + \bar x_m, \quad m = \arg\max_n \|\alpha_n\|_1.$$
+# $$\alpha_n = \arg\min_\alpha \|\alpha\|_0 \ \text{ subject to } \ \|x_n - \bar x_n - \Phi \alpha\|_2 \leq \epsilon,$$
+#
+# $$x_F = \Phi \alpha_m + \bar x_m, \quad m = \arg\max_n \|\alpha_n\|_1.$$
 #
 # Overlapping fused patches are averaged. `asr` ([Liu and Wang, 2015](https://doi.org/10.1049/iet-ipr.2014.0311)) replaces $\Phi$ by one of
 # seven dictionaries $\Phi_k$: $k$ is the sector of 30° that holds more than $1.5 / 6$ of the patch's gradient magnitude, or 0 where no sector
 # does. `csr` ([Liu et al., 2016](https://doi.org/10.1109/LSP.2016.2618776)) codes the whole detail image $S_n - B_n$ with small filters
 # $\varphi_j$:
 #
-# $$\min_{\{x_{n,j}\}} \tfrac12 \Big\| \sum_j \varphi_j * x_{n,j} - (S_n - B_n) \Big\|_2^2 + \lambda \sum_j \|x_{n,j}\|_1,
-# \qquad M_n(p) = \operatorname{mean}_{q \in W_9(p)} \sum_j |x_{n,j}(q)|,$$
+# $$\min_{\{x_{n,j}\}} \tfrac12 \Big\| \sum_j \varphi_j * x_{n,j} - (S_n - B_n) \Big\|_2^2 + \lambda \sum_j \|x_{n,j}\|_1,$$
+#
+# $$M_n(p) = \operatorname{mean}_{q \in W_9(p)} \sum_j |x_{n,j}(q)|,$$
 #
 # and takes codes and base from the source with the largest $M_n$. Its base solves $\min_B \|B - S_n\|^2 + 5\, \|\nabla B\|^2$. `mst_sr`
 # ([Liu et al., 2015](https://doi.org/10.1016/j.inffus.2014.09.004)) fuses the details $D_n^l$ of a Laplacian pyramid by Li's rule and the
