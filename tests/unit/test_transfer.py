@@ -158,7 +158,7 @@ def test_loss_weighs_the_stages() -> None:
     one, other = (layer_loss([side], truth).item() for side in (good, bad))
     assert layer_loss([good, bad], truth).item() == pytest.approx((one + other) / 2)
     assert layer_loss([good, bad], truth, weights=(0.6, 0.2)).item() == pytest.approx(0.75 * one + 0.25 * other)
-    with pytest.raises(OptionError, match="3 weights for 2"):
+    with pytest.raises(OptionError, match="are the weights of 2 side outputs"):
         layer_loss([good, bad], truth, weights=(1, 1, 1))
 
 
