@@ -145,15 +145,20 @@ class TransferNet(nn.Module):
         Args:
             image: (B, 3, H, W) in [0, 1], sides multiples of 32.
         """
-        x, skips, sides = normalise(image), [], []
+        sides = [decoder.head(x) for decoder, x in zip(self.decoders, self.decode(image), strict=True)]
+        size = image.shape[-2:]
+        return [F.interpolate(side, size, mode="bilinear", align_corners=False) for side in sides[:-1]] + sides[-1:]
+
+    def decode(self, image: Tensor) -> list[Tensor]:
+        """Compute the maps of the five decoders, whose sides double from one to the next."""
+        x, skips, maps = normalise(image), [], []
         for encoder in self.encoders:
             before, x = encoder(x)
             skips.append(before)
         for decoder, skip in zip(self.decoders, reversed(skips), strict=True):
             x = decoder(x, skip)
-            sides.append(decoder.head(x))
-        size = image.shape[-2:]
-        return [F.interpolate(side, size, mode="bilinear", align_corners=False) for side in sides[:-1]] + sides[-1:]
+            maps.append(x)
+        return maps
 
     def defocus(self, image: Tensor) -> Tensor:
         """Compute the probability (B, H, W) that a pixel is out of focus.
@@ -162,7 +167,8 @@ class TransferNet(nn.Module):
         """
         height, width = image.shape[-2:]
         padded = reflect(image, -height % STEP, -width % STEP)
-        return self(padded)[-1].softmax(1)[:, 1, :height, :width]
+        prediction = self.decoders[-1].head(self.decode(padded)[-1])
+        return prediction.softmax(1)[:, 1, :height, :width]
 
 
 def conv3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:

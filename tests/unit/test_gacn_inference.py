@@ -88,7 +88,9 @@ def test_large_images_are_fused_in_bands_to_the_same(monkeypatch, count, strateg
         assert max(rows) < whole.image.shape[0], "no features may hold the maps of a whole image"
     apart = np.abs(banded.image.astype(int) - whole.image)
     assert (apart > 1).mean() < 1e-4, "slopes of 1000 turn rounding into decisions, but seldom"
-    assert (np.abs(banded.decision - whole.decision) > 0.01).any(0).mean() < 5e-3
+    # An untrained network has logits near 0, so that more of its decisions turn.
+    allowed = {"default": 5e-3, "random": 1e-2}[weights]
+    assert (np.abs(banded.decision - whole.decision) > 0.01).any(0).mean() < allowed
 
 
 @torch.inference_mode()

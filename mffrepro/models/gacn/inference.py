@@ -19,7 +19,7 @@ from mffrepro.models.layers import device_of
 from mffrepro.tiling import Strip, strips
 
 #: Pixels of a strip: small where maps should stay in the processor's cache, large where neighbours are computed twice.
-FEATURE_PIXELS, DECISION_PIXELS = 2**14, 2**18
+FEATURE_PIXELS, DECISION_PIXELS = 3 * 2**13, 2**18
 #: Rows of a strip where two whole rankings are compared, which happens once: memory counts there, and time does not.
 RANKED_ROWS = 80
 #: Images of more pixels are processed in bands of about so many: 256 bytes each for the 64 maps of a pixel.

@@ -49,6 +49,15 @@ class ConvBlock(nn.Sequential):
         self.relu = nn.ReLU(inplace=True)
         self.norm = nn.BatchNorm2d(outputs)
 
+    def forward(self, x: Tensor) -> Tensor:
+        """Return maps (B, outputs, H, W); at inference they are normalised in place, which spares a large array."""
+        x = self.relu(self.conv(x))
+        if self.training or torch.is_grad_enabled():
+            return self.norm(x)
+        scale = self.norm.weight * torch.rsqrt(self.norm.running_var + self.norm.eps)
+        shift = self.norm.bias - scale * self.norm.running_mean
+        return torch.addcmul(shift[:, None, None], x, scale[:, None, None], out=x)
+
 
 class ChannelSE(nn.Module):
     """Weight each channel by a function of the global means of all channels (CSE)."""
