@@ -5,9 +5,9 @@ PROFILE ?= quick
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help book test lint bench clean
+.PHONY: help book test lint bench colab oldest clean
 help: ## show this
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z ]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 book: $(READY) ## run the chapters and build the book (PROFILE=full for the published one)
 	@$(BIN)/mffrepro book --profile $(PROFILE)
@@ -22,6 +22,14 @@ lint: $(READY) ## check style and import floors
 
 bench: $(READY) ## time metrics and methods on this machine
 	@for script in tests/perf/bench_*.py; do $(BIN)/python $$script || exit 1; done
+
+colab oldest: %: .venv-%/.ready ## run every chapter with the versions that Colab ships, or the oldest that are supported
+	@.venv-$@/bin/python tests/network/run_in_colab.py --checkout . notebooks/*.ipynb
+
+.venv-%/.ready: tests/network/%-constraints.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet -r $<
+	@touch $@
 
 clean: ## remove what builds and tests make, not .venv
 	rm -rf book/_build book/_generated book/notebooks .pytest_cache .ruff_cache .hypothesis
