@@ -5,7 +5,7 @@ PROFILE ?= quick
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help book test lint bench colab oldest clean
+.PHONY: help book test lint bench branches colab oldest clean
 help: ## show this
 	@grep -hE '^[a-z ]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -13,7 +13,7 @@ book: $(READY) ## run the chapters and build the book (PROFILE=full for the publ
 	@$(BIN)/mffrepro book --profile $(PROFILE)
 
 test: $(READY) ## run the test suite
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --ignore tests/branches
 
 lint: $(READY) ## check style and import floors
 	@$(BIN)/ruff check .
@@ -22,6 +22,9 @@ lint: $(READY) ## check style and import floors
 
 bench: $(READY) ## time metrics and methods on this machine
 	@for script in tests/perf/bench_*.py; do $(BIN)/python $$script || exit 1; done
+
+branches: $(READY) ## run all that only the full profile does, on little data
+	@$(BIN)/python -m pytest -s tests/branches
 
 colab oldest: %: .venv-%/.ready ## run every chapter with the versions that Colab ships, or the oldest that are supported
 	@.venv-$@/bin/python tests/network/run_in_colab.py --checkout . notebooks/*.ipynb

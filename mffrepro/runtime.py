@@ -16,6 +16,9 @@ REF = "main"
 
 OLDEST_TORCH = (2, 6)
 
+#: See `Profile`.
+PROFILES = ("quick", "full", "tiny")
+
 
 def environment(*, show: bool = True) -> dict[str, str]:
     """Return versions and device, and print them.
@@ -76,7 +79,8 @@ class Profile:
     """Hold the checked parameters of a chapter.
 
     Attributes:
-        name: ``"quick"`` takes minutes on a CPU, ``"full"`` uses all of the data.
+        name: ``"quick"`` takes minutes on a CPU, ``"full"`` uses all of the data, ``"tiny"`` does all that the full profile
+            does on little data: it proves that the full profile runs, and its numbers mean nothing.
         dataset: Name for `mffrepro.load`.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         retrain: Whether the chapter trains its networks instead of loading the shipped weights.
@@ -94,9 +98,19 @@ class Profile:
         """Whether the chapter takes minutes only."""
         return self.name == "quick"
 
+    def pick(self, *, quick, full, tiny=None):
+        """Return the size or the count that the profile calls for.
+
+        Args:
+            quick: In the quick profile.
+            full: In the full one.
+            tiny: In the tiny one; by default as in the quick one.
+        """
+        return {"quick": quick, "full": full, "tiny": quick if tiny is None else tiny}[self.name]
+
     def some(self, items, count: int):
-        """Return the first `count` items in the quick profile, all in the full one."""
-        return items[:count] if self.quick else items
+        """Return the first `count` items; in the full profile all."""
+        return items if self.name == "full" else items[:count]
 
 
 def profile(
@@ -113,7 +127,7 @@ def profile(
     from mffrepro.data import cards
 
     for what, value, known in (
-        ("profile", name, ("quick", "full")),
+        ("profile", name, PROFILES),
         ("device", device, ("auto", "cpu", "cuda")),
         ("value of retrain", retrain, ("yes", "no")),
         ("data set", dataset, [card.name for card in cards() if card.kind == "stacks"]),

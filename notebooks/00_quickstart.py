@@ -107,7 +107,7 @@ figures.decision_maps(
 # %%
 methods = ["average", "lp", "gacn"]
 wanted = ["psnr", "ssim", "qabf", "qg", "ag", "mask_iou"]
-some = data[4:15:5] if run.quick else data
+some = run.pick(quick=data[4:15:5], full=data, tiny=data[4:5])
 results = mff.benchmark(methods, some, wanted, progress=False)
 tables.scores(tables.means(results), caption="Means over stacks of the embedded set")
 

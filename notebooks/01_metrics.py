@@ -96,7 +96,7 @@ tables.plain(facts, caption="The metrics of this package").set_properties(**{"wh
 
 # %% tags=["hide-input"]
 rng = np.random.default_rng(seed)
-stack = mff.load("embedded", kind="composite", levels=[5], size=384 if run.quick else 512)["coffee_blur5"]
+stack = mff.load("embedded", kind="composite", levels=[5], size=run.pick(quick=384, full=512, tiny=192))["coffee_blur5"]
 height, width = stack.reference.shape[:2]
 wrong, noisy = ((round(y * height), round(x * width), height // 4, width // 5) for y, x in ((0.04, 0.72), (0.6, 0.44)))
 
@@ -364,7 +364,7 @@ styler.highlight_max(axis=0, props="font-weight:bold;text-decoration:underline")
 # itself?
 
 # %% tags=["hide-input"]
-real = mff.load("embedded", size=192 if run.quick else 384, slices=4 if run.quick else 8)
+real = mff.load("embedded", size=run.pick(quick=192, full=384, tiny=96), slices=run.pick(quick=4, full=8))
 preferred = {}
 for name in ("astronaut_spread", "coffee_spread", "motorcycle_lens"):
     several = len(real[name]) > 2
@@ -421,7 +421,7 @@ tables.plain(shown, caption="One fused photograph, every known disagreement").hi
 # The figure shows the paper's six metrics, the table all metrics.
 
 # %% tags=["hide-input"]
-sigmas = [0, 0.5, 1, 2, 4] if run.quick else [0, 0.5, 1, 1.5, 2, 3, 4, 5]
+sigmas = run.pick(quick=[0, 0.5, 1, 2, 4], full=[0, 0.5, 1, 1.5, 2, 3, 4, 5])
 growing = [name for name in compared if cards[name].better == "higher"]
 scorer = Scorer(stack, metrics=growing)
 blurred = [scorer(unit if sigma == 0 else gaussian_blur(unit, sigma).clip(0, 1)) for sigma in sigmas]
@@ -455,7 +455,7 @@ tables.plain(left, digits=3, caption="Value of each metric relative to no blur, 
 show_source(ladder.decision_rungs, ladder.spoiled_rungs)
 
 # %%
-data = mff.load("embedded", kind="composite", levels=[3], size=160 if run.quick else 256)
+data = mff.load("embedded", kind="composite", levels=[3], size=run.pick(quick=160, full=256, tiny=96))
 methods = run.some(list(mff.list_methods().index), 6) if run.quick else mff.methods.within(seconds=2)
 ladders = ladder.score_ladders(run.some(data, 3), methods, compared, rng, device=device)
 print(f"{len(ladders)} fused images of {ladders['stack'].nunique()} scenes, {len(compared)} metrics")

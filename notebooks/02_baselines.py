@@ -79,7 +79,7 @@ run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed
 # network was trained on. Each is one call, for two images or for many:
 
 # %% tags=["hide-input"]
-size = 256 if run.quick else 512
+size = run.pick(quick=256, full=512, tiny=96)
 stacks = mff.load("embedded", size=size)
 stack = stacks["coffee_blur3"]
 near, far = stack.images

@@ -216,7 +216,7 @@ tables.plain(pd.DataFrame(costs).T.convert_dtypes(), caption="Size and work", di
 # The cup again, with the reference beside it. Below each picture are two details, one on the outline and one where only the far-focused source is sharp.
 
 # %% tags=["hide-input"]
-size = 256 if run.quick else 512
+size = run.pick(quick=256, full=512, tiny=128)
 stacks = mff.load("embedded", size=size)
 stack = stacks["coffee_blur3"]
 near, far = stack.images
@@ -314,7 +314,7 @@ if run.retrain:
 
     photographs = load_regions("embedded")
     for name in kinds:
-        preset = recipes.recipe(name, "smoke" if run.quick else "practical")
+        preset = recipes.recipe(name, run.pick(quick="smoke", full="practical"))
         out = Path(f"retrained-{name}-{time.time_ns()}")
         train(preset, {"train": photographs, "val": photographs}, out, seed=seed, device=device)
 
@@ -442,7 +442,7 @@ figures.pair_curves(
 # fusion: the first two images, then the result with the third, and so on. A decoder then decodes its own result again and again, and its errors add up:
 
 # %% tags=["hide-input"]
-lens = mff.load("embedded", size=192 if run.quick else 512)["motorcycle_lens"]
+lens = mff.load("embedded", size=run.pick(quick=192, full=512, tiny=128))["motorcycle_lens"]
 many = {name: mff.fuse(lens, name, device=device) for name in ("sesf", "drpl", "ifcnn", "densefuse", "mff_gan")}
 scores = {name: mff.evaluate(lens, result, ["psnr", "sf"]) for name, result in many.items()}
 display(tables.plain(pd.DataFrame(scores).T, caption=f"{len(lens)} images", digits=2))
@@ -470,7 +470,7 @@ side = mff_ssim.window_side(*near.shape[:2])
 winner = mff_ssim.focus_map(unit, side)
 tensors = [torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None] for image in unit]
 objective = mff_ssim.Objective(tensors, torch.from_numpy(winner), side)
-steps = 30 if run.quick else 300
+steps = run.pick(quick=30, full=300, tiny=3)
 climbed = {rate: mff_ssim.climb(objective, sum(tensors) / 2, iterations=steps, rate=rate)[1] for rate in (1e-3, 1e-2)}
 figures.curves(
     range(1, steps + 1),

@@ -89,7 +89,7 @@ if dataset != "embedded":
 elif run.quick:
     stacks = mff.load("embedded", levels=[3], size=128)[:10]
 else:
-    stacks = mff.load("embedded", levels=[1, 3, 5], size=256)
+    stacks = run.some(mff.load("embedded", levels=[1, 3, 5], size=run.pick(quick=128, full=256, tiny=64)), 3)
 results = mff.benchmark(methods, stacks, "all", progress=False)
 print(f"{len(stacks)} stacks of {stacks.name}, {results['method'].nunique()} methods, {results['metric'].nunique()} metrics")
 for reason, cells in results[(results["reason"] != "") & results["seconds"].isna()].groupby("reason"):
@@ -111,7 +111,7 @@ tables.scores(few, caption=f"Means over {len(stacks)} stacks", digits=3)
 # the others. Statistics of the fused image alone (`sf`, `ag`, ...) belong to no such family, because they ignore the sources.
 
 # %% tags=["hide-input"]
-found = leaderboard.faults_found(mff.load("embedded", kind="spread", size=128 if run.quick else 256), seed=seed)
+found = leaderboard.faults_found(mff.load("embedded", kind="spread", size=run.pick(quick=128, full=256, tiny=64)), seed=seed)
 recorded = set(read_record("gacn26").query("gray == 'matlab'")["metric"])
 chosen = leaderboard.ranking_metrics(found, recorded)
 print("ranking metrics:", ", ".join(chosen))

@@ -116,7 +116,7 @@ names = [name for name in every_method() if mff.methods.parse(name)[0].kind == "
 absent = left_out(names, seconds=60)
 networks = [name for name in names if name not in absent and (not run.quick or "." not in name)]
 measured = {
-    name: speed.measure_speed(networks, pair, machine, device=name, repeats=2 if run.quick else 5)
+    name: speed.measure_speed(networks, pair, machine, device=name, repeats=run.pick(quick=2, full=5, tiny=1))
     for name, machine in machines.items()
 }
 

@@ -1,10 +1,11 @@
-"""Seconds of every method on one 520x520 colour pair, and of stacks, one beside enfuse: ``make bench``.
+"""Seconds of every method on one 520x520 colour pair, of GACN on busy cores, and of stacks, one beside enfuse: ``make bench``.
 
 The images are made, so that nothing has to be fetched. "printed" are the seconds of Table 1 of GACN, on a GPU for networks and
 in MATLAB for classical methods; they show the order of magnitude. ``--fast`` leaves out what takes over ten seconds.
 """
 
 import argparse
+import os
 import re
 import shutil
 import statistics
@@ -44,6 +45,22 @@ def row(card: methods.MethodCard, stack: FocusStack, printed: float | None) -> s
     peak = tracemalloc.get_traced_memory()[1] / 2**20
     tracemalloc.stop()
     return f"{line}{peak:>10.0f}"
+
+
+def busy_cores(stack: FocusStack, repeats: int = 9) -> None:
+    """Time GACN alone and beside as many busy processes as there are cores; fair shares would double the time."""
+    cores = os.cpu_count() or 1
+    seconds = {}
+    for others in (0, cores):
+        loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(others)]
+        try:
+            seconds[others] = statistics.median(methods.fuse(stack, "gacn").seconds for _ in range(repeats))
+        finally:
+            for loop in loops:
+                loop.kill()
+                loop.wait()
+    alone, beside = seconds.values()
+    print(f"\ngacn: alone {alone:.3f} s, beside {cores} busy processes {beside:.3f} s, {beside / alone:.1f} times (bar: 3.5)")
 
 
 def stack_of(folder: Path, count: int = 17, height: int = 1200, width: int = 1600) -> list[str]:
@@ -103,6 +120,7 @@ def main() -> None:
     for card in methods.CARDS.values():
         if card.seconds <= 10 or not fast:
             print(row(card, stack, printed.get(card.name, printed.get(f"{card.name}.published"))), flush=True)
+    busy_cores(stack)
     stacks()
 
 
