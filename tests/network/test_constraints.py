@@ -1,0 +1,49 @@
+"""The worlds that ``make colab`` and ``make oldest`` build hold what the package asks for."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+import run_in_colab
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from mffrepro.runtime import REPOSITORY
+
+ROOT = Path(__file__).parents[2]
+WANTED = [Requirement(line) for line in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]]
+
+
+def pinned(world: str) -> dict[str, list[Version]]:
+    """Project -> the versions that a file of constraints pins, one for each Python."""
+    lines = (ROOT / "tests" / "network" / f"{world}-constraints.txt").read_text().splitlines()
+    versions: dict[str, list[Version]] = {}
+    for line in (line.partition("#")[0].strip() for line in lines):
+        if line:
+            requirement = Requirement(line)
+            pins = versions.setdefault(canonicalize_name(requirement.name), [])
+            pins += [Version(one.version) for one in requirement.specifier]
+    return versions
+
+
+@pytest.mark.parametrize("world", ["colab", "oldest"])
+def test_each_dependency_is_pinned_to_a_version_that_the_package_accepts(world):
+    pins = pinned(world)
+    for requirement in WANTED:
+        versions = pins[canonicalize_name(requirement.name)]
+        assert versions
+        assert all(requirement.specifier.contains(version) for version in versions), requirement
+
+
+def test_the_oldest_are_the_lower_bounds():
+    pins = pinned("oldest")
+    for requirement in WANTED:
+        (bound,) = (Version(one.version) for one in requirement.specifier)
+        (version,) = pins[canonicalize_name(requirement.name)]
+        assert version.release[: len(bound.release)] == bound.release, requirement
+
+
+def test_the_redirected_address_is_that_of_the_bootstrap():
+    assert run_in_colab.REPOSITORY == REPOSITORY
+    assert f"git+https://github.com/{REPOSITORY}@main" in (ROOT / "notebooks" / "00_quickstart.py").read_text()
