@@ -5,7 +5,7 @@ PROFILE ?= quick
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help book test lint bench branches colab oldest clean
+.PHONY: help book test lint bench fuzz branches colab oldest clean
 help: ## show this
 	@grep -hE '^[a-z ]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -22,6 +22,9 @@ lint: $(READY) ## check style and import floors
 
 bench: $(READY) ## time metrics and methods on this machine
 	@for script in tests/perf/bench_*.py; do $(BIN)/python $$script || exit 1; done
+
+fuzz: $(READY) ## read spoilt files for an hour (SECONDS=3600)
+	@$(BIN)/python tests/fuzz/fuzz.py --seconds $(or $(SECONDS),3600)
 
 branches: $(READY) ## run all that only the full profile does, on little data
 	@$(BIN)/python -m pytest -s tests/branches

@@ -80,7 +80,16 @@ def _merged(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, dtype=KINDS).fillna({"weights": ""}) if path.exists() else _no_rows()
+    if not path.exists():
+        return _no_rows()
+    try:
+        rows = pd.read_csv(path, dtype=KINDS).fillna({"weights": ""})
+        missing = [name for name in KINDS if name not in rows]
+    except ValueError as error:  # neither text nor a table, or a word where a number should be
+        raise DataError(f"{path} is not a record ({str(error).splitlines()[0]}); restore it from the repository") from None
+    if missing:
+        raise DataError(f"{path} is not a record (it has no column {missing[0]}); restore it from the repository")
+    return rows
 
 
 def _no_rows() -> pd.DataFrame:

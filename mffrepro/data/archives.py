@@ -9,6 +9,9 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from mffrepro.errors import DataError
 
+#: An archive may hold so many bytes, or so many times its own size, whichever is more; photographs hardly shrink in one.
+MOST_BYTES, MOST_TIMES = 2**30, 100
+
 
 def extract(archive: str | Path, folder: str | Path) -> Path:
     """Unpack a zip or tar file into a new folder, whole or not at all.
@@ -24,7 +27,8 @@ def extract(archive: str | Path, folder: str | Path) -> Path:
         `folder`.
 
     Raises:
-        DataError: Not such an archive, damaged, or a member that would leave the folder, is a device, or links outwards.
+        DataError: Not such an archive, damaged, far larger than it looks, or a member that would leave the folder, is a
+            device, or links outwards.
     """
     archive, folder = Path(archive), Path(folder)
     if folder.exists():
@@ -35,7 +39,9 @@ def extract(archive: str | Path, folder: str | Path) -> Path:
         _unpack(archive, temporary)
         temporary.chmod(0o755)  # mkdtemp makes folders only their owner can enter
         temporary.rename(folder)
-    except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, RuntimeError) as error:
+    except DataError:
+        raise
+    except Exception as error:  # parsers refuse damaged files by errors of many kinds
         if not folder.exists():  # else another process was faster, which is just as well
             raise DataError(f"{archive} cannot be unpacked into {folder} ({error}); check the disk, or fetch it again") from None
     finally:
@@ -46,17 +52,24 @@ def extract(archive: str | Path, folder: str | Path) -> Path:
 def _unpack(archive: Path, folder: Path) -> None:
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as file:
+            _check_size(archive, sum(member.file_size for member in file.infolist()))
             for member in file.infolist():
                 _check_zip_member(member, archive)
             file.extractall(folder)
     elif tarfile.is_tarfile(archive):
         with tarfile.open(archive) as file:
+            _check_size(archive, sum(member.size for member in file))
             try:
                 file.extractall(folder, filter="data")
             except tarfile.FilterError as error:
                 raise DataError(f"{archive} is refused: {error}; get it from its owner") from None
     else:
         raise DataError(f"{archive} is neither a zip nor a tar file; fetch it again")
+
+
+def _check_size(archive: Path, size: int) -> None:
+    if size > max(MOST_BYTES, MOST_TIMES * archive.stat().st_size):
+        raise DataError(f"{archive} is refused: it would unpack to {size / 2**30:.0f} GiB; get it from its owner")
 
 
 def _check_zip_member(member: zipfile.ZipInfo, archive: Path) -> None:

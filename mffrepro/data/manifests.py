@@ -8,7 +8,7 @@ citation key are the table's where the row has none of its own.
 import tomllib
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from mffrepro.errors import DataError, unknown
 
@@ -114,11 +114,14 @@ def _read(path: Path) -> Manifest:
         shared = {"manifest": path.stem, "licence": table["licence"], "cite": table["cite"]}
         files = tuple(_entry(shared | row) for row in table["file"])
         fields = {key: table[key] for key in ("kind", "title", "description", "licence", "citation", "stacks")}
-    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:  # no file, no TOML, no table of that kind
         raise DataError(f"manifest {path.name} cannot be used ({error!r}); install mffrepro again") from None
     return Manifest(name=path.stem, files=files, **fields)
 
 
 def _entry(row: dict) -> Entry:
     row = {"file": f"{row['manifest']}/{row['name']}", "bytes": None, **row}
+    path = PurePosixPath(row["file"])
+    if path.is_absolute() or ".." in path.parts or "\\" in row["file"] or "\0" in row["file"]:
+        raise ValueError(f"the path {row['file']!r} leaves the cache")
     return Entry(**(row | {"urls": tuple(row["urls"])}))

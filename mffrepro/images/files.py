@@ -36,26 +36,38 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
 
 def _decode(data: bytes, name: str) -> np.ndarray:
     from PIL import Image as Pillow
-    from PIL import ImageOps, UnidentifiedImageError
+    from PIL import UnidentifiedImageError
 
     try:
         with Pillow.open(io.BytesIO(data)) as picture:
-            if getattr(picture, "n_frames", 1) > 1 and picture.format in ("GIF", "TIFF"):
-                warnings.warn(f"{name}: only the first of its {picture.n_frames} pages is used", stacklevel=4)
-            if _is_deep(picture, data):
-                return _decode_deep(data, name, picture.getexif().get(ORIENTATION, 1))
-            picture.load()
-            picture = ImageOps.exif_transpose(picture)
-            return np.asarray(_plain_mode(picture, name))
-    except ImageError:
-        raise
+            pages = getattr(picture, "n_frames", 1) if picture.format in ("GIF", "TIFF") else 1
+            deep = _is_deep(picture, data)
+            orientation = picture.getexif().get(ORIENTATION, 1) if deep else 1
+            upright = None if deep else _load(picture)
     except UnidentifiedImageError:
-        if (deep := _decode_deep(data, name, missing_ok=True)) is not None:  # 16-bit RGB TIFF: Pillow knows no such mode
-            return deep
+        if (image := _decode_deep(data, name, missing_ok=True)) is not None:  # 16-bit RGB TIFF: Pillow knows no such mode
+            return image
         raise ImageError(f"{name} is not an image that can be read; use PNG, JPEG, TIFF, WebP or BMP") from None
-    except (OSError, SyntaxError, ValueError, Pillow.DecompressionBombError) as error:
+    except (MemoryError, Pillow.DecompressionBombError):
+        raise _too_large(name) from None
+    except Exception as error:  # parsers refuse damaged files by errors of many kinds
         reason = str(error).split("\n")[0].rstrip(".") or type(error).__name__
         raise ImageError(f"{name} is damaged or truncated ({reason}); copy it again") from None
+    if pages > 1:
+        warnings.warn(f"{name}: only the first of its {pages} pages is used", stacklevel=4)
+    return _decode_deep(data, name, orientation) if deep else np.asarray(_plain_mode(upright, name))
+
+
+def _too_large(name: str) -> ImageError:
+    return ImageError(f"{name} says that it has more pixels than can be read; crop it, or copy it again if it is damaged")
+
+
+def _load(picture):
+    """Decode a picture of Pillow and turn it upright; the copy outlives the file."""
+    from PIL import ImageOps
+
+    picture.load()
+    return ImageOps.exif_transpose(picture)
 
 
 def _is_deep(picture, data: bytes) -> bool:
@@ -70,8 +82,10 @@ def _decode_deep(data: bytes, name: str, orientation: int = 1, *, missing_ok: bo
 
     try:
         if data[:2] in (b"II", b"MM"):
-            data, orientation = _lay_flat(data)
+            data, orientation = _lay_flat(data, name)
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except ImageError:
+        raise
     except Exception:  # a damaged file is refused by parsers with errors of many kinds
         image = None
     if image is None:
@@ -83,12 +97,16 @@ def _decode_deep(data: bytes, name: str, orientation: int = 1, *, missing_ok: bo
     return _orient(image[..., 2::-1] if image.ndim == 3 else image, orientation)  # OpenCV keeps blue first
 
 
-def _lay_flat(tiff: bytes) -> tuple[bytes, int]:
+def _lay_flat(tiff: bytes, name: str) -> tuple[bytes, int]:
     """Set the orientation tag of a TIFF to 1 and return its value: OpenCV obeys some values and ignores others."""
+    from PIL import Image as Pillow
     from tifffile import TiffFile
 
     with TiffFile(io.BytesIO(tiff)) as file:
-        tag = file.pages[0].tags.get(ORIENTATION)
+        page = file.pages[0]
+        if page.imagewidth * page.imagelength > 2 * Pillow.MAX_IMAGE_PIXELS:  # OpenCV's own limit is six times as high
+            raise _too_large(name)
+        tag = page.tags.get(ORIENTATION)
         if tag is None:
             return tiff, 1
         one = struct.pack(f"{file.byteorder}H", 1)

@@ -137,7 +137,15 @@ def read_published(name: str) -> dict[str, Tensor]:
 
     The file of the manifest is fetched and verified.
     """
-    path = weight_file(name)
+    return read_pickled(weight_file(name))
+
+
+def read_pickled(path: Path) -> dict[str, Tensor]:
+    """Read the tensors of a file that torch has pickled; nothing in it is executed.
+
+    Raises:
+        DataError: It holds more than tensors, or is damaged.
+    """
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:

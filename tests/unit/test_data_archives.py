@@ -8,6 +8,7 @@ import zipfile
 
 import pytest
 
+from mffrepro.data import archives
 from mffrepro.data.archives import extract
 from mffrepro.errors import DataError
 
@@ -116,3 +117,37 @@ def test_a_truncated_tar_leaves_nothing(tmp_path):
     with pytest.raises(DataError, match="fetch it again"):
         extract(archive, tmp_path / "out")
     assert nothing_but(tmp_path, "a.tar")
+
+
+@pytest.mark.parametrize("kind", [tarfile.LNKTYPE, tarfile.SYMTYPE])
+def test_a_tar_whose_link_leads_to_nothing_leaves_nothing(tmp_path, kind):
+    archive = make_tar(tmp_path / "a.tar", link("one", "two", kind))
+    try:
+        extract(archive, tmp_path / "out")
+    except DataError:
+        assert nothing_but(tmp_path, "a.tar")
+    else:  # a symbolic link may dangle
+        assert kind == tarfile.SYMTYPE
+
+
+@pytest.mark.parametrize("make", [make_zip, make_tar])
+def test_an_archive_that_would_fill_the_disk_is_refused(tmp_path, monkeypatch, make):
+    monkeypatch.setattr(archives, "MOST_BYTES", 2**20)
+    zeros = bytes(2**22)
+    if make is make_zip:
+        path = tmp_path / "a.zip"
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+            file.writestr("zeros", zeros)
+    else:
+        path = make_tar(tmp_path / "a.tgz", (tarfile.TarInfo("zeros"), zeros))
+    with pytest.raises(DataError, match="would unpack to"):
+        extract(path, tmp_path / "out")
+    assert nothing_but(tmp_path, path.name)
+
+
+def test_a_name_that_is_no_text_leaves_nothing(tmp_path):
+    path = make_zip(tmp_path / "a.zip", {"é.txt": b"1"})
+    path.write_bytes(path.read_bytes().replace("é".encode(), b"\xff\xfe"))
+    with pytest.raises(DataError, match=r"a\.zip"):
+        extract(path, tmp_path / "out")
+    assert nothing_but(tmp_path, "a.zip")

@@ -63,13 +63,26 @@ def test_unknown_names_get_a_suggestion():
         manifest("networks").entry("gcan.published")
 
 
-@pytest.mark.parametrize("text", ["title = ", "kind = 'stacks'", "licence = ''\ncite = ''\nfile = [{name = 'a', colour = 1}]"])
+HEAD = "kind = 'files'\ntitle = ''\ndescription = ''\ncitation = ''\nstacks = 0\nlicence = ''\ncite = ''\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["title = ", "kind = 'stacks'", "licence = ''\ncite = ''\nfile = [{name = 'a', colour = 1}]", HEAD + "file = 3"]
+    + [HEAD + f"file = [{{name = 'a', file = {path!r}, sha256 = '', urls = []}}]" for path in ("../a", "/a", "b/../../a")],
+)
 def test_a_broken_manifest_is_named(tmp_path, monkeypatch, text):
     (tmp_path / "datasets").mkdir()
     (tmp_path / "datasets" / "broken.toml").write_text(text)
     monkeypatch.setattr(manifests, "manifest_folder", lambda: tmp_path)
     with pytest.raises(DataError, match=r"broken\.toml"):
         manifest("broken")
+
+
+def test_a_manifest_that_is_no_text_is_named(tmp_path):
+    (tmp_path / "broken.toml").write_bytes(b"title = '\xff'")
+    with pytest.raises(DataError, match=r"broken\.toml"):
+        manifests._read(tmp_path / "broken.toml")
 
 
 def test_reported_numbers_are_tables():

@@ -224,6 +224,32 @@ def test_a_large_header_is_no_reason_to_fill_the_memory(tmp_path):
     assert "pixels" in complaint(read_image, path)
 
 
+def test_a_tiff_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path):
+    path = tmp_path / "bomb.tif"
+    data = bytearray(cv2.imencode(".tif", np.zeros((8, 8, 3), np.uint16))[1].tobytes())
+    (offset,) = struct.unpack("<I", data[4:8])
+    for row in range(offset + 2, len(data) - 11, 12):
+        tag, kind = struct.unpack("<HH", data[row : row + 4])
+        if tag in (256, 257):  # width and height
+            assert kind == 3
+            data[row + 8 : row + 10] = struct.pack("<H", 60_000)
+    path.write_bytes(data)
+    assert "more pixels than can be read" in complaint(read_image, path)
+
+
+def test_a_tiff_whose_second_page_has_no_size_is_damaged(tmp_path):
+    path = tmp_path / "two.tif"
+    Pillow.fromarray(np.zeros((8, 8), np.uint8)).save(
+        path, save_all=True, append_images=[Pillow.fromarray(np.ones((8, 8), np.uint8))]
+    )
+    data = path.read_bytes()
+    second = (
+        data.rindex(struct.pack("<HH", 256, 4)) if struct.pack("<HH", 256, 4) in data else data.rindex(struct.pack("<HH", 256, 3))
+    )
+    path.write_bytes(data[:second] + struct.pack("<H", 60_000) + data[second + 2 :])
+    assert "is damaged or truncated" in complaint(read_image, path)
+
+
 def test_missing_files_and_folders(tmp_path):
     assert "No such file" in complaint(read_image, tmp_path / "none.png")
     assert "check the path" in complaint(read_image, tmp_path)

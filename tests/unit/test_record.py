@@ -194,6 +194,16 @@ def test_drift_compares_nothing_with_itself(clone):
     assert drift(zero.assign(value=[1e-9, *zero["value"][1:]]), recorded)["change"].tolist() == [1.0]
 
 
+@pytest.mark.parametrize(
+    "spoil", [lambda b: b[:200] + b"\xff" + b[201:], lambda b: b.replace(b"seconds", b"hours"), lambda b: b""]
+)
+def test_a_spoilt_record_is_named(clone, spoil):
+    (path,) = write_record(run(), "CPU")
+    path.write_bytes(spoil(path.read_bytes()))
+    with pytest.raises(DataError, match=r"gacn26\.csv is not a record"):
+        read_record("gacn26")
+
+
 # -------------------------------------------------------------------------------------------- other data sets
 
 
