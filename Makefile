@@ -5,7 +5,7 @@ PROFILE ?= quick
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help book test lint bench fuzz branches colab oldest clean
+.PHONY: help book test lint bench fuzz crash branches colab oldest clean
 help: ## show this
 	@grep -hE '^[a-z ]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -25,6 +25,9 @@ bench: $(READY) ## time metrics and methods on this machine
 
 fuzz: $(READY) ## read spoilt files for an hour (SECONDS=3600)
 	@$(BIN)/python tests/fuzz/fuzz.py --seconds $(or $(SECONDS),3600)
+
+crash: $(READY) ## kill each command at many moments, fill the disk, run two at once
+	@MFFREPRO_KILLS=$(or $(KILLS),34) $(BIN)/python -m pytest tests/crash
 
 branches: $(READY) ## run all that only the full profile does, on little data
 	@$(BIN)/python -m pytest -s tests/branches

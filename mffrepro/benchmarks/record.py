@@ -16,7 +16,7 @@ from mffrepro.benchmarks.store import COLUMNS as STORED
 from mffrepro.data import cards
 from mffrepro.data.manifests import manifest, manifest_folder, manifest_names
 from mffrepro.errors import DataError, OptionError
-from mffrepro.images import write_atomically
+from mffrepro.images import locked, write_atomically
 from mffrepro.methods import parse
 from mffrepro.metrics import names as metric_names
 
@@ -53,7 +53,9 @@ def write_record(results: pd.DataFrame, device: str) -> list[Path]:
     paths = []
     for dataset, rows in _wide(done).assign(**origin).groupby("dataset"):
         paths.append(folder / f"{dataset}.csv")
-        _write(_merged(_read(paths[-1]), rows), paths[-1])
+        paths[-1].parent.mkdir(exist_ok=True)
+        with locked(paths[-1]):
+            _write(_merged(_read(paths[-1]), rows), paths[-1])
     return paths
 
 

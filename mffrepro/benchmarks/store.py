@@ -1,4 +1,7 @@
-"""Where a benchmark keeps its rows: one Parquet file, replaced whole after each cell."""
+"""Where a benchmark keeps its rows: one Parquet file, replaced whole after each cell.
+
+Several processes may add to one file: each change is made to what the file holds at that moment, under a lock.
+"""
 
 import io
 import math
@@ -8,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from mffrepro.errors import DataError
-from mffrepro.images import write_atomically
+from mffrepro.images import locked, write_atomically
 
 #: Long format: one row per dataset x stack x method x metric.
 COLUMNS = ("dataset", "stack", "method", "options", "metric", "gray", "value", "seconds", "reason")
@@ -29,8 +32,12 @@ class Store:
         self.path = None if path is None else Path(path)
         self.rows: dict[tuple, dict] = {}
         if self.path is not None and self.path.exists():
-            for row in _read(self.path).to_dict("records"):
-                self.rows[_key(row)] = row
+            self._take_in()
+
+    def _take_in(self) -> None:
+        """Take in the rows of the file, which other processes may have added."""
+        for row in _read(self.path).to_dict("records"):
+            self.rows[_key(row)] = row
 
     def has(self, **key: str) -> bool:
         """Tell whether a cell is done; failed cells count as missing and are retried."""
@@ -39,14 +46,19 @@ class Store:
 
     def add(self, rows: Iterable[dict]) -> None:
         """Add rows, replacing earlier ones of the same cells, and write the file."""
-        self.rows.update((_key(row), row) for row in rows)
+        new = {_key(row): row for row in rows}
         if self.path is None:
+            self.rows |= new
             return
-        buffer = io.BytesIO()
-        self.table().to_parquet(buffer, index=False)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(self.path, buffer.getvalue())
+            with locked(self.path):
+                if self.path.exists():
+                    self._take_in()
+                self.rows |= new
+                buffer = io.BytesIO()
+                self.table().to_parquet(buffer, index=False)
+                write_atomically(self.path, buffer.getvalue())
         except OSError as error:
             raise DataError(f"{self.path} cannot be written ({error.strerror}); choose another store") from None
 

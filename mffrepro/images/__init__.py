@@ -12,7 +12,7 @@ from mffrepro.images.arrays import (
     to_gray,
     to_unit,
 )
-from mffrepro.images.files import ORIENTATION, check_target, read_image, write_atomically, write_image
+from mffrepro.images.files import ORIENTATION, check_target, locked, read_image, write_atomically, write_image
 from mffrepro.images.stack import FocusStack, FusionResult, as_stack, require_side
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "to_255",
     "to_gray",
     "to_unit",
+    "locked",
     "write_atomically",
     "write_image",
 ]

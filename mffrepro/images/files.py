@@ -6,11 +6,15 @@ import struct
 import tempfile
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mffrepro.errors import ImageError
 from mffrepro.images.arrays import check_image, from_unit
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 
 def read_image(path: str | os.PathLike) -> np.ndarray:
@@ -199,6 +203,24 @@ def _encode(image: np.ndarray, suffix: str) -> bytes:
     if not ok:  # pragma: no cover - OpenCV's own encoders for png and tiff hold both depths
         raise ImageError(f"this build of OpenCV cannot write {suffix}; write to .png")
     return data.tobytes()
+
+
+def locked(path: str | os.PathLike, seconds: float = -1) -> "BaseFileLock":
+    """Lock a file or folder against other processes of this package; use it in a ``with`` statement.
+
+    The lock is a hidden file beside it. It ends with its process, however that ends.
+
+    Args:
+        path: What is going to be changed.
+        seconds: How long to wait for another process; by default as long as it takes.
+
+    Raises:
+        filelock.Timeout: Another process still holds it.
+    """
+    from filelock import FileLock
+
+    path = Path(path)
+    return FileLock(path.with_name(f".{path.name}.lock"), timeout=seconds)
 
 
 def write_atomically(path: str | os.PathLike, data: bytes) -> None:

@@ -66,6 +66,8 @@ def train(
         config = {"recipe": asdict(recipe), "seed": seed, "precision": precision}
         last = _open_run(out, config, resume or not accelerator.is_main_process)
     rows = last.get("rows", [])
+    if rows and accelerator.is_main_process:
+        _write_log(out / "log.csv", rows)  # a run that was killed may have kept its last epoch and not yet its row
     torch.manual_seed(seed)
     model = recipe.model()
     if accelerator.device.type == "cpu":
