@@ -9,17 +9,19 @@ import io
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import Timeout
 from torch import Tensor, nn
 
 from mffrepro.data.regions import LabelledImage
 from mffrepro.errors import DataError, OptionError
-from mffrepro.images import write_atomically
+from mffrepro.images import locked, write_atomically
 from mffrepro.models.weights import read_safetensors, to_bytes
 from mffrepro.training.recipe import Recipe
 
@@ -56,12 +58,28 @@ def train(
         on_epoch: Called with all rows of the log so far.
 
     Raises:
-        DataError: The folder holds another run, or nothing to resume.
+        DataError: The folder holds another run, or nothing to resume, or another process trains in it.
     """
     from accelerate import Accelerator
 
     out = Path(out)
     accelerator = Accelerator(mixed_precision=precision, cpu=_on_cpu(device))
+    with _alone(out) if accelerator.is_main_process else nullcontext():
+        return _train(accelerator, recipe, regions, out, seed, precision, workers, resume, on_step, on_epoch)
+
+
+def _train(
+    accelerator: Any,
+    recipe: Recipe,
+    regions: dict[str, Sequence[LabelledImage]],
+    out: Path,
+    seed: int,
+    precision: str,
+    workers: int,
+    resume: bool,
+    on_step: Callable[[int, int, int], None] | None,
+    on_epoch: Callable[[list[Row]], None] | None,
+) -> nn.Module:
     with accelerator.main_process_first():  # the other processes find the folder that the first one made
         config = {"recipe": asdict(recipe), "seed": seed, "precision": precision}
         last = _open_run(out, config, resume or not accelerator.is_main_process)
@@ -143,6 +161,21 @@ def _on_cpu(device: str) -> bool:
 
 
 # --------------------------------------------------------------------------------------------- run folder
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Keep other runs out of a run folder."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    lock = locked(out, seconds=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise DataError(f"another process trains in {out}; wait for it, or choose another folder") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _open_run(out: Path, config: dict[str, Any], resume: bool) -> dict[str, Any]:

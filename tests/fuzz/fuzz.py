@@ -22,7 +22,7 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from targets import TARGETS, made
+from targets import OUTSIDE, TARGETS, made
 
 #: Limits of one case: seconds of wall clock, and bytes above what the process needs before the first case.
 SECONDS, MEMORY = 20, 3 * 2**29
@@ -67,7 +67,7 @@ def check_case(name: str, number: int) -> str:
             signal.alarm(0)
             os.chdir(before)
         outside = [each.name for each in Path(folder).iterdir() if each != inner]
-        if outside or Path("/tmp/mffrepro-out.txt").exists():
+        if outside or OUTSIDE.exists():
             return f"wrote outside its folder: {outside}"
     return ""
 

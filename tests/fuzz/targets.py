@@ -4,6 +4,7 @@ import io
 import pickle
 import random
 import tarfile
+import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -125,12 +126,14 @@ def _zip(rng: random.Random, data: bytes) -> bytes:
     return buffer.getvalue() if rng.random() < 0.6 else blind(rng, buffer.getvalue())
 
 
+#: A file that an archive with an absolute path would write.
+OUTSIDE = Path(tempfile.gettempdir()) / "mffrepro-escaped.txt"
 #: Names of members, and where links lead.
 HOSTILE = (
     "",
     "a/b.txt",
     "../out.txt",
-    "/tmp/mffrepro-out.txt",
+    str(OUTSIDE),
     "..\\out.txt",
     "C:\\out.txt",
     "a/../../out.txt",

@@ -10,6 +10,7 @@ from mffrepro.book import Book, BookError, build, check_parameters, execution, f
 from mffrepro.book.guards import check, faults
 from mffrepro.book.keys import key_of
 from mffrepro.errors import OptionError
+from mffrepro.images import locked
 
 jupytext = pytest.importorskip("jupytext")
 nbformat = pytest.importorskip("nbformat")
@@ -148,6 +149,14 @@ def test_misspelt_options_of_the_builder_are_refused(book, monkeypatch, options,
     monkeypatch.chdir(book.root)
     with pytest.raises(OptionError, match=suggestion):
         build(**options)
+
+
+def test_a_book_that_another_process_builds_is_left_alone(book, monkeypatch):
+    monkeypatch.chdir(book.root)
+    book.generated.mkdir(parents=True)
+    with locked(book.generated), pytest.raises(BookError, match="another process builds the book"):
+        build(only="00_first")
+    assert not book.executed.exists()
 
 
 def test_there_is_no_book_outside_a_checkout(tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ from schedules import rates
 
 from mffrepro.data import load_regions
 from mffrepro.errors import DataError
+from mffrepro.images import locked
 from mffrepro.training.gacn import PRESETS, GacnRecipe
 from mffrepro.training.ship import ship
 from mffrepro.training.trainer import read_log, train
@@ -66,6 +67,24 @@ def test_a_run_killed_between_its_files_loses_nothing(regions, tmp_path, monkeyp
     rows = [read_log(tmp_path / run / "log.csv") for run in ("whole", "cut")]
     assert calls == [1, 2]
     assert [row["val_total"] for row in rows[0]] == [row["val_total"] for row in rows[1]]
+
+
+def test_a_run_killed_before_its_last_row_gets_it(regions, tmp_path, monkeypatch) -> None:
+    from mffrepro.training import trainer
+
+    write = trainer._write_log
+    monkeypatch.setattr(trainer, "_write_log", lambda path, rows: write(path, rows[: max(1, len(rows) - 1)]))
+    train(RECIPE, regions, tmp_path / "run", device="cpu")
+    monkeypatch.setattr(trainer, "_write_log", write)
+    assert len(read_log(tmp_path / "run" / "log.csv")) == 2
+    train(RECIPE, regions, tmp_path / "run", device="cpu", resume=True)
+    assert len(read_log(tmp_path / "run" / "log.csv")) == 3
+
+
+def test_a_folder_in_which_another_run_trains_is_refused(regions, tmp_path) -> None:
+    with locked(tmp_path / "run"), pytest.raises(DataError, match="another process trains in"):
+        train(RECIPE, regions, tmp_path / "run", device="cpu")
+    assert not (tmp_path / "run").exists()
 
 
 def test_training_lowers_the_loss(regions, tmp_path) -> None:
