@@ -3,7 +3,8 @@
     python tests/network/run_in_colab.py [--checkout FOLDER] notebooks/*.ipynb
 
 They run as committed. Exit code 1 if a cell fails or the bootstrap exchanged the machine's torch. With ``--checkout`` the address
-of the repository leads to that folder, whose committed state is then installed, and an earlier installation is removed first.
+of the repository leads to a clone of that folder, so that package and chapters are those of one commit; an earlier installation is
+removed first.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
@@ -38,13 +40,15 @@ def run(path: Path) -> str:
     return ""
 
 
-def redirect(checkout: Path) -> None:
-    """Let git read the checkout where the first cell names the public repository."""
-    address = f"https://github.com/{REPOSITORY}"
-    pairs = {f"url.{checkout.resolve().as_uri()}.insteadOf": address, "safe.directory": "*"}
+def clone_instead(checkout: Path, folder: str) -> Path:
+    """Clone the checkout, and let git read the clone where the first cell names the public repository."""
+    clone = Path(folder) / "mffrepro"
+    subprocess.run(["git", "clone", "--quiet", str(checkout), str(clone)], check=True)
+    pairs = {f"url.{clone.as_uri()}.insteadOf": f"https://github.com/{REPOSITORY}", "safe.directory": "*"}
     for number, (key, value) in enumerate(pairs.items()):
         os.environ |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
     os.environ["GIT_CONFIG_COUNT"] = str(len(pairs))
+    return clone
 
 
 def main(arguments: list[str]) -> int:
@@ -52,11 +56,18 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--checkout", type=Path, help="a clone of the repository, whose branch main is installed")
     parser.add_argument("notebooks", type=Path, nargs="+")
     given = parser.parse_args(arguments)
-    if given.checkout:
-        subprocess.run([sys.executable, "-m", "pip", "uninstall", "--quiet", "--yes", "mffrepro"], check=True)
-        redirect(given.checkout)
+    if not given.checkout:
+        return run_all(given.notebooks)
+    subprocess.run([sys.executable, "-m", "pip", "uninstall", "--quiet", "--yes", "mffrepro"], check=True)
+    with tempfile.TemporaryDirectory() as folder:
+        clone = clone_instead(given.checkout, folder)
+        return run_all([clone / "notebooks" / path.name for path in given.notebooks])
+
+
+def run_all(paths: Sequence[Path]) -> int:
+    """Run notebooks one after the other; return 1 if one fails or torch is another one afterwards."""
     before, failed = torch_version(), 0
-    for path in given.notebooks:
+    for path in paths:
         started = time.perf_counter()
         error = run(path)
         print(f"{path.name}: {error or f'ran in {time.perf_counter() - started:.0f} s'}", flush=True)
