@@ -3,7 +3,7 @@
     python tests/network/run_in_colab.py [--checkout FOLDER] notebooks/*.ipynb
 
 They run as committed. Exit code 1 if a cell fails or the bootstrap exchanged the machine's torch. With ``--checkout`` the address
-of the repository leads to a clone of that folder, so that package and chapters are those of one commit; an earlier installation is
+of the repository leads to a clone of that folder, so that package and chapters are of one commit; an earlier installation is
 removed first.
 """
 
