@@ -5,7 +5,7 @@ PROFILE ?= quick
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help book test lint bench fuzz crash branches colab oldest clean
+.PHONY: help book test lint bench fuzz crash branches colab oldest relock clean
 help: ## show this
 	@grep -hE '^[a-z ]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -34,6 +34,10 @@ branches: $(READY) ## run all that only the full profile does, on little data
 
 colab oldest: %: .venv-%/.ready ## run every chapter with the versions that Colab ships, or the oldest that are supported
 	@.venv-$@/bin/python tests/network/run_in_colab.py --checkout . notebooks/*.ipynb
+
+relock: .venv-lock/.ready ## renew requirements.lock within the bounds of pyproject.toml
+	@.venv-lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--all-extras pyproject.toml -o requirements.lock
 
 .venv-%/.ready: tests/network/%-constraints.txt
 	$(PYTHON) -m venv $(@D)
