@@ -5,7 +5,7 @@ PROFILE ?= quick
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help book test lint bench fuzz crash branches colab oldest relock clean
+.PHONY: help book test lint bench fuzz crash branches colab oldest relock dist rename clean
 help: ## show this
 	@grep -hE '^[a-z ]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -38,6 +38,12 @@ colab oldest: %: .venv-%/.ready ## run every chapter with the versions that Cola
 relock: .venv-lock/.ready ## renew requirements.lock within the bounds of pyproject.toml
 	@.venv-lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--all-extras pyproject.toml -o requirements.lock
+
+dist: $(READY) ## build wheel and source archive, and try them in new environments (WEIGHTS=no leaves out the weights)
+	@$(BIN)/python tests/release/dist.py $(if $(filter no,$(WEIGHTS)),--no-weights)
+
+rename: ## give the project another address: make rename TO=OWNER/NAME
+	@$(PYTHON) tests/release/rename.py $(TO)
 
 .venv-%/.ready: tests/network/%-constraints.txt
 	$(PYTHON) -m venv $(@D)

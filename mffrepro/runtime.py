@@ -9,9 +9,9 @@ from mffrepro.errors import OptionError, unknown
 from mffrepro.threads import waiting
 from mffrepro.version import __version__
 
-#: The one place that says where this project lives; every badge, button and bootstrap agrees with it (a test checks).
-OWNER = "mffrepro"
-REPOSITORY = f"{OWNER}/mffrepro"
+#: The one place that says where this project lives. Badges, buttons, bootstraps and workflows repeat it (a test compares them), and
+#: ``make rename TO=OWNER/NAME`` changes all of them.
+REPOSITORY = "mffrepro/mffrepro"
 REF = "main"
 
 OLDEST_TORCH = (2, 6)

@@ -140,8 +140,9 @@ def test_book_configuration_names_this_repository():
 
 
 def test_every_address_of_this_project_is_the_same():
+    name = re.escape(REPOSITORY.partition("/")[2])
     files = [*ROOT.glob("*.md"), ROOT / "CITATION.cff", *(ROOT / "book").glob("*.*"), *(ROOT / "notebooks").glob("*.py")]
-    found = {address for path in files for address in re.findall(r"github\.com/([\w-]+/mffrepro)\b", path.read_text())}
+    found = {address for path in files for address in re.findall(rf"github\.com/([\w-]+/{name})\b", path.read_text())}
     assert found == {REPOSITORY}
 
 

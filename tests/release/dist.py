@@ -1,0 +1,125 @@
+"""Build what is published, and try it where nothing else is installed (``make dist``).
+
+    python tests/release/dist.py [--no-weights]
+
+Into ``dist``: wheel, source archive, a list of all components (CycloneDX) and a table of their licences. ``--no-weights`` leaves
+out the trained weights, some of which may not be used commercially, and with them the licence that differs from that of the code.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+MOST_BYTES = 30_000_000
+LISTER = "cyclonedx-bom>=7,<8"
+
+
+def copy_tracked(folder: Path, weights: bool) -> Path:
+    """Copy what git tracks, as committed; nothing that lies about can get into a package."""
+    archive = folder / "tracked.tar"
+    subprocess.run(["git", "-C", str(ROOT), "archive", "--format=tar", "-o", str(archive), "HEAD"], check=True)
+    tree = folder / "tree"
+    with tarfile.open(archive) as file:
+        file.extractall(tree, filter="data")
+    if not weights:
+        for path in (tree / "mffrepro" / "weights").iterdir():
+            path.unlink()
+        (tree / "mffrepro" / "weights" / "README.md").write_text(
+            'This build holds no trained weights; `weights="published"` fetches the authors\'.\n'
+        )
+    return tree
+
+
+def build(tree: Path, target: Path) -> list[Path]:
+    """Build wheel and source archive."""
+    target.mkdir(exist_ok=True)
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-d", str(target)], cwd=tree, check=True, stdout=subprocess.DEVNULL
+    )
+    built = sorted(target.glob("*.whl")) + sorted(target.glob("*.tar.gz"))
+    for path in built:
+        if path.stat().st_size > MOST_BYTES:
+            sys.exit(f"{path.name} has {path.stat().st_size / 1e6:.0f} MB; a package may have {MOST_BYTES / 1e6:.0f}")
+    return built
+
+
+def try_in_new_environment(package: Path, folder: Path, weights: bool) -> Path:
+    """Install a package with the locked versions of its dependencies and use it from an empty folder; return the interpreter."""
+    python = folder / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    pip = [str(python), "-m", "pip", "install", "--quiet"]
+    lock = folder / "versions.txt"  # without hashes, so that they only constrain
+    lock.write_text(
+        "".join(
+            line.removesuffix(" \\") + "\n"
+            for line in (ROOT / "requirements.lock").read_text().splitlines()
+            if line[:1].isalnum()
+        )
+    )
+    subprocess.run([*pip, str(package), "--constraint", str(lock)], check=True)
+    empty = folder / "empty"
+    empty.mkdir()
+    clean = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "MFFREPRO_MIRROR", "MFFREPRO_CACHE")}
+    check = [str(python), "-I", str(Path(__file__).with_name("use.py")), "weights" if weights else "no-weights"]
+    subprocess.run(check, cwd=empty, env=clean, check=True)
+    return python
+
+
+def list_components(python: Path, folder: Path, target: Path) -> list[dict]:
+    """Write the list of components of an environment, and the table of their licences; return the components."""
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    subprocess.run([str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", LISTER], check=True)
+    sbom = target / "sbom.json"
+    lister = [
+        str(folder / "bin" / "cyclonedx-py"),
+        "environment",
+        "--output-reproducible",
+        "--gather-license-texts",
+        str(python),
+        "-o",
+        str(sbom),
+    ]
+    subprocess.run(lister, check=True)
+    components = json.loads(sbom.read_text())["components"]
+    rows = sorted((part["name"], part["version"], licence_of(part)) for part in components)
+    lines = ["| package | version | licence |", "| --- | --- | --- |", *(f"| {' | '.join(row)} |" for row in rows)]
+    (target / "licences.md").write_text("\n".join(lines) + "\n")
+    return components
+
+
+def licence_of(component: dict) -> str:
+    """The licences of a component in words, empty where it states none."""
+    said = []
+    for each in component.get("licenses", []):
+        licence = each.get("license", {})
+        words = each.get("expression") or licence.get("id") or licence.get("name", "")
+        if not words.startswith("declared license file"):
+            said.append(words.splitlines()[0] if words else "")
+    return "; ".join(dict.fromkeys(filter(None, said)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--no-weights", action="store_true")
+    parser.add_argument("--target", type=Path, default=ROOT / "dist")
+    given = parser.parse_args()
+    weights = not given.no_weights
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        built = build(copy_tracked(folder, weights), given.target)
+        for number, package in enumerate(built):
+            python = try_in_new_environment(package, folder / f"environment{number}", weights)
+            print(f"{package.name}: {package.stat().st_size / 1e6:.1f} MB, installs and works", flush=True)
+        components = list_components(python, folder / "lister", given.target)
+    silent = [part["name"] for part in components if not licence_of(part)]
+    print(f"{len(components)} components; licence not stated: {', '.join(silent) or 'none'}")
+
+
+if __name__ == "__main__":
+    main()

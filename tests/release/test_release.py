@@ -1,0 +1,94 @@
+"""The address of the project can be changed everywhere; what is published holds only what is tracked."""
+
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import dist
+import pytest
+from rename import ROOT, current, rename
+
+from mffrepro.runtime import REPOSITORY
+
+
+@pytest.fixture
+def copy(tmp_path) -> Path:
+    """The tracked files as they are now, in a repository of their own."""
+    try:
+        listed = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-z"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not in a git checkout")
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, tmp_path / name)
+    author = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
+    for arguments in (["init", "-q"], ["add", "."], [*author, "commit", "-q", "-m", "all"]):
+        subprocess.run(["git", "-C", str(tmp_path), *arguments], check=True, capture_output=True)
+    return tmp_path
+
+
+def test_the_address_is_that_of_the_package():
+    assert current(ROOT) == REPOSITORY
+
+
+@pytest.mark.slow
+def test_a_renamed_project_agrees_with_itself(copy):
+    rename(copy, "someone/focus-book")
+    assert current(copy) == "someone/focus-book"
+    left = subprocess.run(["git", "-C", str(copy), "grep", "-l", REPOSITORY], capture_output=True, text=True).stdout
+    assert left == ""
+    tests = ["tests/unit/test_repository.py", "tests/notebooks/test_chapters.py", "tests/network/test_constraints.py"]
+    code = f"import sys; sys.path.insert(0, {str(copy)!r}); import pytest; sys.exit(pytest.main(sys.argv[1:]))"
+    wanted = "address or colab or configuration or bootstrap or step"
+    command = [sys.executable, "-c", code, "-q", "-p", "no:cacheprovider", "-k", wanted, *tests]
+    done = subprocess.run(command, cwd=copy, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+@pytest.mark.parametrize("wrong", ["", "name", "a/b/c", "https://github.com/a/b", "a b/c"])
+def test_what_is_no_address_is_refused(tmp_path, wrong):
+    with pytest.raises(SystemExit, match="OWNER/NAME"):
+        rename(tmp_path, wrong)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("weights", [True, False])
+def test_packages_hold_weights_or_none(tmp_path, weights):
+    pytest.importorskip("hatchling")
+    try:
+        tree = dist.copy_tracked(tmp_path, weights)
+    except subprocess.CalledProcessError:
+        pytest.skip("not in a git checkout")
+    wheel, source = dist.build(tree, tmp_path / "dist")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert any(name.endswith(".safetensors") for name in names) == weights
+    assert any(re.search(r"dist-info/licenses/LICENSE$", name) for name in names)
+    assert source.stat().st_size < dist.MOST_BYTES
+
+
+def test_a_package_that_is_too_large_is_refused(tmp_path, monkeypatch):
+    pytest.importorskip("hatchling")
+    monkeypatch.setattr(dist, "MOST_BYTES", 10)
+    tree = tmp_path / "tree"
+    (tree / "mffrepro").mkdir(parents=True)
+    (tree / "data_manifests").mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tree / name)
+    (tree / "mffrepro" / "__init__.py").write_text("")
+    with pytest.raises(SystemExit, match="a package may have"):
+        dist.build(tree, tmp_path / "dist")
+
+
+def test_licences_are_read_from_all_ways_in_which_they_are_stated():
+    stated = [
+        {"license": {"id": "MIT"}},
+        {"license": {"name": "declared license file: LICENSE"}},
+        {"license": {"name": "BSD License\nRedistribution and use"}},
+    ]
+    assert dist.licence_of({"licenses": stated}) == "MIT; BSD License"
+    assert dist.licence_of({"licenses": [{"expression": "MIT OR Apache-2.0"}]}) == "MIT OR Apache-2.0"
+    assert dist.licence_of({}) == ""
