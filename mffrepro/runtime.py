@@ -9,7 +9,7 @@ from mffrepro.errors import OptionError, unknown
 from mffrepro.threads import waiting
 from mffrepro.version import __version__
 
-#: The one place that says where this project lives. Badges, buttons, bootstraps and workflows repeat it (a test compares them), and
+#: The one place that says where this project lives. Badges, buttons, bootstraps and workflows repeat it, which a test compares;
 #: ``make rename TO=OWNER/NAME`` changes all of them.
 REPOSITORY = "mffrepro/mffrepro"
 REF = "main"
