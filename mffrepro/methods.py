@@ -6,8 +6,8 @@ image as floats in [0, 1] and its decision. `mffrepro.methods_table` lists them;
 
 import importlib
 import time
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from mffrepro.errors import OptionError, unknown
@@ -63,18 +63,24 @@ def fuse(
     """
     card, chosen = check_options(method, {"weights": weights, "device": device, "strategy": strategy} | options)
     stack = as_stack(images, min_side=card.min_side)
-    network = _network_of(card, chosen)
+    work = _work(card, stack, chosen)
     started = time.perf_counter()
-    image, decision = card.function()(stack, *network, **chosen)
+    image, decision = work()
     image = from_unit(image, stack.images.dtype)
     return FusionResult(image, decision, time.perf_counter() - started, card.name)
 
 
-def _network_of(card: MethodCard, chosen: dict[str, Any]) -> tuple["nn.Module", ...]:
-    """Load the network that the options name, if any; take the options that only concern it out of `chosen`."""
+def _work(card: MethodCard, stack: FocusStack, chosen: dict[str, Any]) -> Callable[[], tuple]:
+    """Prepare a fusion: load the network that the options name, if any, and leave the work itself to be timed."""
     if card.kind != "network":
-        return ()
-    return (_loaded(card.name, chosen.pop("weights"), chosen.pop("device")),)
+        return partial(card.function(), stack, **chosen)
+    from mffrepro.models.memory import with_room
+
+    weights, device = chosen.pop("weights"), chosen.pop("device")
+    network = _loaded(card.name, weights, device)
+    return partial(
+        with_room, lambda network: card.function()(stack, network, **chosen), network, lambda: _loaded(card.name, weights, "cpu")
+    )
 
 
 def load_network(spec: str = "gacn", *, device: str = "auto") -> "nn.Module":

@@ -3,7 +3,8 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +17,20 @@ if TYPE_CHECKING:
 NETWORK_PIXELS = {"cpu": 2**15, "cuda": 2**21}
 #: Minimum ratio of a strip's height to its halo on one side: lower strips compute too many rows twice.
 HALO_RATIO = 6
+#: By how much `smaller_strips` divides the pixels of a strip.
+SMALLER = 16
+
+_divisor: ContextVar[int] = ContextVar("divisor", default=1)
+
+
+@contextmanager
+def smaller_strips() -> Iterator[None]:
+    """Let `map_network` use strips of a sixteenth of their usual pixels: slower, with so much less memory."""
+    token = _divisor.set(SMALLER)
+    try:
+        yield
+    finally:
+        _divisor.reset(token)
 
 
 def in_threads(function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
@@ -79,7 +94,8 @@ def map_network(network: "Callable[..., Tensor]", inputs: "Sequence[Tensor]", ha
     import torch
 
     images, _, height, width = inputs[0].shape
-    pixels = max(NETWORK_PIXELS[inputs[0].device.type] // images, HALO_RATIO * halo * width)
+    share = _divisor.get()
+    pixels = max(NETWORK_PIXELS[inputs[0].device.type] // images, HALO_RATIO * halo * width) // share
     parts = []
     with torch.inference_mode():
         for strip in strips(height, width, pixels, halo):

@@ -63,6 +63,8 @@ def _check(batches: list["Tensor"]) -> None:
     first = batches[0]
     if first.ndim != 4 or first.shape[1] not in (1, 3):
         raise ImageError(f"a batch has shape {tuple(first.shape)}; give (B, 1, H, W) or (B, 3, H, W)")
+    if first.device.type == "mps":
+        raise ImageError("metrics are computed in float64, which mps lacks; move the batches to the CPU")
     for batch in batches[1:]:
         if (batch.shape, batch.dtype, batch.device) != (first.shape, first.dtype, first.device):
             kinds = (f"{tuple(b.shape)} {b.dtype} on {b.device}" for b in (first, batch))

@@ -18,7 +18,7 @@ def feature_maps(network: Siamese, image: np.ndarray) -> list[np.ndarray]:
         One array (maps, h, w) per convolution.
     """
     x = torch.from_numpy(pad_for_scores(image, network))[None].to(network.branch[0].weight.device)
-    return [maps[0].cpu().numpy() for kind, maps in network.trace(x) if kind == "conv"]
+    return [maps[0].float().cpu().numpy() for kind, maps in network.trace(x) if kind == "conv"]
 
 
 def shrink_to(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

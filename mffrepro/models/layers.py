@@ -119,7 +119,7 @@ def to_tensor(image: np.ndarray, device: torch.device) -> Tensor:
 
 def to_array(batch: Tensor) -> np.ndarray:
     """Convert a batch of one image (1, C, H, W) to (H, W) or (H, W, 3)."""
-    planes = batch[0].permute(1, 2, 0).cpu().numpy()
+    planes = batch[0].permute(1, 2, 0).float().cpu().numpy()
     return np.ascontiguousarray(planes[..., 0] if planes.shape[2] == 1 else planes)
 
 

@@ -210,7 +210,7 @@ def first_sharper(network: Siamese, a: Tensor, b: Tensor, step: int | None = Non
     It follows from the features of both.
     """
     outputs = network.compare(a, b, step)[0]
-    return torch.sigmoid(outputs[1] - outputs[0]).cpu().numpy()
+    return torch.sigmoid(outputs[1] - outputs[0]).float().cpu().numpy()
 
 
 def focus_map(scores: np.ndarray, shape: tuple[int, int], *, patch: int, step: int) -> np.ndarray:
@@ -261,7 +261,7 @@ def patch_scores(network: Siamese, first: np.ndarray, second: np.ndarray, *, ste
     pairs = [part.reshape(-1, *part.shape[2:]).split(batch) for part in patches]
     scores = [network(a.to(device), b.to(device))[:, :, 0, 0] for a, b in zip(*pairs, strict=True)]
     outputs = torch.cat(scores).cpu()
-    return torch.sigmoid(outputs[:, 1] - outputs[:, 0]).reshape(shape).numpy()
+    return torch.sigmoid(outputs[:, 1] - outputs[:, 0]).reshape(shape).float().cpu().numpy()
 
 
 # ------------------------------------------------------------------------------------------------- many images

@@ -279,7 +279,7 @@ class DefocusComparer:
         """
         batch = to_tensor(image, device_of(self.network)).expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
         if self.size is None:
-            return self.network.defocus(batch)[0].cpu().numpy()
+            return self.network.defocus(batch)[0].float().cpu().numpy()
         shrunk = F.interpolate(batch, (self.size, self.size), mode="bilinear", antialias=True)
         found = self.network.defocus(shrunk)[:, None]
         return to_array(F.interpolate(found, image.shape[:2], mode="bilinear"))

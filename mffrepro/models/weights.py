@@ -158,7 +158,7 @@ def pick_device(device: str) -> torch.device:
     """Choose a device; ``"auto"`` is the GPU where there is one, else the CPU.
 
     Raises:
-        OptionError: Not a device, or one that this machine lacks.
+        OptionError: Not a device, one that the package does not support, or one that this machine lacks.
     """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -166,6 +166,8 @@ def pick_device(device: str) -> torch.device:
         chosen = torch.device(device)
     except RuntimeError:
         raise OptionError(f"no device {device!r}; use auto, cpu or cuda") from None
+    if chosen.type not in ("cpu", "cuda"):
+        raise OptionError(f"the device {device!r} is not supported, since it lacks float64; use auto, cpu or cuda")
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise OptionError("no CUDA device is available; use device='cpu'")
     return chosen

@@ -1,0 +1,35 @@
+"""Go on where the memory of a GPU does not suffice: in smaller strips, and if need be on the CPU."""
+
+import warnings
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+from mffrepro.tiling import smaller_strips
+
+Result = TypeVar("Result")
+
+
+def with_room(work: Callable[[nn.Module], Result], network: nn.Module, on_cpu: Callable[[], nn.Module]) -> Result:
+    """Do some work with a network; warn where that took another way for lack of memory.
+
+    Args:
+        work: Takes the network, on whatever device it is.
+        network: The network to begin with.
+        on_cpu: Returns the same network on the CPU; called only if needed.
+    """
+    try:
+        return work(network)
+    except torch.OutOfMemoryError:
+        torch.cuda.empty_cache()
+    try:
+        with smaller_strips():
+            result = work(network)
+        warnings.warn("the GPU has too little memory for whole images; they were fused in smaller strips", stacklevel=3)
+        return result
+    except torch.OutOfMemoryError:
+        torch.cuda.empty_cache()
+    warnings.warn("the GPU has too little memory; the images were fused on the CPU", stacklevel=3)
+    return work(on_cpu())
