@@ -19,7 +19,7 @@ from mffrepro.fusion.multi_image import UnitImages, combine, mix
 from mffrepro.images import FocusStack
 from mffrepro.models.decision_rule import Agreement, choose, secondary_maps
 from mffrepro.models.layers import device_of, to_array, to_tensor
-from mffrepro.models.vgg import STAGES, channels, conv_keys, normalise
+from mffrepro.models.vgg import CHANNELS, CONVOLUTIONS, Depth, channels, conv_keys, normalise
 from mffrepro.models.weights import NetworkSource
 
 Downsample = Literal["stride", "avg", "max"]
@@ -109,6 +109,7 @@ class TransferNet(nn.Module):
         downsample: How an encoder halves the sides (A0.1).
         skip: How a decoder takes in the encoder's map (A0.6).
         vgg_act: Activation after the transferred layers, ``"mish"`` as after all, or ``"relu"`` as they learned it (A0.26).
+        depth: Whose convolutions the encoders begin with, VGG-19 as in the papers or VGG-16.
     """
 
     def __init__(
@@ -122,15 +123,19 @@ class TransferNet(nn.Module):
         downsample: Downsample = "stride",
         skip: Literal["concat", "add"] = "concat",
         vgg_act: Literal["mish", "relu"] = "mish",
+        depth: Depth = 19,
     ) -> None:
         super().__init__()
-        if len(dec_convs) != len(STAGES) or min(dec_convs) < 1:
+        if depth not in CONVOLUTIONS:
+            raise OptionError(f"depth is {depth}; give 16 or 19, of VGG-16 or VGG-19")
+        if len(dec_convs) != len(CHANNELS) or min(dec_convs) < 1:
             raise OptionError(f"dec_convs is {dec_convs}; give five counts of at least 1")
         self.options = {"width": width, "vgg_width": vgg_width, "dec_convs": list(dec_convs), "bn": bn, "init": init}
-        self.options |= {"downsample": downsample, "skip": skip, "vgg_act": vgg_act}
+        self.options |= {"downsample": downsample, "skip": skip, "vgg_act": vgg_act, "depth": depth}
+        self.depth = depth
         vgg, own = channels(vgg_width), channels(width)
         kinds = {"bn": bn, "downsample": downsample, "vgg_act": vgg_act}
-        stages = zip([3, *own], vgg, own, [count for _, count in STAGES], strict=False)
+        stages = zip([3, *own], vgg, own, CONVOLUTIONS[depth], strict=False)
         self.encoders = nn.ModuleList([Encoder(a, v, b, count, **kinds) for a, v, b, count in stages])
         mirrored = [own[-1], *reversed(own)]
         stages = zip(pairwise(mirrored), dec_convs, strict=True)
@@ -203,12 +208,15 @@ def reflect(image: Tensor, down: int, right: int) -> Tensor:
 
 
 def transfer(network: TransferNet, source: dict[str, Tensor]) -> None:
-    """Copy the 16 convolutions of a VGG-19 in torchvision's names into the encoders.
+    """Copy the convolutions of a VGG in torchvision's names into the encoders.
 
     Raises:
-        OptionError: The widths differ.
+        OptionError: The depths or widths differ.
     """
-    for encoder, keys in zip(network.encoders, conv_keys(), strict=True):
+    found = [key for key in source if key.startswith("features.") and key.endswith(".weight")]
+    if len(found) != sum(CONVOLUTIONS[network.depth]):
+        raise OptionError(f"the source is no VGG-{network.depth}; give the network the depth of its source")
+    for encoder, keys in zip(network.encoders, conv_keys(network.depth), strict=True):
         for block, key in zip(encoder.vgg, keys, strict=True):
             weight, inputs = source[f"{key}.weight"], block.conv.in_channels
             if weight.shape != block.conv.weight.shape:

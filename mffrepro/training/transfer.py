@@ -19,10 +19,13 @@ from mffrepro.data.synthetic import composite, gaussian_blur
 from mffrepro.errors import OptionError
 from mffrepro.losses import layer_loss
 from mffrepro.models.transfer import SLIM, Downsample, TransferNet, freeze_vgg, transfer
-from mffrepro.models.vgg import imagenet
+from mffrepro.models.vgg import Depth, edges, imagenet
 from mffrepro.models.weights import read_safetensors, shipped
 from mffrepro.training.pairs import FocusPairs
 from mffrepro.training.recipe import Recipe, Split
+
+#: Source task -> the function that loads its convolutions.
+SOURCES = {"imagenet": imagenet, "edges": edges, "surrogate": lambda: read_safetensors(shipped("vgg19.surrogate"))[0]}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +41,8 @@ class TransferRecipe(Recipe):
     downsample: Downsample = "stride"  # A0.1
     skip: Literal["concat", "add"] = "concat"  # A0.6
     vgg_act: Literal["mish", "relu"] = "mish"  # A0.26
-    transfer: Literal["imagenet", "surrogate", "none"] = "imagenet"
+    depth: Depth = 19
+    transfer: Literal["imagenet", "edges", "surrogate", "none"] = "imagenet"
     freeze: bool = False  # A0.14
     loss: Literal["hybrid", "cross-entropy"] = "hybrid"
     supervise: Literal["layers", "last"] = "layers"
@@ -72,14 +76,14 @@ class TransferRecipe(Recipe):
         """Build the network with the convolutions of the source task.
 
         Raises:
-            DataError: ImageNet's weights cannot be fetched.
+            DataError: The weights of the source task cannot be fetched.
         """
         network = TransferNet(
             width=self.width, vgg_width=self.vgg_width, dec_convs=self.dec_convs, bn=self.bn, init=self.init,
-            downsample=self.downsample, skip=self.skip, vgg_act=self.vgg_act,
+            downsample=self.downsample, skip=self.skip, vgg_act=self.vgg_act, depth=self.depth,
         )  # fmt: skip
         if self.transfer != "none":
-            transfer(network, imagenet() if self.transfer == "imagenet" else read_safetensors(shipped("vgg19.surrogate"))[0])
+            transfer(network, SOURCES[self.transfer]())
         if self.freeze:
             freeze_vgg(network)
         return network

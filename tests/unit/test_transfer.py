@@ -19,6 +19,7 @@ from mffrepro.images import to_unit
 from mffrepro.losses import layer_loss
 from mffrepro.methods import load_network
 from mffrepro.metrics import qabf
+from mffrepro.models import vgg
 from mffrepro.models.decision_rule import choose, secondary_maps
 from mffrepro.models.transfer import DefocusComparer, TransferNet, count_parameters, freeze_vgg, reflect, transfer
 from mffrepro.models.vgg import VGG19, channels, conv_keys
@@ -35,6 +36,75 @@ def network() -> TransferNet:
 
 
 # ---------------------------------------------------------------------------------------------- shapes and counts
+
+
+def hed_file(path):
+    """A file as HED's, with few channels."""
+    h5py = pytest.importorskip("h5py")
+    rng = np.random.default_rng(0)
+    with h5py.File(path, "w") as file:
+        inputs = 3
+        for stage, count in enumerate(vgg.CONVOLUTIONS[16], 1):
+            for i in range(count):
+                group = file.create_group(f"block{stage}/layers/conv2d{f'_{i}' if i else ''}/vars")
+                group["0"], group["1"] = rng.normal(size=(3, 3, inputs, 2)).astype("f4"), rng.normal(size=2).astype("f4")
+                inputs = 2
+    return path
+
+
+def test_features_of_edges_are_those_of_the_file_on_its_own_images(tmp_path):
+    """The stored network takes blue, green, red of 0 to 255 less a mean; the converted one takes normalised images."""
+    h5py = pytest.importorskip("h5py")
+    path = hed_file(tmp_path / "hed.h5")
+    state = vgg._from_hed(path)
+    assert list(state) == [f"{key}.{part}" for keys in conv_keys(16) for key in keys for part in ("weight", "bias")]
+    image = torch.rand(1, 3, 8, 9, generator=torch.Generator().manual_seed(0))
+    stored = h5py.File(path)["block1/layers/conv2d/vars"]
+    theirs = (255 * image).flip(1) - torch.tensor([104.00699, 116.66877, 122.67892]).view(1, 3, 1, 1)
+    kernel = torch.from_numpy(stored["0"][()]).permute(3, 2, 0, 1)
+    expected = torch.nn.functional.conv2d(theirs, kernel, torch.from_numpy(stored["1"][()]))
+    found = torch.nn.functional.conv2d(vgg.normalise(image), state["features.0.weight"], state["features.0.bias"])
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-3)
+
+
+def test_features_of_edges_are_converted_once(tmp_path, monkeypatch):
+    path = hed_file(tmp_path / "hed.h5")
+    monkeypatch.setattr(vgg, "weight_file", lambda name: path)
+    first = vgg.edges()
+    monkeypatch.setattr(vgg, "_from_hed", lambda path: pytest.fail("converted again"))
+    assert all(torch.equal(tensor, first[name]) for name, tensor in vgg.edges().items())
+
+
+def test_a_network_takes_in_a_vgg16_of_its_width_and_no_other_depth():
+    network = TransferNet(width=TINY, vgg_width=TINY, depth=16).eval()
+    sizes = [block.conv.weight.shape for encoder in network.encoders for block in encoder.vgg]
+    source = {}
+    for key, size in zip([key for keys in conv_keys(16) for key in keys], sizes, strict=True):
+        source |= {f"{key}.weight": torch.randn(size), f"{key}.bias": torch.randn(size[0])}
+    transfer(network, source)
+    assert torch.equal(network.encoders[4].vgg[2].conv.weight, source["features.28.weight"])
+    assert network(torch.rand(1, 3, 32, 32))[-1].shape == (1, 2, 32, 32)
+    with pytest.raises(OptionError, match="no VGG-19"):
+        transfer(TransferNet(width=TINY, vgg_width=TINY), source)
+    with pytest.raises(OptionError, match="depth is 17"):
+        TransferNet(depth=17)
+
+
+def test_the_keys_of_vgg16_are_those_of_torchvision():
+    from torchvision.models import vgg16
+
+    with torch.device("meta"):
+        names = {name for name in vgg16().state_dict() if name.startswith("features")}
+    assert names == {f"{key}.{part}" for keys in conv_keys(16) for key in keys for part in ("weight", "bias")}
+
+
+@pytest.mark.network
+def test_a_full_network_begins_with_the_features_of_edges():
+    chosen = replace(recipe("tlcnn", "paper"), depth=16, transfer="edges")
+    network = chosen.model()
+    first = network.encoders[0].vgg[0].conv.weight
+    assert first.shape == (64, 3, 3, 3)
+    assert torch.equal(first, vgg.edges()["features.0.weight"])
 
 
 def test_layers_are_those_of_the_text(network) -> None:
