@@ -62,7 +62,8 @@ def fuse(
         np.float64(0.25)
     """
     card, chosen = check_options(method, {"weights": weights, "device": device, "strategy": strategy} | options)
-    stack = as_stack(images, min_side=card.min_side)
+    chroma = card.published_chroma if chosen.get("as_published") else "interpolated"
+    stack = as_stack(images, min_side=card.min_side, chroma=chroma)
     network = _network_of(card, chosen)
     started = time.perf_counter()
     image, decision = card.function()(stack, *network, **chosen)

@@ -36,6 +36,8 @@ class MethodCard:
         has_decision: Whether its result has a decision map.
         seconds: About what a colour pair of 520x520 takes on two cores after the first call; for choosing what to run.
         fast: Options with which a slow method takes a fraction of that, for a preview rather than for a table.
+        published_chroma: How the authors' program enlarged the chroma of JPEG files, see `mffrepro.read_image`; used with
+            ``as_published``.
         note: What a user should know.
     """
 
@@ -53,6 +55,7 @@ class MethodCard:
     has_decision: bool = False
     seconds: float = 0.5
     fast: Mapping[str, Any] = field(default_factory=dict)
+    published_chroma: Literal["interpolated", "dct"] = "interpolated"
     note: str = ""
 
     def function(self) -> Callable[..., tuple]:
@@ -163,6 +166,7 @@ _CARDS = (
         "per-channel",
         weights=PUBLISHED,
         extra_weights=("published.sum", "published.mean"),
+        published_chroma="dct",  # of the Pillow of 2019; found from their stored results of three sources
         note="fuses the channels together, not one by one",
     ),
     _network(

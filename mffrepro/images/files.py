@@ -6,19 +6,29 @@ import struct
 import tempfile
 import warnings
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from mffrepro.errors import ImageError
 from mffrepro.images.arrays import check_image, from_unit
+from mffrepro.images.jpeg import decode_dct_chroma
+
+#: How the chroma of a JPEG file becomes as large as its luma.
+Chroma = Literal["interpolated", "dct"]
 
 
-def read_image(path: str | os.PathLike) -> np.ndarray:
+def read_image(path: str | os.PathLike, *, chroma: Chroma = "interpolated") -> np.ndarray:
     """Read an image file as (H, W) or (H, W, 3), uint8, uint16 or float.
 
     PNG, JPEG, TIFF, WebP, BMP and others.
 
     EXIF orientation is applied; palettes, CMYK and 1-bit images are expanded; alpha is dropped with a warning.
+
+    Args:
+        path: The file.
+        chroma: How chroma of half size is enlarged: ``"interpolated"`` as libjpeg-turbo does, or ``"dct"`` as the older
+            libjpeg 9 does, for results that were published with it. It concerns JPEG files only.
 
     Raises:
         ImageError: The file is missing, not an image, truncated, or of a kind that cannot be read.
@@ -30,11 +40,11 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
         raise ImageError(f"{path} cannot be read ({error.strerror}); check the path") from None
     if not data:
         raise ImageError(f"{path} is an empty file; copy it again")
-    image = _decode(data, str(path))
+    image = _decode(data, str(path), chroma)
     return np.ascontiguousarray(check_image(image, str(path)))
 
 
-def _decode(data: bytes, name: str) -> np.ndarray:
+def _decode(data: bytes, name: str, chroma: Chroma) -> np.ndarray:
     from PIL import Image as Pillow
     from PIL import ImageOps, UnidentifiedImageError
 
@@ -45,6 +55,8 @@ def _decode(data: bytes, name: str) -> np.ndarray:
             if _is_deep(picture, data):
                 return _decode_deep(data, name, picture.getexif().get(ORIENTATION, 1))
             picture.load()
+            if chroma == "dct" and picture.format == "JPEG" and (image := decode_dct_chroma(data)) is not None:
+                return _orient(image, picture.getexif().get(ORIENTATION, 1))
             picture = ImageOps.exif_transpose(picture)
             return np.asarray(_plain_mode(picture, name))
     except ImageError:
