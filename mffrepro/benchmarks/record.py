@@ -49,9 +49,8 @@ def write_record(results: pd.DataFrame, device: str) -> list[Path]:
     if (results["options"] != "").any():
         raise OptionError("methods with options are not recorded; name methods alone")
     done = results[results["seconds"].notna()]
-    origin = {"commit": _commit(), "device": device, "date": time.strftime("%Y-%m-%d", time.gmtime())}
     paths = []
-    for dataset, rows in _wide(done).assign(**origin).groupby("dataset"):
+    for dataset, rows in _wide(done).assign(**origin(device)).groupby("dataset"):
         paths.append(folder / f"{dataset}.csv")
         _write(_merged(_read(paths[-1]), rows), paths[-1])
     return paths
@@ -119,6 +118,18 @@ def checkout() -> Path:
     if not ((root / ".git").exists() and (root / "pyproject.toml").exists()):
         raise DataError(f"{root} is not a git checkout; clone the repository and run pip install -e . in it")
     return root
+
+
+def origin(device: str) -> dict[str, str]:
+    """Describe where numbers of this run come from: commit, device and date.
+
+    Args:
+        device: The machine in words.
+
+    Raises:
+        DataError: The package is not in a git checkout.
+    """
+    return {"commit": _commit(), "device": device, "date": time.strftime("%Y-%m-%d", time.gmtime())}
 
 
 def _commit() -> str:

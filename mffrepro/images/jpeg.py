@@ -9,7 +9,6 @@ import io
 import struct
 
 import numpy as np
-from scipy.fft import dctn
 
 #: Segments that hold the size of a sequential image, baseline or extended.
 _FRAMES = (0xFFC0, 0xFFC1)
@@ -72,6 +71,8 @@ def _enlarge(plane: np.ndarray, table: np.ndarray) -> np.ndarray:
 
     The stored coefficients are whole multiples of the quantization table, so rounding finds them again.
     """
+    from scipy.fft import dctn  # here, since listings of methods must not wait for SciPy
+
     rows, columns = plane.shape
     blocks = plane.reshape(rows // 8, 8, columns // 8, 8).swapaxes(1, 2) - 128
     coefficients = np.round(dctn(blocks, axes=(2, 3), norm="ortho") / table) * table
