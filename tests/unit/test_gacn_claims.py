@@ -75,7 +75,7 @@ def test_places_are_those_of_the_means_on_common_pairs() -> None:
     [
         ({"gacn.published": [9] * 6, "lp": [1] * 6}, "holds"),
         ({"gacn.published": [9, 9, 1, 9, 9, 9], "lp": [2] * 6}, "does not hold"),
-        ({"lp": [1] * 6}, "cannot be tested here"),
+        ({"lp": [1] * 6}, "cannot be tested"),
     ],
 )
 def test_leading_on_three_metrics(scores, outcome) -> None:
