@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 #: Measurement -> its module; the function has the name that follows the first underscore.
 MEASUREMENTS = {
     "gacn_maps": "gacn", "gacn_seeds": "gacn", "gacn_blur": "gacn", "gacn_bands": "gacn", "gacn_residue": "gacn",
-    "gacn_steepness": "gacn",
+    "gacn_steepness": "gacn", "icacs18_cleaning": "patches", "cnnfuse_focus": "patches", "cnnfuse_blurs": "patches",
 }  # fmt: skip
 KEYS = ["stack", "variant"]
 DIGITS = 6
