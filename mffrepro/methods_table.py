@@ -15,6 +15,8 @@ PAIRWISE = ("serial", "carry", "calibration", "calibration_log")
 CARRY_FIRST = ("carry", "serial", "calibration", "calibration_log")
 #: Weights of a network whose authors publish theirs.
 PUBLISHED = ("default", "published", "random")
+#: The fusion rule that tlcnn and tlcolor print.
+PRINTED_RULE = {"printed": {"select": "qabf"}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,7 @@ class MethodCard:
         min_side: Smallest height and width, pixels.
         weights: Names of a network's weights.
         extra_weights: Further weights, such as ablations: available by name, but not rows of every table.
+        variants: Named options, such as the rule that a paper prints: ``"tlcnn.printed"``.
         strategies: How it combines more than two images, the default first; empty where it takes any number at once.
         has_decision: Whether its result has a decision map.
         seconds: About what a colour pair of 520x520 takes on two cores after the first call; for choosing what to run.
@@ -51,6 +54,7 @@ class MethodCard:
     min_side: int = 1
     weights: tuple[str, ...] = ()
     extra_weights: tuple[str, ...] = ()
+    variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     strategies: tuple[str, ...] = ()
     has_decision: bool = False
     seconds: float = 0.5
@@ -101,6 +105,7 @@ _CARDS = (
         module="mffrepro.models.transfer",
         min_side=3,
         extra_weights=("long", "avg", "max"),
+        variants=PRINTED_RULE,
         strategies=CARRY_FIRST,
         seconds=1,
     ),
@@ -113,6 +118,7 @@ _CARDS = (
         module="mffrepro.models.transfer",
         min_side=3,
         extra_weights=("nontl", "compare_loss", "compare_bn", "compare_initial", "seed1", "seed2", "seed3", "seed4", "seed5"),
+        variants=PRINTED_RULE,
         strategies=CARRY_FIRST,
         seconds=1,
     ),
@@ -123,6 +129,7 @@ _CARDS = (
         "decision",
         chapter="05_icacs18",
         min_side=16,
+        variants={"printed": {"cancel": 1.0}},  # only the largest region stays
         strategies=PAIRWISE,
         seconds=1,
         note="shipped weights have half the maps of the paper",

@@ -20,7 +20,8 @@ from mffrepro.images import write_atomically
 from mffrepro.methods import parse
 from mffrepro.metrics import names as metric_names
 
-#: Columns that identify a row and say where its numbers come from. The columns of the metrics follow.
+#: Columns that identify a row and say where its numbers come from. The columns of the metrics follow. ``weights`` also names the
+#: variant of a method: ``printed``, or ``seed2.printed``.
 KEY = ("dataset", "stack", "method", "weights", "gray")
 ORIGIN = ("seconds", "commit", "device", "date")
 KINDS = {name: float if name == "seconds" else str for name in (*KEY, *ORIGIN)}
@@ -68,8 +69,9 @@ def _wide(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def _parts(label: str) -> tuple[str, str]:
-    card, weights = parse(label)
-    return card.name, weights if card.weights else ""
+    """Split a label into the method and what follows its name; a method without weights has nothing there."""
+    card, *_ = parse(label)
+    return card.name, label.partition(".")[2] or ("default" if card.weights else "")
 
 
 def _merged(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
