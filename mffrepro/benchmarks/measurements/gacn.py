@@ -56,7 +56,13 @@ def maps(pair: FocusStack) -> Values:
     found, scorer = {}, _scorer(pair)
     for label, shares in decisions.decision_stages(pair, gacn="gacn.published", sesf="sesf.published").items():
         found[label] = _as_printed(scorer(fuse_by_decision(pair, shares).image)) | noise(shares[0])
-    return found
+    return found | {"sesf, as published": as_published(pair, scorer)}
+
+
+def as_published(pair: FocusStack, scorer: Scorer) -> dict[str, float]:
+    """Score SESF-Fuse with the guided filter of its authors, whose map overshoots: the row of Table 1 (C4.1)."""
+    result = fuse(pair, "sesf", weights="published", as_published=True)
+    return _as_printed(scorer(result.image)) | noise(result.decision[0])
 
 
 def seeds(pair: FocusStack) -> Values:
