@@ -16,6 +16,7 @@ from mffrepro.benchmarks.strategies import Attempt
 from mffrepro.methods import CARDS
 from mffrepro.report.claims import Verdict, judge
 from mffrepro.report.gacn26 import METRICS, places, rivals, rivals_as_printed
+from mffrepro.report.paired import one_training
 
 #: Metrics on which the paper leads; on the others it is among the first three.
 LED = METRICS[:3]
@@ -28,14 +29,6 @@ def won(differences: np.ndarray) -> float:
         differences: (images, metrics).
     """
     return float((differences.mean(0) > 0).sum())
-
-
-def one_training(value: float) -> np.ndarray:
-    """Hold a value of a single training, of which only the mean over the images was recorded: (1 seed, 1 image).
-
-    Such a sample never decides a claim.
-    """
-    return np.array([[value]])
 
 
 # ------------------------------------------------------------------------------------------------------- scores

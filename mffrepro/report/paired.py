@@ -102,3 +102,11 @@ def seed_ratio(seeds: int):
         return mean[:seeds].std(ddof=1) / np.abs(mean[seeds:] - mean[:seeds].mean()).min()
 
     return ratio
+
+
+def one_training(value: float) -> np.ndarray:
+    """Hold a value of a single training, of which only the mean over the images was recorded: (1 seed, 1 image).
+
+    Such a sample never decides a claim.
+    """
+    return np.array([[float(value)]])

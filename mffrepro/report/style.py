@@ -3,6 +3,7 @@
 import base64
 import html
 import io
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -69,9 +70,12 @@ def picture(data: bytes, kind: str, alt: str) -> str:
     )
 
 
+#: Numbers of the figures of a chapter, which is one process, in the order in which they are shown.
+_numbers = itertools.count(1)
+
+
 def frame(content: str, caption: str) -> str:
-    """Put content above its caption."""
-    text = (
-        f'<figcaption style="font-size:0.9em;opacity:0.8;margin-top:0.4em">{html.escape(caption)}</figcaption>' if caption else ""
-    )
+    """Put content above its number and caption."""
+    words = f"<b>Figure {next(_numbers)}.</b> {html.escape(caption)}".strip()
+    text = f'<figcaption style="font-size:0.9em;opacity:0.8;margin-top:0.4em">{words}</figcaption>'
     return f'<figure style="margin:0.5em 0;text-align:left">{content}{text}</figure>'

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MEASUREMENTS = {
     "gacn_maps": "gacn", "gacn_seeds": "gacn", "gacn_blur": "gacn", "gacn_bands": "gacn", "gacn_residue": "gacn",
     "gacn_steepness": "gacn", "icacs18_cleaning": "patches", "cnnfuse_focus": "patches", "cnnfuse_blurs": "patches",
-    "gacn_many": "stacks",
+    "gacn_many": "stacks", "icacs18_clocks": "patches",
 }  # fmt: skip
 KEYS = ["stack", "variant"]
 DIGITS = 6

@@ -9,11 +9,15 @@ from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
+import pandas as pd
 from scipy.ndimage import label, uniform_filter
 
+from mffrepro.benchmarks.contrast import fit_contrast, with_contrast
 from mffrepro.benchmarks.measurements import Measurement
-from mffrepro.data import LabelledImage, draw_mask, load_regions
+from mffrepro.benchmarks.record import read_record
+from mffrepro.data import LabelledImage, draw_mask, load, load_regions
 from mffrepro.data.lens import thin_lens
+from mffrepro.data.manifests import manifest_folder
 from mffrepro.data.synthetic import composite, gaussian_blur
 from mffrepro.fusion.decision import extract_all, fuse_by_decision
 from mffrepro.images import FocusStack, to_gray, to_unit
@@ -44,7 +48,9 @@ CLEANINGS = {
     "all but one cancelled": {"cancel": 1.0, "dilate": 0},
     "as printed": {"cancel": 1.0},
 }
-RIVALS = ("dwt", "lp", "nsct", "nsst")
+#: Rivals of icacs18 as its table names them, and here.
+PRINTED = {"DWT": "dwt", "LPT": "lp", "NSCT": "nsct", "NSST": "nsst"}
+RIVALS = tuple(PRINTED.values())
 
 Values = dict[str, dict[str, float]]
 
@@ -145,4 +151,23 @@ def blurs(pair: FocusStack) -> Values:
     return values
 
 
+def clocks(pair: FocusStack) -> Values:
+    """Score the methods of icacs18's Table 1 on the public clocks, also at the contrast of the table (C2.1 to C2.3)."""
+    printed = pd.read_csv(manifest_folder() / "papers" / "reported" / "p002_table1.csv")
+    table = printed.pivot(index="method", columns="metric", values="value").rename(index=PRINTED)
+    table = table.rename(columns=str.lower).loc[list(RIVALS)]
+    contrast = fit_contrast(table, read_record("gacn26")).loc[pair.name, "contrast"]
+    values = {}
+    for which, stack in {"": pair, ", dimmed": with_contrast(pair, contrast)}.items():
+        scorer = Scorer(stack, metrics=["en", "ag", "sd", "sf"])
+        for method in (*RIVALS, "icacs18.printed", "icacs18"):
+            values[f"{method}{which}"] = scorer(fuse(stack, method).image) | {"contrast": contrast if which else 1.0}
+    return values
+
+
+def _the_clocks() -> list[FocusStack]:
+    return [load("gacn26")["mwg_clock"]]
+
+
 MEASURED = {function.__name__: Measurement(function, made_pairs) for function in (cleaning, focus, blurs)}
+MEASURED["clocks"] = Measurement(clocks, _the_clocks)
