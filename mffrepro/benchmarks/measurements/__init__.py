@@ -79,7 +79,7 @@ def measure(name: str, device: str, *, progress: Callable[[str], None] = print) 
     for pair in chosen.pairs():
         rows = pd.DataFrame.from_dict(chosen.measure(pair), orient="index").rename_axis("variant").reset_index()
         rows = rows.assign(stack=pair.name, **origin(device))
-        kept = pd.concat([pd.read_csv(path), rows]) if path.exists() else rows
+        kept = pd.concat([recorded(name), rows]) if path.exists() else rows
         kept = kept.drop_duplicates(KEYS, keep="last").sort_values(KEYS, kind="stable")
         marks = list(origin(device))
         ordered = kept[KEYS + [column for column in kept if column not in (*KEYS, *marks)] + marks]
@@ -100,7 +100,7 @@ def recorded(name: str) -> pd.DataFrame:
     """
     if name not in MEASUREMENTS:
         raise unknown("measurement", name, MEASUREMENTS)
-    return pd.read_csv(path_of(name))
+    return pd.read_csv(path_of(name), dtype=dict.fromkeys(KEYS, str))
 
 
 def by_pair(table: pd.DataFrame, variant: str, quantities: Sequence[str]) -> pd.DataFrame:

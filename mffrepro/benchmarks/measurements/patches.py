@@ -87,10 +87,11 @@ def _one_region_each(photograph: LabelledImage, rng: np.random.Generator) -> np.
     return next((mask for mask in masks if label(mask)[1] == label(~mask)[1] == 1), None)
 
 
-def _near_error(pair: FocusStack, image: np.ndarray) -> float:
-    """Compute the mean distance to the reference near the true border, in gray levels."""
-    apart = np.abs(to_unit(image, np.float64) - to_unit(pair.reference, np.float64)).mean(-1)
-    return 255 * float(apart[border_band(pair.decision[0], NEAR)].mean())
+def _near_error(pair: FocusStack, image: np.ndarray) -> dict[str, float]:
+    """Compute mean and root mean square distance to the reference near the true border, in gray levels."""
+    apart = 255 * np.abs(to_unit(image, np.float64) - to_unit(pair.reference, np.float64))
+    near = apart[border_band(pair.decision[0], NEAR)]
+    return {"error near the border": float(near.mean()), "rms near the border": float(np.sqrt(np.square(near).mean()))}
 
 
 def cleaning(pair: FocusStack) -> Values:
@@ -103,10 +104,10 @@ def cleaning(pair: FocusStack) -> Values:
     values = {}
     for name, shares in found.items():
         result = fuse_by_decision(pair, shares)
-        values[name] = scorer(result) | {"error near the border": _near_error(pair, result.image)}
+        values[name] = scorer(result) | _near_error(pair, result.image)
     both = comparer.scores(*features) + comparer.scores(*features[::-1])
     values["pre-decision"]["|s1 + s2 - 1|"] = float(np.abs(both - 1).mean())
-    return values | {method: {"error near the border": _near_error(pair, fuse(pair, method).image)} for method in RIVALS}
+    return values | {method: _near_error(pair, fuse(pair, method).image) for method in RIVALS}
 
 
 def focus(pair: FocusStack) -> Values:
@@ -129,7 +130,7 @@ def focus(pair: FocusStack) -> Values:
     scorer = Scorer(pair, metrics=["mask_accuracy", "qabf", "psnr"])
     for name, shares in steps.items():
         result = fuse_by_decision(pair, shares)
-        values[name] = scorer(result) | {"error near the border": _near_error(pair, result.image)}
+        values[name] = scorer(result) | _near_error(pair, result.image)
     return values
 
 
