@@ -495,7 +495,8 @@ display(claims.judge("C2.10", lead.to_numpy(), numbers=numbers, note=note))
 # %% tags=["hide-input"]
 def score_gap(net, pair):
     """Compute the largest difference between scores of the whole image and scores of single patches."""
-    grays = [to_gray(to_unit(image)[:96, :128]) for image in pair.images]
+    units = [to_unit(image)[:96, :128] for image in pair.images]
+    grays = [to_gray(unit) if pair.is_colour else unit for unit in units]
     whole = siamese.first_sharper(net, *(siamese.image_features(net, gray) for gray in grays))
     return float(np.abs(whole - siamese.patch_scores(net, *grays, step=net.stride)).max())
 

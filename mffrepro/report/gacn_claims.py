@@ -166,13 +166,13 @@ def trainings(table: pd.DataFrame, seeds: pd.DataFrame) -> list[Verdict]:
     six = list(METRICS)
     runs = table.set_index(["changed", "seed"])[[*six, "regions", "variation"]]
     practical = runs.loc[""]
-    spread = np.ptp(practical, axis=0)
+    spread = practical.max() - practical.min()
     alone = runs.loc["gradient_loss=none"].loc[1]
     noise = {name: one_training(practical.loc[1, name] - alone[name]) for name in ("regions", "variation")}
-    numbers = {f"{name}, range over {len(practical)} seeds with Q_g": spread[i + len(six)] for i, name in enumerate(noise)}
+    numbers = {f"{name}, range over {len(practical)} seeds with Q_g": spread[name] for name in noise}
     note = "Whole trainings. Without Q_g there is one; seeds with Q_g differ by more than the effect."
     verdicts = [judge("C4.2", noise, seeds=[1], numbers=numbers, note=note, material="own")]
-    spreads = {f"range of {name} over {len(practical)} seeds": value for name, value in zip(six, spread, strict=False)}
+    spreads = {f"range of {name} over {len(practical)} seeds": spread[name] for name in six}
     by_image = by_pair(seeds, "default", six) - by_pair(seeds, "smooth", six)
     note = "Absolute value minus smooth approximation; one training of the smooth one, so it cannot be decided."
     numbers = by_image.mean().to_dict() | spreads

@@ -154,7 +154,7 @@ def focus_maps(table: pd.DataFrame) -> list[Verdict]:
 
 _LAYERS = ((1, "first"), (2, "second"))
 _FILTER_NOTE = (
-    "An artefact is a large error, so squares are averaged. The mean error is listed too: the filter spreads small ones."
+    "An artefact is a large error, so squares are averaged. The mean error is listed too; the filter spreads small ones."
 )
 
 
