@@ -120,9 +120,10 @@ def judge(
 
     Args:
         claim: Id in ``data_manifests/papers/claims.csv``, such as ``"C4.8"``; its direction and threshold stand there.
-        samples: Paired differences (images,) or (seeds, images), or what `statistic` takes; one number where the claim is exact;
-            a mapping of such where the claim has several parts, such as rivals or metrics. The claim then holds if every part
-            holds, does not hold if any part surely fails, and is undecided otherwise. None: the claim cannot be tested.
+        samples: Paired differences (images,) or (seeds, images), (seeds, 1) for one number per training, or what `statistic`
+            takes; one number where the claim is exact; a mapping of such where the claim has several parts, such as rivals or
+            metrics. The claim then holds if every part holds, does not hold if any part surely fails, and is undecided
+            otherwise. None: the claim cannot be tested.
         material: ``"own"`` for the paper's own scenes, else ``"substitute"``.
         seeds: Seeds of the trainings behind the samples, one for each row of (seeds, images).
         statistic: As for `mffrepro.report.evidence.estimate`, for all parts.
