@@ -401,10 +401,10 @@ from mffrepro.benchmarks.scenes import exchanged, scene_distances
 
 five = ["qabf", "ag", "labf", "mi", "sf"]
 rivals = ["asr", "csr", "dwt", "msvd", "gd", "mst_sr", "mgivf", "pca"]
-trainings = [f"tlcolor.seed{i}.printed" for i in range(1, 6)]
+seeded = [f"tlcolor.seed{i}.printed" for i in range(1, 6)]
 names = tables.PRINTED_NAMES | {"Proposed": "tlcnn.printed"}
 printed = {number: tables.method_names(tables.reported(f"p000_table{number}"), names) for number in (1, 2, 3)}
-scores = computed_or_recorded([*rivals, "tlcnn.printed", "tlcnn", *trainings], "gacn26", five, compute=[]).dropna(subset="value")
+scores = computed_or_recorded([*rivals, "tlcnn.printed", "tlcnn", *seeded], "gacn26", five, compute=[]).dropna(subset="value")
 sure = [name for name in rivals if name not in ("gd", "pca")]
 found = {number: scene_distances(table.loc[sure], scores) for number, table in printed.items()}
 scenes = {number: table.index[0] for number, table in found.items()}
@@ -436,7 +436,7 @@ fold("All 26 candidates", tables.plain(all_distances, digits=3))
 
 # %% tags=["hide-input"]
 for number, table in printed.items():
-    rows = scores[(scores["stack"] == scenes[number]) & ~scores["method"].isin(trainings)]
+    rows = scores[(scores["stack"] == scenes[number]) & ~scores["method"].isin(seeded)]
     ours = rows.pivot(index="method", columns="metric", values="value").reindex(columns=five)
     caption = f"Table {number}; reproduced on {scenes[number]}, the nearest scene"
     display(tables.beside(table, ours, caption=caption, digits=3))
@@ -490,7 +490,7 @@ tables.plain(pd.DataFrame({"Q_ABF + Q_LABF as printed": impossible}), digits=3)
 # themselves.
 
 # %% tags=["hide-input"]
-gradients = {f"Table {number}": table.loc[["pca", "tlcnn"], ["ag", "sf"]].stack() for number, table in printed.items()}
+gradients = {f"Table {number}": table.loc[["pca", "tlcnn.printed"], ["ag", "sf"]].stack() for number, table in printed.items()}
 tables.plain(pd.DataFrame(gradients).T, caption="PCA beside the proposed method, as printed", digits=3)
 
 # %% [markdown]
@@ -580,7 +580,7 @@ figures.curves(
 
 # %% tags=["hide-input"]
 seeds = [int(card(f"tlcolor.seed{i}")["seed"]) for i in range(1, 6)]
-present, ours = paired.recorded(scores, rivals), paired.recorded(scores, trainings)
+present, ours = paired.recorded(scores, rivals), paired.recorded(scores, seeded)
 where = f"Printed rule on {scores['stack'].nunique()} recorded pairs, slim networks of five seeds."
 average = scores[scores["metric"].isin(five)].pivot_table(index="method", columns="metric", values="value")
 kept = [*present, "tlcnn.printed", "tlcnn"]

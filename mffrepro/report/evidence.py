@@ -159,7 +159,7 @@ def outcome(found: Estimate, direction: Direction, threshold: float, *, training
     few_images = found.images < MIN_IMAGES and not per_training
     if found.images and (few_images or (trainings and found.seeds < MIN_SEEDS)):
         return UNDECIDED
-    if found.seeds > 1 and abs(side(found.effect)) <= found.spread:
+    if found.spread and abs(side(found.effect)) <= found.spread:
         return UNDECIDED
     worst, best = sorted((side(found.low), side(found.high)))
     if direction == "within" and found.low < 0 < found.high:

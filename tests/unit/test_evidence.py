@@ -153,6 +153,7 @@ def test_an_effect_inside_the_spread_of_the_seeds_is_undecided():
     assert outcome(Estimate(2, 1.5, 2.5, 26, 5, spread=2.0), "greater", 0) == "undecided"
     assert outcome(Estimate(2, 1.5, 2.5, 26, 5, spread=1.9), "greater", 0) == "holds"
     assert outcome(Estimate(-2, -2.5, -1.5, 26, 5, spread=2.0), "greater", 0) == "undecided"
+    assert outcome(Estimate(0, 0, 0, 26, 5, spread=0.0), "greater", 0) == "does not hold", "all seeds say exactly nothing"
 
 
 def test_exact_quantities_are_on_one_side():
