@@ -443,8 +443,8 @@ for number, table in printed.items():
 
 # %% [markdown]
 # **Are printed rows exchanged?** For each pair of rows, the next table compares the mean distance as printed with that after an
-# exchange, for all metrics together and for single ones. Methods that resemble each other gain a little by chance; a gain of 0.1
-# and more is listed.
+# exchange, for all metrics together and for single ones. Methods that resemble each other gain a little by chance; a gain is listed
+# where it is larger than the distance of the scene itself.
 
 # %% tags=["hide-input"]
 swaps = []
@@ -453,13 +453,15 @@ for number, table in printed.items():
     ours = rows.pivot(index="method", columns="metric", values="value")[five]
     better = exchanged(table.loc[rivals, five], ours)
     better.index = [f"Table {number}, {row.rows}, {row.metric}" for row in better.itertuples()]
-    swaps.append(better.loc[better["as printed"] - better["exchanged"] > 0.1, ["as printed", "exchanged"]])
-tables.plain(pd.concat(swaps), caption="Exchanges that reduce the distance by more than 0.1", digits=3)
+    swaps.append(
+        better.loc[better["as printed"] - better["exchanged"] > found[number]["distance"].min(), ["as printed", "exchanged"]]
+    )
+tables.plain(pd.concat(swaps), caption="Exchanges that gain more than the distance of the scene", digits=3)
 
 # %% [markdown]
-# In Tables 1 and 2 the printed PCA row resembles our gradient-domain method (GD) in $Q_{AG}$ and $Q_{MI}$ or $Q_{SF}$, and the GD
-# row resembles our PCA. An exchange of the two rows would explain the highest $Q_{AG}$ of a method that averages. It does not
-# explain all cells, so this book leaves the numbers as printed.
+# Most of these exchanges are between PCA and the gradient-domain method (GD): the printed PCA rows of Tables 1 and 2 resemble our
+# GD, and the printed GD rows our PCA, in several metrics and not in all. An exchange would explain why a method that averages has
+# the highest $Q_{AG}$. It cannot be proved, so this book leaves the numbers as printed and reports C0.3 for every rival.
 
 # %% [markdown]
 # **Some printed numbers are impossible.** $Q_{ABF}$ is the share of the sources' edges that the fused image keeps, and $Q_{LABF}$
@@ -719,6 +721,7 @@ in_one_minute("tlcnn", question, answer=answer, best="C0.1", learned=learned)
 # |---|---|---|---|
 # | down-sampling | average pooling, maximum pooling, and a convolution with stride 2 | stride 2; `downsample` | stated twice with kernel and padding; tlcolor agrees (A0.1) |
 # | convolutions of a decoder | eight in each | 8, 8, 8, 6, 6; `dec_convs` | mirrors the encoders (A0.5) |
+# | batch normalisation in VGG-19 | "after each convolution block" | after each of the sixteen convolutions | the paper uses the phrase for a layer and for a stage |
 # | skip connection | an operator that cannot be read | concatenation; `skip` | tlcolor names it (A0.6) |
 # | $M_3$ | $M_1 \wedge \neg M_2$ | $M_1 \oplus M_2$; `m3` | otherwise $F_2 = S_2$ (A0.7) |
 # | pixels on which both maps agree | from the candidate with the higher $Q_{ABF}$ | from the source with the lower probability; `select="qabf"` for the paper's rule | the maps of a slim network agree on too many pixels of a photograph |

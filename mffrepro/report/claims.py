@@ -65,7 +65,7 @@ class Verdict:
         test: How the claim is tested here.
         reported: What the paper itself reports.
         effect: Effect of the weakest part; None where nothing was measured.
-        interval: Ends of its 95 % interval; None where it is exact or nothing was measured.
+        interval: Ends of its 95 % interval; None where it is exact, one number, or nothing was measured.
         weakest: Name of the part that decides: of those with the outcome, the one farthest from the claimed side.
         parts: Name -> fields of `mffrepro.report.evidence.Estimate`.
         images: Smallest number of images, or runs, of a part.
@@ -172,7 +172,7 @@ def _decided(verdict: Verdict, samples: Mapping[str, Samples], statistic: Callab
         verdict,
         outcome=said,
         effect=part.effect,
-        interval=(part.low, part.high) if part.images else None,
+        interval=(part.low, part.high) if part.images > 1 or part.seeds > 1 else None,
         weakest=weakest,
         parts={name: asdict(one) for name, one in found.items()},
         images=min(one.images for one in found.values()),
