@@ -71,6 +71,9 @@ run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed
 # | cannot be tested | the test needs data or detail that the paper does not give |
 # | not tested yet | the chapter of its paper has no record in this build |
 #
+# A verdict says what this reproduction found, with its networks, trainings and pictures. It does not say that the numbers of the paper
+# are wrong; what the paper itself reports stands beside each claim.
+#
 # A claim of several parts, such as rivals or metrics, holds if every part holds, and does not hold if any part surely fails.
 # Counts, sizes and claims about one picture that the paper names are exact and have no interval.
 

@@ -32,7 +32,7 @@ def scene_distances(printed: pd.DataFrame, recorded: pd.DataFrame, metrics: Sequ
 
 
 def exchanged(printed: pd.DataFrame, ours: pd.DataFrame) -> pd.DataFrame:
-    """Find pairs of printed rows, or of their cells, that fit better when they are exchanged.
+    """Find pairs of printed rows or cells that fit better when exchanged.
 
     Args:
         printed: Methods by metrics, positive numbers.

@@ -65,7 +65,7 @@ class Verdict:
         test: How the claim is tested here.
         reported: What the paper itself reports.
         effect: Effect of the weakest part; None where nothing was measured.
-        interval: Ends of its 95 % interval; None where it is exact or nothing was measured.
+        interval: Ends of its 95 % interval; None where it is exact, one number, or nothing was measured.
         weakest: Name of the part that decides: of those with the outcome, the one farthest from the claimed side.
         parts: Name -> fields of `mffrepro.report.evidence.Estimate`.
         images: Smallest number of images, or runs, of a part.
@@ -120,9 +120,10 @@ def judge(
 
     Args:
         claim: Id in ``data_manifests/papers/claims.csv``, such as ``"C4.8"``; its direction and threshold stand there.
-        samples: Paired differences (images,) or (seeds, images), or what `statistic` takes; one number where the claim is exact;
-            a mapping of such where the claim has several parts, such as rivals or metrics. The claim then holds if every part
-            holds, does not hold if any part surely fails, and is undecided otherwise. None: the claim cannot be tested.
+        samples: Paired differences (images,) or (seeds, images), (seeds, 1) for one number per training, or what `statistic`
+            takes; one number where the claim is exact; a mapping of such where the claim has several parts, such as rivals or
+            metrics. The claim then holds if every part holds, does not hold if any part surely fails, and is undecided
+            otherwise. None: the claim cannot be tested.
         material: ``"own"`` for the paper's own scenes, else ``"substitute"``.
         seeds: Seeds of the trainings behind the samples, one for each row of (seeds, images).
         statistic: As for `mffrepro.report.evidence.estimate`, for all parts.
@@ -171,7 +172,7 @@ def _decided(verdict: Verdict, samples: Mapping[str, Samples], statistic: Callab
         verdict,
         outcome=said,
         effect=part.effect,
-        interval=(part.low, part.high) if part.images else None,
+        interval=(part.low, part.high) if part.images > 1 or part.seeds > 1 else None,
         weakest=weakest,
         parts={name: asdict(one) for name, one in found.items()},
         images=min(one.images for one in found.values()),

@@ -142,7 +142,8 @@ def outcome(found: Estimate, direction: Direction, threshold: float, *, training
 
     The claim holds where the whole interval lies on the claimed side, and does not hold where none of it does. Everything else
     is undecided, and so is an effect nearer to the threshold than the seeds are to each other, an effect of fewer than 5 images,
-    and, for a claim about trainings, one of fewer than 3 seeds. An exact quantity is on one side or on the other.
+    and, for a claim about trainings, one of fewer than 3 seeds. A claim about trainings may rest on one number for each, such as
+    epochs, in place of images. An exact quantity is on one side or on the other.
 
     Args:
         found: The estimate.
@@ -154,9 +155,11 @@ def outcome(found: Estimate, direction: Direction, threshold: float, *, training
         ``"holds"``, ``"does not hold"`` or ``"undecided"``.
     """
     side = partial(margin, direction=direction, threshold=threshold)
-    if found.images and (found.images < MIN_IMAGES or (trainings and found.seeds < MIN_SEEDS)):
+    per_training = trainings and found.images == 1  # such as epochs
+    few_images = found.images < MIN_IMAGES and not per_training
+    if found.images and (few_images or (trainings and found.seeds < MIN_SEEDS)):
         return UNDECIDED
-    if found.seeds > 1 and abs(side(found.effect)) <= found.spread:
+    if found.spread and abs(side(found.effect)) <= found.spread:
         return UNDECIDED
     worst, best = sorted((side(found.low), side(found.high)))
     if direction == "within" and found.low < 0 < found.high:

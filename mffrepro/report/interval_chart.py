@@ -76,10 +76,10 @@ def _cut(name: str, length: int = 34) -> str:
 def numbers(part: Estimate) -> str:
     """Write an effect and its interval, such as ``"0.012 [0.01, 0.014]"``.
 
-    An exact effect stands alone.
+    An exact effect stands alone, and so does the one number of a single training.
     """
     text = f"{part.effect:.3g}"
-    return f"{text} [{part.low:.3g}, {part.high:.3g}]" if part.images else text
+    return f"{text} [{part.low:.3g}, {part.high:.3g}]" if part.images > 1 or part.seeds > 1 else text
 
 
 def _words(parts: Mapping[str, Estimate], direction: Direction, threshold: float) -> str:

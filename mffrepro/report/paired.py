@@ -87,7 +87,7 @@ def distances(rows: pd.DataFrame, ours: Sequence[str], rivals: Sequence[str], me
 
 
 def seed_ratio(seeds: int):
-    """Make a statistic that compares the spread of seeds with the gap to the nearest rival.
+    """Make a statistic: the spread of seeds by the gap to the nearest rival.
 
     Args:
         seeds: Number of the first columns, one per seed of a method; the others are its rivals.

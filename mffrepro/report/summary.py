@@ -95,8 +95,9 @@ def says(claim: str, *, holds: str, fails: str, undecided: str, untested: str = 
 def effect_text(verdict: Verdict) -> str:
     """Write the deciding effect of a verdict with its interval, unit and part."""
     parts = parts_of({"parts": verdict.parts})
+    unit = "" if verdict.unit.startswith("each") else f" {verdict.unit}"
     named = f", {verdict.weakest}" if len(parts) > 1 else ""
-    return f"{numbers(parts[verdict.weakest])} {verdict.unit}{named}"
+    return f"{numbers(parts[verdict.weakest])}{unit}{named}"
 
 
 def _given(claim: str) -> Verdict:

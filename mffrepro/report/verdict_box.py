@@ -68,8 +68,10 @@ def sizes(record: Mapping[str, Any]) -> str:
         return "exact, without an interval"
     things = "runs" if record.get("sample") == "runs" else "images"
     count = len(record["seeds"])
-    seeds = f", {count} seed{'s' * (count != 1)}" if count else ""
-    return f"{record['images']} {things}{seeds}"
+    seeds = f"{count} seed{'s' * (count != 1)}" if count else ""
+    if record.get("sample") == "trainings" and record["images"] == 1:
+        return f"{seeds}, a number each"
+    return ", ".join(text for text in (f"{record['images']} {things}", seeds) if text)
 
 
 def _chart(record: Mapping[str, Any]) -> str:

@@ -143,10 +143,17 @@ def test_few_seeds_cannot_decide_a_claim_about_trainings():
         assert outcome(Estimate(2, 1.5, 2.5, 26, seeds), "greater", 0) == "holds"
 
 
+def test_trainings_may_have_one_number_each():
+    assert outcome(Estimate(2, 1.5, 2.5, 1, 3), "greater", 0, trainings=True) == "holds"
+    assert outcome(Estimate(2, 1.5, 2.5, 1, 2), "greater", 0, trainings=True) == "undecided"
+    assert outcome(Estimate(2, 1.5, 2.5, 1, 3), "greater", 0) == "undecided"
+
+
 def test_an_effect_inside_the_spread_of_the_seeds_is_undecided():
     assert outcome(Estimate(2, 1.5, 2.5, 26, 5, spread=2.0), "greater", 0) == "undecided"
     assert outcome(Estimate(2, 1.5, 2.5, 26, 5, spread=1.9), "greater", 0) == "holds"
     assert outcome(Estimate(-2, -2.5, -1.5, 26, 5, spread=2.0), "greater", 0) == "undecided"
+    assert outcome(Estimate(0, 0, 0, 26, 5, spread=0.0), "greater", 0) == "does not hold", "all seeds say exactly nothing"
 
 
 def test_exact_quantities_are_on_one_side():
