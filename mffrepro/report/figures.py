@@ -253,6 +253,28 @@ def paired_points(printed: pd.DataFrame, reproduced: pd.DataFrame, *, alt: str, 
     return Shown(figure, alt=alt, caption=caption)
 
 
+def grouped_points(table: pd.DataFrame, *, alt: str, caption: str = "") -> Shown:
+    """Draw a panel per metric with one point per row; no scale begins at zero.
+
+    Args:
+        table: Rows by metrics.
+        alt: Alternative text.
+        caption: Caption.
+    """
+    lines = -(-len(table.columns) // 2)
+    with styled():
+        figure = Figure(figsize=(PAGE, (0.2 * len(table) + 0.7) * lines))
+        panels = figure.subplots(lines, 2, sharey=True, squeeze=False).ravel()
+        for axes, metric in zip(panels, table.columns, strict=False):
+            axes.plot(table[metric], range(len(table)), "o", color=SECOND)
+            axes.set(title=metric, yticks=range(len(table)))
+            axes.set_yticklabels(table.index, fontsize=9)
+        panels[0].invert_yaxis()
+        for unused in panels[len(table.columns) :]:
+            unused.set_axis_off()
+    return Shown(figure, alt=alt, caption=caption)
+
+
 def metric_curves(
     x: Sequence[float], scores: Sequence[Mapping[str, float]], *, xlabel: str, alt: str, caption: str = ""
 ) -> Shown:

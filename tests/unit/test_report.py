@@ -1,5 +1,6 @@
 """Tables that mark the best by direction, verdicts that are recorded, pictures that carry their text."""
 
+import itertools
 import re
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from mffrepro.report import ambiguities, diagram, figures, pages, tables
+from mffrepro.report import ambiguities, diagram, figures, pages, style, tables
 from mffrepro.report.gallery import Gallery, outlined
 from mffrepro.report.style import Shown
 
@@ -139,12 +140,25 @@ def test_deviations_are_read_from_the_docstring() -> None:
     assert "References" not in text
 
 
-def test_charts_are_the_same_every_time() -> None:
-    def draw() -> str:
-        return figures.curves([0, 1], {"a": [1, 2]}, xlabel="x", ylabel="y", alt="a line")._repr_html_()
+def draw_line() -> style.Shown:
+    return figures.curves([0, 1], {"a": [1, 2]}, xlabel="x", ylabel="y", alt="a line", caption="A line.")
 
-    assert draw() == draw()
-    assert 'alt="a line"' in draw()
+
+def test_charts_are_the_same_every_time(monkeypatch) -> None:
+    first, again = [], []
+    for pages in (first, again):
+        monkeypatch.setattr(style, "_numbers", itertools.count(1))
+        pages.append(draw_line()._repr_html_())
+    assert first == again
+    assert 'alt="a line"' in first[0]
+
+
+def test_figures_are_numbered_in_the_order_in_which_they_are_shown(monkeypatch) -> None:
+    monkeypatch.setattr(style, "_numbers", itertools.count(1))
+    later, line = figures.comparison({"a": np.zeros((8, 8))}, alt="black"), draw_line()
+    for _ in range(2):
+        assert "<b>Figure 1.</b> A line." in line._repr_html_()
+    assert "<b>Figure 2.</b>" in later._repr_html_()
 
 
 def test_loss_curves_have_a_panel_per_quantity(tmp_path) -> None:
