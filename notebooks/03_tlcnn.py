@@ -147,14 +147,14 @@ figures.comparison(
 # Fig. 8 of the paper shows originals and their labels:
 
 # %% tags=["hide-input"]
-labelled = load_regions("embedded")[:4]
+labelled = load_regions("embedded")[:3]
 originals = {f"original {i}": to_unit(one.image) for i, one in enumerate(labelled, 1)}
 labels = {f"label {i}": draw_mask(one, np.random.default_rng(seed)).astype(float) for i, one in enumerate(labelled, 1)}
 figures.comparison(
     originals | labels,
-    columns=4,
-    alt="Four photographs, and below them their black and white labels.",
-    caption="Fig. 8: originals and labels. White is the object.",
+    columns=3,
+    alt="Three photographs, and below them their black and white labels.",
+    caption="Fig. 8: originals and their masks G. White is the part that stays sharp in X1.",
 )
 
 # %% [markdown]

@@ -98,7 +98,7 @@ tables.plain(counts, caption="Claims per paper", digits=0)
 # units have scales of their own. "Substitute" means that other pictures than the paper's were used.
 
 # %% tags=["hide-input"]
-tables.sortable(judged[["paper", "claim", "verdict", "effect", "samples", "material", "place"]])
+tables.sortable(judged[["paper", "claim", "verdict", "effect", "samples", "material"]])
 
 # %% tags=["remove-input"]
 claims.Entries(judged)

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 from mffrepro.report.evidence import Direction, Estimate
 
-NAMES, PLOT, NUMBERS, ROW = 210, 220, 200, 20
+#: Widths of the columns and the height of a row, small enough for a phone.
+NAMES, PLOT, NUMBERS, ROW = 175, 130, 150, 18
 
 
 def interval_chart(parts: Mapping[str, Estimate], direction: Direction, threshold: float, *, own_scales: bool = False) -> str:
@@ -36,7 +37,7 @@ def interval_chart(parts: Mapping[str, Estimate], direction: Direction, threshol
     return (
         f'<svg role="img" aria-label="{html.escape(_words(parts, direction, threshold))}" '
         f'viewBox="0 0 {NAMES + PLOT + NUMBERS} {height + 16}" '
-        'style="width:100%;max-width:44em;display:block;color:inherit;overflow:visible" font-size="12" fill="currentColor" '
+        'style="width:100%;max-width:36em;display:block;color:inherit;overflow:visible" font-size="12" fill="currentColor" '
         'stroke="currentColor">' + _shade(marks, direction, height) + "".join(rows) + _threshold(marks, lines, height) + "</svg>"
     )
 
@@ -69,7 +70,7 @@ def _threshold(marks: list[float], lines: tuple[float, ...], height: float) -> s
     )
 
 
-def _cut(name: str, length: int = 34) -> str:
+def _cut(name: str, length: int = 28) -> str:
     return name if len(name) <= length else name[: length - 1] + "…"
 
 

@@ -40,7 +40,7 @@ class Summary:
         counted = ", ".join(f"{MARKS[name][0]} {count} {_plural(name, count)}" for name, count in self.counts.items() if count)
         items = "".join(f"<li>{html.escape(text)}</li>" for text in self.learned)
         return (
-            '<div style="border:2px solid #8a7ad1;border-radius:6px;padding:0.5em 1em;margin:1em 0">'
+            '<div class="mff-box" style="border:2px solid #8a7ad1;border-radius:6px;padding:0.5em 1em;margin:1em 0">'
             f"<b>In one minute</b><br><i>{html.escape(self.question)}</i><br>{html.escape(self.answer)}<br>"
             f"<b>{sum(self.counts.values())} claims:</b> {counted}.<br><b>The number:</b> {html.escape(self.best)}"
             f"<ul>{items}</ul></div>"

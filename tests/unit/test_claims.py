@@ -118,7 +118,7 @@ def test_the_ledger_has_an_entry_with_an_anchor_for_every_claim(tmp_path, monkey
 def test_an_interval_is_drawn_around_its_threshold() -> None:
     parts = {"below": Estimate(-1.0, -2.0, 0.5, 26), "exactly": Estimate(1.0, 1.0, 1.0)}
     picture = interval_chart(parts, "greater", 0.0)
-    lines = [tuple(map(float, pair)) for pair in re.findall(r'<line x1="([\d.]+)" x2="([\d.]+)" y1="10', picture)]
+    lines = [tuple(map(float, pair)) for pair in re.findall(r'<line x1="([\d.]+)" x2="([\d.]+)" y1="9', picture)]
     (mark,) = re.findall(r'<line x1="([\d.]+)" x2="\1" y1="0"', picture)
     ((low, high),) = lines
     assert float(mark) - low == pytest.approx(4 * (high - float(mark)), abs=0.5), "-2 is four times as far as 0.5"
