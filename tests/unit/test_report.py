@@ -146,9 +146,9 @@ def draw_line() -> style.Shown:
 
 def test_charts_are_the_same_every_time(monkeypatch) -> None:
     first, again = [], []
-    for pages in (first, again):
+    for shown in (first, again):
         monkeypatch.setattr(style, "_numbers", itertools.count(1))
-        pages.append(draw_line()._repr_html_())
+        shown.append(draw_line()._repr_html_())
     assert first == again
     assert 'alt="a line"' in first[0]
 
