@@ -216,11 +216,11 @@ def many_images(
     calls = {way: [attempts["gacn", way].trace.count(kind) for kind in kinds] for way in wanted}
     apart = {f"{way}, {kind}": calls[way][i] - wanted[way][i] for way in wanted for i, kind in enumerate(kinds)}
     verdicts.append(judge("C4.10", apart, numbers={f"calls, {way}": str(tuple(made)) for way, made in calls.items()}))
-    lost = gains(scores, "calibration", "serial", ["qg", "psnr"])
+    lost = gains(scores, "calibration", "serial", ["psnr"])
     ways = list(scores["variant"].unique())
     numbers = {f"{name}, {way}": by_pair(scores, way, [name])[name].mean() for name in ("qg", "psnr") for way in ways}
     note = "Stacks of four images with a known reference, the authors' weights; the paper shows one stack and no numbers."
-    return [*verdicts, judge("C4.11", lost["qg"], numbers=numbers, note=note)]
+    return [*verdicts, judge("C4.11", lost["psnr"], numbers=numbers, note=note)]
 
 
 # --------------------------------------------------------------------------------------------------------- maps

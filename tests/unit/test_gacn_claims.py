@@ -171,13 +171,13 @@ def test_calibration_is_tested_by_time_calls_and_quality() -> None:
     assert timed["gacn"].shape == (3,)
     assert (timed["gacn"] < 1).all()
     saved = {"gacn": np.full(5, 0.4), "sesf": np.full(5, 0.1), "cnn_fuse": np.full(5, 0.1)}
-    scores = table_of({"serial": {"qg": 0.7, "psnr": 30.0}, "calibration": {"qg": 0.705, "psnr": 29.0}})
+    scores = table_of({"serial": {"qg": 0.7, "psnr": 30.0}, "calibration": {"qg": 0.705, "psnr": 29.5}})
     verdicts = gacn_claims.many_images(saved, attempts, scores, 0.15, "4 images")
     assert outcomes(verdicts) == dict.fromkeys(("C4.8", "C4.9", "C4.10", "C4.11"), "holds")
     assert verdicts[0].numbers == {"bound": 0.15}
     assert verdicts[2].numbers["calls, serial"] == "(6, 3)"
     saved |= {"gacn": np.full(5, 0.2), "sesf": np.full(5, -0.1)}
-    scores.loc[scores["variant"] == "calibration", "qg"] -= 0.1
+    scores.loc[scores["variant"] == "calibration", "psnr"] -= 5
     again = outcomes(gacn_claims.many_images(saved, attempts, scores, 0.15, "4 images"))
     assert again == {"C4.8": "does not hold", "C4.9": "does not hold", "C4.10": "holds", "C4.11": "does not hold"}
 
