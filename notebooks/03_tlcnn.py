@@ -709,7 +709,8 @@ learned = [
          undecided="Which competitor is nearest depends on seeds and images."),
 ]  # fmt: skip
 question = "Do convolutions that were trained to classify photographs help a network to find what is out of focus?"
-in_one_minute("tlcnn", question, answer=answer, best="C0.1", learned=learned)
+number = "Q_ABF of the printed rule minus that of the strongest rival"
+in_one_minute("tlcnn", question, answer=answer, best="C0.1", learned=learned, number=number)
 
 # %% [markdown]
 # The test of transfer is limited: one seed, slim networks, and textures in place of ImageNet. The [next chapter](04_tlcolor.ipynb)

@@ -552,7 +552,8 @@ learned = [
 question = (
     "Does a network that starts from transferred convolutions fuse better, and do loss, normalisation and initial weights help?"
 )
-in_one_minute("tlcolor", question, answer=answer, best="C1.12", learned=learned)
+number = "Q_ABF of the printed rule minus that of a rival"
+in_one_minute("tlcolor", question, answer=answer, best="C1.12", learned=learned, number=number)
 
 # %% [markdown]
 # The paper transfers from ImageNet at full width, which this book does not test.

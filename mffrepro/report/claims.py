@@ -208,31 +208,6 @@ def given(paper: str) -> dict[str, Verdict]:
     return {claim: verdict for claim, verdict in _GIVEN.items() if verdict.paper == paper}
 
 
-def decide(
-    claim: str, outcome: bool | None, numbers: Mapping[str, float | int | str], *, note: str = "", seeds: Sequence[int] = ()
-) -> Verdict:
-    """Give the verdict on a claim from a comparison without samples.
-
-    Only chapters that have not moved to `judge` yet use it.
-
-    Args:
-        claim: Id in ``data_manifests/papers/claims.csv``.
-        outcome: The computed comparison: True, False, or None where it cannot be tested.
-        numbers: What was measured, by name.
-        note: One sentence: a limit of the test, or why it cannot be done here.
-        seeds: Seeds of the runs behind it.
-
-    Raises:
-        OptionError: There is no such claim.
-    """
-    claims = all_claims()
-    if claim not in claims.index:
-        raise unknown("claim", claim, claims.index)
-    words = UNTESTABLE if outcome is None else "holds" if outcome else "does not hold"
-    blank = _blank(claim, claims.loc[claim])
-    return _recorded(replace(blank, outcome=words, numbers=_plain(numbers), note=note, seeds=list(seeds)))
-
-
 # ------------------------------------------------------------------------------------------------------ ledger
 
 

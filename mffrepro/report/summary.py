@@ -47,7 +47,7 @@ class Summary:
         )
 
 
-def in_one_minute(paper: str, question: str, *, answer: str, best: str, learned: Sequence[str]) -> Summary:
+def in_one_minute(paper: str, question: str, *, answer: str, best: str, learned: Sequence[str], number: str = "") -> Summary:
     """Make the box of a chapter from the verdicts that it gave.
 
     Args:
@@ -56,6 +56,7 @@ def in_one_minute(paper: str, question: str, *, answer: str, best: str, learned:
         answer: A sentence that `says` chose.
         best: Claim whose effect is the chapter's most important number.
         learned: Three sentences that `says` chose.
+        number: What the effect of `best` measures, in words; the claim itself where it is left out.
 
     Raises:
         OptionError: The chapter gave no verdict on `best`.
@@ -67,7 +68,8 @@ def in_one_minute(paper: str, question: str, *, answer: str, best: str, learned:
     verdict = _given(best)
     record = {"parts": verdict.parts, "sample": verdict.sample, "images": verdict.images, "seeds": verdict.seeds}
     measured = f"{effect_text(verdict)}, {sizes(record)} ({best})" if verdict.parts else f"{best} {verdict.outcome}"
-    return Summary(question, answer, {name: outcomes[name] for name in OUTCOMES}, measured, tuple(learned))
+    shown = f"{number or verdict.text}: {measured}"
+    return Summary(question, answer, {name: outcomes[name] for name in OUTCOMES}, shown, tuple(learned))
 
 
 def says(claim: str, *, holds: str, fails: str, undecided: str, untested: str = "") -> str:

@@ -39,6 +39,15 @@ def test_claims_are_counted_and_observations_are_not():
     made = summary.in_one_minute("tlcnn", "Which?", answer="This.", best="C0.1", learned=["a < b", "c", "d"])
     assert made.counts == {"holds": 1, "does not hold": 0, "undecided": 0, "cannot be tested": 0, "not tested yet": 12}
     page = made._repr_html_()
-    for part in ("In one minute", "<i>Which?</i>", "13 claims:", "1 holds", "0.5 [0.5, 0.5] Q_ABF, 6 images (C0.1)", "a &lt; b"):
+    for part in (
+        "In one minute",
+        "<i>Which?</i>",
+        "13 claims:",
+        "1 holds",
+        "all compared methods: 0.5 [0.5, 0.5] Q_ABF, 6 images (C0.1)",
+        "a &lt; b",
+    ):
         assert part in page
     assert "\n" not in page
+    named = summary.in_one_minute("tlcnn", "Which?", answer="This.", best="C0.1", learned=[], number="The lead")
+    assert named.best.startswith("The lead: 0.5")
