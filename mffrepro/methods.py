@@ -37,7 +37,8 @@ def fuse(
     Args:
         images: Two or more arrays (H, W) or (H, W, 3), uint8, uint16 or float in [0, 1]; or paths; or a stack. All of one
             size, registered.
-        method: A name of `list_methods`; ``"gacn.published"`` is short for ``weights="published"``.
+        method: A name of `list_methods`; ``"gacn.published"`` is short for ``weights="published"``, and ``"tlcnn.printed"`` for
+            the options of the rule that the paper prints.
         weights: For networks: ``"default"`` (shipped), ``"published"`` (the authors', fetched), other names on the method's
             card, ``"random"``, or the path of a ``.safetensors`` file.
         device: For networks: ``"auto"``, ``"cpu"`` or ``"cuda"``.
@@ -62,7 +63,8 @@ def fuse(
         np.float64(0.25)
     """
     card, chosen = check_options(method, {"weights": weights, "device": device, "strategy": strategy} | options)
-    stack = as_stack(images, min_side=card.min_side)
+    chroma = card.published_chroma if chosen.get("as_published") else "interpolated"
+    stack = as_stack(images, min_side=card.min_side, chroma=chroma)
     work = _work(card, stack, chosen)
     started = time.perf_counter()
     image, decision = work()
@@ -122,17 +124,23 @@ def within(seconds: float) -> list[str]:
     return [card.name for card in CARDS.values() if card.seconds <= seconds]
 
 
-def parse(spec: str) -> tuple[MethodCard, str]:
-    """Split ``"gacn.published"`` into the card and the name of the weights."""
-    name, _, weights = spec.partition(".")
-    return get(name), weights or "default"
+def parse(spec: str) -> tuple[MethodCard, str, str]:
+    """Split a name into the card, the name of the weights, and the variant.
+
+    ``"tlcolor.seed2.printed"`` has the weights ``"seed2"`` and the variant ``"printed"``; either may be left out.
+    """
+    name, _, rest = spec.partition(".")
+    card = get(name)
+    before, _, last = rest.rpartition(".")
+    weights, variant = (before, last) if last in card.variants else (rest, "")
+    return card, weights or "default", variant
 
 
 def check_options(spec: str, options: Mapping[str, Any]) -> tuple[MethodCard, dict[str, Any]]:
     """Check a method's name and options before any work.
 
     Args:
-        spec: Method, or method and weights: ``"gacn.published"``.
+        spec: Method, with weights or a variant: ``"gacn.published"``, ``"tlcnn.printed"``.
         options: What `fuse` was given, with or without weights, device and strategy.
 
     Returns:
@@ -141,9 +149,9 @@ def check_options(spec: str, options: Mapping[str, Any]) -> tuple[MethodCard, di
     Raises:
         OptionError: There is no such method, option, strategy or weights; the sentence suggests the nearest.
     """
-    card, named_weights = parse(spec)
+    card, named_weights, variant = parse(spec)
     known = card.options()
-    chosen = COMMON | {"weights": named_weights} | dict(options)
+    chosen = COMMON | {"weights": named_weights} | dict(card.variants.get(variant, {})) | dict(options)
     if chosen["weights"] == "default":
         chosen["weights"] = named_weights
     for name in chosen.keys() - known.keys() - COMMON.keys():
@@ -163,7 +171,7 @@ def _check_weights(card: MethodCard, weights: str) -> None:
     if weights not in named and not str(weights).endswith(".safetensors"):
         if str(weights).partition(".")[0] == "published" and "published" not in named:
             raise OptionError(f"the authors of {card.name} publish no weights; use weights='default'")
-        raise unknown(f"weights of {card.name}", weights, named)
+        raise unknown(f"weights of {card.name}", weights, (*named, *card.variants))
 
 
 def _strategy(card: MethodCard, strategy: str) -> str:

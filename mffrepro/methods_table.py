@@ -15,6 +15,8 @@ PAIRWISE = ("serial", "carry", "calibration", "calibration_log")
 CARRY_FIRST = ("carry", "serial", "calibration", "calibration_log")
 #: Weights of a network whose authors publish theirs.
 PUBLISHED = ("default", "published", "random")
+#: The fusion rule that tlcnn and tlcolor print.
+PRINTED_RULE = {"printed": {"select": "qabf"}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +34,13 @@ class MethodCard:
         min_side: Smallest height and width, pixels.
         weights: Names of a network's weights.
         extra_weights: Further weights, such as ablations: available by name, but not rows of every table.
+        variants: Named options, such as the rule that a paper prints: ``"tlcnn.printed"``.
         strategies: How it combines more than two images, the default first; empty where it takes any number at once.
         has_decision: Whether its result has a decision map.
         seconds: About what a colour pair of 520x520 takes on two cores after the first call; for choosing what to run.
         fast: Options with which a slow method takes a fraction of that, for a preview rather than for a table.
+        published_chroma: How the authors' program enlarged the chroma of JPEG files, see `mffrepro.read_image`; used with
+            ``as_published``.
         note: What a user should know.
     """
 
@@ -49,10 +54,12 @@ class MethodCard:
     min_side: int = 1
     weights: tuple[str, ...] = ()
     extra_weights: tuple[str, ...] = ()
+    variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     strategies: tuple[str, ...] = ()
     has_decision: bool = False
     seconds: float = 0.5
     fast: Mapping[str, Any] = field(default_factory=dict)
+    published_chroma: Literal["interpolated", "dct"] = "interpolated"
     note: str = ""
 
     def function(self) -> Callable[..., tuple]:
@@ -98,6 +105,7 @@ _CARDS = (
         module="mffrepro.models.transfer",
         min_side=3,
         extra_weights=("long", "avg", "max"),
+        variants=PRINTED_RULE,
         strategies=CARRY_FIRST,
         seconds=1,
     ),
@@ -110,6 +118,7 @@ _CARDS = (
         module="mffrepro.models.transfer",
         min_side=3,
         extra_weights=("nontl", "compare_loss", "compare_bn", "compare_initial", "seed1", "seed2", "seed3", "seed4", "seed5"),
+        variants=PRINTED_RULE,
         strategies=CARRY_FIRST,
         seconds=1,
     ),
@@ -120,6 +129,7 @@ _CARDS = (
         "decision",
         chapter="05_icacs18",
         min_side=16,
+        variants={"printed": {"cancel": 1.0}},  # only the largest region stays
         strategies=PAIRWISE,
         seconds=1,
         note="shipped weights have half the maps of the paper",
@@ -163,6 +173,7 @@ _CARDS = (
         "per-channel",
         weights=PUBLISHED,
         extra_weights=("published.sum", "published.mean"),
+        published_chroma="dct",  # of the Pillow of 2019; found from their stored results of three sources
         note="fuses the channels together, not one by one",
     ),
     _network(

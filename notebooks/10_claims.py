@@ -60,35 +60,64 @@ run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed
 # %% [markdown]
 # ## Verdicts so far
 #
-# A claim **holds** or **does not hold** where its test could be run. It **cannot be tested here** where the test needs data or detail that
-# the paper does not give. **Not tested yet** means that the chapter of its paper has no record in this build.
+# Direction and threshold of each claim were written down before it was tested. The effect is a mean over images, and over seeds where
+# there are several. A bootstrap draws images and seeds again, with replacement, and gives the 95 % interval.
+#
+# | outcome | meaning |
+# |---|---|
+# | holds | the whole interval lies on the claimed side of the threshold |
+# | does not hold | the whole interval lies on the other side |
+# | undecided | the interval contains the threshold, seeds differ by more than the effect, or there are fewer than 5 images, or fewer than 3 seeds for a claim about trainings |
+# | cannot be tested | the test needs data or detail that the paper does not give |
+# | not tested yet | the chapter of its paper has no record in this build |
+#
+# A verdict says what this reproduction found, with its networks, trainings and pictures. It does not say that the numbers of the paper
+# are wrong; what the paper itself reports stands beside each claim.
+#
+# A claim of several parts, such as rivals or metrics, holds if every part holds, and does not hold if any part surely fails.
+# Counts, sizes and claims about one picture that the paper names are exact and have no interval.
 
 # %%
 import pandas as pd
+from IPython.display import display
 
 from mffrepro.report import claims, tables
 
 ledger = claims.ledger()
-order = ["holds", "does not hold", "cannot be tested here", "not tested yet"]
-counts = pd.crosstab(ledger["paper"], ledger["verdict"]).reindex(columns=order, fill_value=0)
-tables.plain(counts.reindex(ledger["paper"].unique()), caption="Claims per paper", digits=0)
+judged = ledger[ledger["kind"] == "claim"]
+counts = pd.crosstab(judged["paper"], judged["verdict"], margins=True, margins_name="all")
+counts = counts.reindex(index=[*judged["paper"].unique(), "all"], columns=[*claims.OUTCOMES, "all"], fill_value=0)
+tables.plain(counts, caption="Claims per paper", digits=0)
 
 # %% [markdown]
 # ## Claim by claim
 #
-# The table can be searched and sorted. Below it, every claim has an entry with the numbers that its verdict was computed from.
+# The table can be searched and sorted. Below it, every claim has an entry: how it was tested, where it stands in the paper, what the
+# paper itself reports, the numbers that its verdict was computed from, and a link to the verdict in its chapter. In the drawings,
+# a dot is the effect, a bar its interval, the broken line the threshold, and the shaded side the claimed one. Parts with different
+# units have scales of their own. "Substitute" means that other pictures than the paper's were used.
 
 # %% tags=["hide-input"]
-tables.sortable(ledger[["paper", "claim", "verdict"]])
+tables.sortable(judged[["paper", "claim", "verdict", "effect", "samples", "material"]])
 
 # %% tags=["remove-input"]
-claims.Entries(ledger)
+claims.Entries(judged)
+
+# %% [markdown]
+# ## Our own observations
+#
+# These statements are ours, not the papers'. They are tested alike and not counted above.
+
+# %% tags=["remove-input"]
+observed = ledger[ledger["kind"] == "observation"]
+display(tables.plain(observed[["paper", "claim", "verdict", "effect", "samples"]]))
+claims.Entries(observed)
 
 # %% [markdown]
 # ## Exercises
 #
 # 1. Choose a claim that is not tested yet. What would you have to measure, and which result would refute the claim?
-# 2. Which verdicts would change if the threshold in the claim were stricter?
+# 2. Which verdicts would change if the threshold of the claim were stricter? `data_manifests/papers/claims.csv` has all thresholds.
 
 # %% [markdown]
 # ## Provenance

@@ -23,31 +23,42 @@ from mffrepro.training.studies.gacn_losses import noise
 ISLAND = 0.01
 
 
-def decision_stages(pair: FocusStack, *, device: str = "auto") -> dict[str, np.ndarray]:
+def decision_stages(pair: FocusStack, *, gacn: str = "gacn", sesf: str = "sesf", device: str = "auto") -> dict[str, np.ndarray]:
     """Compute the decision maps of four methods before and after cleaning.
 
     Args:
         pair: Two images.
+        gacn: GACN and its weights, such as ``"gacn.published"``.
+        sesf: SESF-Fuse and its weights.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``, for the networks.
 
     Returns:
-        Method and stage -> decision (2, H, W). GACN has three stages: its initial map, the same without islands, its final map.
+        Method and stage -> decision (2, H, W). GACN has four stages: initial and final map, each with and without islands.
     """
     unit = to_unit(pair.images, np.float64)
     grays = 255 * (to_gray(unit) if pair.is_colour else unit)
     sharper = np.argmax([uniform_filter(modified_laplacian(gray), 7) for gray in grays], 0)
-    initial = _winner(pair, "gacn", smooth_boundary=False, device=device)
+    initial = _winner(pair, gacn, smooth_boundary=False, device=device)
+    final = fuse(pair, gacn, device=device).decision
     return {
         "sml, raw": _shares(sharper),
         "sml, cleaned": _shares(remove_small(majority(sharper, 3), ISLAND * sharper.size)),
-        "sesf, raw": _shares(_winner(pair, "sesf", post_processing="none", device=device)),
-        "sesf, cleaned": fuse(pair, "sesf", device=device).decision,
+        "sesf, raw": _shares(_winner(pair, sesf, post_processing="none", device=device)),
+        "sesf, cleaned": fuse(pair, sesf, device=device).decision,
         "cnn_fuse, raw": _shares(_winner(pair, "cnn_fuse", smallest=0, radius=0, device=device)),
         "cnn_fuse, cleaned": fuse(pair, "cnn_fuse", device=device).decision,
         "gacn, initial": _shares(initial),
         "gacn, islands removed": _shares(remove_small(initial, ISLAND * initial.size)),
-        "gacn, final": fuse(pair, "gacn", device=device).decision,
+        "gacn, final": final,
+        "gacn, final without islands": _without_islands(final),
     }
+
+
+def _without_islands(decision: np.ndarray) -> np.ndarray:
+    """Give the islands of a soft decision (2, H, W) to the other source; the rest stays."""
+    winner = decision.argmax(0)
+    kept = remove_small(winner, ISLAND * winner.size)
+    return np.where(kept == winner, decision, _shares(kept))
 
 
 def _winner(pair: FocusStack, method: str, **options) -> np.ndarray:

@@ -20,7 +20,8 @@ from mffrepro.images import locked, write_atomically
 from mffrepro.methods import parse
 from mffrepro.metrics import names as metric_names
 
-#: Columns that identify a row and say where its numbers come from. The columns of the metrics follow.
+#: Columns that identify a row and say where its numbers come from. The columns of the metrics follow. ``weights`` also names the
+#: variant of a method: ``printed``, or ``seed2.printed``.
 KEY = ("dataset", "stack", "method", "weights", "gray")
 ORIGIN = ("seconds", "commit", "device", "date")
 KINDS = {name: float if name == "seconds" else str for name in (*KEY, *ORIGIN)}
@@ -49,9 +50,8 @@ def write_record(results: pd.DataFrame, device: str) -> list[Path]:
     if (results["options"] != "").any():
         raise OptionError("methods with options are not recorded; name methods alone")
     done = results[results["seconds"].notna()]
-    origin = {"commit": _commit(), "device": device, "date": time.strftime("%Y-%m-%d", time.gmtime())}
     paths = []
-    for dataset, rows in _wide(done).assign(**origin).groupby("dataset"):
+    for dataset, rows in _wide(done).assign(**origin(device)).groupby("dataset"):
         paths.append(folder / f"{dataset}.csv")
         paths[-1].parent.mkdir(exist_ok=True)
         with locked(paths[-1]):
@@ -71,8 +71,9 @@ def _wide(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def _parts(label: str) -> tuple[str, str]:
-    card, weights = parse(label)
-    return card.name, weights if card.weights else ""
+    """Split a label into the method and what follows its name; a method without weights has nothing there."""
+    card, *_ = parse(label)
+    return card.name, label.partition(".")[2] or ("default" if card.weights else "")
 
 
 def _merged(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
@@ -130,6 +131,18 @@ def checkout() -> Path:
     if not ((root / ".git").exists() and (root / "pyproject.toml").exists()):
         raise DataError(f"{root} is not a git checkout; clone the repository and run pip install -e . in it")
     return root
+
+
+def origin(device: str) -> dict[str, str]:
+    """Describe where numbers of this run come from: commit, device and date.
+
+    Args:
+        device: The machine in words.
+
+    Raises:
+        DataError: The package is not in a git checkout.
+    """
+    return {"commit": _commit(), "device": device, "date": time.strftime("%Y-%m-%d", time.gmtime())}
 
 
 def _commit() -> str:

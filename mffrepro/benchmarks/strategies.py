@@ -176,6 +176,28 @@ def compare_strategies(
     return {key: min((made[key] for made in rounds), key=lambda one: one.result.seconds) for key in keys}
 
 
+def saved_runs(
+    stack: FocusStack, comparers: Mapping[str, Comparer], strategy: str = "calibration", *, runs: int = 5
+) -> dict[str, np.ndarray]:
+    """Time a strategy and serial fusion in turn, several times.
+
+    Args:
+        stack: N >= 3 images.
+        comparers: Name -> comparer.
+        strategy: As for `attempt`.
+        runs: Pairs of runs, after one that warms up.
+
+    Returns:
+        Name -> share of the time of serial fusion that was saved, (runs,).
+    """
+    saved: dict[str, list[float]] = {name: [] for name in comparers}
+    for _ in range(runs + 1):
+        for name, comparer in comparers.items():
+            serial, other = (attempt(stack, comparer, way).result.seconds for way in ("serial", strategy))
+            saved[name].append(1 - other / serial)
+    return {name: np.array(shares[1:]) for name, shares in saved.items()}
+
+
 def share_saved(trace: Traced, serial: Traced, cost: Mapping[str, float]) -> float:
     """Compute the share of the cost of serial fusion that fewer calls save.
 

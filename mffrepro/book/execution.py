@@ -15,6 +15,7 @@ from mffrepro.book.guards import faults
 from mffrepro.book.keys import device_class, key_of
 from mffrepro.book.layout import Book, BookError, files_below
 from mffrepro.errors import unknown
+from mffrepro.report.summary import TAG as SUMMARY_TAG
 from mffrepro.threads import share_cores
 
 PARAMETERS = ("profile", "dataset", "device", "retrain", "seed")
@@ -123,10 +124,11 @@ def check_parameters(chapter: str, declared: Iterable[str], given: Iterable[str]
 
 
 def _tidy(path: Path) -> None:
-    """Remove papermill's notes on this machine and its second parameters cell; point the badge at the book's own picture."""
+    """Remove papermill's notes on this machine and its second parameters cell; put badge and summary in their places."""
     notebook = json.loads(path.read_text())
     notebook["metadata"].pop("papermill", None)
     _merge_parameters(notebook["cells"])
+    _show_summary_first(notebook["cells"])
     for cell in notebook["cells"]:
         cell["metadata"].pop("papermill", None)
         cell["metadata"].pop("execution", None)
@@ -148,6 +150,15 @@ def _merge_parameters(cells: list[dict]) -> None:
             if cell.get("execution_count"):
                 cell["execution_count"] -= 1
         cells.remove(injected)
+
+
+def _show_summary_first(cells: list[dict]) -> None:
+    """Copy the box that a chapter computes in its last section below the first cell, where a reader looks for the answer."""
+    for cell in cells:
+        if SUMMARY_TAG in cell["metadata"].get("tags", ()):
+            shown = ["".join(output["data"]["text/html"]) for output in cell["outputs"] if "text/html" in output.get("data", ())]
+            cells.insert(1, {"cell_type": "markdown", "id": "in-one-minute", "metadata": {}, "source": "\n\n".join(shown)})
+            return
 
 
 def _versions() -> dict[str, str]:

@@ -33,7 +33,7 @@ def fuse(
     from mffrepro.images import as_stack, check_target, write_image
 
     paths = _sources(images, [output] if decision is None else [output, decision])
-    card, _ = methods.parse(method)
+    card, *_ = methods.parse(method)
     if decision is not None and not card.has_decision:
         raise OptionError(f"{card.name} has no decision map; leave --decision out or choose another method")
     chosen = {"weights": weights, "device": device, "strategy": strategy} | _options(card, option or [])

@@ -6,23 +6,32 @@ import struct
 import tempfile
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from mffrepro.errors import ImageError
 from mffrepro.images.arrays import check_image, from_unit
+from mffrepro.images.jpeg import decode_dct_chroma
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
+#: How the chroma of a JPEG file becomes as large as its luma.
+Chroma = Literal["interpolated", "dct"]
 
-def read_image(path: str | os.PathLike) -> np.ndarray:
+
+def read_image(path: str | os.PathLike, *, chroma: Chroma = "interpolated") -> np.ndarray:
     """Read an image file as (H, W) or (H, W, 3), uint8, uint16 or float.
 
     PNG, JPEG, TIFF, WebP, BMP and others.
 
     EXIF orientation is applied; palettes, CMYK and 1-bit images are expanded; alpha is dropped with a warning.
+
+    Args:
+        path: The file.
+        chroma: How chroma of half size is enlarged: ``"interpolated"`` as libjpeg-turbo does, or ``"dct"`` as the older
+            libjpeg 9 does, for results that were published with it. It concerns JPEG files only.
 
     Raises:
         ImageError: The file is missing, not an image, truncated, or of a kind that cannot be read.
@@ -34,11 +43,11 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
         raise ImageError(f"{path} cannot be read ({error.strerror}); check the path") from None
     if not data:
         raise ImageError(f"{path} is an empty file; copy it again")
-    image = _decode(data, str(path))
+    image = _decode(data, str(path), chroma)
     return np.ascontiguousarray(check_image(image, str(path)))
 
 
-def _decode(data: bytes, name: str) -> np.ndarray:
+def _decode(data: bytes, name: str, chroma: Chroma) -> np.ndarray:
     from PIL import Image as Pillow
     from PIL import UnidentifiedImageError
 
@@ -46,8 +55,9 @@ def _decode(data: bytes, name: str) -> np.ndarray:
         with Pillow.open(io.BytesIO(data)) as picture:
             pages = getattr(picture, "n_frames", 1) if picture.format in ("GIF", "TIFF") else 1
             deep = _is_deep(picture, data)
-            orientation = picture.getexif().get(ORIENTATION, 1) if deep else 1
+            orientation = picture.getexif().get(ORIENTATION, 1)
             upright = None if deep else _load(picture)
+            repeated = decode_dct_chroma(data) if chroma == "dct" and picture.format == "JPEG" else None
     except UnidentifiedImageError:
         if (image := _decode_deep(data, name, missing_ok=True)) is not None:  # 16-bit RGB TIFF: Pillow knows no such mode
             return image
@@ -59,6 +69,8 @@ def _decode(data: bytes, name: str) -> np.ndarray:
         raise ImageError(f"{name} is damaged or truncated ({reason}); copy it again") from None
     if pages > 1:
         warnings.warn(f"{name}: only the first of its {pages} pages is used", stacklevel=4)
+    if repeated is not None:
+        return _orient(repeated, orientation)
     return _decode_deep(data, name, orientation) if deep else np.asarray(_plain_mode(upright, name))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from mffrepro.errors import ImageError
 from mffrepro.images.arrays import ImageOrPath, check_image, check_same_size
-from mffrepro.images.files import read_image
+from mffrepro.images.files import Chroma, read_image
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,13 +63,16 @@ class FusionResult:
     method: str
 
 
-def as_stack(images: FocusStack | Sequence[ImageOrPath], name: str = "stack", min_side: int = 1) -> FocusStack:
+def as_stack(
+    images: FocusStack | Sequence[ImageOrPath], name: str = "stack", min_side: int = 1, *, chroma: Chroma = "interpolated"
+) -> FocusStack:
     """Make a checked FocusStack from arrays or paths.
 
     Args:
         images: Two or more arrays or paths (they may be mixed), or a stack, which is checked again.
         name: Name of the new stack.
         min_side: Smallest height and width that the caller can work with.
+        chroma: How the chroma of JPEG files is enlarged, see `read_image`.
 
     Raises:
         ImageError: Fewer than two images, or one that cannot be used; the sentence names which.
@@ -89,7 +92,8 @@ def as_stack(images: FocusStack | Sequence[ImageOrPath], name: str = "stack", mi
             return FocusStack(name, images)
     stacked = None
     for i, (given, called) in enumerate(zip(images, names, strict=True)):
-        image = check_image(read_image(given) if isinstance(given, (str, os.PathLike)) else given, called, min_side)
+        image = read_image(given, chroma=chroma) if isinstance(given, (str, os.PathLike)) else given
+        image = check_image(image, called, min_side)
         if stacked is None:
             stacked = np.empty((len(images), *image.shape), np.result_type(image))
         check_same_size([stacked[0], image], [names[0], called])

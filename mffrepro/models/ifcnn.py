@@ -94,6 +94,8 @@ def fuse(stack: FocusStack, network: IFCNN, *, as_published: bool = False) -> tu
         network: IFCNN, which joins features by the rule that it was trained with. The authors publish weights for the maximum
             (``"published"``, which they use for multi-focus images), ``"published.sum"`` and ``"published.mean"``.
         as_published: Cut off to 8 bits instead of rounding, and gray from colour by OpenCV's weights, as the authors do.
+            `mffrepro.fuse` then also reads JPEG files as the library of their time, libjpeg 9, did. With images that another
+            library has decoded, a few per cent of the values differ from theirs by more than one gray level.
 
     Returns:
         The fused image; no decision map, since every pixel is computed anew.

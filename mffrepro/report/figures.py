@@ -225,6 +225,56 @@ def bars(values: Mapping[str, float], *, xlabel: str, alt: str, caption: str = "
     return Shown(figure, alt=alt, caption=caption)
 
 
+def paired_points(printed: pd.DataFrame, reproduced: pd.DataFrame, *, alt: str, caption: str = "") -> Shown:
+    """Draw a panel per metric: printed and reproduced value of every method on one line.
+
+    Points instead of bars, since the scales do not begin at zero.
+
+    Args:
+        printed: Methods by metrics.
+        reproduced: The same metrics; a method that only one side has gets one point.
+        alt: Alternative text.
+        caption: Caption.
+    """
+    names = list(dict.fromkeys([*printed.index, *reproduced.index]))
+    rows = -(-len(printed.columns) // 2)
+    with styled():
+        figure = Figure(figsize=(PAGE, (0.28 * len(names) + 0.8) * rows))
+        panels = figure.subplots(rows, 2, sharey=True, squeeze=False).ravel()
+        for axes, metric in zip(panels, printed.columns, strict=False):
+            for table, label, colour, marker in ((printed, "printed", ACCENT, "s"), (reproduced, "reproduced", SECOND, "o")):
+                axes.plot(table[metric].reindex(names), range(len(names)), marker, color=colour, label=label)
+            axes.set(title=metric, yticks=range(len(names)), yticklabels=names)
+            axes.margins(0.12)
+        panels[0].invert_yaxis()
+        panels[0].legend(fontsize=9)
+        for unused in panels[len(printed.columns) :]:
+            unused.set_axis_off()
+    return Shown(figure, alt=alt, caption=caption)
+
+
+def grouped_points(table: pd.DataFrame, *, alt: str, caption: str = "") -> Shown:
+    """Draw a panel per metric with one point per row; no scale begins at zero.
+
+    Args:
+        table: Rows by metrics.
+        alt: Alternative text.
+        caption: Caption.
+    """
+    lines = -(-len(table.columns) // 2)
+    with styled():
+        figure = Figure(figsize=(PAGE, (0.2 * len(table) + 0.7) * lines))
+        panels = figure.subplots(lines, 2, sharey=True, squeeze=False).ravel()
+        for axes, metric in zip(panels, table.columns, strict=False):
+            axes.plot(table[metric], range(len(table)), "o", color=SECOND)
+            axes.set(title=metric, yticks=range(len(table)))
+            axes.set_yticklabels(table.index, fontsize=9)
+        panels[0].invert_yaxis()
+        for unused in panels[len(table.columns) :]:
+            unused.set_axis_off()
+    return Shown(figure, alt=alt, caption=caption)
+
+
 def metric_curves(
     x: Sequence[float], scores: Sequence[Mapping[str, float]], *, xlabel: str, alt: str, caption: str = ""
 ) -> Shown:

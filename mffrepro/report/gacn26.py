@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from mffrepro.benchmarks import computed_or_recorded
-from mffrepro.report.tables import reported_folder
+from mffrepro.benchmarks.measurements import by_pair
+from mffrepro.report.tables import PRINTED_NAMES, reported, reported_folder
 from mffrepro.training.studies.gacn_trainings import METRICS as COMPUTED
 
 #: The six metrics of the paper. Q_y is computed with the additional stabiliser of the authors' code, ``qy.gacn``.
@@ -73,3 +74,72 @@ def places(rows: pd.DataFrame, method: str) -> tuple[dict[str, int], str]:
     means = table.mean().unstack("metric")
     found = {name: int(means[name].rank(ascending=False)[method]) for name in METRICS if name in means}
     return found, f"{len(means)} methods on {len(table)} pairs"
+
+
+def rivals(rows: pd.DataFrame) -> list[str]:
+    """List the other methods of Table 1 that have scores, under the names of this package.
+
+    Args:
+        rows: What `scores` returns.
+    """
+    printed = [PRINTED_NAMES[name] for name in reported("p004_table1").index]
+    return [name for name in printed if name != "gacn.published" and name in set(rows["method"])]
+
+
+#: Rows of Table 1 whose means are those of the authors' records of each pair; CNN-Fuse but for its Q_cb (A4.18).
+RECORDED = {
+    "DSIFT": "dsift", "MWG": "mwg", "Focus-Stack": "focus_stack", "SR": "sr", "NSCT": "nsct", "CVT": "cvt", "DTCWT": "dtcwt",
+    "SF": "sf", "DWT": "dwt", "RP": "rp", "LP": "lp", "Dense-Fuse": "dense_fuse_1e3_l1", "CNN-Fuse": "cnn_fuse",
+}  # fmt: skip
+#: Rows of Table 1 that are not among them and whose networks have published weights.
+PUBLISHED = {name: PRINTED_NAMES[name] for name in ("IFCNN", "U2Fusion", "MFF-GAN", "PMGI")}
+
+
+def rivals_as_printed(rows: pd.DataFrame, maps: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Gather the scores of the rivals of Table 1 as the paper had them, pair by pair.
+
+    Args:
+        rows: What `scores` returns.
+        maps: The measurement ``gacn_maps``, for SESF-Fuse with the guided filter of its authors.
+
+    Returns:
+        Metric -> a table of pairs by rivals: those of the authors' records, and networks with published weights.
+    """
+    theirs = pair_scores(rows, list(PUBLISHED.values()), {method: name for name, method in RECORDED.items()}, METRICS)
+    names = {method: name for name, method in PUBLISHED.items()}
+    sesf = by_pair(maps, "sesf, as published", METRICS)
+    return {
+        metric: table.loc[table.index.isin(rows["stack"])].rename(columns=names).join(sesf[metric].rename("SESF-Fuse"))
+        for metric, table in theirs.items()
+    }
+
+
+#: Curves of Fig. 5: label -> method in the record, or variant of the measurement ``gacn_maps``.
+CURVES = {
+    "GACN": "gacn.published", "IFCNN": "ifcnn.published", "Dense-Fuse": "densefuse.published", "U2Fusion": "u2fusion.published",
+    "MFF-GAN": "mff_gan.published", "PMGI": "pmgi.published", "FusionDN": "fusiondn", "DRPL": "drpl",
+}  # fmt: skip
+WITHOUT = {
+    "CNN-Fuse": "cnn_fuse, cleaned", "CNN-Fuse, raw map": "cnn_fuse, raw", "SESF-Fuse": "sesf, cleaned",
+    "SESF-Fuse, raw map": "sesf, raw",
+}  # fmt: skip
+
+
+def figure5(rows: pd.DataFrame, maps: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Gather the curves of Fig. 5: the score of every network on every pair, maps with and without post-processing.
+
+    Args:
+        rows: What `scores` returns.
+        maps: The measurement ``gacn_maps``.
+
+    Returns:
+        Metric -> a table of pairs by networks, for `mffrepro.report.figures.pair_curves`.
+    """
+    found = {}
+    for metric in METRICS:
+        recorded = rows[rows["metric"] == metric].pivot(index="stack", columns="method", values="value")
+        cleaned = maps.pivot(index="stack", columns="variant", values=metric)
+        columns = {label: recorded[name] for label, name in CURVES.items() if name in recorded}
+        columns |= {label: cleaned[name] for label, name in WITHOUT.items()}
+        found[metric] = pd.DataFrame(columns)
+    return found

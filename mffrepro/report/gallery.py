@@ -3,13 +3,14 @@
 import html
 import io
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageDraw
 
 from mffrepro.images import Image, from_unit, to_unit
-from mffrepro.report.style import PALETTE, frame, picture
+from mffrepro.report.style import PALETTE, frame, next_number, picture
 
 #: (top, left, height, width) in pixels.
 Box = tuple[int, int, int, int]
@@ -39,8 +40,15 @@ class Gallery:
         cells = "".join(self._cell(label, from_unit(to_unit(image), np.dtype(np.uint8))) for label, image in self.images.items())
         grid = f"display:grid;grid-template-columns:repeat(auto-fit,minmax(min({least}px,45%),1fr));gap:0.6em"
         return frame(
-            f'<div role="group" aria-label="{html.escape(self.alt, quote=True)}" style="{grid}">{cells}</div>', self.caption
+            f'<div role="group" aria-label="{html.escape(self.alt, quote=True)}" style="{grid}">{cells}</div>',
+            self.caption,
+            self.number,
         )
+
+    @cached_property
+    def number(self) -> int:
+        """Return the number of the figure, which it gets when it is first shown."""
+        return next_number()
 
     def _cell(self, label: str, image: Image) -> str:
         shown = picture(encode(outlined(image, self.zoom)), "image/webp", f"{label}: {self.alt}")

@@ -28,7 +28,7 @@ def left_out(names: Iterable[str], seconds: float) -> dict[str, str]:
     files = data.verify("networks")
     reasons = {}
     for name in names:
-        card, weights = methods.parse(name)
+        card, weights, _ = methods.parse(name)
         parts = [status for file, status in files.items() if file.startswith(name)]  # a checkpoint may be several files
         if card.seconds > seconds:
             reasons[name] = f"takes about {card.seconds:.0f} s for a pair of 520x520; the limit is {seconds:g} s"

@@ -3,8 +3,10 @@
 import base64
 import html
 import io
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -55,10 +57,20 @@ class Shown:
         buffer = io.BytesIO()
         with styled():  # the salt of the SVG's identifiers is read when it is written
             self.figure.savefig(buffer, format="svg", metadata={"Date": None})
-        return frame(picture(buffer.getvalue(), "image/svg+xml", self.alt), self.caption)
+        return frame(picture(buffer.getvalue(), "image/svg+xml", self.alt), self.caption, self.number)
+
+    @cached_property
+    def number(self) -> int:
+        """Return the number of the figure, which it gets when it is first shown."""
+        return next_number()
 
     def __repr__(self) -> str:
         return f"Figure: {self.alt}"
+
+
+def next_number() -> int:
+    """Count the figures of a chapter."""
+    return next(_numbers)
 
 
 def picture(data: bytes, kind: str, alt: str) -> str:
@@ -69,9 +81,12 @@ def picture(data: bytes, kind: str, alt: str) -> str:
     )
 
 
-def frame(content: str, caption: str) -> str:
-    """Put content above its caption."""
-    text = (
-        f'<figcaption style="font-size:0.9em;opacity:0.8;margin-top:0.4em">{html.escape(caption)}</figcaption>' if caption else ""
-    )
+#: Numbers of the figures of a chapter, which is one process, in the order in which they are first shown.
+_numbers = itertools.count(1)
+
+
+def frame(content: str, caption: str, number: int) -> str:
+    """Put content above its number and caption."""
+    words = f"<b>Figure {number}.</b> {html.escape(caption)}".strip()
+    text = f'<figcaption style="font-size:0.9em;opacity:0.8;margin-top:0.4em">{words}</figcaption>'
     return f'<figure style="margin:0.5em 0;text-align:left">{content}{text}</figure>'

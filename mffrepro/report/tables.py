@@ -153,6 +153,9 @@ PRINTED_NAMES = {
     "FusionDN": "fusiondn", "MFF-SSIM": "mff_ssim",
 }  # fmt: skip
 
+#: Names in GACN's Table 3 -> methods here.
+TIMED_NAMES = {"GACN": "gacn", "SESF-Fuse": "sesf", "CNN-Fuse": "cnn_fuse"}
+
 
 def reported(name: str) -> pd.DataFrame:
     """Read a table as a paper prints it, with this package's metric names.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 
 from mffrepro.models.transfer import TransferNet
-from mffrepro.models.vgg import STAGES
+from mffrepro.models.vgg import STAGES, VGG19, conv_keys
 from mffrepro.report.diagram import flow, trace_shapes
 from mffrepro.report.style import PALETTE, Shown
 
@@ -69,6 +69,30 @@ def layer_flow(network: TransferNet, encoders: Sequence[int], *, caption: str = 
     return flow(
         [*rows, ("decoder 1, its first layers: transposed convolution, skip, convolutions", boxes, PALETTE[2])],
         alt="Rows of boxes with shapes: the layers of the encoders named on the left, and the first layers of decoder 1.",
+        caption=caption,
+    )
+
+
+def vgg_flow(network: VGG19, *, caption: str = "") -> Shown:
+    """Draw the five stages of a VGG-19, its poolings and its classifier.
+
+    Args:
+        network: Any width.
+        caption: Caption.
+    """
+    pooling = "average\npooling" if network.options["pool"] == "avg" else "maximum\npooling"
+    boxes, side = [("photograph", f"3 × {SIDE}²")], SIDE
+    for keys in conv_keys():
+        maps = network.features[keys[-1].removeprefix("features.")].out_channels
+        boxes += [(f"{len(keys)} × conv,\nBN, ReLU", f"{maps} × {side}²"), (pooling, f"{maps} × {side // 2}²")]
+        side //= 2
+    layers = [(f"fully\nconnected {i}", str(layer.out_features)) for i, layer in enumerate(network.classifier, 1)]
+    return flow(
+        [
+            ("stages 1 to 3", boxes[:7], PALETTE[0]),
+            ("stages 4 and 5, classifier", [*boxes[7:], *layers], PALETTE[0]),
+        ],
+        alt="Two rows of boxes with shapes: five stages of convolutions and poolings, and three fully connected layers.",
         caption=caption,
     )
 

@@ -93,6 +93,19 @@ def test_restored_colour(mirror, stored, method: str, pair: str) -> None:
     assert share_off(fused, golden, levels=5) == 0
 
 
+@pytest.mark.parametrize("triple", ["01", "02"])
+def test_ifcnn_of_three_jpeg_files(mirror, goldens, stored, triple: str) -> None:
+    """The stored results need the JPEG decoder of their time."""
+    folder = goldens / "networks" / "IFCNN-triple"
+    paths = [folder / f"lytro-{triple}-{name}.jpg" for name in "ABC"]
+    golden = stored(f"IFCNN-triple/ref_{triple}")
+    fused = mff.fuse(paths, "ifcnn", weights="published", as_published=True).image
+    assert share_off(fused, golden, levels=1) == 0
+    assert share_off(fused, golden, levels=0) < 0.002
+    by_todays = mff.fuse([mff.read_image(path) for path in paths], "ifcnn", weights="published", as_published=True).image
+    assert share_off(by_todays, golden, levels=1) > 0.04, "the decoder explains the difference"
+
+
 @pytest.mark.parametrize("rule", ["sum", "mean"])
 def test_every_published_ifcnn_loads_and_fuses(mirror, rule: str) -> None:
     pair = mff.load("gacn26")["lytro_01"].images[:, 100:164, 100:164]

@@ -265,3 +265,15 @@ def test_a_chapter_with_a_misspelt_parameter_never_starts(book, monkeypatch):
     with pytest.raises(BookError, match="sede"):
         build(profile="quick")
     assert not list(book.root.rglob("started"))
+
+
+@pytest.mark.slow
+def test_the_summary_of_the_last_section_is_shown_first(book):
+    box = 'from IPython.display import HTML\nHTML("<div>answer " + str(6 * 7) + "</div>")'
+    text = chapter("x = 1") + f'\n# %% tags=["{execution.SUMMARY_TAG}"]\n{box}\n'
+    (book.sources / "00_first.py").write_text(text)
+    execution.run(book, "00_first", PARAMETERS)
+    cells = json.loads((book.executed / "00_first.ipynb").read_text())["cells"]
+    assert [cell["cell_type"] for cell in cells] == ["markdown", "markdown", "code", "code", "code"]
+    assert "".join(cells[1]["source"]) == "<div>answer 42</div>"
+    assert faults(book.executed / "00_first.ipynb") == ""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mffrepro.book import PARAMETERS
+from mffrepro.report.summary import TAG as SUMMARY_TAG
 from mffrepro.runtime import REF, REPOSITORY
 
 jupytext = pytest.importorskip("jupytext")
@@ -20,7 +21,7 @@ FOLDER = ROOT / "notebooks"
 CHAPTERS = sorted(path.stem for path in FOLDER.glob("*.py"))
 PAPERS = [chapter for chapter in CHAPTERS if "03" <= chapter[:2] <= "07"]
 
-TAGS = {"parameters", "hide-input", "hide-output", "remove-input", "remove-cell", "raises-exception"}
+TAGS = {"parameters", "hide-input", "hide-output", "remove-input", "remove-cell", "raises-exception", SUMMARY_TAG}
 HEADINGS = [
     "Set up", "The paper in one picture", "Data", "Model", "Loss", "Training", "Fusion, step by step",
     "Tables and figures: reported, reproduced, difference", "Ablations", "Claims and verdicts", "Deviations", "Exercises",

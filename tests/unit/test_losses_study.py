@@ -10,6 +10,7 @@ import torch
 from mffrepro.data import load, load_regions
 from mffrepro.errors import OptionError
 from mffrepro.losses import balanced_loss, dice_loss, edge_loss, focal_loss, qg_loss, tensor_loss
+from mffrepro.report.trainings import read_study
 from mffrepro.training import studies
 from mffrepro.training.gacn import PRESETS, GacnRecipe
 from mffrepro.training.studies import gacn_losses as loss_study
@@ -87,14 +88,20 @@ def test_noise_of_a_map_by_hand() -> None:
     assert loss_study.noise(board) == pytest.approx({"regions": 16, "variation": 2})
 
 
-def test_the_study_has_a_row_for_each_combination(regions, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(loss_study, "COMBINATIONS", {name: loss_study.COMBINATIONS[name] for name in ("dice", "dice + ep")})
+def test_the_study_has_a_row_for_each_combination(regions, tmp_path) -> None:
+    two = {name: loss_study.COMBINATIONS[name] for name in ("dice", "dice + ep")}
     stacks = list(load("embedded", kind="composite", levels=(3,), size=96))[:1]
-    table = loss_study.loss_study(RECIPE, {"train": regions, "val": regions[:1]}, stacks, tmp_path, device="cpu")
+    data = {"train": regions, "val": regions[:1]}
+    table = loss_study.loss_study(RECIPE, data, stacks, tmp_path, combinations=two, device="cpu")
     assert list(table.index) == ["dice", "dice + ep"]
     assert {*loss_study.METRICS, "regions", "variation", "seconds"} == set(table.columns)
     assert table.notna().all(axis=None)
     assert (tmp_path / "dice + ep" / "best.safetensors").exists()
+
+
+def test_all_twelve_combinations_of_the_paper_are_recorded() -> None:
+    assert len(loss_study.COMBINATIONS) == 12
+    assert list(read_study("gacn_losses").index) == [*loss_study.COMBINATIONS, "dice, repeated"]
 
 
 def test_a_finished_training_becomes_a_row(tmp_path, regions) -> None:

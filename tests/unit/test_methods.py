@@ -231,6 +231,19 @@ def test_wrong_names_and_options_are_answered(method, options, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("card", [pytest.param(card, id=card.name) for card in methods.CARDS.values() if card.variants])
+def test_a_variant_is_short_for_its_options(card):
+    for variant, options in card.variants.items():
+        assert methods.check_options(f"{card.name}.{variant}", {}) == methods.check_options(card.name, options)
+        assert methods.parse(f"{card.name}.{variant}") == (card, "default", variant)
+        assert methods.parse(f"{card.name}.random.{variant}") == (card, "random", variant)
+
+
+def test_given_options_go_before_those_of_a_variant():
+    assert methods.check_options("tlcnn.printed", {})[1]["select"] == "qabf"
+    assert methods.check_options("tlcnn.printed", {"select": "first"})[1]["select"] == "first"
+
+
 def test_what_every_method_accepts():
     for card in methods.CARDS.values():
         assert run(card, photographs(), device="cpu", strategy="auto").method == card.name

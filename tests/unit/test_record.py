@@ -61,6 +61,15 @@ def test_what_is_written_is_read(clone):
     assert len(drift(run(), long)) == 0
 
 
+def test_variants_are_recorded_beside_the_method(clone):
+    names = ("tlcolor", "tlcolor.printed", "tlcolor.seed2.printed")
+    write_record(run(names), "CPU")
+    long = read_record("gacn26")
+    assert set(long["weights"]) == {"default", "printed", "seed2.printed"}
+    assert len(drift(run(names), long)) == 0
+    assert len(drift(run(names, start=2.0), long)) == len(run(names))
+
+
 def test_the_file_is_small_sorted_and_the_same_whatever_the_order(clone):
     write_record(run(), "CPU")
     first = text(clone)

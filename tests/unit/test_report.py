@@ -1,6 +1,6 @@
 """Tables that mark the best by direction, verdicts that are recorded, pictures that carry their text."""
 
-import json
+import itertools
 import re
 
 import numpy as np
@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from mffrepro.errors import OptionError
-from mffrepro.report import ambiguities, claims, diagram, figures, pages, tables
+from mffrepro.report import ambiguities, diagram, figures, pages, style, tables
 from mffrepro.report.gallery import Gallery, outlined
 from mffrepro.report.style import Shown
 
@@ -71,43 +70,6 @@ def test_printed_table_has_our_names() -> None:
     assert list(table.columns) == ["qg", "qy", "qncie", "qcb", "fmi_edge", "fmi_dct", "seconds"]
     assert table.loc["GACN", "qg"] == 0.7169
     assert len(table) == 22
-
-
-def test_a_verdict_is_recorded_where_the_book_is_built(tmp_path, monkeypatch) -> None:
-    monkeypatch.setenv(claims.FOLDER_VARIABLE, str(tmp_path / "07_gacn"))
-    verdict = claims.decide("C4.8", np.bool_(True), {"saving": np.float64(0.31)}, note="on a test", seeds=[1])
-    record = json.loads((tmp_path / "07_gacn" / "C4.8.json").read_text())
-    assert record["outcome"] == verdict.outcome == "holds"
-    assert record["numbers"] == {"saving": 0.31}
-    ledger = claims.ledger()
-    assert ledger.loc["C4.8", "verdict"] == "holds"
-    assert ledger.loc["C4.9", "verdict"] == "not tested yet"
-    assert len(ledger) == len(claims.all_claims())
-
-
-def test_no_record_outside_a_build(tmp_path, monkeypatch) -> None:
-    monkeypatch.delenv(claims.FOLDER_VARIABLE, raising=False)
-    monkeypatch.chdir(tmp_path)
-    assert claims.decide("C4.8", None, {}).outcome == "cannot be tested here"
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_unknown_claim_is_refused() -> None:
-    with pytest.raises(OptionError, match="no claim 'C4'"):
-        claims.decide("C4", True, {})
-
-
-def test_the_ledger_has_an_entry_with_an_anchor_for_every_claim(tmp_path) -> None:
-    (tmp_path / "07_gacn").mkdir()
-    record = {"claim": "C4.8", "outcome": "holds", "numbers": {"saving <s>": 0.3149}, "note": "a & b"}
-    (tmp_path / "07_gacn" / "C4.8.json").write_text(json.dumps(record))
-    page = claims.Entries(claims.ledger(tmp_path))._repr_html_()
-    ids = re.findall(r'<div id="(c\d-\d+)"', page)
-    assert ids == [pages.anchor(claim) for claim in claims.all_claims().index]
-    entry = page[page.index('id="c4-8"') : page.index('id="c4-9"')]
-    for part in ("holds", "saving &lt;s&gt; 0.3149", "a &amp; b", "Chapter: 07_gacn"):
-        assert part in entry
-    assert page.count("not tested yet") == len(ids) - 1
 
 
 def test_every_ambiguity_is_on_the_page_with_an_anchor() -> None:
@@ -178,12 +140,25 @@ def test_deviations_are_read_from_the_docstring() -> None:
     assert "References" not in text
 
 
-def test_charts_are_the_same_every_time() -> None:
-    def draw() -> str:
-        return figures.curves([0, 1], {"a": [1, 2]}, xlabel="x", ylabel="y", alt="a line")._repr_html_()
+def draw_line() -> style.Shown:
+    return figures.curves([0, 1], {"a": [1, 2]}, xlabel="x", ylabel="y", alt="a line", caption="A line.")
 
-    assert draw() == draw()
-    assert 'alt="a line"' in draw()
+
+def test_charts_are_the_same_every_time(monkeypatch) -> None:
+    first, again = [], []
+    for shown in (first, again):
+        monkeypatch.setattr(style, "_numbers", itertools.count(1))
+        shown.append(draw_line()._repr_html_())
+    assert first == again
+    assert 'alt="a line"' in first[0]
+
+
+def test_figures_are_numbered_in_the_order_in_which_they_are_shown(monkeypatch) -> None:
+    monkeypatch.setattr(style, "_numbers", itertools.count(1))
+    later, line = figures.comparison({"a": np.zeros((8, 8))}, alt="black"), draw_line()
+    for _ in range(2):
+        assert "<b>Figure 1.</b> A line." in line._repr_html_()
+    assert "<b>Figure 2.</b>" in later._repr_html_()
 
 
 def test_loss_curves_have_a_panel_per_quantity(tmp_path) -> None:

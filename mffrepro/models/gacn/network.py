@@ -50,7 +50,10 @@ class ConvBlock(nn.Sequential):
         self.norm = nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return maps (B, outputs, H, W); at inference they are normalised in place, which spares a large array."""
+        """Return maps (B, outputs, H, W).
+
+        At inference they are normalised in place, which spares a large array.
+        """
         x = self.relu(self.conv(x))
         if self.training or torch.is_grad_enabled():
             return self.norm(x)

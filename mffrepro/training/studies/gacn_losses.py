@@ -19,16 +19,11 @@ from mffrepro.training.gacn import GacnRecipe
 from mffrepro.training.studies import Options, origin
 from mffrepro.training.trainer import train
 
-#: Row of the study -> mask loss and gradient loss: each mask loss alone and with Q_g, and with Dice the other gradient losses.
+#: Row of the study -> mask loss and gradient loss: all twelve combinations of Fig. 9.
 COMBINATIONS = {
-    "dice": ("dice", "none"),
-    "focal": ("focal", "none"),
-    "bce": ("bce", "none"),
-    "dice + qg": ("dice", "qg"),
-    "focal + qg": ("focal", "qg"),
-    "bce + qg": ("bce", "qg"),
-    "dice + ep": ("dice", "ep"),
-    "dice + st": ("dice", "st"),
+    mask if gradient == "none" else f"{mask} + {gradient}": (mask, gradient)
+    for gradient in ("none", "qg", "ep", "st")
+    for mask in ("dice", "focal", "bce")
 }
 #: The six metrics of the paper, and two that know the truth.
 METRICS = ("qg", "qy", "qncie", "qcb", "fmi_edge", "fmi_dct", "psnr", "mask_iou")
@@ -53,6 +48,7 @@ def loss_study(
     stacks: Sequence[FocusStack],
     out: str | Path,
     *,
+    combinations: Mapping[str, tuple[str, str]] = COMBINATIONS,
     seed: int = 1,
     device: str = "auto",
 ) -> pd.DataFrame:
@@ -63,6 +59,7 @@ def loss_study(
         regions: Labelled photographs under ``"train"`` and ``"val"``.
         stacks: Pairs to fuse, with reference and true decision.
         out: Folder for the runs, one folder each; the weights of a combination are ``COMBINATION/best.safetensors``.
+        combinations: Label -> mask loss and gradient loss.
         seed: Seed of every training: all see the same samples and begin with the same weights.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
 
@@ -70,7 +67,7 @@ def loss_study(
         A row per combination: means of `METRICS` over the stacks and of `noise` over their initial maps, seconds of training.
     """
     rows = {}
-    for label, (mask_loss, gradient_loss) in COMBINATIONS.items():
+    for label, (mask_loss, gradient_loss) in combinations.items():
         started = time.perf_counter()
         chosen = replace(recipe, mask_loss=mask_loss, gradient_loss=gradient_loss)
         train(chosen, regions, Path(out) / label, seed=seed, device=device)

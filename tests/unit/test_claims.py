@@ -1,0 +1,129 @@
+"""Verdicts: what the manifest says of each claim, how samples decide, what is recorded and shown."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from mffrepro.errors import OptionError
+from mffrepro.report import claims, pages
+from mffrepro.report.evidence import Estimate
+from mffrepro.report.interval_chart import interval_chart
+
+
+def test_the_manifest_says_how_each_claim_is_judged() -> None:
+    rows = claims.all_claims()
+    assert set(rows["kind"]) == {"claim", "observation"}
+    assert list(rows.index[rows["kind"] == "observation"]) == ["C0.13", "C0.14", "C2.12"]
+    assert set(rows["sample"]) == {"images", "trainings", "runs", "exact"}
+    assert set(rows["direction"]) == {"greater", "less", "within"}
+    assert np.isfinite(rows["threshold"].astype(float)).all()
+    assert (rows[["claim", "place", "unit", "test"]] != "").all(axis=None)
+
+
+def test_samples_decide_and_are_kept(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv(claims.FOLDER_VARIABLE, str(tmp_path / "07_gacn"))
+    verdict = claims.judge("C4.8", [0.31, 0.33, 0.32, 0.31, 0.35], numbers={"bound": np.float64(0.4)}, material="own")
+    record = json.loads((tmp_path / "07_gacn" / "C4.8.json").read_text())
+    assert record["outcome"] == verdict.outcome == "holds"
+    assert record["effect"] == pytest.approx(0.324)
+    assert 0.30 < record["interval"][0] < record["effect"] < record["interval"][1]
+    assert (record["images"], record["material"], record["numbers"]) == (5, "own", {"bound": 0.4})
+    ledger = claims.ledger()
+    assert ledger.loc["C4.8", ["verdict", "samples", "chapter"]].tolist() == ["holds", "5 runs", "07_gacn"]
+    assert ledger.loc["C4.9", "verdict"] == "not tested yet"
+    assert claims.given("gacn")["C4.8"] is verdict
+
+
+def test_the_deciding_part_stands_for_a_claim_of_several() -> None:
+    parts = {"wins": np.full(9, 0.4), "loses": np.full(9, -0.1), "open": np.tile([-9.0, 8.0, 0.0], 3)}
+    verdict = claims.judge("C0.1", parts)
+    assert (verdict.outcome, verdict.weakest, verdict.effect) == ("does not hold", "loses", pytest.approx(-0.1))
+    assert list(verdict.parts) == list(parts)
+    del parts["loses"]
+    assert (claims.judge("C0.1", parts).outcome, claims.judge("C0.1", parts).weakest) == ("undecided", "open")
+
+
+def test_one_training_cannot_decide_a_claim_about_trainings() -> None:
+    assert claims.judge("C0.8", np.full(20, 0.5), seeds=[1]).outcome == "undecided"
+    assert claims.judge("C0.8", np.full((3, 20), 0.5), seeds=[1, 2, 3]).outcome == "holds"
+    columns = claims.judge("C1.5", np.full((20, 5), 0.5), statistic=np.mean, seeds=[1, 2, 3, 4, 5])
+    assert (columns.outcome, columns.seeds) == ("holds", [1, 2, 3, 4, 5])
+
+
+def test_exact_claims_have_no_interval() -> None:
+    verdict = claims.judge("C4.10", {"serial": 0, "calibration": 0})
+    assert (verdict.outcome, verdict.interval) == ("holds", None)
+    assert "exact, without an interval" in verdict._repr_html_()
+
+
+def test_a_claim_without_samples_cannot_be_tested_and_says_why() -> None:
+    verdict = claims.judge("C1.15", None, note="Group 5 is not named.")
+    assert (verdict.outcome, verdict.effect, verdict.material) == ("cannot be tested", None, "")
+    assert "Group 5 is not named." in verdict._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (dict(claim="C4", samples=[1.0]), "no claim 'C4'"),
+        (dict(claim="C0.1", samples=None), "say why in note"),
+        (dict(claim="C0.1", samples={}), "has no part"),
+        (dict(claim="C0.1", samples=[1.0], material="owned"), "did you mean 'own'"),
+        (dict(claim="C0.1", samples=np.ones((3, 6)), seeds=[1]), "3 seeds and names 1"),
+        (dict(claim="C0.1", samples=1.0), "0 axes"),
+        (dict(claim="C4.10", samples=[1.0, 2.0]), "one finite number"),
+    ],
+)
+def test_what_cannot_be_judged_is_refused_in_a_sentence(arguments, words) -> None:
+    with pytest.raises(OptionError, match=words) as caught:
+        claims.judge(**arguments)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_record_outside_a_build(tmp_path, monkeypatch) -> None:
+    monkeypatch.delenv(claims.FOLDER_VARIABLE, raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert claims.judge("C4.8", None, note="no stack").outcome == "cannot be tested"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_ledger_has_an_entry_with_an_anchor_for_every_claim(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv(claims.FOLDER_VARIABLE, str(tmp_path / "07_gacn"))
+    samples = {"saved <s>": [0.4, 0.41, 0.42, 0.43, 0.44]}
+    shown = claims.judge("C4.8", samples, numbers={"a & b": 0.3149}, note="x < y")._repr_html_()
+    assert 'id="verdict-c4-8"' in shown
+    page = claims.Entries(claims.ledger(tmp_path))._repr_html_()
+    ids = re.findall(r'<div id="(c\d-\d+)"', page)
+    assert ids == [pages.anchor(claim) for claim in claims.all_claims().index]
+    entry = page[page.index('id="c4-8"') : page.index('id="c4-9"')]
+    link = '<a href="07_gacn.html#verdict-c4-8">Chapter: 07_gacn</a>'
+    for part in (
+        "holds",
+        "saved &lt;s&gt;",
+        "a &amp; b 0.3149",
+        "x &lt; y",
+        "5 runs",
+        "<svg",
+        "Table 3",
+        "substitute material",
+        link,
+    ):
+        assert part in entry
+    assert page.count("not tested yet") == len(ids) - 1
+    assert "\n\n" not in page
+
+
+def test_an_interval_is_drawn_around_its_threshold() -> None:
+    parts = {"below": Estimate(-1.0, -2.0, 0.5, 26), "exactly": Estimate(1.0, 1.0, 1.0)}
+    picture = interval_chart(parts, "greater", 0.0)
+    lines = [tuple(map(float, pair)) for pair in re.findall(r'<line x1="([\d.]+)" x2="([\d.]+)" y1="9', picture)]
+    (mark,) = re.findall(r'<line x1="([\d.]+)" x2="\1" y1="0"', picture)
+    ((low, high),) = lines
+    assert float(mark) - low == pytest.approx(4 * (high - float(mark)), abs=0.5), "-2 is four times as far as 0.5"
+    assert picture.count("<circle") == 2
+    assert set(re.findall(r'(?:fill|stroke)="([^"]+)"', picture)) == {"currentColor", "none"}
+    assert "-1 [-2, 0.5]" in picture
+    both = interval_chart({"one": Estimate(0.0, -0.1, 0.1, 26)}, "within", 0.5)
+    assert len(re.findall(r'<line x1="([\d.]+)" x2="\1" y1="0"', both)) == 2

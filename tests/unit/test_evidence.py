@@ -1,0 +1,174 @@
+"""Effects and intervals against closed forms and a bootstrap written out by hand; outcomes from samples that must give them."""
+
+import numpy as np
+import pytest
+
+from mffrepro.errors import OptionError
+from mffrepro.report import evidence
+from mffrepro.report.evidence import Estimate, estimate, exact, outcome, together
+
+
+def normal(shape, mean: float = 0.0, seed: int = 3) -> np.ndarray:
+    return np.random.default_rng(seed).normal(mean, 1, shape)
+
+
+# ------------------------------------------------------------------------------------------------------ estimates
+
+
+def test_the_interval_of_a_normal_mean_is_the_textbook_s():
+    values = normal(400, 0.2)
+    found = estimate(values)
+    half = 1.959964 * values.std() / np.sqrt(400)  # the bootstrap's variance has n in the denominator
+    assert found.effect == pytest.approx(values.mean())
+    assert found.low == pytest.approx(values.mean() - half, abs=0.006)
+    assert found.high == pytest.approx(values.mean() + half, abs=0.006)
+    assert (found.images, found.seeds, found.spread) == (400, 0, 0.0)
+
+
+def test_two_values_have_an_interval_that_can_be_counted():
+    """Of two images, a quarter of the draws takes the first twice and a quarter the second twice: more than one in forty."""
+    found = estimate(np.array([1.0, 3.0]))
+    assert (found.effect, found.low, found.high) == (2.0, 1.0, 3.0)
+
+
+def test_equal_values_have_no_width():
+    found = estimate(np.full(7, 0.25))
+    assert (found.effect, found.low, found.high) == (0.25, 0.25, 0.25)
+
+
+def test_the_interval_covers_the_truth_about_as_often_as_it_says():
+    hits = [found.low < 0 < found.high for found in (estimate(normal(30, seed=i)) for i in range(200))]
+    assert 0.89 < np.mean(hits) < 0.99
+
+
+def test_the_variance_over_seeds_and_images_is_the_sum_of_the_crossed_parts():
+    """With additive seeds and images the variance of a drawn mean is that of the seeds plus that of the images."""
+    seeds, images = normal(8, seed=1), normal(50, seed=2)
+    found = estimate(seeds[:, None] + images)
+    sd = np.sqrt(seeds.var() / 8 + images.var() / 50)
+    assert found.high - found.low == pytest.approx(2 * 1.959964 * sd, rel=0.05)
+    assert (found.images, found.seeds) == (50, 8)
+    assert found.spread == pytest.approx(np.ptp(seeds))
+
+
+@pytest.mark.parametrize("shape", [(12,), (4, 12)])
+def test_a_bootstrap_written_out_agrees(shape):
+    values = np.atleast_2d(normal(shape, 0.5))
+    rng = np.random.default_rng(99)
+    drawn = []
+    for _ in range(8000):
+        rows = [int(i) for i in rng.integers(values.shape[1], size=values.shape[1])]
+        lines = [int(i) for i in rng.integers(values.shape[0], size=values.shape[0])]
+        drawn.append(sum(values[line][row] for line in lines for row in rows) / values.size)
+    drawn.sort()
+    found = estimate(normal(shape, 0.5))
+    assert found.low == pytest.approx(drawn[200], abs=0.04)
+    assert found.high == pytest.approx(drawn[7800], abs=0.04)
+
+
+@pytest.mark.parametrize("shape", [(15,), (3, 15)])
+def test_the_mean_as_a_statistic_gives_the_same_interval(shape):
+    plain = estimate(normal(shape))
+    by_statistic = estimate(normal(shape)[..., None], lambda table: table[:, 0].mean())
+    assert by_statistic.effect == pytest.approx(plain.effect)
+    assert by_statistic.low == pytest.approx(plain.low, abs=0.03)
+    assert by_statistic.high == pytest.approx(plain.high, abs=0.03)
+    assert by_statistic.spread == pytest.approx(plain.spread)
+
+
+def test_a_statistic_sees_whole_rows():
+    columns = np.stack([np.arange(20.0), 2 * np.arange(20.0)], axis=1)
+    found = estimate(columns, lambda table: np.corrcoef(table.T)[0, 1])
+    assert (found.effect, found.low, found.high) == pytest.approx((1, 1, 1))
+
+
+def test_the_same_samples_give_the_same_interval():
+    assert estimate(normal((3, 9))) == estimate(normal((3, 9)))
+
+
+def test_an_exact_quantity_has_no_interval():
+    assert exact(3) == Estimate(3.0, 3.0, 3.0)
+    for wrong in ([1.0, 2.0], float("nan")):
+        with pytest.raises(OptionError, match="one finite number"):
+            exact(wrong)
+
+
+@pytest.mark.parametrize(
+    ("samples", "statistic", "words"),
+    [
+        (np.zeros((2, 2, 2)), None, "3 axes"),
+        (np.zeros(()), None, "0 axes"),
+        (np.zeros((2, 2, 2, 2)), np.mean, "4 axes"),
+        (np.zeros(0), None, "empty"),
+        (np.array([1.0, np.nan]), None, "not finite"),
+    ],
+)
+def test_samples_that_say_nothing_are_refused(samples, statistic, words):
+    with pytest.raises(OptionError, match=words):
+        estimate(samples, statistic)
+
+
+# ------------------------------------------------------------------------------------------------------- outcomes
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "direction", "expected"),
+    [
+        (1.1, 2.0, "greater", "holds"),
+        (1.0, 2.0, "greater", "undecided"),
+        (0.5, 0.9, "greater", "does not hold"),
+        (0.5, 1.0, "greater", "does not hold"),
+        (0.5, 1.5, "greater", "undecided"),
+        (0.5, 0.9, "less", "holds"),
+        (1.1, 2.0, "less", "does not hold"),
+        (0.5, 1.5, "less", "undecided"),
+        (-0.9, 1.0, "within", "holds"),
+        (-3.0, -1.1, "within", "does not hold"),
+        (-3.0, 3.0, "within", "undecided"),
+        (0.5, 3.0, "within", "undecided"),
+    ],
+)
+def test_the_side_of_the_whole_interval_decides(low, high, direction, expected):
+    assert outcome(Estimate((low + high) / 2, low, high, 26), direction, 1.0) == expected
+
+
+def test_few_images_cannot_decide():
+    assert outcome(Estimate(2, 1.5, 2.5, 4), "greater", 0) == "undecided"
+    assert outcome(Estimate(2, 1.5, 2.5, 5), "greater", 0) == "holds"
+
+
+def test_few_seeds_cannot_decide_a_claim_about_trainings():
+    for seeds, expected in ((0, "undecided"), (1, "undecided"), (2, "undecided"), (3, "holds")):
+        assert outcome(Estimate(2, 1.5, 2.5, 26, seeds), "greater", 0, trainings=True) == expected
+        assert outcome(Estimate(2, 1.5, 2.5, 26, seeds), "greater", 0) == "holds"
+
+
+def test_trainings_may_have_one_number_each():
+    assert outcome(Estimate(2, 1.5, 2.5, 1, 3), "greater", 0, trainings=True) == "holds"
+    assert outcome(Estimate(2, 1.5, 2.5, 1, 2), "greater", 0, trainings=True) == "undecided"
+    assert outcome(Estimate(2, 1.5, 2.5, 1, 3), "greater", 0) == "undecided"
+
+
+def test_an_effect_inside_the_spread_of_the_seeds_is_undecided():
+    assert outcome(Estimate(2, 1.5, 2.5, 26, 5, spread=2.0), "greater", 0) == "undecided"
+    assert outcome(Estimate(2, 1.5, 2.5, 26, 5, spread=1.9), "greater", 0) == "holds"
+    assert outcome(Estimate(-2, -2.5, -1.5, 26, 5, spread=2.0), "greater", 0) == "undecided"
+    assert outcome(Estimate(0, 0, 0, 26, 5, spread=0.0), "greater", 0) == "does not hold", "all seeds say exactly nothing"
+
+
+def test_exact_quantities_are_on_one_side():
+    assert outcome(exact(0), "within", 0) == "holds"
+    assert outcome(exact(1), "within", 0) == "does not hold"
+    assert outcome(exact(0), "greater", 0) == "does not hold"
+    assert outcome(exact(0.1), "greater", 0) == "holds"
+
+
+def test_a_part_that_surely_fails_decides():
+    assert together({"a": "holds", "b": "holds"}) == "holds"
+    assert together({"a": "holds", "b": "undecided"}) == "undecided"
+    assert together({"a": "undecided", "b": "does not hold"}) == "does not hold"
+
+
+def test_an_unknown_direction_is_refused():
+    with pytest.raises(OptionError, match="did you mean 'greater'"):
+        evidence.margin(1.0, "greatr", 0.0)

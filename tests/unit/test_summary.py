@@ -1,0 +1,53 @@
+"""The box at the top of a chapter: its sentences follow the verdicts."""
+
+import numpy as np
+import pytest
+
+from mffrepro.errors import OptionError
+from mffrepro.report import claims, summary
+
+SENTENCES = {"holds": "It is best.", "fails": "It is not best.", "undecided": "Nobody knows."}
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch) -> None:
+    monkeypatch.delenv(claims.FOLDER_VARIABLE, raising=False)
+    monkeypatch.setattr(claims, "_GIVEN", {})
+
+
+@pytest.mark.parametrize(("shift", "words"), [(1, "It is best."), (-1, "It is not best."), (0, "Nobody knows.")])
+def test_the_sentence_follows_the_verdict(shift, words):
+    verdict = claims.judge("C0.1", shift + np.array([-0.1, 0.1, -0.2, 0.2, 0.0]))
+    text = summary.says("C0.1", **SENTENCES)
+    assert text.startswith(words)
+    assert text.endswith(f"(C0.1: {verdict.effect:.3g} [{verdict.interval[0]:.3g}, {verdict.interval[1]:.3g}] Q_ABF)")
+
+
+def test_a_claim_without_a_test_says_so():
+    claims.judge("C1.15", None, note="Group 5 is not named.")
+    assert summary.says("C1.15", **SENTENCES).startswith("The claim cannot be tested: In group 5")
+
+
+def test_a_sentence_needs_a_verdict():
+    with pytest.raises(OptionError, match=r"C0\.1 has no verdict in this chapter yet"):
+        summary.says("C0.1", **SENTENCES)
+
+
+def test_claims_are_counted_and_observations_are_not():
+    claims.judge("C0.1", np.full(6, 0.5))
+    claims.judge("C0.13", 0)
+    made = summary.in_one_minute("tlcnn", "Which?", answer="This.", best="C0.1", learned=["a < b", "c", "d"])
+    assert made.counts == {"holds": 1, "does not hold": 0, "undecided": 0, "cannot be tested": 0, "not tested yet": 12}
+    page = made._repr_html_()
+    for part in (
+        "In one minute",
+        "<i>Which?</i>",
+        "13 claims:",
+        "1 holds",
+        "all compared methods: 0.5 [0.5, 0.5] Q_ABF, 6 images (C0.1)",
+        "a &lt; b",
+    ):
+        assert part in page
+    assert "\n" not in page
+    named = summary.in_one_minute("tlcnn", "Which?", answer="This.", best="C0.1", learned=[], number="The lead")
+    assert named.best.startswith("The lead: 0.5")
