@@ -293,7 +293,7 @@ if run.retrain:
     from mffrepro.training.trainer import train
 
     photographs = load_regions("embedded")
-    chosen = recipe("tlcnn", "smoke" if run.quick else "practical")
+    chosen = recipe("tlcnn", run.pick(quick="smoke", full="practical"))
     train(chosen, {"train": photographs, "val": photographs}, Path(f"retrained-{time.time_ns()}"), seed=seed, device=device)
 
 # %% [markdown]
@@ -506,7 +506,7 @@ if is_fetched("lytro") and all(name.startswith("lytro") for name in scenes.value
     shown = [mff.load("lytro")[name] for name in scenes.values()]
 else:
     shown = [data[name] for name in ("astronaut_blur3", "coffee_spread", "camera_blur2")]
-quick_rivals = [name for name in rivals if name in mff.methods.within(3 if run.quick else 300)]
+quick_rivals = [name for name in rivals if name in mff.methods.within(run.pick(quick=3, full=10))]
 methods = {name: (name, {}) for name in quick_rivals}
 methods |= {name: (name, {"device": device}) for name in ("tlcnn.printed", "tlcnn")}
 scored, fused = score_methods(shown, methods, five)

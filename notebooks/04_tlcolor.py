@@ -217,7 +217,7 @@ if run.retrain:
     from mffrepro.training.trainer import train
 
     photographs = load_regions("embedded")
-    chosen = recipe("tlcolor", "smoke" if run.quick else "practical")
+    chosen = recipe("tlcolor", run.pick(quick="smoke", full="practical"))
     train(chosen, {"train": photographs, "val": photographs}, Path(f"retrained-{time.time_ns()}"), seed=seed, device=device)
 
 # %% [markdown]
@@ -350,9 +350,9 @@ print("from:", "; ".join(origin for origin in lytro["origin"].unique() if origin
 # stand for them. Otherwise an embedded pair is shown. Slow methods are left out.
 
 # %% tags=["hide-input"]
-stacks = [koala, *[s for s in lytro_pairs[: 0 if run.quick else 5] if s.name != "lytro_14"]] if koala else embedded_pairs[1:2]
-for s in stacks:
-    quickly = mff.methods.within(1.5 if run.quick else 300 if s is koala else 30)
+more = [s for s in lytro_pairs[: run.pick(quick=0, full=5, tiny=1)] if s.name != "lytro_14"]
+quickly = mff.methods.within(run.pick(quick=1.5, full=10))
+for s in [koala, *more] if koala else embedded_pairs[1:2]:
     shown = [name for name in compared_rows if name.partition(".")[0] in quickly and not name.endswith(".published")]
     display(
         figures.comparison(

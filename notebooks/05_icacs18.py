@@ -210,7 +210,7 @@ from mffrepro.training.trainer import read_log, train
 warnings.filterwarnings("ignore", message="IProgress not found")  # no progress bar is needed here
 runs = Path(tempfile.mkdtemp())
 here = {"train": photographs[:3], "val": photographs[3:]}
-tiny = replace(recipe, width=0.125, epochs=4 if run.quick else 8, samples=1536, validation=400)
+tiny = replace(recipe, width=0.125, epochs=run.pick(quick=4, full=8, tiny=1), samples=1536, validation=400)
 rates = {"practical": recipe.rate, "as printed": PRESETS["paper"].rate}
 for name, rate in rates.items():
     train(replace(tiny, rate=rate), here, runs / name.replace(" ", "_"), seed=seed, device=device)
@@ -395,7 +395,7 @@ figures.paired_points(
 # pairs stand in.
 
 # %% tags=["hide-input"]
-lytro = lytro_or_spread(3 if run.quick else 20)
+lytro = lytro_or_spread(run.pick(quick=3, full=20, tiny=2))
 for pair in lytro[:3]:
     fused = mff.fuse(pair, "icacs18", device=device)
     drawn = {"first": pair.images[0], "second": pair.images[1], "decision": fused.decision[0], f"{pair.name}, fused": fused.image}
@@ -433,7 +433,7 @@ study_table(study, columns, caption=f"One change at a time. {where}")
 # %% tags=["hide-input"]
 from mffrepro.benchmarks.scores import score_decisions
 
-tested = data[2::5][:5] if run.quick else data[:30]
+tested = run.pick(quick=data[2::5][:5], full=data[:30])
 cleanings = {
     "cancel small": {"dilate": 0},
     "cancel small, dilate": {},

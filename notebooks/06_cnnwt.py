@@ -232,7 +232,7 @@ training_curves(
 if run.retrain:
     from mffrepro.training.trainer import train
 
-    chosen = PRESETS["smoke" if run.quick else "practical"]
+    chosen = PRESETS[run.pick(quick="smoke", full="practical")]
     here = {"train": photographs[:3], "val": photographs[3:]}
     train(chosen, here, Path(f"retrained-{time.time_ns()}"), seed=seed, device=device)
 
@@ -332,7 +332,7 @@ figures.comparison(
 from mffrepro.training.studies.patches import accuracy
 
 
-def fresh(*, levels=(1, 2, 3, 4, 5), variance=25.0, blur=None, count=400 if run.quick else 2000):
+def fresh(*, levels=(1, 2, 3, 4, 5), variance=25.0, blur=None, count=run.pick(quick=400, full=2000)):
     """Draw pairs of patches from the embedded photographs."""
     sizes = {"length": count, "side": recipe.crop_side(), "patch": recipe.patch}
     return PatchPairs(photographs, recipe.show, **sizes, levels=levels, seed=seed + 7, variance=variance, blur=blur)
@@ -435,7 +435,7 @@ tables.plain(
 # A Lytro pair is shown where it has been fetched (`mffrepro data fetch gacn26`); otherwise an embedded pair with defocus spread.
 
 # %% tags=["hide-input"]
-lytro = lytro_or_spread(3 if run.quick else 20)
+lytro = lytro_or_spread(run.pick(quick=3, full=20, tiny=2))
 compared = {
     "cnn_fuse": ("cnn_fuse", {}), "cnnwt": ("cnnwt", {}), "cnnwt, complex": ("cnnwt", {"weights": "dtcwt"}),
     "dwt, one level": ("dwt", {"levels": 1}), "dtcwt, one level": ("dtcwt", {"levels": 1}), "dwt": ("dwt", {}), "dtcwt": ("dtcwt", {}),
@@ -460,7 +460,7 @@ figures.comparison(
 five = ["qabf", "qy", "mi", "sf", "viff"]
 on_lytro = tables.means(mff.benchmark(compared, lytro, five, progress=False))
 display(tables.scores(on_lytro, caption=f"Means over {len(lytro)} pairs, {lytro[0].name} first"))
-tested = data[2::5][:5] if run.quick else data[:30]
+tested = run.pick(quick=data[2::5][:5], full=data[:30])
 on_made = tables.means(mff.benchmark(compared, tested, ["qabf", "psnr", "ssim", "mask_iou"], progress=False))
 tables.scores(on_made, caption=f"Means over {len(tested)} artificial pairs")
 

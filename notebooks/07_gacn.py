@@ -253,7 +253,7 @@ print(
 if run.retrain:
     from mffrepro.training.trainer import train
 
-    preset = PRESETS["smoke" if run.quick else "practical"]
+    preset = PRESETS[run.pick(quick="smoke", full="practical")]
     regions = load_regions("embedded")
     trained_here = train(preset, {"train": regions, "val": regions}, Path(f"retrained-{time.time_ns()}"), seed=seed)
 
@@ -263,7 +263,7 @@ if run.retrain:
 
 # %% tags=["hide-output"]
 tiny = replace(gacn_losses.STUDY, epochs=2, samples=32, rate=8e-3, slope_epochs=2, size=96, crop=48, validation=4)
-lessons = tiny if run.quick else PRESETS["practical"] if run.retrain else gacn_losses.STUDY
+lessons = run.pick(quick=tiny, full=PRESETS["practical"]) if run.retrain else tiny
 regions = load_regions("embedded")
 unseen = list(mff.load("embedded", kind="composite", levels=(3,), size=192))[3:]
 runs = Path(tempfile.mkdtemp())
@@ -353,7 +353,7 @@ tables.scores(rivals, caption="The rivals of Table 1 as the paper had them, mean
 # %%
 data = mff.load("embedded")
 chosen = run.some(data[2::5], 3)
-quick_methods = mff.methods.within(1 if run.quick else 10)
+quick_methods = mff.methods.within(run.pick(quick=1, full=10))
 results = mff.benchmark(quick_methods, chosen, ["qg", "qabf", "psnr", "mask_iou", "sf"], progress=False)
 tables.scores(tables.means(results), caption=f"Means over {len(chosen)} stacks of the embedded set")
 
@@ -420,7 +420,7 @@ figures.comparison(
 # clarities of all images, scaled to $a_1 + a_2 = 1$. The diagrams show the recorded calls of a comparer, for four images of a stack.
 
 # %%
-lens = mff.load("embedded", size=256 if run.quick else 512)["motorcycle_lens"]
+lens = mff.load("embedded", size=run.pick(quick=256, full=512, tiny=128))["motorcycle_lens"]
 four = FocusStack("four", lens.images[:4])
 diagram.strategies(
     {name: strategies.attempt(four, comparer, name).trace for name in strategies.strategies_of(comparer)},
@@ -453,7 +453,7 @@ comparers = {
     "dsift": DescriptorComparer(24, 8, 3600),
     "share": ImageComparer(share),
 }
-attempts = strategies.compare_strategies(lens, comparers, repeats=2 if run.quick else 3)
+attempts = strategies.compare_strategies(lens, comparers, repeats=run.pick(quick=2, full=3, tiny=1))
 many = strategies.tabulate_strategies(lens, attempts)
 timed = {name: comparers[name] for name in ("gacn", "sesf", "cnn_fuse")}
 saved = strategies.saved_runs(lens, timed, runs=5)
@@ -549,7 +549,7 @@ figures.comparison(
 
 # %% tags=["hide-input"]
 if is_fetched("v4stack"):
-    window = np.s_[:, 450:690, 600:920] if run.quick else np.s_[:, 300:900, 400:1200]
+    window = run.pick(quick=np.s_[:, 450:690, 600:920], full=np.s_[:, 300:900, 400:1200], tiny=np.s_[:, 450:514, 600:664])
     microscope = FocusStack("v4stack", mff.load("v4stack")[0].images[window])
     made = strategies.compare_strategies(microscope, {"gacn": comparer}, repeats=1)
     table = strategies.tabulate_strategies(microscope, made, ["qg", "sf"]).loc["gacn", ["seconds", "qg", "sf"]]
@@ -646,7 +646,7 @@ figures.grouped_points(
 # Does the boundary smoothing (A4.11) improve the image? Without it, as the paper's text says, and with the soft weight of the authors' code:
 
 # %%
-some = data[2::5][:3] if run.quick else data[:25]
+some = run.pick(quick=data[2::5][:3], full=data[:25])
 kinds = {"none": {"smooth_boundary": False}, "paper": {"as_published": False}, "published": {"as_published": True}}
 variants = {kind: ("gacn", options) for kind, options in kinds.items()}
 ablation = tables.means(mff.benchmark(variants, some, ["qg", "qabf", "psnr", "mask_iou"], progress=False))

@@ -70,7 +70,7 @@ run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed
 # the reason, when it takes more time than this chapter has or when its weights have not been fetched.
 
 # %% tags=["hide-input"]
-limit = 10 if run.quick else 60  # seconds that a 520x520 pair may take; the stacks of this chapter are smaller
+limit = run.pick(quick=10, full=20)  # seconds that a 520x520 pair may take; the stacks of this chapter are smaller
 absent = leaderboard.left_out(every_method(), limit)
 methods = [name for name in every_method() if name not in absent]
 print(f"{len(methods)} methods run, {len(absent)} do not")
