@@ -350,10 +350,10 @@ print("from:", "; ".join(origin for origin in lytro["origin"].unique() if origin
 # stand for them. Otherwise an embedded pair is shown. Slow methods are left out.
 
 # %% tags=["hide-input"]
-quickly = mff.methods.within(1.5 if run.quick else 300)
-shown = [name for name in compared_rows if name.partition(".")[0] in quickly and not name.endswith(".published")]
 stacks = [koala, *[s for s in lytro_pairs[: 0 if run.quick else 5] if s.name != "lytro_14"]] if koala else embedded_pairs[1:2]
 for s in stacks:
+    quickly = mff.methods.within(1.5 if run.quick else 300 if s is koala else 30)
+    shown = [name for name in compared_rows if name.partition(".")[0] in quickly and not name.endswith(".published")]
     display(
         figures.comparison(
             {"S1": s.images[0], "S2": s.images[1]} | {name: mff.fuse(s, name).image for name in shown},
