@@ -331,8 +331,10 @@ figures.comparison(
 # %% tags=["hide-input"]
 from mffrepro.training.studies.patches import accuracy
 
+drawn = run.pick(quick=400, full=2000)
 
-def fresh(*, levels=(1, 2, 3, 4, 5), variance=25.0, blur=None, count=run.pick(quick=400, full=2000)):
+
+def fresh(*, levels=(1, 2, 3, 4, 5), variance=25.0, blur=None, count=drawn):
     """Draw pairs of patches from the embedded photographs."""
     sizes = {"length": count, "side": recipe.crop_side(), "patch": recipe.patch}
     return PatchPairs(photographs, recipe.show, **sizes, levels=levels, seed=seed + 7, variance=variance, blur=blur)

@@ -456,7 +456,8 @@ comparers = {
 attempts = strategies.compare_strategies(lens, comparers, repeats=run.pick(quick=2, full=3, tiny=1))
 many = strategies.tabulate_strategies(lens, attempts)
 timed = {name: comparers[name] for name in ("gacn", "sesf", "cnn_fuse")}
-saved = strategies.saved_runs(lens, timed, runs=5)
+clock = time.perf_counter if network.gaussian.is_cuda else time.process_time
+saved = strategies.saved_runs(lens, timed, runs=5, clock=clock)
 
 # %% tags=["hide-input"]
 printed = tables.reported("p004_table3").set_axis(["serial", "calibration"], axis=1)

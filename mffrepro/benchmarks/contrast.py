@@ -1,4 +1,4 @@
-"""Find the photograph behind a printed table when its gray values may have been compressed.
+"""Find the photograph behind a printed table at any contrast.
 
 AG, SD and SF are proportional to the contrast of an image, and a linear fusion keeps that. So one factor for all rows and metrics
 tells a photograph of lower contrast from another photograph.

@@ -1,4 +1,6 @@
-"""Decode JPEG files with the chroma of another library, so that published results can be repeated to the gray level.
+"""Decode JPEG files with the chroma of another library.
+
+Published results can then be repeated to the gray level.
 
 Most JPEG files hold chroma at half size. libjpeg-turbo, which Pillow and OpenCV use today, interpolates it. The libjpeg of the
 Independent JPEG Group, version 7 or later, enlarges each 8x8 block to 16x16 in the cosine domain. Pillow came with it until 2019.

@@ -226,7 +226,7 @@ def bars(values: Mapping[str, float], *, xlabel: str, alt: str, caption: str = "
 
 
 def paired_points(printed: pd.DataFrame, reproduced: pd.DataFrame, *, alt: str, caption: str = "") -> Shown:
-    """Draw a panel per metric: printed and reproduced value of every method on one line.
+    """Draw printed and reproduced values, a panel per metric.
 
     Points instead of bars, since the scales do not begin at zero.
 
@@ -246,6 +246,7 @@ def paired_points(printed: pd.DataFrame, reproduced: pd.DataFrame, *, alt: str, 
                 axes.plot(table[metric].reindex(names), range(len(names)), marker, color=colour, label=label)
             axes.set(title=metric, yticks=range(len(names)), yticklabels=names)
             axes.margins(0.12)
+            axes.locator_params(axis="x", nbins=4)
         panels[0].invert_yaxis()
         panels[0].legend(fontsize=9)
         for unused in panels[len(printed.columns) :]:
@@ -269,6 +270,7 @@ def grouped_points(table: pd.DataFrame, *, alt: str, caption: str = "") -> Shown
             axes.plot(table[metric], range(len(table)), "o", color=SECOND)
             axes.set(title=metric, yticks=range(len(table)))
             axes.set_yticklabels(table.index, fontsize=9)
+            axes.locator_params(axis="x", nbins=4)
         panels[0].invert_yaxis()
         for unused in panels[len(table.columns) :]:
             unused.set_axis_off()

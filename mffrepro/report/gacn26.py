@@ -77,7 +77,9 @@ def places(rows: pd.DataFrame, method: str) -> tuple[dict[str, int], str]:
 
 
 def rivals(rows: pd.DataFrame) -> list[str]:
-    """List the other methods of Table 1 that have scores, under the names of this package.
+    """List the other methods of Table 1 that have scores.
+
+    They have the names of this package.
 
     Args:
         rows: What `scores` returns.
@@ -126,7 +128,9 @@ WITHOUT = {
 
 
 def figure5(rows: pd.DataFrame, maps: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Gather the curves of Fig. 5: the score of every network on every pair, maps with and without post-processing.
+    """Gather the curves of Fig. 5: every network on every pair.
+
+    Maps come with and without post-processing.
 
     Args:
         rows: What `scores` returns.

@@ -35,7 +35,9 @@ def won(differences: np.ndarray) -> float:
 
 
 def leads(rows: pd.DataFrame, maps: pd.DataFrame) -> Verdict:
-    """Test whether the authors' weights lead on three of six metrics and are near the top on the others (C4.1).
+    """Test whether the authors' weights lead as claimed (C4.1).
+
+    On three of six metrics they should be first, on the others near the top.
 
     The rivals are those of the paper: some rows of its Table 1 are not what their names say (A4.21).
 
@@ -61,7 +63,11 @@ def leads(rows: pd.DataFrame, maps: pd.DataFrame) -> Verdict:
 
 
 def lead_over_best(scores: np.ndarray) -> float:
-    """Subtract the best mean of the other columns from the mean of the first column of (images, methods)."""
+    """Compute the lead of the first column over the best other one.
+
+    Args:
+        scores: (images, methods); means over the images are compared.
+    """
     means = scores.mean(0)
     return float(means[0] - means[1:].max())
 
@@ -118,7 +124,7 @@ def blur(table: pd.DataFrame) -> Verdict:
 
 
 def steepness(table: pd.DataFrame, k: str = "1000") -> Verdict:
-    """Test whether the smooth Q_g at the steepness of the paper is near the exact one (C4.19).
+    """Test whether the smooth Q_g is near the exact one (C4.19).
 
     Args:
         table: The measurement ``gacn_steepness``: a variant for each steepness.

@@ -105,7 +105,9 @@ def seed_ratio(seeds: int):
 
 
 def one_training(value: float) -> np.ndarray:
-    """Hold a value of a single training, of which only the mean over the images was recorded: (1 seed, 1 image).
+    """Hold a value of a single training: (1 seed, 1 image).
+
+    Only the mean over the images was recorded.
 
     Such a sample never decides a claim.
     """

@@ -1,4 +1,4 @@
-"""Test the claims of icacs18 and cnnwt, the patch classifiers, with what their chapters compute or read.
+"""Test the claims of icacs18 and cnnwt, the patch classifiers.
 
 Each function takes what was measured, pair by pair where there are pairs, and returns the verdicts, which display and record
 themselves.
@@ -53,7 +53,7 @@ def clocks(table: pd.DataFrame, printed: pd.DataFrame, proposed: str) -> list[Ve
 
 
 def cleaning(table: pd.DataFrame) -> list[Verdict]:
-    """Test the border, the score maps and the cleaning on pairs with a known decision (C2.4, C2.8, C2.9).
+    """Test border, score maps and cleaning (C2.4, C2.8, C2.9).
 
     Args:
         table: The measurement ``icacs18_cleaning``.
@@ -169,7 +169,7 @@ def blur_kinds(table: pd.DataFrame) -> Verdict:
 
 
 def sub_bands(rows: pd.DataFrame, transforms: Sequence[str]) -> list[Verdict]:
-    """Test what the wavelet domain gains, and how good the wavelet transform is (C3.11, C3.12).
+    """Test the wavelet domain and the wavelet transform (C3.11, C3.12).
 
     Args:
         rows: Recorded scores in long format.

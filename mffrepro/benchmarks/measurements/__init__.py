@@ -1,4 +1,6 @@
-"""Measure pair by pair what the claims of the papers need, and keep it: one table for each measurement.
+"""Measure pair by pair what the claims of the papers need.
+
+There is one table for each measurement.
 
 A benchmark scores methods. A measurement scores what happens inside one: its map before and after cleaning, its result under
 blur, the networks of several seeds. Tables lie in ``data_manifests/recorded/measurements``, one row for each pair and variant.
@@ -104,7 +106,10 @@ def recorded(name: str) -> pd.DataFrame:
 
 
 def by_pair(table: pd.DataFrame, variant: str, quantities: Sequence[str]) -> pd.DataFrame:
-    """Select the quantities of a variant: pairs by quantities, pairs in the order of their names."""
+    """Select the quantities of a variant, pair by pair.
+
+    Pairs by quantities, pairs in the order of their names.
+    """
     return table[table["variant"] == variant].set_index("stack")[list(quantities)].sort_index()
 
 

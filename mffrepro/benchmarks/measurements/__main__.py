@@ -1,4 +1,7 @@
-"""Make a measurement and record it: ``python -m mffrepro.benchmarks.measurements gacn_maps --machine "1 CPU core"``."""
+"""Make a measurement and record it.
+
+Example: ``python -m mffrepro.benchmarks.measurements gacn_maps --machine "1 CPU core"``.
+"""
 
 from typing import Annotated
 

@@ -52,7 +52,10 @@ def _as_printed(scores: Mapping[str, float]) -> dict[str, float]:
 
 
 def maps(pair: FocusStack) -> Values:
-    """Score the image of every map before and after its cleaning, and count the map's regions (Fig. 5 and 6, C4.13, C4.14)."""
+    """Score the image of every map before and after its cleaning.
+
+    The regions of the map are counted too (Fig. 5 and 6, C4.13, C4.14).
+    """
     found, scorer = {}, _scorer(pair)
     for label, shares in decisions.decision_stages(pair, gacn="gacn.published", sesf="sesf.published").items():
         found[label] = _as_printed(scorer(fuse_by_decision(pair, shares).image)) | noise(shares[0])
@@ -60,13 +63,19 @@ def maps(pair: FocusStack) -> Values:
 
 
 def as_published(pair: FocusStack, scorer: Scorer) -> dict[str, float]:
-    """Score SESF-Fuse with the guided filter of its authors, whose map overshoots: the row of Table 1 (C4.1)."""
+    """Score SESF-Fuse with the guided filter of its authors.
+
+    Its map overshoots; this is the row of Table 1 (C4.1).
+    """
     result = fuse(pair, "sesf", weights="published", as_published=True)
     return _as_printed(scorer(result.image)) | noise(result.decision[0])
 
 
 def seeds(pair: FocusStack) -> Values:
-    """Score the shipped networks of GACN, and count the regions of their initial maps (C4.2, C4.7)."""
+    """Score the shipped networks of GACN.
+
+    The regions of their initial maps are counted too (C4.2, C4.7).
+    """
     found, scorer = {}, _scorer(pair)
     for weights in ("default", "seed2", "seed3", "smooth"):
         initial = fuse(pair, "gacn", weights=weights, smooth_boundary=False).decision[0]
@@ -91,7 +100,10 @@ def bands(pair: FocusStack) -> Values:
 
 
 def steepness(pair: FocusStack) -> Values:
-    """Compute how far the smooth Q_g of the fused image is from the exact one, by steepness (C4.19)."""
+    """Compute how far the smooth Q_g is from the exact one.
+
+    For the fused image, by steepness (C4.19).
+    """
     fused = fuse(pair, "gacn", weights="published").image
     images = [to_unit(image, np.float64) for image in (*pair.images, fused)]
     grays = [torch.from_numpy(to_gray(image) if image.ndim == 3 else image)[None, None] for image in images]
@@ -101,7 +113,9 @@ def steepness(pair: FocusStack) -> Values:
 
 
 def residue(pair: FocusStack) -> Values:
-    """Compute what is left of a source where it alone is in focus, in gray levels (Fig. 7, C4.15).
+    """Compute what is left of a source where it alone is in focus.
+
+    In gray levels (Fig. 7, C4.15).
 
     Where a source is in focus is not known for photographs. It counts as known where CNN-Fuse and SESF-Fuse agree, `MARGIN`
     pixels from where they do not.

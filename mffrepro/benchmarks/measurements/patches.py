@@ -1,4 +1,6 @@
-"""Measure the patch classifiers icacs18 and CNN-Fuse on pairs whose true decision and reference are known.
+"""Measure the patch classifiers on pairs of known decision.
+
+They are icacs18 and CNN-Fuse; the reference is known too.
 
 The pairs are made of the 100 photographs of BSDS500 that no weights of this package were trained on (they chose the best epoch).
 
@@ -88,14 +90,20 @@ def _one_region_each(photograph: LabelledImage, rng: np.random.Generator) -> np.
 
 
 def _near_error(pair: FocusStack, image: np.ndarray) -> dict[str, float]:
-    """Compute mean and root mean square distance to the reference near the true border, in gray levels."""
+    """Compute the distance to the reference near the true border.
+
+    Mean and root mean square, in gray levels.
+    """
     apart = 255 * np.abs(to_unit(image, np.float64) - to_unit(pair.reference, np.float64))
     near = apart[border_band(pair.decision[0], NEAR)]
     return {"error near the border": float(near.mean()), "rms near the border": float(np.sqrt(np.square(near).mean()))}
 
 
 def cleaning(pair: FocusStack) -> Values:
-    """Score the map of icacs18 before and after each cleaning, and its rivals near the border (C2.4, C2.8, C2.9)."""
+    """Score the map of icacs18 before and after each cleaning.
+
+    Its rivals are scored near the border (C2.4, C2.8, C2.9).
+    """
     comparer = icacs18.comparer(load_network("icacs18"))
     features = extract_all(pair, comparer)
     focus = comparer.focus(*features)
@@ -111,7 +119,10 @@ def cleaning(pair: FocusStack) -> Values:
 
 
 def focus(pair: FocusStack) -> Values:
-    """Describe the maps of CNN-Fuse: by layer, by texture, and before and after each step (C3.5 to C3.9)."""
+    """Describe the maps of CNN-Fuse by layer, texture and step.
+
+    C3.5 to C3.9.
+    """
     network = load_network("cnn_fuse")
     comparer = cnn_fuse.comparer(network)
     features = extract_all(pair, comparer)
@@ -135,14 +146,17 @@ def focus(pair: FocusStack) -> Values:
 
 
 def _likeness(pair: FocusStack, network: cnn_fuse.CnnFuse) -> list[float]:
-    """Compute, by layer, the largest correlation of a map's difference between the sources with the true decision."""
+    """Compute how like the true decision the maps of each layer are.
+
+    The largest correlation of a map's difference between the sources.
+    """
     grays = [to_gray(to_unit(image)) for image in pair.images]
     layers = zip(*(feature_maps(network, gray) for gray in grays), strict=True)
     return [float(correlations(np.abs(a) - np.abs(b), shrink_to(pair.decision[0], a.shape[1:])).max()) for a, b in layers]
 
 
 def blurs(pair: FocusStack) -> Values:
-    """Compute the accuracy of CNN-Fuse on patches of a photograph, by blur (C3.1, C3.13)."""
+    """Compute the accuracy of CNN-Fuse on patches, by blur (C3.1, C3.13)."""
     network, recipe = load_network("cnn_fuse"), CnnFuseRecipe(border="context")
     photograph = LabelledImage(pair.name, lambda: pair.reference, lambda: ())
     draw = partial(PatchPairs, [photograph], recipe.show, length=PATCHES, side=recipe.crop_side(), patch=recipe.patch, seed=1)
@@ -153,7 +167,10 @@ def blurs(pair: FocusStack) -> Values:
 
 
 def clocks(pair: FocusStack) -> Values:
-    """Score the methods of icacs18's Table 1 on the public clocks, also at the contrast of the table (C2.1 to C2.3)."""
+    """Score the methods of icacs18's Table 1 on the public clocks.
+
+    Also at the contrast of the table (C2.1 to C2.3).
+    """
     printed = pd.read_csv(manifest_folder() / "papers" / "reported" / "p002_table1.csv")
     table = printed.pivot(index="method", columns="metric", values="value").rename(index=PRINTED)
     table = table.rename(columns=str.lower).loc[list(RIVALS)]

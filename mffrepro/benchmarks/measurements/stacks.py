@@ -1,4 +1,4 @@
-"""Measure the strategies for many images on stacks of four photographs whose reference is known.
+"""Measure the strategies for many images on stacks of known reference.
 
 Four layers of a photograph, from its lower border upwards as on a ground plane, are sharp in one image each.
 
@@ -24,7 +24,9 @@ LEAST = 0.1
 
 
 def layers(labels: np.ndarray) -> np.ndarray:
-    """Sort the regions of a label map (H, W) by height, and give each to one of four layers of about equal area.
+    """Sort the regions of a label map by height into four layers.
+
+    The layers have about equal area.
 
     Args:
         labels: Number of the region of each pixel.
