@@ -60,8 +60,9 @@ run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed
 # %% [markdown]
 # ## Verdicts so far
 #
-# Direction and threshold of each claim were written down before it was tested. The effect is a mean over images, and over seeds where
-# there are several. A bootstrap draws images and seeds again, with replacement, and gives the 95 % interval.
+# Direction, threshold and test of each claim stand beside it, and the history of that table shows every change. Some thresholds were
+# chosen after first results had been seen, because the papers print none. The effect is a mean over images, and over seeds where there
+# are several. A bootstrap draws images and seeds again, with replacement, and gives the 95 % interval.
 #
 # | outcome | meaning |
 # |---|---|
