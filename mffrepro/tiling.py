@@ -25,7 +25,10 @@ _divisor: ContextVar[int] = ContextVar("divisor", default=1)
 
 @contextmanager
 def smaller_strips() -> Iterator[None]:
-    """Let `map_network` use strips of a sixteenth of their usual pixels: slower, with so much less memory."""
+    """Let `map_network` use strips of a sixteenth of their usual pixels.
+
+    This is slower and needs so much less memory.
+    """
     token = _divisor.set(SMALLER)
     try:
         yield

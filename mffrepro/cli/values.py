@@ -41,7 +41,8 @@ def convert(name: str, text: str, kind: Any) -> Any:
             return None
         return _first_that_fits(name, text, [one for one in inner if one is not NoneType])
     if origin is Literal:
-        return check_choice(f"value of {name}", text, inner)
+        by_text = {str(value): value for value in inner}
+        return by_text[check_choice(f"value of {name}", text, by_text)]
     if isinstance(origin, type) and issubclass(origin, Iterable):
         return tuple(convert(name, part, inner[0]) for part in text.split(",")) if text else ()
     if kind is bool:

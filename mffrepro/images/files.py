@@ -218,9 +218,9 @@ def _encode(image: np.ndarray, suffix: str) -> bytes:
 
 
 def locked(path: str | os.PathLike, seconds: float = -1) -> "BaseFileLock":
-    """Lock a file or folder against other processes of this package; use it in a ``with`` statement.
+    """Lock a file or folder against other processes of this package.
 
-    The lock is a hidden file beside it. It ends with its process, however that ends.
+    Use it in a ``with`` statement. The lock is a hidden file beside it. It ends with its process, however that ends.
 
     Args:
         path: What is going to be changed.

@@ -13,7 +13,9 @@ Result = TypeVar("Result")
 
 
 def with_room(work: Callable[[nn.Module], Result], network: nn.Module, on_cpu: Callable[[], nn.Module]) -> Result:
-    """Do some work with a network; warn where that took another way for lack of memory.
+    """Do some work with a network, in another way where memory is lacking.
+
+    A warning says which way it took.
 
     Args:
         work: Takes the network, on whatever device it is.

