@@ -7,28 +7,18 @@ import sys
 import zipfile
 from pathlib import Path
 
-import dist
 import pytest
+from copies import copy_tracked
 from rename import ROOT, current, rename
 
+import dist
 from mffrepro.runtime import REPOSITORY
 
 
 @pytest.fixture
 def copy(tmp_path) -> Path:
     """The tracked files as they are now, in a repository of their own."""
-    try:
-        listed = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-z"], capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("not in a git checkout")
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
-            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, tmp_path / name)
-    author = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
-    for arguments in (["init", "-q"], ["add", "."], [*author, "commit", "-q", "-m", "all"]):
-        subprocess.run(["git", "-C", str(tmp_path), *arguments], check=True, capture_output=True)
-    return tmp_path
+    return copy_tracked(tmp_path)
 
 
 def test_the_address_is_that_of_the_package():

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from copies import copy_tracked
 
 yaml = pytest.importorskip("yaml")
 
@@ -61,25 +62,10 @@ def known(names):
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory) -> Path:
     """The tracked files of this checkout as they are now, in a repository of their own, with stand-ins."""
-    folder = tmp_path_factory.mktemp("clone")
-    try:
-        listed = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-z"], capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("not in a git checkout")
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
-    author = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
+    folder = copy_tracked(tmp_path_factory.mktemp("clone"))
     remote = folder / ".git" / "remote"
-    for arguments in (
-        ["init", "-q"],
-        ["add", "."],
-        [*author, "commit", "-q", "-m", "all"],
-        ["init", "-q", "--bare", str(remote)],
-    ):
-        subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True)
-    subprocess.run(["git", "-C", str(folder), "remote", "add", "origin", str(remote)], check=True)
+    for arguments in (["init", "-q", "--bare", str(remote)], ["remote", "add", "origin", str(remote)]):
+        subprocess.run(["git", "-C", str(folder), *arguments], check=True)
     (folder / ".stand-ins").mkdir()
     (folder / ".stand-ins" / "check_names.py").write_text(CHECK_NAMES)
     for name, body in STAND_INS.items():
