@@ -16,7 +16,7 @@ test: $(READY) ## run the test suite
 	@$(BIN)/python -m pytest --ignore tests/branches
 
 lint: $(READY) ## check style and import floors
-	@$(BIN)/ruff check .
+	@$(BIN)/ruff check --no-cache .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --no-cache
 
@@ -40,7 +40,7 @@ relock: .venv-lock/.ready ## renew requirements.lock within the bounds of pyproj
 		--all-extras pyproject.toml -o requirements.lock
 
 dist: $(READY) ## build wheel and source archive, and try them in new environments (WEIGHTS=no leaves out the weights)
-	@$(BIN)/python tests/release/dist.py $(if $(filter no,$(WEIGHTS)),--no-weights)
+	@$(BIN)/python tests/release/distribution.py $(if $(filter no,$(WEIGHTS)),--no-weights)
 
 rename: ## give the project another address: make rename TO=OWNER/NAME
 	@$(PYTHON) tests/release/rename.py $(TO)

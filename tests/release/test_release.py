@@ -7,11 +7,11 @@ import sys
 import zipfile
 from pathlib import Path
 
+import distribution
 import pytest
 from copies import copy_tracked
 from rename import ROOT, current, rename
 
-import dist
 from mffrepro.runtime import REPOSITORY
 
 
@@ -50,19 +50,19 @@ def test_what_is_no_address_is_refused(tmp_path, wrong):
 def test_packages_hold_weights_or_none(tmp_path, weights):
     pytest.importorskip("hatchling")
     try:
-        tree = dist.copy_tracked(tmp_path, weights)
+        tree = distribution.copy_tracked(tmp_path, weights)
     except subprocess.CalledProcessError:
         pytest.skip("not in a git checkout")
-    wheel, source = dist.build(tree, tmp_path / "dist")
+    wheel, source = distribution.build(tree, tmp_path / "dist")
     names = zipfile.ZipFile(wheel).namelist()
     assert any(name.endswith(".safetensors") for name in names) == weights
     assert any(re.search(r"dist-info/licenses/LICENSE$", name) for name in names)
-    assert source.stat().st_size < dist.MOST_BYTES
+    assert source.stat().st_size < distribution.MOST_BYTES
 
 
 def test_a_package_that_is_too_large_is_refused(tmp_path, monkeypatch):
     pytest.importorskip("hatchling")
-    monkeypatch.setattr(dist, "MOST_BYTES", 10)
+    monkeypatch.setattr(distribution, "MOST_BYTES", 10)
     tree = tmp_path / "tree"
     (tree / "mffrepro").mkdir(parents=True)
     (tree / "data_manifests").mkdir()
@@ -70,7 +70,7 @@ def test_a_package_that_is_too_large_is_refused(tmp_path, monkeypatch):
         shutil.copy(ROOT / name, tree / name)
     (tree / "mffrepro" / "__init__.py").write_text("")
     with pytest.raises(SystemExit, match="a package may have"):
-        dist.build(tree, tmp_path / "dist")
+        distribution.build(tree, tmp_path / "dist")
 
 
 def test_licences_are_read_from_all_ways_in_which_they_are_stated():
@@ -79,6 +79,6 @@ def test_licences_are_read_from_all_ways_in_which_they_are_stated():
         {"license": {"name": "declared license file: LICENSE"}},
         {"license": {"name": "BSD License\nRedistribution and use"}},
     ]
-    assert dist.licence_of({"licenses": stated}) == "MIT; BSD License"
-    assert dist.licence_of({"licenses": [{"expression": "MIT OR Apache-2.0"}]}) == "MIT OR Apache-2.0"
-    assert dist.licence_of({}) == ""
+    assert distribution.licence_of({"licenses": stated}) == "MIT; BSD License"
+    assert distribution.licence_of({"licenses": [{"expression": "MIT OR Apache-2.0"}]}) == "MIT OR Apache-2.0"
+    assert distribution.licence_of({}) == ""

@@ -1,6 +1,6 @@
 """Build what is published, and try it where nothing else is installed (``make dist``).
 
-    python tests/release/dist.py [--no-weights]
+    python tests/release/distribution.py [--no-weights]
 
 Into ``dist``: wheel, source archive, a list of all components (CycloneDX) and a table of their licences. ``--no-weights`` leaves
 out the trained weights, some of which may not be used commercially, and with them the licence that differs from that of the code.
