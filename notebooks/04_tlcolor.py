@@ -408,10 +408,10 @@ def ahead(other, metrics):
 
 others = {"C1.2": "Compare-loss", "C1.3": "Compare-bn", "C1.4": "Compare-initial"}
 every = {name: gain for other in others.values() for name, gain in ahead(other, five).items()}
-display(claims.judge("C1.1", every, material="own", seeds=one, note=note))
+display(claims.judge("C1.1", every, scenes="own", seeds=one, note=note))
 for claim, other in others.items():
     overlap = {f"mask_iou, {label}": on_embedded["mask_iou"].xs(label, level="method").mean() for label in ("Proposed", other)}
-    display(claims.judge(claim, ahead(other, five), material="own", seeds=one, numbers=overlap, note=note))
+    display(claims.judge(claim, ahead(other, five), scenes="own", seeds=one, numbers=overlap, note=note))
 
 # %% [markdown]
 # Stability (C1.5) is a ratio for each metric: the standard deviation of the five seeds' means, $s_{\text{seeds}}$, by the gap
@@ -423,12 +423,12 @@ for claim, other in others.items():
 present = paired.recorded(lytro, rivals)
 five_seeds = [int(card(f"tlcolor.seed{i}")["seed"]) for i in range(1, 6)]
 columns = {name: paired.cube(lytro, [*trainings, *present], [name])[..., 0].T for name in five}
-steady = {"material": "own", "statistic": paired.seed_ratio(5), "seeds": five_seeds}
+steady = {"scenes": "own", "statistic": paired.seed_ratio(5), "seeds": five_seeds}
 display(claims.judge("C1.5", columns, note=f"Rivals: {', '.join(present)}.", **steady))
 gain = ahead("non-TL", five)
 parts = {name: gain[f"{name} against non-TL"] for name in five}
 span = {f"{name}, span of five seeds": float(np.ptp(means.loc[trainings, name])) for name in five}
-mine = {"material": "own", "seeds": one, "numbers": span, "note": note}
+mine = {"scenes": "own", "seeds": one, "numbers": span, "note": note}
 display(claims.judge("C1.6", {name: parts[name] for name in ("qabf", "mi", "ag")}, **mine))
 display(claims.judge("C1.7", -parts["labf"], **mine))
 display(claims.judge("C1.8", parts["sf"], **mine))
@@ -444,7 +444,7 @@ display(claims.judge("C1.9", wrong["Proposed"] - wrong["non-TL"], seeds=one, num
 
 # %% tags=["hide-input"]
 where = f"{lytro['stack'].nunique()} pairs of Lytro, printed rule, slim networks of five seeds."
-common = {"material": "own", "seeds": five_seeds, "note": where}
+common = {"scenes": "own", "seeds": five_seeds, "note": where}
 leads = {name: paired.differences(lytro, trainings, present, name) for name in five}
 loss = {f"proposed minus {name}": gap for name, gap in leads["labf"].items() if name != "sesf.published"}
 first_place = {"SESF minus proposed": -leads["labf"]["sesf.published"]} if "sesf.published" in leads["labf"] else {}
@@ -454,7 +454,7 @@ display(
 ours = {f"mean {name}, {label}": overall.loc[label, name] for name in ("mi", "qabf") for label in ("tlcolor.printed", "tlcolor")}
 display(claims.judge("C1.11", {f"over {name}": lead for name, lead in leads["mi"].items()}, numbers=ours, **common))
 deep = ("ifcnn.published", "sesf.published")
-near = {f"over {name}" + " + 0.02" * (name in deep): lead + 0.02 * (name in deep) for name, lead in leads["qabf"].items()}
+near = dict.fromkeys(f"over {name}" for name in deep) | {f"over {name}": lead for name, lead in leads["qabf"].items()}
 display(claims.judge("C1.12", near, numbers=ours, **common))
 
 # %% tags=["hide-input"]
@@ -488,11 +488,11 @@ if koala:
     colours = colour_differences(koala, {name: result.image for name, result in results.items()})
     parts = {f"{name} minus proposed": colours[name] - colours["tlcolor.printed"] for name in ("dwt", "gd")}
     said = "Without ASR, which takes minutes. Methods that average, such as PCA, differ from the nearer source in sharpness too."
-    display(claims.judge("C1.17", parts, material="own", numbers=colours, note=said))
+    display(claims.judge("C1.17", parts, scenes="own", numbers=colours, note=said))
     crop = np.s_[135:170, 150:212]  # the upper edge of the koala's head
     local = {name: local_score("qabf", koala, results[name], crop) for name in ("mgivf", "tlcolor.printed")}
     said = "Rows 135 to 170, columns 150 to 212. NEMI cannot be identified."
-    display(claims.judge("C1.18", local["mgivf"] - local["tlcolor.printed"], material="own", numbers=local, note=said))
+    display(claims.judge("C1.18", local["mgivf"] - local["tlcolor.printed"], scenes="own", numbers=local, note=said))
 else:
     display(*(claims.judge(claim, None, note="Needs Lytro 14, which has not been fetched.") for claim in ("C1.17", "C1.18")))
 

@@ -59,7 +59,7 @@ def leads(rows: pd.DataFrame, maps: pd.DataFrame) -> Verdict:
     note = "Rivals as the paper had them: the authors' scores of each pair, and published weights; without MFF-SSIM, DRPL and "
     note += f"FusionDN. The places are those among {words} as this package has them, which score higher than the paper's rows."
     numbers = {f"place in {metric}": place for metric, place in found.items()}
-    return judge("C4.1", samples, material="own", statistic=lead_over_best, numbers=numbers, note=note)
+    return judge("C4.1", samples, scenes="own", statistic=lead_over_best, numbers=numbers, note=note)
 
 
 def lead_over_best(scores: np.ndarray) -> float:
@@ -87,9 +87,7 @@ def outputs(rows: pd.DataFrame) -> Verdict:
     samples = {metric: (means[metric, True] - means[metric, False]).to_numpy() for metric in METRICS}
     of = {True: "with a map", False: "decoders"}
     note = "; ".join(f"{of[kind]}: {', '.join(n for n in names if kinds[n] is kind)}" for kind in (True, False))
-    return judge(
-        "C4.12", samples, material="own", note=f"Networks {note}. Those without .published have weights of this package."
-    )
+    return judge("C4.12", samples, scenes="own", note=f"Networks {note}. Those without .published have weights of this package.")
 
 
 def fast(rows: pd.DataFrame) -> Verdict:
@@ -120,7 +118,7 @@ def blur(table: pd.DataFrame) -> Verdict:
     numbers = {f"{name} left at {sigma}": float((by_pair(table, sigma, METRICS) / sharp)[name].mean())
                for sigma in ("1", sigmas[-1]) for name in METRICS}  # fmt: skip
     note = f"The strongest blur has a standard deviation of {sigmas[-1]} pixels; the paper does not print its own."
-    return judge("C4.6", samples, material="own", numbers=numbers, note=note)
+    return judge("C4.6", samples, scenes="own", numbers=numbers, note=note)
 
 
 def steepness(table: pd.DataFrame, k: str = "1000") -> Verdict:
@@ -132,7 +130,7 @@ def steepness(table: pd.DataFrame, k: str = "1000") -> Verdict:
     """
     gaps = {one: by_pair(table, one, ["gap"])["gap"] for one in map(str, sorted(map(int, table["variant"].unique())))}
     numbers = {f"gap at k = {one}": float(gap.mean()) for one, gap in gaps.items()}
-    return judge("C4.19", gaps[k].to_numpy(), material="own", numbers=numbers)
+    return judge("C4.19", gaps[k].to_numpy(), scenes="own", numbers=numbers)
 
 
 # ---------------------------------------------------------------------------------------------------- trainings
@@ -181,19 +179,17 @@ def trainings(table: pd.DataFrame, seeds: pd.DataFrame) -> list[Verdict]:
     noise = {name: one_training(practical.loc[1, name] - alone[name]) for name in ("regions", "variation")}
     numbers = {f"{name}, range over {len(practical)} seeds with Q_g": spread[name] for name in noise}
     note = "Whole trainings. Without Q_g there is one; seeds with Q_g differ by more than the effect."
-    verdicts = [judge("C4.2", noise, seeds=[1], numbers=numbers, note=note, material="own")]
+    verdicts = [judge("C4.2", noise, seeds=[1], numbers=numbers, note=note, scenes="own")]
     spreads = {f"range of {name} over {len(practical)} seeds": spread[name] for name in six}
     by_image = by_pair(seeds, "default", six) - by_pair(seeds, "smooth", six)
     note = "Absolute value minus smooth approximation; one training of the smooth one, so it cannot be decided."
     numbers = by_image.mean().to_dict() | spreads
-    verdicts.append(
-        judge("C4.7", by_image.to_numpy()[None], seeds=[1], statistic=won, numbers=numbers, note=note, material="own")
-    )
+    verdicts.append(judge("C4.7", by_image.to_numpy()[None], seeds=[1], statistic=won, numbers=numbers, note=note, scenes="own"))
     for claim, changed in (("C4.20", "defocus=mask"), ("C4.21", "attention=False")):
         gain = practical.loc[1, six] - runs.loc[changed].loc[1, six]
         note = "One training with the change, of which means were recorded, so it cannot be decided."
         samples = one_training(float((gain > 0).sum()))
-        verdicts.append(judge(claim, samples, seeds=[1], numbers=gain.to_dict() | spreads, note=note, material="own"))
+        verdicts.append(judge(claim, samples, seeds=[1], numbers=gain.to_dict() | spreads, note=note, scenes="own"))
     return verdicts
 
 
@@ -242,12 +238,12 @@ def post_processing(table: pd.DataFrame) -> list[Verdict]:
     samples = {name: np.column_stack(list(gained.values())) for name, gained in found.items()}
     numbers = {f"{metric}, {name}": gained.mean() for name, metrics in found.items() for metric, gained in metrics.items()}
     note = "Mean gains are listed. SESF-Fuse has the authors' weights, CNN-Fuse slim ones of this package."
-    needed = judge("C4.13", samples, material="own", statistic=won, numbers=numbers, note=note)
+    needed = judge("C4.13", samples, scenes="own", statistic=won, numbers=numbers, note=note)
     added = gains(table, "gacn, final without islands", "gacn, final", METRICS)
     stages = ("sesf, raw", "cnn_fuse, raw", "gacn, initial", "gacn, final")
     regions = {f"regions, {stage}": by_pair(table, stage, ["regions"])["regions"].mean() for stage in stages}
     note = "The authors' weights. Islands are regions under a hundredth of the image."
-    return [needed, judge("C4.14", added, material="own", numbers=regions, note=note)]
+    return [needed, judge("C4.14", added, scenes="own", numbers=regions, note=note)]
 
 
 def residue(table: pd.DataFrame) -> Verdict:
@@ -261,7 +257,7 @@ def residue(table: pd.DataFrame) -> Verdict:
     samples = {name: (left[name] - ours).to_numpy() for name in left}
     numbers = {"gacn.published": ours.mean()} | left.mean().to_dict()
     note = "Mean difference from the source in focus, where CNN-Fuse and SESF-Fuse agree, 16 pixels from where they do not."
-    return judge("C4.15", samples, material="own", numbers=numbers, note=note)
+    return judge("C4.15", samples, scenes="own", numbers=numbers, note=note)
 
 
 def boundary(maps: pd.DataFrame, bands: pd.DataFrame, printed: str) -> list[Verdict]:
@@ -276,7 +272,7 @@ def boundary(maps: pd.DataFrame, bands: pd.DataFrame, printed: str) -> list[Verd
     smoothed = gains(maps, "gacn, final", "gacn, initial", METRICS)
     numbers = {f"{metric}, authors' weights": gained.mean() for metric, gained in smoothed.items()}
     numbers |= {"Q_g, weights of this package": ours.mean()}
-    harm = judge("C4.17", smoothed["qg"], material="own", numbers=numbers, note="The authors' weights.")
+    harm = judge("C4.17", smoothed["qg"], scenes="own", numbers=numbers, note="The authors' weights.")
     others = [name for name in bands["variant"].unique() if name not in (printed, "none")]
     samples = {f"against {name}": gains(bands, printed, name, ["qg"])["qg"] for name in others}
-    return [harm, judge("C4.18", samples, material="own", note="Weights of this package, trained with the printed band.")]
+    return [harm, judge("C4.18", samples, scenes="own", note="Weights of this package, trained with the printed band.")]

@@ -72,7 +72,7 @@ def in_one_minute(paper: str, question: str, *, answer: str, best: str, learned:
     return Summary(question, answer, {name: outcomes[name] for name in OUTCOMES}, shown, tuple(learned))
 
 
-def says(claim: str, *, holds: str, fails: str, undecided: str, untested: str = "") -> str:
+def says(claim: str, *, holds: str, fails: str, undecided: str, untested: str = "", substitute: str = "") -> str:
     """Choose the sentence that fits the verdict of this run on a claim.
 
     Args:
@@ -81,6 +81,7 @@ def says(claim: str, *, holds: str, fails: str, undecided: str, untested: str = 
         fails: Sentence for one that does not hold.
         undecided: Sentence for one that is undecided.
         untested: Sentence for one that cannot be tested; by default it says so.
+        substitute: Sentence for one that is undecided because it fails with weights of this project; by default it says so.
 
     Returns:
         The sentence, with the claim and its effect in brackets.
@@ -89,6 +90,8 @@ def says(claim: str, *, holds: str, fails: str, undecided: str, untested: str = 
         OptionError: The chapter gave no verdict on the claim.
     """
     verdict = _given(claim)
+    if verdict.substituted:
+        undecided = substitute or f"Not reproduced with weights of this project, which leaves it undecided: {verdict.text}."
     sentences = {"holds": holds, "does not hold": fails, "undecided": undecided}
     text = sentences.get(verdict.outcome) or untested or f"The claim cannot be tested: {verdict.text}."
     return f"{text} ({claim}{': ' + effect_text(verdict) if verdict.parts else ''})"

@@ -16,7 +16,12 @@ MARKS = {
     "cannot be tested": ("–", "#888888"),
     "not tested yet": ("–", "#888888"),
 }
-MATERIALS = {"own": "the paper's own material", "substitute": "substitute material", "": ""}
+SCENES = {"own": "scenes of the paper", "substitute": "substitute scenes", "": ""}
+WEIGHTS = {"paper": "weights of the authors", "ours": "weights of this project", "": ""}
+
+
+#: Said of a claim that fails with networks of this project: those of the paper, with their own weights, may differ.
+SUBSTITUTE_WEIGHTS = "Not reproduced with weights of this project. The paper's own may do better, so the claim stays undecided."
 
 
 def verdict_anchor(claim: str) -> str:
@@ -36,7 +41,7 @@ def box(record: Mapping[str, Any], *, name: str, chapter: str = "") -> str:
         HTML without blank lines.
     """
     mark, colour = MARKS[record["outcome"]]
-    lines = [_measured(record), _chart(record), *_details(record)]
+    lines = [_measured(record), _chart(record), *_limits(record), *_details(record)]
     if chapter:
         lines.append(f'<a href="{chapter}.html#{verdict_anchor(record["claim"])}">Chapter: {chapter}</a>')
     body = "".join(f'<div style="font-size:0.9em">{line}</div>' for line in lines if line)
@@ -58,7 +63,7 @@ def _measured(record: Mapping[str, Any]) -> str:
     part = parts_of(record)[record["weakest"]]
     named = f" ({html.escape(record['weakest'])})" if len(record["parts"]) > 1 else ""
     return f"<b>{numbers(part)}</b> {html.escape(record['unit'])}{named} · " + html.escape(
-        " · ".join(text for text in (sizes(record), MATERIALS[record["material"]]) if text)
+        " · ".join(text for text in (sizes(record), SCENES[record["scenes"]], WEIGHTS[record["weights"]]) if text)
     )
 
 
@@ -77,7 +82,16 @@ def sizes(record: Mapping[str, Any]) -> str:
 def _chart(record: Mapping[str, Any]) -> str:
     parts = parts_of(record)
     mixed = record.get("unit", "").startswith("each") or ";" in record.get("unit", "")
-    return interval_chart(parts, record["direction"], record["threshold"], own_scales=mixed) if parts else ""
+    thresholds = {name: record["thresholds"].get(name, record["threshold"]) for name in parts}
+    return interval_chart(parts, record["direction"], thresholds, own_scales=mixed) if parts else ""
+
+
+def _limits(record: Mapping[str, Any]) -> list[str]:
+    """Say what keeps a verdict from being decided: substitute weights, and parts without a test."""
+    untested = record.get("untested", [])
+    return [SUBSTITUTE_WEIGHTS] * record.get("substituted", False) + [
+        f"<i>Cannot be tested:</i> {html.escape(', '.join(untested))}" for _ in untested[:1]
+    ]
 
 
 def _details(record: Mapping[str, Any]) -> list[str]:

@@ -17,10 +17,17 @@ def fresh(monkeypatch) -> None:
 
 @pytest.mark.parametrize(("shift", "words"), [(1, "It is best."), (-1, "It is not best."), (0, "Nobody knows.")])
 def test_the_sentence_follows_the_verdict(shift, words):
-    verdict = claims.judge("C0.1", shift + np.array([-0.1, 0.1, -0.2, 0.2, 0.0]))
-    text = summary.says("C0.1", **SENTENCES)
+    verdict = claims.judge("C0.12", shift + np.array([-0.1, 0.1, -0.2, 0.2, 0.0]))
+    text = summary.says("C0.12", **SENTENCES)
     assert text.startswith(words)
-    assert text.endswith(f"(C0.1: {verdict.effect:.3g} [{verdict.interval[0]:.3g}, {verdict.interval[1]:.3g}] Q_ABF)")
+    unit = "share of pixels"
+    assert text.endswith(f"(C0.12: {verdict.effect:.3g} [{verdict.interval[0]:.3g}, {verdict.interval[1]:.3g}] {unit})")
+
+
+def test_a_failure_with_our_weights_has_a_sentence_of_its_own():
+    claims.judge("C0.1", np.full(6, -0.1))
+    assert summary.says("C0.1", **SENTENCES).startswith("Not reproduced with weights of this project")
+    assert summary.says("C0.1", **SENTENCES, substitute="Ours is not best.").startswith("Ours is not best. (C0.1: -0.1")
 
 
 def test_a_claim_without_a_test_says_so():
