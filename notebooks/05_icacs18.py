@@ -569,7 +569,8 @@ in_one_minute("icacs18", question, answer=answer, best="C2.9", learned=learned)
 #
 # 1. Swap the sources. Which steps depend on the order, and what do `symmetric=True, dilate=0` change?
 # 2. Fuse a pair whose second photograph is sharp in two places, with `cancel=1` and without.
-# 3. Train with `border="zeros"`. How far are the scores of single patches from those of the whole image?
+# 3. The network with zeros around patches is small here. Train it by the recipe `practical`. Do the scores of whole images and of
+#    single patches come nearer to each other?
 
 # %% [markdown]
 # ## Provenance

@@ -222,8 +222,8 @@ def many_images(
         predicted: Share of the operations of serial fusion that calibration saves for GACN.
         size: Number and size of the images, in words.
     """
-    note = f"Runs on one stack of {size}, which say nothing about other stacks and machines; the paper's own is not public. "
-    note += "Predicted is the share saved of the convolutions' operations. The time saved may be more or less."
+    note = f"Runs on one stack of {size} and one machine. Its load and other machines change the share; the paper's stack is not "
+    note += "public. Predicted is the share saved of the convolutions' operations, which the time need not follow."
     verdicts = [judge("C4.8", saved["gacn"], numbers={"predicted": predicted}, note=note)]
     others = {name: saved[name] for name in ("cnn_fuse", "sesf")}
     verdicts.append(judge("C4.9", others, note=f"{size}; each network by its own features and decisions."))
