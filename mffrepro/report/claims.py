@@ -7,7 +7,7 @@ A chapter hands samples to `judge`, which compares them with the threshold that 
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -122,13 +122,14 @@ def judge(
     scenes: Scenes = "substitute",
     seeds: Sequence[int] = (),
     statistic: Callable[[np.ndarray], float] | None = None,
+    independent: Collection[str] = (),
     numbers: Mapping[str, float | int | str] | None = None,
     note: str = "",
 ) -> Verdict:
     """Give the verdict on a claim from samples.
 
     It is recorded where the book is being built. A claim that fails with weights of this project is undecided: the failure says
-    nothing sure about the network of the paper.
+    nothing sure about the network of the paper. A part that does not rest on these weights can still refute the claim.
 
     Args:
         claim: Id in ``data_manifests/papers/claims.csv``, such as ``"C4.8"``; its direction and threshold stand there.
@@ -139,6 +140,7 @@ def judge(
         scenes: ``"own"`` for the paper's own scenes, else ``"substitute"``.
         seeds: Seeds of the trainings behind the samples, one for each row of (seeds, images).
         statistic: As for `mffrepro.report.evidence.estimate`, for all parts.
+        independent: Parts without a network of this project, of a claim that rests on its weights in other parts.
         numbers: What else was measured, by name.
         note: One sentence: a limit of the test, or why it cannot be done; the latter must be said.
 
@@ -158,7 +160,7 @@ def judge(
         verdict = replace(verdict, outcome=UNTESTABLE, note=note, numbers=_plain(numbers), weights="")
     else:
         verdict = replace(verdict, scenes=scenes, note=note, numbers=_plain(numbers), seeds=[int(seed) for seed in seeds])
-        verdict = _decided(verdict, samples if isinstance(samples, Mapping) else {row["unit"]: samples}, statistic)
+        verdict = _decided(verdict, samples if isinstance(samples, Mapping) else {row["unit"]: samples}, statistic, independent)
     return _recorded(verdict)
 
 
@@ -182,7 +184,9 @@ def part_thresholds(text: str) -> dict[str, float]:
         raise OptionError(f"thresholds of parts {text!r} cannot be read; write 'part: number; part: number'") from None
 
 
-def _decided(verdict: Verdict, samples: Mapping[str, Samples | None], statistic: Callable | None) -> Verdict:
+def _decided(
+    verdict: Verdict, samples: Mapping[str, Samples | None], statistic: Callable | None, independent: Collection[str]
+) -> Verdict:
     """Estimate every part that can be tested, and decide the claim."""
     measured = {name: part for name, part in samples.items() if part is not None}
     if not measured:
@@ -197,9 +201,11 @@ def _decided(verdict: Verdict, samples: Mapping[str, Samples | None], statistic:
     untested = [name for name in samples if name not in measured]
     said = together(sides | dict.fromkeys(untested, UNTESTABLE))
     deciding = [name for name, side in sides.items() if side == said] or list(sides)
+    sure = [name for name in deciding if name in independent]
+    substituted = said == FAILS and verdict.weights == "ours" and not sure
+    deciding = sure if said == FAILS and sure else deciding
     weakest = min(deciding, key=lambda name: standing(found[name], verdict.direction, limits[name]))
     part = found[weakest]
-    substituted = said == FAILS and verdict.weights == "ours"
     return replace(
         verdict,
         outcome=UNDECIDED if substituted else said,

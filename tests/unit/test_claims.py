@@ -41,21 +41,21 @@ def test_samples_decide_and_are_kept(tmp_path, monkeypatch) -> None:
 
 def test_the_deciding_part_stands_for_a_claim_of_several() -> None:
     parts = {"wins": np.full(9, 0.4), "loses": np.full(9, -0.1), "open": np.tile([-9.0, 8.0, 0.0], 3)}
-    verdict = claims.judge("C0.12", parts)
+    verdict = claims.judge("C0.5", parts)
     assert (verdict.outcome, verdict.weakest, verdict.effect) == ("does not hold", "loses", pytest.approx(-0.1))
     assert list(verdict.parts) == list(parts)
     del parts["loses"]
-    assert (claims.judge("C0.12", parts).outcome, claims.judge("C0.12", parts).weakest) == ("undecided", "open")
+    assert (claims.judge("C0.5", parts).outcome, claims.judge("C0.5", parts).weakest) == ("undecided", "open")
 
 
 def test_parts_in_different_units_are_compared_by_their_standard_errors() -> None:
     close, far = np.tile([0.01, 0.012], 20), np.tile([50.0, 300.0], 20)
-    assert claims.judge("C0.12", {"small unit": close, "large unit": far}).weakest == "large unit"
+    assert claims.judge("C0.5", {"small unit": close, "large unit": far}).weakest == "large unit"
 
 
 def test_a_failure_with_our_weights_is_undecided_and_says_so(monkeypatch) -> None:
     monkeypatch.delenv(claims.FOLDER_VARIABLE, raising=False)
-    ours, none = claims.judge("C0.1", np.full(9, -0.1)), claims.judge("C0.12", np.full(9, -0.1))
+    ours, none = claims.judge("C0.1", np.full(9, -0.1)), claims.judge("C0.5", np.full(9, -0.1))
     assert (ours.weights, ours.outcome, ours.substituted) == ("ours", "undecided", True)
     assert (none.weights, none.outcome, none.substituted) == ("", "does not hold", False)
     assert "Not reproduced with weights of this project" in ours._repr_html_()
@@ -64,11 +64,18 @@ def test_a_failure_with_our_weights_is_undecided_and_says_so(monkeypatch) -> Non
     assert claims.judge("C0.1", np.full(9, 0.1)).outcome == "holds"
 
 
+def test_a_part_without_our_weights_can_refute_a_claim() -> None:
+    parts = {"ours": np.full(9, -0.9), "published": np.full(9, -0.1)}
+    verdict = claims.judge("C0.1", parts, independent=["published"])
+    assert (verdict.outcome, verdict.substituted, verdict.weakest) == ("does not hold", False, "published")
+    assert claims.judge("C0.1", parts | {"published": np.full(9, 0.1)}, independent=["published"]).substituted
+
+
 def test_a_part_without_a_test_keeps_a_claim_from_holding() -> None:
-    verdict = claims.judge("C0.12", {"known": np.full(9, 0.4), "unknown rival": None})
+    verdict = claims.judge("C0.5", {"known": np.full(9, 0.4), "unknown rival": None})
     assert (verdict.outcome, verdict.weakest, verdict.untested) == ("undecided", "known", ["unknown rival"])
     assert "unknown rival" in verdict._repr_html_()
-    assert claims.judge("C0.12", {"known": np.full(9, -0.4), "unknown rival": None}).outcome == "does not hold"
+    assert claims.judge("C0.5", {"known": np.full(9, -0.4), "unknown rival": None}).outcome == "does not hold"
 
 
 def test_a_part_may_have_a_threshold_of_its_own() -> None:

@@ -17,11 +17,11 @@ def fresh(monkeypatch) -> None:
 
 @pytest.mark.parametrize(("shift", "words"), [(1, "It is best."), (-1, "It is not best."), (0, "Nobody knows.")])
 def test_the_sentence_follows_the_verdict(shift, words):
-    verdict = claims.judge("C0.12", shift + np.array([-0.1, 0.1, -0.2, 0.2, 0.0]))
-    text = summary.says("C0.12", **SENTENCES)
+    verdict = claims.judge("C0.5", shift + np.array([-0.1, 0.1, -0.2, 0.2, 0.0]))
+    text = summary.says("C0.5", **SENTENCES)
     assert text.startswith(words)
-    unit = "share of pixels"
-    assert text.endswith(f"(C0.12: {verdict.effect:.3g} [{verdict.interval[0]:.3g}, {verdict.interval[1]:.3g}] {unit})")
+    unit = "quartile range by median"
+    assert text.endswith(f"(C0.5: {verdict.effect:.3g} [{verdict.interval[0]:.3g}, {verdict.interval[1]:.3g}] {unit})")
 
 
 def test_a_failure_with_our_weights_has_a_sentence_of_its_own():
