@@ -87,7 +87,7 @@ def _chart(record: Mapping[str, Any]) -> str:
 
 
 def _limits(record: Mapping[str, Any]) -> list[str]:
-    """Say what keeps a verdict from being decided: substitute weights, and parts without a test."""
+    """Say what keeps a claim undecided: substitute weights, parts without a test."""
     untested = record.get("untested", [])
     return [SUBSTITUTE_WEIGHTS] * record.get("substituted", False) + [
         f"<i>Cannot be tested:</i> {html.escape(', '.join(untested))}" for _ in untested[:1]
