@@ -412,10 +412,10 @@ def ahead(other, metrics):
 
 others = {"C1.2": "Compare-loss", "C1.3": "Compare-bn", "C1.4": "Compare-initial"}
 every = {name: gain for other in others.values() for name, gain in ahead(other, five).items()}
-display(claims.judge("C1.1", every, scenes="own", seeds=one, note=note))
+display(claims.judge("C1.1", every, seeds=one, note=note))
 for claim, other in others.items():
     overlap = {f"mask_iou, {label}": on_embedded["mask_iou"].xs(label, level="method").mean() for label in ("Proposed", other)}
-    display(claims.judge(claim, ahead(other, five), scenes="own", seeds=one, numbers=overlap, note=note))
+    display(claims.judge(claim, ahead(other, five), seeds=one, numbers=overlap, note=note))
 
 # %% [markdown]
 # Stability (C1.5): does another training change the place of the proposed method? For each metric and each of five trainings, the
@@ -427,12 +427,12 @@ present = paired.recorded(lytro, rivals)
 five_seeds = [int(card(f"tlcolor.seed{i}")["seed"]) for i in range(1, 6)]
 columns = {name: paired.with_other_trainings(lytro, trainings, present, name) for name in five}
 said = f"Rivals: {', '.join(present)}."
-display(claims.judge("C1.5", columns, scenes="own", statistic=paired.changed_orders, seeds=five_seeds, note=said))
+display(claims.judge("C1.5", columns, statistic=paired.changed_orders, seeds=five_seeds, note=said))
 gain = ahead("non-TL", five)
 parts = {name: gain[f"{name} against non-TL"] for name in five}
 lost = {name: (lead <= 0).astype(float) for name, lead in parts.items()}
 span = {f"{name}, span of five seeds": float(np.ptp(means.loc[trainings, name])) for name in five}
-mine = {"scenes": "own", "seeds": one, "note": note}
+mine = {"seeds": one, "note": note}
 mean_leads = {f"{name}, mean lead": float(lead.mean()) for name, lead in parts.items()}
 display(claims.judge("C1.6", {name: lost[name] for name in ("qabf", "mi", "ag")}, numbers=mean_leads | span, **mine))
 display(claims.judge("C1.7", lost["labf"], numbers=mean_leads | span, **mine))

@@ -60,8 +60,9 @@ run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed
 # %% [markdown]
 # ## Verdicts so far
 #
-# Direction and threshold of each claim were written down before it was tested. The effect is a mean over images, and over seeds where
-# there are several. A bootstrap draws images and seeds again, with replacement, and gives the 95 % interval.
+# Test, direction and threshold of each claim stand in `data_manifests/papers/claims.csv`. Where a first run showed that a test did
+# not fit its claim, the test was replaced, and its description says what it replaces. The effect is a mean over images, and over
+# seeds where there are several. A bootstrap draws images and seeds again, with replacement, and gives the 95 % interval.
 #
 # | outcome | meaning |
 # |---|---|

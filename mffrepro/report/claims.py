@@ -172,7 +172,9 @@ def _blank(claim: str, row: pd.Series) -> Verdict:
 
 
 def part_thresholds(text: str) -> dict[str, float]:
-    """Read thresholds of single parts, such as ``"over ifcnn: -0.02; over sesf: -0.02"``.
+    """Read the thresholds of single parts.
+
+    They are written as ``"over ifcnn: -0.02; over sesf: -0.02"``.
 
     Raises:
         OptionError: A part has no threshold, or one that is no number.

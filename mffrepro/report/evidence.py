@@ -83,7 +83,7 @@ def estimate(samples: np.ndarray, statistic: Callable[[np.ndarray], float] | Non
 
 
 def _ends(drawn: np.ndarray, parts: int = 1) -> tuple[float, float]:
-    """Compute the ends of the interval that all of the parts have together in 95 of 100 cases, or more often."""
+    """Compute the ends of an interval that covers the truth of all parts in 95 % of cases."""
     tail = (1 - LEVEL) / 2 / parts
     low, high = np.quantile(drawn, (tail, 1 - tail))
     return float(low), float(high)
@@ -152,7 +152,9 @@ def margin(value: float, direction: Direction, threshold: float) -> float:
 
 
 def standing(found: Estimate, direction: Direction, threshold: float) -> float:
-    """Compute the margin of an estimate in standard errors, so that parts with different units can be compared.
+    """Compute the margin of an estimate in standard errors.
+
+    Parts with different units can be compared by it.
 
     The standard error is that of a normal distribution with the same 95 % interval. An exact quantity has none; its margin counts
     in units of the threshold, or in its own where that is zero.

@@ -47,7 +47,7 @@ def differences(rows: pd.DataFrame, ours: Sequence[str], rivals: Sequence[str], 
 
 
 def quartile_spread(rows: pd.DataFrame, methods: Sequence[str], metric: str) -> np.ndarray:
-    """Compute how much a metric varies between the middle half of the methods, image by image.
+    """Compute how much a metric varies over the middle half of the methods.
 
     Args:
         rows: As for `cube`.
@@ -85,7 +85,9 @@ def distances(rows: pd.DataFrame, ours: Sequence[str], rivals: Sequence[str], me
 
 
 def with_other_trainings(rows: pd.DataFrame, ours: Sequence[str], rivals: Sequence[str], metric: str) -> np.ndarray:
-    """Arrange each training beside the mean of the others and the rivals, as `changed_orders` takes them.
+    """Arrange each training beside the mean of the others and the rivals.
+
+    `changed_orders` takes one of these tables.
 
     Args:
         rows: As for `cube`.

@@ -87,11 +87,13 @@ def _chart(record: Mapping[str, Any]) -> str:
 
 
 def _limits(record: Mapping[str, Any]) -> list[str]:
-    """Say what keeps a verdict from being decided: substitute weights, and parts without a test."""
+    """List thresholds of single parts, and what keeps a claim undecided: substitute weights, parts without a test."""
+    own = [f"{name} {value:g}" for name, value in record.get("thresholds", {}).items()]
+    others = [f"others {record['threshold']:g}"] * (len(own) < len(record.get("parts", {})))
     untested = record.get("untested", [])
-    return [SUBSTITUTE_WEIGHTS] * record.get("substituted", False) + [
-        f"<i>Cannot be tested:</i> {html.escape(', '.join(untested))}" for _ in untested[:1]
-    ]
+    listed = {"Thresholds": "; ".join(own + others) if own else "", "Cannot be tested": ", ".join(untested)}
+    lines = [f"<i>{head}:</i> {html.escape(text)}" for head, text in listed.items() if text]
+    return [*([SUBSTITUTE_WEIGHTS] if record.get("substituted") else []), *lines]
 
 
 def _details(record: Mapping[str, Any]) -> list[str]:

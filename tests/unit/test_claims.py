@@ -82,6 +82,7 @@ def test_a_part_may_have_a_threshold_of_its_own() -> None:
     behind = {"over ifcnn.published": np.full(9, -0.01), "over sesf.published": None, "over dwt": np.full(9, 0.1)}
     verdict = claims.judge("C1.12", behind | {"over sesf.published": np.full(9, -0.01)})
     assert (verdict.outcome, verdict.thresholds["over ifcnn.published"]) == ("holds", -0.02)
+    assert "over ifcnn.published -0.02; over sesf.published -0.02; others 0</div>" in verdict._repr_html_()
     assert claims.judge("C1.12", behind | {"over dwt": np.full(9, -0.01)}).substituted
     with pytest.raises(OptionError, match=r"'over ifcnn\.published', which was not given"):
         claims.judge("C1.12", {"over dwt": np.full(9, 0.1)})

@@ -56,5 +56,10 @@ def test_claims_are_counted_and_observations_are_not():
     ):
         assert part in page
     assert "\n" not in page
+    assert "not reproduced" not in page
     named = summary.in_one_minute("tlcnn", "Which?", answer="This.", best="C0.1", learned=[], number="The lead")
     assert named.best.startswith("The lead: 0.5")
+    claims.judge("C0.1", np.full(6, -0.5))
+    made = summary.in_one_minute("tlcnn", "Which?", answer="This.", best="C0.1", learned=[])
+    assert (made.counts["undecided"], made.substituted) == (1, 1)
+    assert "; not reproduced with weights of this project: 1 of the undecided." in made._repr_html_()
