@@ -76,7 +76,8 @@ class Verdict:
         images: Smallest number of images, or runs, of a part.
         seeds: Seeds of the trainings behind it.
         scenes: ``"own"``, the paper's, or ``"substitute"``; empty where nothing was measured.
-        weights: Whose weights the tested networks have: ``"paper"``, ``"ours"``, or empty for none.
+        weights: Whose weights the tested networks have: ``"paper"``, ``"ours"``, or empty for none, and where the part that
+            refutes the claim is independent of them.
         substituted: Whether the claim fails with weights of this project, and is undecided for that reason.
         numbers: What else was measured, by name.
         note: A limit of the test, or why it cannot be done.
@@ -212,6 +213,7 @@ def _decided(
         verdict,
         outcome=UNDECIDED if substituted else said,
         substituted=substituted,
+        weights="" if said == FAILS and sure else verdict.weights,
         effect=part.effect,
         interval=(part.low, part.high) if part.images > 1 or part.seeds > 1 else None,
         weakest=weakest,

@@ -68,6 +68,7 @@ def test_a_part_without_our_weights_can_refute_a_claim() -> None:
     parts = {"ours": np.full(9, -0.9), "published": np.full(9, -0.1)}
     verdict = claims.judge("C0.1", parts, independent=["published"])
     assert (verdict.outcome, verdict.substituted, verdict.weakest) == ("does not hold", False, "published")
+    assert verdict.weights == "", "the refutation rests on no weights of this project"
     assert claims.judge("C0.1", parts | {"published": np.full(9, 0.1)}, independent=["published"]).substituted
 
 
