@@ -60,22 +60,28 @@ run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed
 # %% [markdown]
 # ## Verdicts so far
 #
-# Direction, threshold and test of each claim stand beside it, and the history of that table shows every change. Some thresholds were
-# chosen after first results had been seen, because the papers print none. The effect is a mean over images, and over seeds where there
-# are several. A bootstrap draws images and seeds again, with replacement, and gives the 95 % interval.
+# Test, direction and threshold of each claim stand in `data_manifests/papers/claims.csv`, and its history shows every change. Some
+# thresholds were chosen after first results had been seen, because the papers print none. Where a first run showed that a test did
+# not fit its claim, the test was replaced, and its description says what it replaces. The effect is a mean over images, and over
+# seeds where there are several. A bootstrap draws images and seeds again, with replacement, and gives the 95 % interval.
 #
 # | outcome | meaning |
 # |---|---|
 # | holds | the whole interval lies on the claimed side of the threshold |
 # | does not hold | the whole interval lies on the other side |
-# | undecided | the interval contains the threshold, seeds differ by more than the effect, or there are fewer than 5 images, or fewer than 3 seeds for a claim about trainings |
+# | undecided | the interval contains the threshold, seeds differ by more than the effect, or there are fewer than 5 images, or fewer than 3 seeds for a claim about trainings; or the claim fails with weights of this project |
 # | cannot be tested | the test needs data or detail that the paper does not give |
 # | not tested yet | the chapter of its paper has no record in this build |
 #
 # A verdict says what this reproduction found, with its networks, trainings and pictures. It does not say that the numbers of the paper
 # are wrong; what the paper itself reports stands beside each claim.
 #
-# A claim of several parts, such as rivals or metrics, holds if every part holds, and does not hold if any part surely fails.
+# A claim that fails with networks of this project is undecided, and its entry says so: the networks of the paper, whose weights are
+# not public, may do better. Only the authors' own weights, or a test that needs no trained network, can refute a claim.
+#
+# A claim of $k$ parts, such as rivals or metrics, holds if every part holds, and does not hold if any part surely fails. With many
+# parts, some would fail by chance. So a part fails only if its interval at the level $1 - 0.05/k$ lies on the other side (Bonferroni).
+# A part that cannot be tested keeps a claim from holding. Single parts may have a threshold of their own.
 # Counts, sizes and claims about one picture that the paper names are exact and have no interval.
 
 # %%
@@ -96,10 +102,10 @@ tables.plain(counts, caption="Claims per paper", digits=0)
 # The table can be searched and sorted. Below it, every claim has an entry: how it was tested, where it stands in the paper, what the
 # paper itself reports, the numbers that its verdict was computed from, and a link to the verdict in its chapter. In the drawings,
 # a dot is the effect, a bar its interval, the broken line the threshold, and the shaded side the claimed one. Parts with different
-# units have scales of their own. "Substitute" means that other pictures than the paper's were used.
+# units have scales of their own. The entry says whether the scenes are the paper's own, and whose weights the tested networks have.
 
 # %% tags=["hide-input"]
-tables.sortable(judged[["paper", "claim", "verdict", "effect", "samples", "material"]])
+tables.sortable(judged[["paper", "claim", "verdict", "effect", "samples", "scenes", "weights"]])
 
 # %% tags=["remove-input"]
 claims.Entries(judged)

@@ -7,7 +7,7 @@ A chapter hands samples to `judge`, which compares them with the threshold that 
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -19,18 +19,18 @@ import pandas as pd
 from mffrepro.data.manifests import manifest_folder
 from mffrepro.errors import OptionError, unknown
 from mffrepro.images import write_atomically
-from mffrepro.report.evidence import Estimate, estimate, exact, margin, outcome, together
+from mffrepro.report.evidence import FAILS, UNDECIDED, UNTESTABLE, Estimate, estimate, exact, outcome, standing, together
 from mffrepro.report.interval_chart import numbers as written
 from mffrepro.report.pages import anchor
-from mffrepro.report.verdict_box import MARKS, MATERIALS, box, parts_of, sizes, verdict_anchor
+from mffrepro.report.verdict_box import MARKS, SCENES, box, parts_of, sizes, verdict_anchor
 
 #: Where records go; set by the book builder, one folder per chapter.
 FOLDER_VARIABLE = "MFFREPRO_RECORDS"
 
-UNTESTABLE, UNTESTED = "cannot be tested", "not tested yet"
+UNTESTED = "not tested yet"
 #: All outcomes, in the order of tables.
 OUTCOMES = tuple(MARKS)
-Material = Literal["own", "substitute"]
+Scenes = Literal["own", "substitute"]
 Samples = np.ndarray | Sequence[float] | float
 #: Verdicts of this process, the latest for each claim; `given` lists them.
 _GIVEN: dict[str, "Verdict"] = {}
@@ -42,7 +42,9 @@ def all_claims() -> pd.DataFrame:
 
     Columns: paper; kind, ``"claim"`` or ``"observation"``; claim; place in the paper; sample, what the test draws from
     (``"images"``, ``"trainings"`` that saw images, repeated ``"runs"``, or ``"exact"``: nothing is drawn); direction, threshold
-    and unit, as for `mffrepro.report.evidence.margin`; test; reported_support, what the paper itself reports.
+    and unit, as for `mffrepro.report.evidence.margin`; test; reported_support, what the paper itself reports; weights, whose the
+    tested networks are: ``"paper"``, ``"ours"``, or empty where the claim rests on none; part_thresholds, those of single parts
+    with a threshold of their own, as ``"part: -0.02; another part: 0.1"``.
     """
     return pd.read_csv(manifest_folder() / "papers" / "claims.csv").set_index("id").fillna("")
 
@@ -59,18 +61,24 @@ class Verdict:
         kind: ``"claim"`` or ``"observation"``.
         sample: What the test draws from, see `all_claims`.
         direction: Claimed side of the threshold.
-        threshold: In the unit of the effect.
+        threshold: In the unit of the effect; for parts without a threshold of their own.
         unit: Unit of the effect.
         place: Page, table or section of the paper.
         test: How the claim is tested here.
         reported: What the paper itself reports.
         effect: Effect of the weakest part; None where nothing was measured.
         interval: Ends of its 95 % interval; None where it is exact, one number, or nothing was measured.
-        weakest: Name of the part that decides: of those with the outcome, the one farthest from the claimed side.
+        weakest: Name of the part that decides: of those with the outcome, the one farthest from the claimed side, in standard
+            errors.
         parts: Name -> fields of `mffrepro.report.evidence.Estimate`.
+        thresholds: Part -> its own threshold, for parts that have one.
+        untested: Parts of the claim that cannot be tested.
         images: Smallest number of images, or runs, of a part.
         seeds: Seeds of the trainings behind it.
-        material: ``"own"`` or ``"substitute"``; empty where nothing was measured.
+        scenes: ``"own"``, the paper's, or ``"substitute"``; empty where nothing was measured.
+        weights: Whose weights the tested networks have: ``"paper"``, ``"ours"``, or empty for none, and where the part that
+            refutes the claim is independent of them.
+        substituted: Whether the claim fails with weights of this project, and is undecided for that reason.
         numbers: What else was measured, by name.
         note: A limit of the test, or why it cannot be done.
     """
@@ -91,9 +99,13 @@ class Verdict:
     interval: tuple[float, float] | None = None
     weakest: str = ""
     parts: dict[str, dict[str, float]] = field(default_factory=dict)
+    thresholds: dict[str, float] = field(default_factory=dict)
+    untested: list[str] = field(default_factory=list)
     images: int = 0
     seeds: list[int] = field(default_factory=list)
-    material: str = ""
+    scenes: str = ""
+    weights: str = ""
+    substituted: bool = False
     numbers: dict[str, float | int | str] = field(default_factory=dict)
     note: str = ""
 
@@ -106,84 +118,117 @@ class Verdict:
 
 def judge(
     claim: str,
-    samples: Samples | Mapping[str, Samples] | None,
+    samples: Samples | Mapping[str, Samples | None] | None,
     *,
-    material: Material = "substitute",
+    scenes: Scenes = "substitute",
     seeds: Sequence[int] = (),
     statistic: Callable[[np.ndarray], float] | None = None,
+    independent: Collection[str] = (),
     numbers: Mapping[str, float | int | str] | None = None,
     note: str = "",
 ) -> Verdict:
     """Give the verdict on a claim from samples.
 
-    It is recorded where the book is being built.
+    It is recorded where the book is being built. A claim that fails with weights of this project is undecided: the failure says
+    nothing sure about the network of the paper. A part that does not rest on these weights can still refute the claim.
 
     Args:
         claim: Id in ``data_manifests/papers/claims.csv``, such as ``"C4.8"``; its direction and threshold stand there.
         samples: Paired differences (images,) or (seeds, images), (seeds, 1) for one number per training, or what `statistic`
             takes; one number where the claim is exact; a mapping of such where the claim has several parts, such as rivals or
             metrics. The claim then holds if every part holds, does not hold if any part surely fails, and is undecided
-            otherwise. None: the claim cannot be tested.
-        material: ``"own"`` for the paper's own scenes, else ``"substitute"``.
+            otherwise. None in place of a part: this part cannot be tested. None: the claim cannot be.
+        scenes: ``"own"`` for the paper's own scenes, else ``"substitute"``.
         seeds: Seeds of the trainings behind the samples, one for each row of (seeds, images).
         statistic: As for `mffrepro.report.evidence.estimate`, for all parts.
+        independent: Parts without a network of this project, of a claim that rests on its weights in other parts.
         numbers: What else was measured, by name.
         note: One sentence: a limit of the test, or why it cannot be done; the latter must be said.
 
     Raises:
-        OptionError: There is no such claim or material, samples do not fit the kind of the claim, or a reason is missing.
+        OptionError: There is no such claim or kind of scenes, samples do not fit the kind of the claim, or a reason is missing.
     """
     claims = all_claims()
     if claim not in claims.index:
         raise unknown("claim", claim, claims.index)
-    if material not in MATERIALS or not material:
-        raise unknown("material", material, [name for name in MATERIALS if name])
+    if scenes not in SCENES or not scenes:
+        raise unknown("kind of scenes", scenes, [name for name in SCENES if name])
     row = claims.loc[claim]
     verdict = _blank(claim, row)
     if samples is None:
         if not note:
             raise OptionError(f"{claim} cannot be tested without a reason; say why in note")
-        verdict = replace(verdict, outcome=UNTESTABLE, note=note, numbers=_plain(numbers))
+        verdict = replace(verdict, outcome=UNTESTABLE, note=note, numbers=_plain(numbers), weights="")
     else:
-        verdict = replace(verdict, material=material, note=note, numbers=_plain(numbers), seeds=[int(seed) for seed in seeds])
-        verdict = _decided(verdict, samples if isinstance(samples, Mapping) else {row["unit"]: samples}, statistic)
+        verdict = replace(verdict, scenes=scenes, note=note, numbers=_plain(numbers), seeds=[int(seed) for seed in seeds])
+        verdict = _decided(verdict, samples if isinstance(samples, Mapping) else {row["unit"]: samples}, statistic, independent)
     return _recorded(verdict)
 
 
 def _blank(claim: str, row: pd.Series) -> Verdict:
-    same = {name: row[name] for name in ("paper", "kind", "sample", "direction", "unit", "place", "test")}
+    same = {name: row[name] for name in ("paper", "kind", "sample", "direction", "unit", "place", "test", "weights")}
     return Verdict(
         claim, text=row["claim"], outcome=UNTESTED, threshold=float(row["threshold"]), reported=row["reported_support"], **same
     )
 
 
-def _decided(verdict: Verdict, samples: Mapping[str, Samples], statistic: Callable | None) -> Verdict:
-    """Estimate every part, and decide the claim."""
-    if not samples:
+def part_thresholds(text: str) -> dict[str, float]:
+    """Read the thresholds of single parts.
+
+    They are written as ``"over ifcnn: -0.02; over sesf: -0.02"``.
+
+    Raises:
+        OptionError: A part has no threshold, or one that is no number.
+    """
+    try:
+        pairs = [item.rsplit(":", 1) for item in text.split(";") if item.strip()]
+        return {name.strip(): float(value) for name, value in pairs}
+    except ValueError:
+        raise OptionError(f"thresholds of parts {text!r} cannot be read; write 'part: number; part: number'") from None
+
+
+def _decided(
+    verdict: Verdict, samples: Mapping[str, Samples | None], statistic: Callable | None, independent: Collection[str]
+) -> Verdict:
+    """Estimate every part that can be tested, and decide the claim."""
+    measured = {name: part for name, part in samples.items() if part is not None}
+    if not measured:
         raise OptionError(f"{verdict.claim} has no part; give samples, or None and the reason why it cannot be tested")
-    found = {name: _estimate(verdict, part, statistic) for name, part in samples.items()}
+    found = {name: _estimate(verdict, part, statistic, len(samples)) for name, part in measured.items()}
+    own = part_thresholds(all_claims().loc[verdict.claim, "part_thresholds"])
+    if missing := set(own) - set(samples):
+        raise OptionError(f"{verdict.claim} has a threshold for the part {min(missing)!r}, which was not given; give it, or None")
+    limits = {name: own.get(name, verdict.threshold) for name in found}
     trainings = verdict.sample == "trainings"
-    sides = {name: outcome(part, verdict.direction, verdict.threshold, trainings=trainings) for name, part in found.items()}
-    said = together(sides)
-    deciding = [name for name, side in sides.items() if side == said]
-    weakest = min(deciding, key=lambda name: margin(found[name].effect, verdict.direction, verdict.threshold))
+    sides = {name: outcome(part, verdict.direction, limits[name], trainings=trainings) for name, part in found.items()}
+    untested = [name for name in samples if name not in measured]
+    said = together(sides | dict.fromkeys(untested, UNTESTABLE))
+    deciding = [name for name, side in sides.items() if side == said] or list(sides)
+    sure = [name for name in deciding if name in independent]
+    substituted = said == FAILS and verdict.weights == "ours" and not sure
+    deciding = sure if said == FAILS and sure else deciding
+    weakest = min(deciding, key=lambda name: standing(found[name], verdict.direction, limits[name]))
     part = found[weakest]
     return replace(
         verdict,
-        outcome=said,
+        outcome=UNDECIDED if substituted else said,
+        substituted=substituted,
+        weights="" if said == FAILS and sure else verdict.weights,
         effect=part.effect,
         interval=(part.low, part.high) if part.images > 1 or part.seeds > 1 else None,
         weakest=weakest,
         parts={name: asdict(one) for name, one in found.items()},
+        thresholds={name: value for name, value in own.items() if name in found},
+        untested=untested,
         images=min(one.images for one in found.values()),
     )
 
 
-def _estimate(verdict: Verdict, samples: Samples, statistic: Callable | None) -> Estimate:
-    """Estimate one part; a statistic may have the seeds in its columns, so the named seeds count."""
+def _estimate(verdict: Verdict, samples: Samples, statistic: Callable | None, parts: int) -> Estimate:
+    """Estimate one of several parts; samples without an axis of seeds count the seeds that are named."""
     if verdict.sample == "exact":
         return exact(samples)
-    found = estimate(np.asarray(samples, dtype=float), statistic)
+    found = estimate(np.asarray(samples, dtype=float), statistic, parts=parts)
     if found.seeds and found.seeds != len(verdict.seeds):
         raise OptionError(
             f"{verdict.claim} has samples of {found.seeds} seeds and names {len(verdict.seeds)}; name each seed once"
@@ -220,8 +265,8 @@ def ledger(folder: str | Path | None = None) -> pd.DataFrame:
         folder: Holds the records of all chapters, one folder each; by default the book builder's.
 
     Returns:
-        By id: paper, kind, claim, verdict, effect (with interval and unit, in words), samples, material, place, chapter, and
-        record, all fields of the `Verdict`.
+        By id: paper, kind, claim, verdict, effect (with interval and unit, in words), samples, scenes, weights, place, chapter,
+        and record, all fields of the `Verdict`.
     """
     folder = Path(folder or os.environ.get(FOLDER_VARIABLE, ".")).parent if folder is None else Path(folder)
     found, chapters = {}, {}
@@ -239,7 +284,8 @@ def ledger(folder: str | Path | None = None) -> pd.DataFrame:
             "verdict": record["outcome"],
             "effect": f"{written(parts_of(record)[record['weakest']])} {record['unit']}" if measured else "",
             "samples": sizes(record) if measured else "",
-            "material": record["material"],
+            "scenes": record["scenes"],
+            "weights": record["weights"] if measured else "",
             "place": row["place"],
             "chapter": chapters.get(claim, ""),
             "record": record,

@@ -16,7 +16,9 @@ Direction = Literal["greater", "less", "within"]
 #: Fewer images, or seeds where trainings are compared, cannot decide a claim.
 MIN_IMAGES, MIN_SEEDS = 5, 3
 LEVEL, REPETITIONS, SEED = 0.95, 5000, 1
-HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
+#: Quantile 0.975 of the normal distribution.
+NORMAL_QUANTILE = 1.959964
+HOLDS, FAILS, UNDECIDED, UNTESTABLE = "holds", "does not hold", "undecided", "cannot be tested"
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Estimate:
         images: Number of images; 0 for an exact quantity.
         seeds: Number of seeds that were resampled; 0 without an axis of seeds.
         spread: Largest minus smallest effect of one seed; 0 without an axis of seeds.
+        wide: Ends of the interval at the level 1 - 0.05 / k, which decides whether one of k parts fails; None for one part.
     """
 
     effect: float
@@ -38,9 +41,10 @@ class Estimate:
     images: int = 0
     seeds: int = 0
     spread: float = 0.0
+    wide: tuple[float, float] | None = None
 
 
-def estimate(samples: np.ndarray, statistic: Callable[[np.ndarray], float] | None = None) -> Estimate:
+def estimate(samples: np.ndarray, statistic: Callable[[np.ndarray], float] | None = None, *, parts: int = 1) -> Estimate:
     """Estimate an effect and its 95 % percentile interval by a paired bootstrap.
 
     Images are drawn with replacement, each with all of its values, so pairs stay together. Where there are several seeds, the
@@ -52,9 +56,11 @@ def estimate(samples: np.ndarray, statistic: Callable[[np.ndarray], float] | Non
             or (seeds, images, columns).
         statistic: From a sample (images[, columns]) to a number; the mean over the images where it is left out. The effect of
             several seeds is the mean of the statistic over the seeds.
+        parts: Number of parts of the claim; more than one widens the interval that a part must miss to fail (Bonferroni).
 
     Returns:
-        The estimate; the interval is that of the drawn effects between their quantiles 0.025 and 0.975.
+        The estimate; the interval is that of the drawn effects between their quantiles 0.025 and 0.975, and the wide one between
+        0.025 / parts and 1 - 0.025 / parts.
 
     Raises:
         OptionError: The array has another number of axes, is empty, or holds a value that is not finite.
@@ -71,8 +77,16 @@ def estimate(samples: np.ndarray, statistic: Callable[[np.ndarray], float] | Non
     seeds, images = values.shape[:2]
     per_seed = values.mean(axis=1) if statistic is None else np.array([statistic(one) for one in values])
     drawn = _means(values) if statistic is None else _statistics(values, statistic)
-    low, high = np.quantile(drawn, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
-    return Estimate(float(per_seed.mean()), float(low), float(high), images, seeds if by_seed else 0, float(np.ptp(per_seed)))
+    low, high = _ends(drawn)
+    wide = _ends(drawn, parts) if parts > 1 else None
+    return Estimate(float(per_seed.mean()), low, high, images, seeds if by_seed else 0, float(np.ptp(per_seed)), wide)
+
+
+def _ends(drawn: np.ndarray, parts: int = 1) -> tuple[float, float]:
+    """Compute the ends of an interval that covers the truth of all parts in 95 % of cases."""
+    tail = (1 - LEVEL) / 2 / parts
+    low, high = np.quantile(drawn, (tail, 1 - tail))
+    return float(low), float(high)
 
 
 def _means(values: np.ndarray) -> np.ndarray:
@@ -137,13 +151,26 @@ def margin(value: float, direction: Direction, threshold: float) -> float:
     raise unknown("direction", direction, ("greater", "less", "within"))
 
 
+def standing(found: Estimate, direction: Direction, threshold: float) -> float:
+    """Compute the margin of an estimate in standard errors.
+
+    Parts with different units can be compared by it.
+
+    The standard error is that of a normal distribution with the same 95 % interval. An exact quantity has none; its margin counts
+    in units of the threshold, or in its own where that is zero.
+    """
+    error = (found.high - found.low) / (2 * NORMAL_QUANTILE)
+    return margin(found.effect, direction, threshold) / (error or abs(threshold) or 1.0)
+
+
 def outcome(found: Estimate, direction: Direction, threshold: float, *, trainings: bool = False) -> str:
     """Decide a claim from an estimate.
 
-    The claim holds where the whole interval lies on the claimed side, and does not hold where none of it does. Everything else
-    is undecided, and so is an effect nearer to the threshold than the seeds are to each other, an effect of fewer than 5 images,
-    and, for a claim about trainings, one of fewer than 3 seeds. A claim about trainings may rest on one number for each, such as
-    epochs, in place of images. An exact quantity is on one side or on the other.
+    The claim holds where the whole interval lies on the claimed side, and does not hold where none of it does. For one of
+    several parts, none of the wide interval may lie there: with many parts, some would fail by chance. Everything else is
+    undecided, and so is an effect nearer to the threshold than the seeds are to each other, an effect of fewer than 5 images,
+    and, for a claim about trainings, one of fewer than 3 seeds. A claim about trainings may rest on one number for each, such
+    as epochs, in place of images. An exact quantity is on one side or on the other.
 
     Args:
         found: The estimate.
@@ -161,9 +188,9 @@ def outcome(found: Estimate, direction: Direction, threshold: float, *, training
         return UNDECIDED
     if found.spread and abs(side(found.effect)) <= found.spread:
         return UNDECIDED
-    worst, best = sorted((side(found.low), side(found.high)))
-    if direction == "within" and found.low < 0 < found.high:
-        best = threshold
+    worst = min(side(found.low), side(found.high))
+    low, high = found.wide or (found.low, found.high)
+    best = threshold if direction == "within" and low < 0 < high else max(side(low), side(high))
     reached = np.greater_equal if direction == "within" else np.greater
     if reached(worst, 0):
         return HOLDS
@@ -173,8 +200,11 @@ def outcome(found: Estimate, direction: Direction, threshold: float, *, training
 def together(outcomes: Mapping[str, str]) -> str:
     """Decide a claim of several parts, such as several rivals or metrics.
 
-    It holds if every part holds, does not hold if any part surely fails, and is undecided otherwise. No part is corrected for
-    the number of parts: a claim that needs all of them needs no correction to hold, and fails by mistake somewhat more often.
+    It does not hold if any part surely fails, which `estimate` makes harder for many parts. Otherwise it holds if every part
+    holds, which needs no correction, and cannot be tested if no part can be. All else is undecided, so a part that cannot be
+    tested keeps a claim from holding.
     """
     found = set(outcomes.values())
-    return FAILS if FAILS in found else HOLDS if found == {HOLDS} else UNDECIDED
+    if FAILS in found:
+        return FAILS
+    return next(iter(found)) if found in ({HOLDS}, {UNTESTABLE}) else UNDECIDED

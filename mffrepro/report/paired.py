@@ -46,21 +46,19 @@ def differences(rows: pd.DataFrame, ours: Sequence[str], rivals: Sequence[str], 
     return {name: scores[: len(ours)] - scores[len(ours) + i] for i, name in enumerate(rivals)}
 
 
-def variation(rows: pd.DataFrame, ours: Sequence[str], rivals: Sequence[str], metric: str) -> np.ndarray:
-    """Compute how much a metric varies between methods, image by image.
+def quartile_spread(rows: pd.DataFrame, methods: Sequence[str], metric: str) -> np.ndarray:
+    """Compute how much a metric varies over the middle half of the methods.
 
     Args:
         rows: As for `cube`.
-        ours: Labels of one method, a training each; each stands beside the rivals in turn.
-        rivals: Labels of other methods.
+        methods: Labels.
         metric: Name of a metric above zero.
 
     Returns:
-        (trainings, images): standard deviation over the methods divided by their mean.
+        (images,): distance between the quartiles over the methods divided by their median, which single outliers do not change.
     """
-    scores = cube(rows, [*ours, *rivals], [metric])[..., 0]
-    sets = np.stack([np.vstack([one, scores[len(ours) :]]) for one in scores[: len(ours)]])
-    return sets.std(axis=1, ddof=1) / sets.mean(axis=1)
+    low, middle, high = np.quantile(cube(rows, methods, [metric])[..., 0], (0.25, 0.5, 0.75), axis=0)
+    return (high - low) / middle
 
 
 def distances(rows: pd.DataFrame, ours: Sequence[str], rivals: Sequence[str], metrics: Sequence[str]) -> dict[str, np.ndarray]:
@@ -86,22 +84,37 @@ def distances(rows: pd.DataFrame, ours: Sequence[str], rivals: Sequence[str], me
     return {name: np.array(values) for name, values in found.items()}
 
 
-def seed_ratio(seeds: int):
-    """Make a statistic: the spread of seeds by the gap to the nearest rival.
+def with_other_trainings(rows: pd.DataFrame, ours: Sequence[str], rivals: Sequence[str], metric: str) -> np.ndarray:
+    """Arrange each training beside the mean of the others and the rivals.
+
+    `changed_orders` takes one of these tables.
 
     Args:
-        seeds: Number of the first columns, one per seed of a method; the others are its rivals.
+        rows: As for `cube`.
+        ours: Labels of one method, a training each, at least two.
+        rivals: Labels of other methods.
+        metric: Name.
 
     Returns:
-        From (images, columns) to the standard deviation of the seeds' means by the smallest distance of a rival's mean from
-        theirs.
+        (trainings, images, 2 + rivals).
     """
+    scores = cube(rows, [*ours, *rivals], [metric])[..., 0]
+    own, others = scores[: len(ours)], scores[len(ours) :]
+    rest = (own.sum(axis=0) - own) / (len(own) - 1)
+    return np.stack([np.column_stack([one, mean, others.T]) for one, mean in zip(own, rest, strict=True)])
 
-    def ratio(table: np.ndarray) -> float:
-        mean = table.mean(axis=0)
-        return mean[:seeds].std(ddof=1) / np.abs(mean[seeds:] - mean[:seeds].mean()).min()
 
-    return ratio
+def changed_orders(table: np.ndarray) -> float:
+    """Compute the share of rivals whose order to a method another training changes.
+
+    Args:
+        table: (images, 2 + rivals): scores of one training, mean scores of the other trainings, scores of the rivals.
+
+    Returns:
+        0 where the mean of every rival lies on the same side of the training's mean as of the others' mean.
+    """
+    mean = table.mean(axis=0)
+    return float((np.sign(mean[2:] - mean[0]) != np.sign(mean[2:] - mean[1])).mean())
 
 
 def one_training(value: float) -> np.ndarray:

@@ -28,6 +28,7 @@ class Summary:
         counts: Outcome -> number of the paper's claims.
         best: The number that matters most, with its interval, in words.
         learned: Three things that the verdicts show, from `says`.
+        substituted: How many of the undecided claims fail with weights of this project.
     """
 
     question: str
@@ -35,9 +36,12 @@ class Summary:
     counts: dict[str, int]
     best: str
     learned: tuple[str, ...]
+    substituted: int = 0
 
     def _repr_html_(self) -> str:
         counted = ", ".join(f"{MARKS[name][0]} {count} {_plural(name, count)}" for name, count in self.counts.items() if count)
+        if self.substituted:
+            counted += f"; not reproduced with weights of this project: {self.substituted} of the undecided"
         items = "".join(f"<li>{html.escape(text)}</li>" for text in self.learned)
         return (
             '<div class="mff-box" style="border:2px solid #8a7ad1;border-radius:6px;padding:0.5em 1em;margin:1em 0">'
@@ -64,15 +68,16 @@ def in_one_minute(paper: str, question: str, *, answer: str, best: str, learned:
     rows = all_claims()
     claimed = rows.index[(rows["paper"] == paper) & (rows["kind"] == "claim")]
     found = given(paper)
+    substituted = sum(found[claim].substituted for claim in claimed if claim in found)
     outcomes = Counter(found[claim].outcome if claim in found else UNTESTED for claim in claimed)
     verdict = _given(best)
     record = {"parts": verdict.parts, "sample": verdict.sample, "images": verdict.images, "seeds": verdict.seeds}
     measured = f"{effect_text(verdict)}, {sizes(record)} ({best})" if verdict.parts else f"{best} {verdict.outcome}"
     shown = f"{number or verdict.text}: {measured}"
-    return Summary(question, answer, {name: outcomes[name] for name in OUTCOMES}, shown, tuple(learned))
+    return Summary(question, answer, {name: outcomes[name] for name in OUTCOMES}, shown, tuple(learned), substituted)
 
 
-def says(claim: str, *, holds: str, fails: str, undecided: str, untested: str = "") -> str:
+def says(claim: str, *, holds: str, fails: str, undecided: str, untested: str = "", substitute: str = "") -> str:
     """Choose the sentence that fits the verdict of this run on a claim.
 
     Args:
@@ -81,6 +86,7 @@ def says(claim: str, *, holds: str, fails: str, undecided: str, untested: str = 
         fails: Sentence for one that does not hold.
         undecided: Sentence for one that is undecided.
         untested: Sentence for one that cannot be tested; by default it says so.
+        substitute: Sentence for one that is undecided because it fails with weights of this project; by default it says so.
 
     Returns:
         The sentence, with the claim and its effect in brackets.
@@ -89,6 +95,8 @@ def says(claim: str, *, holds: str, fails: str, undecided: str, untested: str = 
         OptionError: The chapter gave no verdict on the claim.
     """
     verdict = _given(claim)
+    if verdict.substituted:
+        undecided = substitute or f"Not reproduced with weights of this project, which leaves it undecided: {verdict.text}."
     sentences = {"holds": holds, "does not hold": fails, "undecided": undecided}
     text = sentences.get(verdict.outcome) or untested or f"The claim cannot be tested: {verdict.text}."
     return f"{text} ({claim}{': ' + effect_text(verdict) if verdict.parts else ''})"

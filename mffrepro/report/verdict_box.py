@@ -16,7 +16,12 @@ MARKS = {
     "cannot be tested": ("–", "#888888"),
     "not tested yet": ("–", "#888888"),
 }
-MATERIALS = {"own": "the paper's own material", "substitute": "substitute material", "": ""}
+SCENES = {"own": "scenes of the paper", "substitute": "substitute scenes", "": ""}
+WEIGHTS = {"paper": "weights of the authors", "ours": "weights of this project", "": ""}
+
+
+#: Said of a claim that fails with networks of this project: those of the paper, with their own weights, may differ.
+SUBSTITUTE_WEIGHTS = "Not reproduced with weights of this project. The paper's own may do better, so the claim stays undecided."
 
 
 def verdict_anchor(claim: str) -> str:
@@ -36,7 +41,7 @@ def box(record: Mapping[str, Any], *, name: str, chapter: str = "") -> str:
         HTML without blank lines.
     """
     mark, colour = MARKS[record["outcome"]]
-    lines = [_measured(record), _chart(record), *_details(record)]
+    lines = [_measured(record), _chart(record), *_limits(record), *_details(record)]
     if chapter:
         lines.append(f'<a href="{chapter}.html#{verdict_anchor(record["claim"])}">Chapter: {chapter}</a>')
     body = "".join(f'<div style="font-size:0.9em">{line}</div>' for line in lines if line)
@@ -58,7 +63,7 @@ def _measured(record: Mapping[str, Any]) -> str:
     part = parts_of(record)[record["weakest"]]
     named = f" ({html.escape(record['weakest'])})" if len(record["parts"]) > 1 else ""
     return f"<b>{numbers(part)}</b> {html.escape(record['unit'])}{named} · " + html.escape(
-        " · ".join(text for text in (sizes(record), MATERIALS[record["material"]]) if text)
+        " · ".join(text for text in (sizes(record), SCENES[record["scenes"]], WEIGHTS[record["weights"]]) if text)
     )
 
 
@@ -77,7 +82,18 @@ def sizes(record: Mapping[str, Any]) -> str:
 def _chart(record: Mapping[str, Any]) -> str:
     parts = parts_of(record)
     mixed = record.get("unit", "").startswith("each") or ";" in record.get("unit", "")
-    return interval_chart(parts, record["direction"], record["threshold"], own_scales=mixed) if parts else ""
+    thresholds = {name: record["thresholds"].get(name, record["threshold"]) for name in parts}
+    return interval_chart(parts, record["direction"], thresholds, own_scales=mixed) if parts else ""
+
+
+def _limits(record: Mapping[str, Any]) -> list[str]:
+    """List thresholds of single parts, and what keeps a claim undecided: substitute weights, parts without a test."""
+    own = [f"{name} {value:g}" for name, value in record.get("thresholds", {}).items()]
+    others = [f"others {record['threshold']:g}"] * (len(own) < len(record.get("parts", {})))
+    untested = record.get("untested", [])
+    listed = {"Thresholds": "; ".join(own + others) if own else "", "Cannot be tested": ", ".join(untested)}
+    lines = [f"<i>{head}:</i> {html.escape(text)}" for head, text in listed.items() if text]
+    return [*([SUBSTITUTE_WEIGHTS] if record.get("substituted") else []), *lines]
 
 
 def _details(record: Mapping[str, Any]) -> list[str]:

@@ -1,5 +1,7 @@
 """Effects and intervals against closed forms and a bootstrap written out by hand; outcomes from samples that must give them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -167,6 +169,37 @@ def test_a_part_that_surely_fails_decides():
     assert together({"a": "holds", "b": "holds"}) == "holds"
     assert together({"a": "holds", "b": "undecided"}) == "undecided"
     assert together({"a": "undecided", "b": "does not hold"}) == "does not hold"
+    assert together({"a": "holds", "b": "cannot be tested"}) == "undecided"
+    assert together({"a": "cannot be tested"}) == "cannot be tested"
+
+
+def test_one_of_many_parts_fails_no_more_often_than_one_alone():
+    """With 20 parts whose true effect is just the threshold, 40 % of the claims would fail without a correction."""
+    failed, uncorrected = 0, 0
+    for i in range(25):
+        parts = [estimate(part, parts=20) for part in normal((20, 60), seed=i)]
+        failed += "does not hold" in {outcome(part, "greater", 0) for part in parts}
+        uncorrected += "does not hold" in {outcome(replace(part, wide=None), "greater", 0) for part in parts}
+    assert failed <= 3
+    assert uncorrected >= 5
+
+
+def test_the_wide_interval_decides_failing_and_the_narrow_one_holding():
+    values = normal(200, seed=5)
+    one, forty = estimate(values), estimate(values, parts=40)
+    assert one.wide is None
+    assert (forty.low, forty.high) == (one.low, one.high)
+    assert forty.wide[0] < one.low < one.high < forty.wide[1]
+    part = Estimate(-1, -2, -0.1, 26, wide=(-3, 0.2))
+    assert outcome(part, "greater", 0) == "undecided"
+    assert outcome(part, "less", 0) == "holds"
+    assert outcome(Estimate(2, 1.1, 3, 26, wide=(0.9, 4)), "within", 1) == "undecided"
+
+
+def test_margins_are_compared_in_standard_errors():
+    assert evidence.standing(Estimate(1, 1 - 0.1 * 1.959964, 1 + 0.1 * 1.959964, 26), "greater", 0) == pytest.approx(10)
+    assert evidence.standing(Estimate(1, 0, 2, 26), "less", 3) == pytest.approx(2 * 1.959964)
+    assert evidence.standing(exact(3), "less", 2) == pytest.approx(-0.5)
 
 
 def test_an_unknown_direction_is_refused():

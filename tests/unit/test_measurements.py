@@ -3,11 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.ndimage import label
 
 from mffrepro.benchmarks import measurements
 from mffrepro.benchmarks.contrast import PROPORTIONAL, fit_contrast, with_contrast
 from mffrepro.benchmarks.measurements import gacn, patches, stacks
+from mffrepro.data import load_regions
+from mffrepro.data.synthetic import composite
 from mffrepro.errors import OptionError
+from mffrepro.fusion.decision import fuse_by_decision
 from mffrepro.images import FocusStack
 
 
@@ -111,5 +115,46 @@ def test_the_smooth_metric_comes_near_the_exact_one() -> None:
     assert found["10"]["gap"] > found["1000"]["gap"]
 
 
-def test_bands_of_the_boundary_are_scored_beside_none() -> None:
-    assert list(gacn.bands(pair("x"))) == [*gacn.BANDS, "none"]
+def test_bands_of_the_boundary_are_scored_beside_none_for_every_training() -> None:
+    found = gacn.bands(pair("x"))
+    assert list(found) == [f"{band}, {name}" for name in gacn.SEEDS for band in (*gacn.BANDS, "none")]
+    assert set(found["none, seed2"]) == {"qg", "qg near", "variation near"}
+
+
+def test_a_map_is_rough_where_its_neighbours_differ() -> None:
+    stack = pair("x")
+    share = stack.decision[0]
+    near = np.zeros(share.shape, bool)
+    near[:, 20:28] = True
+    assert gacn.near_boundary(stack, share, near)["variation near"] == pytest.approx(1 / 8), "one step in eight columns"
+    assert gacn.near_boundary(stack, np.full(share.shape, 0.5), near)["variation near"] == 0
+
+
+def test_the_copy_by_the_true_decision_is_the_reference() -> None:
+    rng = np.random.default_rng(0)
+    photograph, mask = rng.integers(0, 256, (40, 48, 3), np.uint8), np.arange(48) < np.full((40, 1), 20)
+    images = composite(photograph, mask, 2.0, size=7, level=patches.LEVEL)
+    stack = FocusStack("x", images, reference=photograph, decision=np.stack([mask, ~mask]).astype(np.float32))
+    assert patches._near_error(stack, fuse_by_decision(stack, stack.decision).image)["error near the border"] == 0
+
+
+def test_more_cleaning_follows_the_printed_one() -> None:
+    found = patches.enough(pair("x"))
+    assert list(found) == ["pre-decision", "as printed", "by default", "printed and both sides"]
+    assert all(0.5 < values["mask_accuracy"] <= 1 for values in found.values())
+    assert found["pre-decision"]["regions behind"] == 1
+
+
+def test_layers_are_described_by_a_quantile_of_their_maps() -> None:
+    found = patches.layers(pair("x"))
+    assert list(found) == ["conv 1", "conv 2", "conv 3"]
+    assert found["conv 3"]["maps"] > found["conv 1"]["maps"]
+    assert found["conv 3"]["likeness"] > found["conv 1"]["likeness"]
+
+
+def test_pairs_may_have_several_regions(monkeypatch) -> None:
+    monkeypatch.setattr(patches, "load_regions", lambda *args, **kinds: load_regions("embedded"))
+    one, any_ = (list(patches.made_pairs(3, one_region=kind)) for kind in (True, False))
+    assert [stack.name for stack in any_] == [photograph.name for photograph in load_regions("embedded")][:3]
+    for stack in one:
+        assert label(stack.decision[0])[1] == label(stack.decision[1])[1] == 1

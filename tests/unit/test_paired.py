@@ -30,10 +30,9 @@ def test_differences_stay_on_one_image(rows):
     assert found["y"].tolist() == [[-1.0, -6.0], [1.0, -4.0]]
 
 
-def test_variation_is_that_of_one_training_and_its_rivals(rows):
-    found = paired.variation(rows, ["s1", "s2"], ["y"], "l")
-    assert found.shape == (2, 3)
-    assert found[0, 0] == pytest.approx(np.std([10, 20], ddof=1) / 15)
+def test_the_quartile_spread_is_that_between_the_methods_of_one_image(rows):
+    found = paired.quartile_spread(rows, ["s1", "s2", "y"], "l")
+    assert found == pytest.approx([(25 - 15) / 20, (60 - 30) / 40, (40 - 20) / 30])
 
 
 def test_distances_do_not_depend_on_the_unit_of_a_metric(rows):
@@ -44,6 +43,14 @@ def test_distances_do_not_depend_on_the_unit_of_a_metric(rows):
     np.testing.assert_allclose(one["y"], both["y"])
 
 
-def test_the_ratio_is_that_of_seeds_to_the_nearest_rival():
-    table = np.array([[1.0, 2.0, 3.0, 7.0, 2.5], [1.0, 2.0, 3.0, 7.0, 2.5]])
-    assert paired.seed_ratio(3)(table) == pytest.approx(1.0 / 0.5)
+def test_each_training_stands_beside_the_mean_of_the_others(rows):
+    third = rows[rows["method"] == "s1"].assign(method="s3", value=5.0)
+    found = paired.with_other_trainings(pd.concat([rows, third]), ["s1", "s2", "s3"], ["y"], "k")
+    assert found[0].tolist() == [[1.0, 4.0, 2.0], [2.0, 4.5, 8.0], [3.0, 5.0, 1.0]]
+    assert found.shape == (3, 3, 3)
+
+
+def test_orders_change_where_a_rival_lies_between_a_training_and_the_others():
+    table = np.array([[1.0, 3.0, 2.0, 0.0, 4.0, 3.5], [1.0, 3.0, 2.0, 0.0, 4.0, 1.5]])
+    assert paired.changed_orders(table) == pytest.approx(2 / 4), "the first and the last rival, whose mean is 2.5"
+    assert paired.changed_orders(table[:, [0, 0, 2, 3]]) == 0

@@ -17,10 +17,17 @@ def fresh(monkeypatch) -> None:
 
 @pytest.mark.parametrize(("shift", "words"), [(1, "It is best."), (-1, "It is not best."), (0, "Nobody knows.")])
 def test_the_sentence_follows_the_verdict(shift, words):
-    verdict = claims.judge("C0.1", shift + np.array([-0.1, 0.1, -0.2, 0.2, 0.0]))
-    text = summary.says("C0.1", **SENTENCES)
+    verdict = claims.judge("C0.5", shift + np.array([-0.1, 0.1, -0.2, 0.2, 0.0]))
+    text = summary.says("C0.5", **SENTENCES)
     assert text.startswith(words)
-    assert text.endswith(f"(C0.1: {verdict.effect:.3g} [{verdict.interval[0]:.3g}, {verdict.interval[1]:.3g}] Q_ABF)")
+    unit = "quartile range by median"
+    assert text.endswith(f"(C0.5: {verdict.effect:.3g} [{verdict.interval[0]:.3g}, {verdict.interval[1]:.3g}] {unit})")
+
+
+def test_a_failure_with_our_weights_has_a_sentence_of_its_own():
+    claims.judge("C0.1", np.full(6, -0.1))
+    assert summary.says("C0.1", **SENTENCES).startswith("Not reproduced with weights of this project")
+    assert summary.says("C0.1", **SENTENCES, substitute="Ours is not best.").startswith("Ours is not best. (C0.1: -0.1")
 
 
 def test_a_claim_without_a_test_says_so():
@@ -49,5 +56,10 @@ def test_claims_are_counted_and_observations_are_not():
     ):
         assert part in page
     assert "\n" not in page
+    assert "not reproduced" not in page
     named = summary.in_one_minute("tlcnn", "Which?", answer="This.", best="C0.1", learned=[], number="The lead")
     assert named.best.startswith("The lead: 0.5")
+    claims.judge("C0.1", np.full(6, -0.5))
+    made = summary.in_one_minute("tlcnn", "Which?", answer="This.", best="C0.1", learned=[])
+    assert (made.counts["undecided"], made.substituted) == (1, 1)
+    assert "; not reproduced with weights of this project: 1 of the undecided." in made._repr_html_()

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 MEASUREMENTS = {
     "gacn_maps": "gacn", "gacn_seeds": "gacn", "gacn_blur": "gacn", "gacn_bands": "gacn", "gacn_residue": "gacn",
     "gacn_steepness": "gacn", "icacs18_cleaning": "patches", "cnnfuse_focus": "patches", "cnnfuse_blurs": "patches",
-    "gacn_many": "stacks", "icacs18_clocks": "patches",
+    "gacn_many": "stacks", "icacs18_clocks": "patches", "icacs18_enough": "patches", "cnnfuse_layers": "patches",
+    "gacn_boundary": "gacn",
 }  # fmt: skip
 KEYS = ["stack", "variant"]
 DIGITS = 6

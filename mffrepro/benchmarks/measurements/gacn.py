@@ -5,7 +5,7 @@ The networks have the authors' weights where these may be fetched, so that the p
 References: [ma2022gacn]. Chapter: 07_gacn.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -20,6 +20,7 @@ from mffrepro.fusion.decision import fuse_by_decision
 from mffrepro.images import FocusStack, to_gray, to_unit
 from mffrepro.losses import qg_loss
 from mffrepro.methods import fuse, load_network
+from mffrepro.metrics.diagnostics import border_band, local_score
 from mffrepro.metrics.scoring import Scorer
 from mffrepro.training.studies.gacn_losses import noise
 from mffrepro.training.studies.gacn_trainings import METRICS
@@ -31,6 +32,7 @@ BANDS = {
     "0.45 to 0.55": (0.45, 0.55), "0.3 to 0.7": (0.3, 0.7), "0.1 to 0.8 (paper)": (0.1, 0.8), "0.01 to 0.99": (0.01, 0.99),
     "0.001 to 0.999": (0.001, 0.999),
 }  # fmt: skip
+PRINTED_BAND = "0.1 to 0.8 (paper)"
 STEEPNESS = (10, 100, 1000, 10_000, 100_000)
 #: Slope at which the smooth step is the exact one for images of eight bits.
 EXACT = 1e9
@@ -38,6 +40,10 @@ EXACT = 1e9
 DECODERS = ("ifcnn.published", "densefuse.published", "u2fusion.published", "mff_gan.published", "pmgi.published", "fusiondn")
 #: Pixels that a region of focus loses at its border, where sources and maps differ for other reasons than the network.
 MARGIN = 16
+#: Pixels from the border of the initial map that count as near the boundary; the guided filter reaches this far.
+NEAR = 10
+#: Shipped weights of three trainings that differ in their seed.
+SEEDS = ("default", "seed2", "seed3")
 
 Values = dict[str, dict[str, float]]
 
@@ -90,13 +96,52 @@ def blur(pair: FocusStack) -> Values:
     return {f"{sigma:g}": _as_printed(scorer(image)) for sigma, image in blurred.items()}
 
 
+def boundary(pair: FocusStack) -> Values:
+    """Score the authors' initial and final map near the boundary (C4.17)."""
+    found = {
+        "initial": fuse(pair, "gacn", weights="published", smooth_boundary=False).decision[0],
+        "final": fuse(pair, "gacn", weights="published").decision[0],
+    }
+    near = border_band(found["initial"], NEAR)
+    return {label: near_boundary(pair, share, near) for label, share in found.items()}
+
+
+def near_boundary(
+    pair: FocusStack, share: np.ndarray, near: np.ndarray, metrics: Sequence[str] = ("qg", "qabf")
+) -> dict[str, float]:
+    """Score the image of a decision map over a part, and the map's roughness.
+
+    Args:
+        pair: Two images.
+        share: (H, W), share of the first image.
+        near: (H, W) bool, the part.
+        metrics: Names of metrics with a quality map.
+
+    Returns:
+        Each metric over the part by its own weights, such as ``qg near``; and ``variation near``, the mean length of the map's
+        gradient there, from differences between neighbours.
+    """
+    fused = fuse_by_decision(pair, share)
+    steps = np.hypot(*(np.diff(share, axis=axis, append=share.take([-1], axis)) for axis in (0, 1)))
+    scores = {f"{name} near": local_score(name, pair, fused, near) for name in metrics}
+    return scores | {"variation near": float(steps[near].mean())}
+
+
 def bands(pair: FocusStack) -> Values:
-    """Score other boundary bands, and the initial map (C4.17, C4.18)."""
-    network = load_network("gacn")
-    found = decisions.decisions_by_band(network, pair, BANDS)
-    found["none"] = fuse(pair, "gacn", smooth_boundary=False).decision[0]
-    scorer = Scorer(pair, metrics=["qg", "qabf"], gray="skimage")
-    return {label: scorer(fuse_by_decision(pair, share).image) for label, share in found.items()}
+    """Score other boundary bands, and none, for three trainings (C4.18).
+
+    The part near the boundary is the same for all bands of a network.
+    """
+    scorer, values = Scorer(pair, metrics=["qg"], gray="skimage"), {}
+    for weights in SEEDS:
+        network = load_network(f"gacn.{weights}")
+        found = decisions.decisions_by_band(network, pair, BANDS)
+        found["none"] = fuse(pair, "gacn", weights=weights, smooth_boundary=False).decision[0]
+        near = border_band(found["none"], NEAR)
+        for label, share in found.items():
+            scores = scorer(fuse_by_decision(pair, share).image)
+            values[f"{label}, {weights}"] = scores | near_boundary(pair, share, near, ["qg"])
+    return values
 
 
 def steepness(pair: FocusStack) -> Values:
@@ -133,4 +178,5 @@ def residue(pair: FocusStack) -> Values:
 
 
 _PAIRS = partial(load, "gacn26")
-MEASURED = {function.__name__: Measurement(function, _PAIRS) for function in (maps, seeds, blur, bands, steepness, residue)}
+_FUNCTIONS = (maps, seeds, blur, boundary, bands, steepness, residue)
+MEASURED = {function.__name__: Measurement(function, _PAIRS) for function in _FUNCTIONS}

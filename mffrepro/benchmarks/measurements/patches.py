@@ -15,6 +15,7 @@ import pandas as pd
 from scipy.ndimage import label, uniform_filter
 
 from mffrepro.benchmarks.contrast import fit_contrast, with_contrast
+from mffrepro.benchmarks.decisions import ISLAND
 from mffrepro.benchmarks.measurements import Measurement
 from mffrepro.benchmarks.record import read_record
 from mffrepro.data import LabelledImage, draw_mask, load, load_regions
@@ -22,6 +23,7 @@ from mffrepro.data.lens import thin_lens
 from mffrepro.data.manifests import manifest_folder
 from mffrepro.data.synthetic import composite, gaussian_blur
 from mffrepro.fusion.decision import extract_all, fuse_by_decision
+from mffrepro.fusion.regions import remove_small
 from mffrepro.images import FocusStack, to_gray, to_unit
 from mffrepro.methods import fuse, load_network
 from mffrepro.metrics.diagnostics import border_band, local_variance
@@ -42,6 +44,8 @@ NEAR = 8
 #: Variances on 0..255 below which a place is plain, and over which it is detailed; the first is that of the training patches.
 PLAIN, DETAILED = 25.0, 400.0
 PATCH = 16
+#: Quantile of the correlations of the maps of a layer that stands for the layer.
+TYPICAL = 0.75
 #: Pairs of patches of each photograph and blur.
 PATCHES = 40
 CLEANINGS = {
@@ -68,15 +72,16 @@ BLURS = {f"sigma {s:g}": (gaussian_blur, s) for s in (0.5, 1.0, 1.5, 2.5, 4.0, 5
 }
 
 
-def made_pairs(count: int = COUNT) -> Iterator[FocusStack]:
-    """Make pairs with a hard outline, one region in front and one behind.
+def made_pairs(count: int = COUNT, *, one_region: bool = True) -> Iterator[FocusStack]:
+    """Make pairs with a hard outline.
 
     Args:
         count: Number of pairs; photographs that allow no such mask are passed over.
+        one_region: Only masks with one region in front and one behind; otherwise the first mask that is drawn, as in training.
     """
-    made = 0
+    made, mask_of = 0, _one_region_each if one_region else draw_mask
     for number, photograph in enumerate(load_regions("bsds500", split="val")):
-        mask = _one_region_each(photograph, np.random.default_rng(number))
+        mask = mask_of(photograph, np.random.default_rng(number))
         if mask is not None and made < count:
             made += 1
             images = composite(photograph.image, mask, 2.0, size=7, level=LEVEL)
@@ -102,7 +107,7 @@ def _near_error(pair: FocusStack, image: np.ndarray) -> dict[str, float]:
 def cleaning(pair: FocusStack) -> Values:
     """Score the map of icacs18 before and after each cleaning.
 
-    Its rivals are scored near the border (C2.4, C2.8, C2.9).
+    Its rivals are scored near the border, where the copy by the true decision is the reference itself (C2.4, C2.8).
     """
     comparer = icacs18.comparer(load_network("icacs18"))
     features = extract_all(pair, comparer)
@@ -118,17 +123,44 @@ def cleaning(pair: FocusStack) -> Values:
     return values | {method: _near_error(pair, fuse(pair, method).image) for method in RIVALS}
 
 
-def focus(pair: FocusStack) -> Values:
-    """Describe the maps of CNN-Fuse by layer, texture and step.
+def enough(pair: FocusStack) -> Values:
+    """Score the map of icacs18 before and after the printed cleaning.
 
-    C3.5 to C3.9.
+    After more cleaning, too, which gives regions of either source under a hundredth of the image to the other one (C2.9).
     """
+    comparer = icacs18.comparer(load_network("icacs18"))
+    found = comparer.focus(*extract_all(pair, comparer))
+    printed = icacs18.final_decision(found, cancel=1.0)
+    maps = {"pre-decision": found > 0.5, "as printed": printed, "by default": icacs18.final_decision(found)}
+    maps["printed and both sides"] = remove_small(printed > 0.5, ISLAND * printed.size)
+    scorer = Scorer(pair, metrics=["mask_accuracy", "boundary_f", "qabf", "psnr"])
+    values = {name: scorer(fuse_by_decision(pair, shares)) for name, shares in maps.items()}
+    values["pre-decision"]["regions behind"] = float(label(pair.decision[1], np.ones((3, 3)))[1])
+    return values
+
+
+def layers(pair: FocusStack) -> Values:
+    """Compute how like the decision the layers of CNN-Fuse are (C3.5).
+
+    A map is described by the correlation of its difference between the sources, a layer by the quantile `TYPICAL` of its maps,
+    which does not grow with their number.
+    """
+    network, grays = load_network("cnn_fuse"), [to_gray(to_unit(image)) for image in pair.images]
+    values = {}
+    for i, (a, b) in enumerate(zip(*(feature_maps(network, gray) for gray in grays), strict=True), start=1):
+        alike = correlations(np.abs(a) - np.abs(b), shrink_to(pair.decision[0], a.shape[1:]))
+        values[f"conv {i}"] = {"likeness": float(np.quantile(alike, TYPICAL)), "maps": float(len(alike))}
+    return values
+
+
+def focus(pair: FocusStack) -> Values:
+    """Describe the maps of CNN-Fuse by texture and by step (C3.6 to C3.9)."""
     network = load_network("cnn_fuse")
     comparer = cnn_fuse.comparer(network)
     features = extract_all(pair, comparer)
     found = comparer.focus(*features)
     truth = pair.decision[0]
-    values = {f"conv {i}": {"likeness": value} for i, value in enumerate(_likeness(pair, network), start=1)}
+    values = {}
     shared = uniform_filter(truth.astype(np.float64), 2 * PATCH + 1)
     whole = (shared < 1e-3) | (shared > 1 - 1e-3)  # no patch that covers the pixel holds the border
     variance, right = local_variance(pair.reference, PATCH), (found > 0.5) == (truth > 0.5)
@@ -143,16 +175,6 @@ def focus(pair: FocusStack) -> Values:
         result = fuse_by_decision(pair, shares)
         values[name] = scorer(result) | _near_error(pair, result.image)
     return values
-
-
-def _likeness(pair: FocusStack, network: cnn_fuse.CnnFuse) -> list[float]:
-    """Compute how like the true decision the maps of each layer are.
-
-    The largest correlation of a map's difference between the sources.
-    """
-    grays = [to_gray(to_unit(image)) for image in pair.images]
-    layers = zip(*(feature_maps(network, gray) for gray in grays), strict=True)
-    return [float(correlations(np.abs(a) - np.abs(b), shrink_to(pair.decision[0], a.shape[1:])).max()) for a, b in layers]
 
 
 def blurs(pair: FocusStack) -> Values:
@@ -187,5 +209,6 @@ def _the_clocks() -> list[FocusStack]:
     return [load("gacn26")["mwg_clock"]]
 
 
-MEASURED = {function.__name__: Measurement(function, made_pairs) for function in (cleaning, focus, blurs)}
+MEASURED = {function.__name__: Measurement(function, made_pairs) for function in (cleaning, focus, layers, blurs)}
+MEASURED["enough"] = Measurement(enough, partial(made_pairs, one_region=False))
 MEASURED["clocks"] = Measurement(clocks, _the_clocks)
