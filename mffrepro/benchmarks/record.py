@@ -4,8 +4,6 @@ One CSV file per data set in ``data_manifests/recorded``: a row per fused stack 
 beside the numbers the commit, device and date they come from. A row is replaced whole, so these are true of all its numbers.
 """
 
-import subprocess
-import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import pandas as pd
 from mffrepro.benchmarks.grid import benchmark, every_method, requested
 from mffrepro.benchmarks.store import COLUMNS as STORED
 from mffrepro.data import cards
+from mffrepro.data.checkout import checkout, origin
 from mffrepro.data.manifests import manifest, manifest_folder, manifest_names
 from mffrepro.errors import DataError, OptionError
 from mffrepro.images import locked, write_atomically
@@ -119,45 +118,6 @@ def check_recordable(datasets: Iterable[str]) -> None:
 
 def _is_public(dataset: str) -> bool:
     return dataset == "embedded" or dataset in manifest_names()
-
-
-def checkout() -> Path:
-    """Find the git checkout that this package runs from.
-
-    Raises:
-        DataError: It runs from somewhere else.
-    """
-    root = manifest_folder().parent
-    if not ((root / ".git").exists() and (root / "pyproject.toml").exists()):
-        raise DataError(f"{root} is not a git checkout; clone the repository and run pip install -e . in it")
-    return root
-
-
-def origin(device: str) -> dict[str, str]:
-    """Describe where numbers of this run come from: commit, device and date.
-
-    Args:
-        device: The machine in words.
-
-    Raises:
-        DataError: The package is not in a git checkout.
-    """
-    return {"commit": _commit(), "device": device, "date": time.strftime("%Y-%m-%d", time.gmtime())}
-
-
-def _commit() -> str:
-    """Return the short hash of the commit; a plus says that the package differed from it."""
-    return _git("rev-parse", "--short=10", "HEAD") + "+" * bool(_git("status", "--porcelain", "--", "mffrepro"))
-
-
-def _git(*arguments: str) -> str:
-    command = ["git", "-C", str(checkout()), *arguments]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
-    except (OSError, subprocess.SubprocessError) as error:
-        raise DataError(
-            f"git cannot tell the commit of this checkout ({type(error).__name__}); install git, or commit once"
-        ) from None
 
 
 # ------------------------------------------------------------------------------------------------------ reading

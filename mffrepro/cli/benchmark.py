@@ -69,7 +69,8 @@ def _dataset(name: str) -> "Dataset":
 
 def _check_recordable(dataset: str) -> None:
     """Refuse what cannot be recorded before anything runs."""
-    from mffrepro.benchmarks.record import check_recordable, checkout
+    from mffrepro.benchmarks.record import check_recordable
+    from mffrepro.data.checkout import checkout
 
     checkout()
     check_recordable([dataset])

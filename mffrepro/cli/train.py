@@ -81,20 +81,29 @@ def network(
 
 @app.command()
 def study(
-    name: Annotated[str, typer.Argument(help="icacs18, cnn_fuse, gacn_losses or gacn_trainings.")],
+    name: Annotated[str, typer.Argument(help="transfer, icacs18, cnn_fuse, gacn_losses or gacn_trainings.")],
     machine: Annotated[str, typer.Option(help="The machine in words, for the table: '1 CPU core'.")],
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each kind, with the seeds 1, 2, and so on.")] = 1,
+    size: Annotated[str, typer.Option(help="practical, or paper: as long and wide as printed, for a GPU.")] = "practical",
     data: Annotated[str, typer.Option(help="Labelled photographs to train on, with a split for validation.")] = "bsds500",
     real: Annotated[str, typer.Option(help="Stacks of real photographs to score on.")] = "gacn26",
-    seed: Annotated[int, typer.Option(min=0, help="Seed of every training.")] = 1,
-    run: Annotated[list[Path] | None, typer.Option(help="Run folder of a finished training; repeat for more.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    precision: Annotated[str, typer.Option(help="no (float32), bf16 or fp16.")] = "no",
+    minutes: Annotated[float, typer.Option(min=0, help="Begin no training after so many minutes.")] = float("inf"),
+    out: Annotated[Path, typer.Option(help="Folder for the trainings.")] = Path("runs"),
 ) -> None:
     """Train variants that differ in one thing each, and record their scores.
 
-    Example: mffrepro train study icacs18 --machine "1 CPU core"
-    """
-    from mffrepro.training import studies
+    Each finished training is recorded at once; the same command, run again, goes on.
 
-    print(studies.run(name, studies.Options(data=data, real=real, seed=seed, device=machine, runs=tuple(run or ()))))
+    Example: mffrepro train study transfer --seeds 5 --machine "1 CPU core"
+    """
+    from mffrepro.training.studies import Options, runner
+
+    check_choice("size", size, ("practical", "paper"))
+    _check_precision(precision, device)
+    options = Options(machine=machine, data=data, real=real, seeds=seeds, device=device, precision=precision, size=size)
+    print(runner.run(name, options, out, minutes=minutes, report=lambda text: print(text, flush=True)))
 
 
 @app.command()

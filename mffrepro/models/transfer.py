@@ -48,19 +48,20 @@ class Encoder(nn.Module):
 
     The last one halves the sides.
 
-    The transferred convolutions keep their own width; the first new one changes it.
+    The transferred convolutions keep their own width. The new ones have `added` channels, save the last, which has the `outputs`
+    channels that the next stage expects.
     """
 
     new = 5
 
     def __init__(
-        self, inputs: int, vgg: int, outputs: int, count: int, *, bn: bool, downsample: Downsample, vgg_act: str
+        self, inputs: int, vgg: int, added: int, outputs: int, count: int, *, bn: bool, downsample: Downsample, vgg_act: str
     ) -> None:
         super().__init__()
         activation = F.mish if vgg_act == "mish" else torch.relu  # A0.26
         sizes = [inputs] + [vgg] * count
         self.vgg = nn.ModuleList([Block(conv3(a, b), bn=bn, activation=activation) for a, b in pairwise(sizes)])
-        sizes = [vgg] + [outputs] * self.new
+        sizes = [vgg] + [added] * (self.new - 1) + [outputs]
         strides = [1] * (self.new - 1) + [2 if downsample == "stride" else 1]
         self.added = nn.ModuleList([Block(conv3(a, b, s), bn=bn) for (a, b), s in zip(pairwise(sizes), strides, strict=True)])
         self.pool = {"stride": nn.Identity(), "avg": nn.AvgPool2d(2), "max": nn.MaxPool2d(2)}[downsample]
@@ -102,7 +103,8 @@ class TransferNet(nn.Module):
 
     Args:
         width: Share of the full channels in the new layers: added encoder layers and decoders (A1.2).
-        vgg_width: Share of the full channels in the transferred layers; only 1 can take ImageNet's weights.
+        vgg_width: Share of the full channels in the transferred layers; only 1 can take ImageNet's weights. Where it differs from
+            `width`, the last new layer of each encoder has the channels that the next transferred layer expects.
         dec_convs: Convolutions of each decoder after the transposed one; tlcnn's text says 8 in all (A0.5).
         bn: Batch normalisation.
         init: Initialisation of all layers that are not transferred: ``"xavier"``, or ``"normal"`` of standard deviation 0.05.
@@ -136,9 +138,10 @@ class TransferNet(nn.Module):
         self.depth = depth
         vgg, own = channels(vgg_width), channels(width)
         kinds = {"bn": bn, "downsample": downsample, "vgg_act": vgg_act}
-        stages = zip([3, *own], vgg, own, CONVOLUTIONS[depth], strict=False)
-        self.encoders = nn.ModuleList([Encoder(a, v, b, count, **kinds) for a, v, b, count in stages])
-        mirrored = [own[-1], *reversed(own)]
+        handed_on = vgg if vgg_width != width else own  # transferred layers expect what VGG's own layers would hand them
+        stages = zip([3, *handed_on], vgg, own, handed_on, CONVOLUTIONS[depth], strict=False)
+        self.encoders = nn.ModuleList([Encoder(*sizes, **kinds) for sizes in stages])
+        mirrored = [handed_on[-1], *reversed(own)]
         stages = zip(pairwise(mirrored), dec_convs, strict=True)
         self.decoders = nn.ModuleList([Decoder(a, b, count, bn=bn, skip=skip) for (a, b), count in stages])
         self.apply(_XAVIER if init == "xavier" else _NORMAL)

@@ -51,25 +51,32 @@ def conv_keys(depth: Depth = 19) -> list[list[str]]:
 class VGG19(nn.Module):
     """Classify images by the "improved VGG-19" of tlcnn (Fig. 2), at any width.
 
-    Batch normalisation follows each convolution; the pooling is the average.
+    The pooling is the average; batch normalisation follows convolutions, or as the paper words it, "each convolution block".
 
     Args:
         width: Share of VGG-19's channels.
         classes: Classes of the classification it is trained on, the source task.
         pool: ``"avg"`` as tlcnn improves it, or ``"max"`` as it was.
+        norm: What batch normalisation follows (A0.27): all 16 ``"convolutions"``, or the last of each of the five ``"blocks"``.
     """
 
-    def __init__(self, width: float = 1.0, classes: int = 1000, pool: str = "avg") -> None:
+    def __init__(
+        self,
+        width: float = 1.0,
+        classes: int = 1000,
+        pool: Literal["avg", "max"] = "avg",
+        norm: Literal["convolutions", "blocks"] = "convolutions",
+    ) -> None:
         super().__init__()
-        self.options = {"width": width, "classes": classes, "pool": pool}
-        counts = [count for _, count in STAGES]
+        self.options = {"width": width, "classes": classes, "pool": pool} | ({"norm": norm} if norm == "blocks" else {})
         features, norms, inputs = {}, {}, 3
-        for keys, outputs, count in zip(conv_keys(), channels(width), counts, strict=True):
+        for keys, outputs in zip(conv_keys(), channels(width), strict=True):
             for key in keys:
                 name = key.removeprefix("features.")
-                features[name], norms[name] = nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs)
+                features[name] = nn.Conv2d(inputs, outputs, 3, padding=1)
+                if norm == "convolutions" or key == keys[-1]:
+                    norms[name] = nn.BatchNorm2d(outputs)
                 inputs = outputs
-            assert len(keys) == count
         self.features, self.norms = nn.ModuleDict(features), nn.ModuleDict(norms)
         self.pool = nn.AvgPool2d(2) if pool == "avg" else nn.MaxPool2d(2)
         hidden = max(64, round(4096 * width))
@@ -82,7 +89,8 @@ class VGG19(nn.Module):
         for keys in conv_keys():
             for key in keys:
                 name = key.removeprefix("features.")
-                x = torch.relu(self.norms[name](self.features[name](x)))
+                x = self.features[name](x)
+                x = torch.relu(self.norms[name](x) if name in self.norms else x)
             x = self.pool(x)
         x = nn.functional.adaptive_avg_pool2d(x, 7).flatten(1)
         first, second, last = self.classifier

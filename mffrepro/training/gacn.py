@@ -48,6 +48,7 @@ class GacnRecipe(Recipe):
     size: int = 256
     crop: int = 156
     defocus: Literal["spread", "mask"] = "spread"  # C4.20
+    augmentation: bool = True
     validation: int = 200
 
     def __post_init__(self) -> None:
@@ -62,7 +63,9 @@ class GacnRecipe(Recipe):
     def data(self, regions: Sequence[LabelledImage], *, split: Split, seed: int) -> FocusPairs:
         """Make augmented pairs for training and plain ones for validation."""
         if split == "train":
-            return FocusPairs(regions, self.augment, length=self.samples, size=self.size, seed=seed)
+            return FocusPairs(
+                regions, self.augment if self.augmentation else self.cut, length=self.samples, size=self.size, seed=seed
+            )
         return FocusPairs(regions, self.pair, length=self.validation, size=self.size, seed=seed)
 
     def steps(self) -> tuple[int, float]:
@@ -111,10 +114,7 @@ class GacnRecipe(Recipe):
         for axis in (0, 1):
             if rng.random() < 0.5:
                 image, label = np.flip(image, axis), np.flip(label, axis)
-        top, left = rng.integers(self.size - self.crop + 1, size=2)
-        margin = slice(top, top + self.crop), slice(left, left + self.crop)
-        sample = self.pair(np.ascontiguousarray(image), np.ascontiguousarray(label) > 0.5, rng)
-        sample = {name: part[margin] for name, part in sample.items()}
+        sample = self.cut(np.ascontiguousarray(image), np.ascontiguousarray(label) > 0.5, rng)
         a, b, label = (sample[name] for name in ("a", "b", "mask"))
         if rng.random() < 0.5:  # misregistration of up to two pixels
             a, b = (_shift(a, rng), b) if rng.random() < 0.5 else (a, _shift(b, rng))
@@ -126,6 +126,12 @@ class GacnRecipe(Recipe):
         if "original" in sample:  # what a right decision would fuse, noise included
             made["original"] = np.clip(0.95 * sample["original"] + 0.05 * noise, 0, 1)
         return made
+
+    def cut(self, image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Make a training sample without augmentation: a random part of a pair."""
+        top, left = rng.integers(self.size - self.crop + 1, size=2)
+        part = slice(top, top + self.crop), slice(left, left + self.crop)
+        return {name: whole[part] for name, whole in self.pair(image, mask, rng).items()}
 
     def pair(self, image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Make a near- and a far-focused photograph (Fig. 4).

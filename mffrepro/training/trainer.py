@@ -71,6 +71,15 @@ def train(
         return _train(accelerator, recipe, regions, out, last, seed, workers, on_step, on_epoch)
 
 
+def go_on(recipe: Recipe, regions: dict[str, Sequence[LabelledImage]], out: str | Path, **options: Any) -> nn.Module:
+    """Train like `train`, going on where a training was stopped in this folder.
+
+    Raises:
+        DataError: The folder holds another training.
+    """
+    return train(recipe, regions, out, resume=(Path(out) / "recipe.json").exists(), **options)
+
+
 def _train(
     accelerator: Any,
     recipe: Recipe,

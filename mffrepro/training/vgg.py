@@ -28,6 +28,7 @@ class VggRecipe(Recipe):
     name: str = "vgg19"
     width: float = SLIM
     pool: Literal["avg", "max"] = "avg"  # the "improved VGG-19" of tlcnn
+    norm: Literal["convolutions", "blocks"] = "convolutions"  # A0.27
     side: int = 64
     epochs: int = 36
     samples: int = 3200
@@ -43,7 +44,7 @@ class VggRecipe(Recipe):
 
     def model(self) -> VGG19:
         """Build the classifier of textures."""
-        return VGG19(self.width, classes=len(KINDS), pool=self.pool)
+        return VGG19(self.width, classes=len(KINDS), pool=self.pool, norm=self.norm)
 
     def data(self, regions: Sequence[LabelledImage], *, split: Split, seed: int) -> "Textures":
         """Draw textures; no photographs are needed."""

@@ -416,7 +416,8 @@ def clone(monkeypatch, tmp_path_factory):
     author = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
     for arguments in (["init", "-q"], ["add", "."], [*author, "commit", "-q", "-m", "first"]):
         subprocess.run(["git", "-C", str(root), *arguments], check=True, capture_output=True)
-    monkeypatch.setattr("mffrepro.benchmarks.record.manifest_folder", lambda: root / "data_manifests")
+    for module in ("mffrepro.benchmarks.record", "mffrepro.data.checkout"):
+        monkeypatch.setattr(f"{module}.manifest_folder", lambda: root / "data_manifests")
     return root
 
 

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from mffrepro.data import load, load_regions
-from mffrepro.errors import OptionError
 from mffrepro.losses import balanced_loss, dice_loss, edge_loss, focal_loss, qg_loss, tensor_loss
 from mffrepro.report.trainings import read_study
 from mffrepro.training import studies
@@ -105,38 +104,27 @@ def test_all_twelve_combinations_of_the_paper_are_recorded() -> None:
 
 
 def test_a_finished_training_becomes_a_row(tmp_path, regions) -> None:
-    train(replace(RECIPE, angle="smooth"), {"train": regions[:2], "val": regions[:1]}, tmp_path / "run", seed=4, device="cpu")
+    recipe = replace(RECIPE, angle="smooth")
+    train(recipe, {"train": regions[:2], "val": regions[:1]}, tmp_path / "run", seed=4, device="cpu")
     stacks = list(load("embedded", kind="composite", levels=(3,), size=96))[:2]
-    row = gacn_trainings.score_run(tmp_path / "run", stacks, device="cpu")
-    assert row["seed"] == 4
+    row = gacn_trainings.score_run(recipe, tmp_path / "run", stacks, device="cpu")
     assert row["best_epoch"] == row["epochs"] == 1
-    assert {"qg", "qy", "qncie", "qcb", "fmi_edge", "fmi_dct", "regions", "variation", "val_iou", "seconds"} <= row.keys()
+    assert {"qg", "qy", "qncie", "qcb", "fmi_edge", "fmi_dct", "regions", "variation", "val_iou"} <= row.keys()
     scores = [loss_study.score(stack, tmp_path / "run" / "best.safetensors", "cpu", ["qg"])["qg"] for stack in stacks]
     assert row["qg"] == pytest.approx(np.mean(scores))
 
 
 def test_a_training_is_named_by_what_differs_from_the_practical_recipe() -> None:
-    usual = PRESETS["practical"]
-    assert gacn_trainings.changed(usual) == ""
-    assert gacn_trainings.changed(replace(usual, angle="smooth", attention=False)) == "attention=False angle=smooth"
+    for name, change in gacn_trainings.CHANGES.items():
+        assert name == " ".join(f"{field}={value}" for field, value in change.items())
+        assert replace(PRESETS["practical"], **change) != PRESETS["practical"] or not change
+    recorded = pd.read_csv(studies.table_path("gacn_trainings"), keep_default_na=False)
+    assert set(recorded["changed"]) <= set(gacn_trainings.CHANGES)
 
 
-def test_scored_trainings_replace_recorded_rows_of_the_same_recipe_and_seed(tmp_path, monkeypatch) -> None:
-    rows = {"new": {"changed": "", "seed": 1, "qg": 0.7}, "other": {"changed": "angle=smooth", "seed": 1, "qg": 0.6}}
-    monkeypatch.setattr(gacn_trainings, "load", lambda name: [])
-    monkeypatch.setattr(gacn_trainings, "score_run", lambda run, stacks: rows[run.name])
-    monkeypatch.setattr(studies, "manifest_folder", lambda: tmp_path)
-    options = studies.Options(device="a test", runs=(tmp_path / "new",))
-    path = studies.run("gacn_trainings", options)
-    rows["new"] = rows["new"] | {"qg": 0.8}
-    studies.run("gacn_trainings", replace(options, runs=(tmp_path / "new", tmp_path / "other")))
-    table = pd.read_csv(path, keep_default_na=False)
-    assert table[["changed", "seed", "qg"]].to_numpy().tolist() == [["", 1, 0.8], ["angle=smooth", 1, 0.6]]
-    assert set(table["device"]) == {"a test"}
-    with pytest.raises(OptionError, match="name their run folders with --run"):
-        studies.run("gacn_trainings", replace(options, runs=()))
-
-
-def test_an_unknown_study_is_named() -> None:
-    with pytest.raises(OptionError, match="no study 'gacn_loses'; did you mean 'gacn_losses'"):
-        studies.run("gacn_loses", studies.Options(device="a test"))
+def test_without_augmentation_a_sample_is_a_part_of_a_plain_pair(regions) -> None:
+    recipe = replace(RECIPE, augmentation=False, defocus="mask")
+    batch = batch_of(replace(recipe, gradient_loss="ep"), regions)
+    assert batch["a"].shape[-2:] == (48, 48)
+    fused = torch.where(batch["mask"] > 0.5, batch["a"], batch["b"])
+    assert torch.equal(fused, batch["original"])

@@ -9,8 +9,9 @@ import pytest
 from mffrepro import methods, metrics
 from mffrepro.benchmarks import benchmark, computed_or_recorded, drift, read_record, write_record
 from mffrepro.benchmarks import store as storage
-from mffrepro.benchmarks.record import KEY, ORIGIN, checkout
+from mffrepro.benchmarks.record import KEY, ORIGIN
 from mffrepro.data import Dataset, manifests
+from mffrepro.data.checkout import checkout
 from mffrepro.data.manifests import manifest
 from mffrepro.errors import DataError, OptionError
 from mffrepro.images import FocusStack
@@ -27,7 +28,7 @@ def clone(tmp_path, monkeypatch):
     author = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
     for arguments in (["init", "-q"], ["add", "."], [*author, "commit", "-q", "-m", "first"]):
         subprocess.run(["git", "-C", str(tmp_path), *arguments], check=True, capture_output=True)
-    for module in ("mffrepro.benchmarks.record", "mffrepro.data.manifests"):
+    for module in ("mffrepro.benchmarks.record", "mffrepro.data.checkout", "mffrepro.data.manifests"):
         monkeypatch.setattr(f"{module}.manifest_folder", lambda: folder)
     monkeypatch.setenv("MFFREPRO_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("MFFREPRO_MIRROR", raising=False)

@@ -306,19 +306,27 @@ def test_accuracy_counts_both_orders(photographs) -> None:
     assert patch_study.accuracy(Detail(stubborn=True), data, batch=5) == 0.5
 
 
-def test_a_study_has_a_row_for_each_change(photographs, small_stacks, tmp_path) -> None:
+@pytest.mark.parametrize("change", [{}, {"kind": "2-channel"}])
+def test_a_training_of_a_study_is_measured(change, photographs, small_stacks, tmp_path) -> None:
     small = replace(patch_study.STUDIES["cnn_fuse"].recipe, width=0.0625, epochs=1, samples=64, validation=10)
-    changes = {"five levels": {}, "2-channel": {"kind": "2-channel"}}
+    small = patch_study.changed(small, change, "practical")
     seen = {"train": photographs, "val": photographs}
     stacks = list(mff.load("embedded", kind="composite", levels=(3,), size=64))[:1]
-    table = patch_study.run("cnn_fuse", small, changes, seen, stacks, tmp_path, device="cpu")
-    assert list(table.index) == list(changes)
-    assert table.loc["2-channel", ["qabf", "mask_iou"]].isna().all()
-    assert table.loc["five levels", ["accuracy", "accuracy anywhere", "qabf", "mask_iou", "on grid"]].between(0, 1).all()
-    log = read_log(patch_study.run_folder(tmp_path, "2-channel") / "log.csv")
-    assert table.loc["2-channel", "accuracy"] == log[-1]["val_accuracy"]
-    real = patch_study.real_accuracy("cnn_fuse", small, {"five levels": {}}, tmp_path, "any")
-    assert 0 <= real["five levels"] <= 1
+    row = patch_study.measure("cnn_fuse", small, seen, stacks, tmp_path / "run", device="cpu")
+    assert row["accuracy"] == read_log(tmp_path / "run" / "log.csv")[-1]["val_accuracy"]
+    assert 0 <= row["accuracy anywhere"] <= 1
+    assert {"qabf", "mask_iou", "on grid"} <= row.keys() or change, "only a siamese network can fuse"
+    assert 0 <= patch_study.real_accuracy(small, tmp_path / "run", "any") <= 1
+
+
+def test_changes_keep_their_proportion_at_the_size_of_the_paper() -> None:
+    study = patch_study.STUDIES["icacs18"]
+    paper = recipe("icacs18", "paper")
+    longer = patch_study.changed(study.recipe, study.changes["the same, three times as long"], "paper")
+    assert longer == replace(paper, epochs=3 * paper.epochs)
+    slower = patch_study.changed(study.recipe, study.changes["one pooling"], "paper")
+    assert slower.rate == pytest.approx(0.3 * paper.rate)
+    assert replace(slower, rate=paper.rate) == replace(paper, poolings=1)
 
 
 def test_recorded_studies_are_complete() -> None:

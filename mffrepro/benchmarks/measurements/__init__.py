@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from mffrepro.benchmarks.record import origin
+from mffrepro.data.checkout import origin
 from mffrepro.data.manifests import manifest_folder
 from mffrepro.errors import unknown
 from mffrepro.images import FocusStack, write_atomically

@@ -1,31 +1,28 @@
 """Studies: trainings that differ in one thing each, scored and recorded: ``mffrepro train study NAME``.
 
-Each study is a module with a function ``tabulate`` that trains, scores and returns a table. `run` writes it to
-``data_manifests/recorded/studies``, for readers who do not want to wait.
+Each study is a module with a function ``study`` that returns a `Study`: the rows of its table, and how one of them is trained and
+scored. `mffrepro.training.studies.runner` runs the rows one after the other and goes on where it was stopped.
 """
 
 import importlib
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from mffrepro.data.manifests import manifest_folder
 from mffrepro.errors import unknown
-from mffrepro.images import write_atomically
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-#: Study -> module, arguments of its ``tabulate``, and the name of its table.
+#: Study -> module, arguments of its ``study``, and the name of its table.
 STUDIES = {
-    "icacs18": ("patches", {"method": "icacs18"}, "p002_study"),
     "cnn_fuse": ("patches", {"method": "cnn_fuse"}, "p003_study"),
     "gacn_losses": ("gacn_losses", {}, "p004_losses"),
     "gacn_trainings": ("gacn_trainings", {}, "p004_trainings"),
+    "icacs18": ("patches", {"method": "icacs18"}, "p002_study"),
+    "transfer": ("transfer", {}, "transfer"),
 }
+
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,61 +30,51 @@ class Options:
     """Hold what a study is run on.
 
     Attributes:
+        machine: The machine in words, for the table.
         data: Labelled photographs to train on, with a split for validation.
         real: Stacks of real photographs to score on.
-        seed: Seed of every training.
-        device: The machine in words, for the table.
-        runs: Run folders of finished trainings, for studies that only score.
+        seeds: Number of trainings of each kind, with the seeds 1, 2, and so on.
+        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+        precision: ``"no"``, ``"bf16"`` or ``"fp16"``.
+        size: ``"practical"``, minutes on a CPU, or ``"paper"``: the recipe that the paper prints, for a GPU.
     """
 
+    machine: str
     data: str = "bsds500"
     real: str = "gacn26"
-    seed: int = 1
-    device: str
-    runs: tuple[Path, ...] = ()
+    seeds: int = 1
+    device: str = "auto"
+    precision: str = "no"
+    size: str = "practical"
+
+
+@dataclass(frozen=True)
+class Study:
+    """Describe trainings that differ in one thing each.
+
+    Attributes:
+        rows: From the options to the columns that tell the rows of one seed apart, in the order in which they are run.
+        run: Trains and scores one row; it is given the row, with its seed, and a run folder, in which it goes on with a training
+            that was stopped.
+    """
+
+    rows: Callable[[Options], Sequence[Mapping[str, str]]]
+    run: Callable[[Row, Options, Path], Row]
+
+
+def find(name: str) -> Study:
+    """Return a study by its name.
+
+    Raises:
+        OptionError: There is no such study.
+    """
+    module, arguments, _ = STUDIES[_known(name)]
+    return importlib.import_module(f"{__name__}.{module}").study(**arguments)
 
 
 def table_path(name: str) -> Path:
     """Return where the table of a study is recorded."""
     return manifest_folder() / "recorded" / "studies" / f"{STUDIES[_known(name)][2]}.csv"
-
-
-def tabulate(name: str) -> "Callable[[Options, pd.DataFrame | None], pd.DataFrame]":
-    """Return the function that runs a study.
-
-    It goes from options and the recorded table, if any, to the new table.
-    """
-    module, arguments, _ = STUDIES[_known(name)]
-    return partial(importlib.import_module(f"{__name__}.{module}").tabulate, **arguments)
-
-
-def run(name: str, options: Options) -> Path:
-    """Run a study and record its table.
-
-    Args:
-        name: A name of `STUDIES`.
-        options: What it is run on.
-
-    Returns:
-        Path of the table.
-
-    Raises:
-        OptionError: There is no such study.
-    """
-    import pandas as pd
-
-    path = table_path(name)
-    before = pd.read_csv(path, keep_default_na=False) if path.exists() else None
-    table = tabulate(name)(options, before)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
-    return path
-
-
-def origin(options: Options) -> dict[str, str | int]:
-    """Return the columns that say on what a row was computed, and when."""
-    today = time.strftime("%Y-%m-%d", time.gmtime())
-    return {"data": options.data, "seed": options.seed, "device": options.device, "date": today}
 
 
 def _known(name: str) -> str:

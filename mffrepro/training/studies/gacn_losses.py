@@ -1,6 +1,5 @@
 """Compare the losses of Fig. 9 of GACN: one training per pair of mask loss and gradient loss, all else equal."""
 
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,9 +14,9 @@ from mffrepro.data.regions import LabelledImage
 from mffrepro.images import FocusStack
 from mffrepro.methods import fuse
 from mffrepro.metrics import evaluate
-from mffrepro.training.gacn import GacnRecipe
-from mffrepro.training.studies import Options, origin
-from mffrepro.training.trainer import train
+from mffrepro.training.gacn import PRESETS, GacnRecipe
+from mffrepro.training.studies import Options, Row, Study
+from mffrepro.training.trainer import go_on, train
 
 #: Row of the study -> mask loss and gradient loss: all twelve combinations of Fig. 9.
 COMBINATIONS = {
@@ -99,13 +98,17 @@ def noise(share: np.ndarray) -> dict[str, float]:
     return {"regions": float(regions), "variation": float(variation)}
 
 
-def tabulate(options: Options, before: pd.DataFrame | None) -> pd.DataFrame:
-    """Train by `STUDY` for each combination of losses.
+def study() -> Study:
+    """Return the study of the losses: a row for each of `COMBINATIONS`."""
 
-    The table replaces the recorded one.
-    """
-    regions = {split: load_regions(options.data, split=split) for split in ("train", "val")}
-    test = list(load("embedded", kind="composite", levels=(3,), size=256))
-    with tempfile.TemporaryDirectory() as folder:
-        table = loss_study(STUDY, regions, test, folder, seed=options.seed)
-    return table.reset_index().assign(**origin(options), epochs=STUDY.epochs, samples=STUDY.samples)
+    def run(row: Row, options: Options, folder: Path) -> Row:
+        mask_loss, gradient_loss = COMBINATIONS[row["losses"]]
+        shared = PRESETS["paper"] if options.size == "paper" else STUDY
+        recipe = replace(shared, mask_loss=mask_loss, gradient_loss=gradient_loss)
+        regions = {split: load_regions(options.data, split=split) for split in ("train", "val")}
+        go_on(recipe, regions, folder, seed=row["seed"], device=options.device, precision=options.precision)
+        test = load("embedded", kind="composite", levels=(3,), size=256)
+        scores = pd.DataFrame([score(stack, folder / "best.safetensors", options.device) for stack in test]).mean()
+        return scores.to_dict() | {"epochs": recipe.epochs, "samples": recipe.samples}
+
+    return Study(lambda options: [{"losses": label} for label in COMBINATIONS], run)

@@ -1,68 +1,60 @@
-"""Score finished trainings of GACN on the 26 pairs of the paper; each run folder becomes a row."""
+"""Train GACN by recipes that differ in one choice each, and score them on the 26 pairs of the paper."""
 
-import dataclasses
-import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from mffrepro.data import load
-from mffrepro.errors import OptionError
+from mffrepro.data import load, load_regions
 from mffrepro.images import FocusStack
-from mffrepro.training.gacn import PRESETS, GacnRecipe
-from mffrepro.training.recipes import rebuild
-from mffrepro.training.studies import Options, origin
+from mffrepro.training.gacn import PRESETS
+from mffrepro.training.recipe import Recipe
+from mffrepro.training.studies import Options, Row, Study
 from mffrepro.training.studies.gacn_losses import score
-from mffrepro.training.trainer import read_log
+from mffrepro.training.trainer import go_on, read_log
 
 #: The six metrics of the paper, Q_y with the authors' additional stabiliser.
 METRICS = ("qg", "qy.gacn", "qncie", "qcb", "fmi_edge", "fmi_dct")
-KEYS = ["changed", "seed"]
+#: Row of the study -> fields of the recipe that differ, in the order of what the verdicts need most.
+CHANGES = {
+    "": {},
+    "gradient_loss=none": {"gradient_loss": "none"},
+    "angle=smooth": {"angle": "smooth"},
+    "attention=False": {"attention": False},
+    "slope_start=1000.0 slope_epochs=0": {"slope_start": 1000.0, "slope_epochs": 0},
+    "defocus=mask": {"defocus": "mask"},
+    "augmentation=False": {"augmentation": False},
+    "activity=published": {"activity": "published"},
+}
 
 
-def changed(recipe: GacnRecipe) -> str:
-    """Name the fields in which a recipe differs from the practical one.
-
-    Such as ``"angle=smooth"``; empty for the practical one.
-    """
-    usual = PRESETS["practical"]
-    names = [field.name for field in dataclasses.fields(recipe) if getattr(recipe, field.name) != getattr(usual, field.name)]
-    return " ".join(f"{name}={getattr(recipe, name)}" for name in names)
-
-
-def score_run(run: Path, stacks: Sequence[FocusStack], *, device: str = "auto") -> dict[str, float | str]:
-    """Score one run: a row of the table.
+def score_run(recipe: Recipe, run: Path, stacks: Sequence[FocusStack], *, device: str = "auto") -> dict[str, float]:
+    """Score a finished training.
 
     Args:
-        run: Run folder of the trainer.
+        recipe: What was trained.
+        run: Its run folder.
         stacks: Pairs to fuse and to score.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
 
     Returns:
-        What was trained and for how long; means over the stacks of `METRICS`, and of the noise of the initial maps.
+        Means over the stacks of `METRICS` and of the noise of the initial maps; the best epoch and its overlap with the mask.
     """
-    described = json.loads((run / "recipe.json").read_text())
-    recipe, log = rebuild(described["recipe"]), read_log(run / "log.csv")
-    best = min(log, key=lambda row: row["val_total"])
-    row = {"changed": changed(recipe), "seed": described["seed"]}
+    best = min(read_log(run / "log.csv"), key=lambda row: row["val_total"])
     scores = pd.DataFrame([score(stack, run / "best.safetensors", device, METRICS) for stack in stacks]).mean()
-    row |= {name.partition(".")[0]: value for name, value in scores.items()}
-    row |= {"val_iou": best["val_iou"], "best_epoch": int(best["epoch"]), "epochs": recipe.epochs, "samples": recipe.samples}
-    return row | {"seconds": round(sum(line["seconds"] for line in log))}
+    measured = {name.partition(".")[0]: value for name, value in scores.items()}
+    measured |= {"val_iou": best["val_iou"], "best_epoch": int(best["epoch"])}
+    return measured | {"epochs": recipe.epochs, "samples": recipe.samples}
 
 
-def tabulate(options: Options, before: pd.DataFrame | None) -> pd.DataFrame:
-    """Score the runs of the options.
+def study() -> Study:
+    """Return the study of GACN's choices: a row for each of `CHANGES`."""
 
-    Rows of the same recipe and seed in the recorded table are replaced.
-    """
-    if not options.runs:
-        raise OptionError("gacn_trainings scores finished trainings; name their run folders with --run")
-    stacks = list(load(options.real))
-    rows = pd.DataFrame([score_run(run, stacks) for run in options.runs])
-    described = {name: value for name, value in origin(options).items() if name != "seed"}
-    rows = rows.assign(**described)
-    if before is not None:
-        rows = pd.concat([before, rows]).drop_duplicates(KEYS, keep="last")
-    return rows.sort_values(KEYS)
+    def run(row: Row, options: Options, folder: Path) -> Row:
+        recipe = replace(PRESETS[options.size], **CHANGES[row["changed"]])
+        regions = {split: load_regions(options.data, split=split) for split in ("train", "val")}
+        go_on(recipe, regions, folder, seed=row["seed"], device=options.device, precision=options.precision)
+        return score_run(recipe, folder, load(options.real), device=options.device)
+
+    return Study(lambda options: [{"changed": label} for label in CHANGES], run)

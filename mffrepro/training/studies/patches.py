@@ -1,7 +1,5 @@
 """Compare the choices of the patch classifiers: short trainings that differ in one thing each, all else equal."""
 
-import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,11 +14,12 @@ from mffrepro.data.labelled import LabelledImage
 from mffrepro.images import FocusStack
 from mffrepro.methods import fuse
 from mffrepro.metrics import evaluate
+from mffrepro.training import recipes
 from mffrepro.training.cnn_fuse import CnnFuseRecipe
 from mffrepro.training.icacs18 import Icacs18Recipe
 from mffrepro.training.patches import PatchPairs, PatchRecipe, RealPatches
-from mffrepro.training.studies import Options, origin
-from mffrepro.training.trainer import load_model, read_log, train
+from mffrepro.training.studies import Options, Row, Study
+from mffrepro.training.trainer import go_on, load_model, read_log
 
 #: Scores of the fused images, against their sources and against the truth.
 METRICS = ("qabf", "en", "psnr", "mask_iou", "boundary_f")
@@ -29,7 +28,7 @@ SHORT = {"width": 0.25, "border": "context", "rate": 0.01, "schedule": "cosine",
 
 
 @dataclass(frozen=True)
-class Study:
+class Changes:
     """Describe trainings that belong together.
 
     Attributes:
@@ -44,7 +43,7 @@ class Study:
 
 
 STUDIES = {
-    "icacs18": Study(
+    "icacs18": Changes(
         Icacs18Recipe(**SHORT),
         {
             "16x16, three max poolings": {},
@@ -60,7 +59,7 @@ STUDIES = {
         },
         {"dilate": 0},  # it would move every border alike
     ),
-    "cnn_fuse": Study(
+    "cnn_fuse": Changes(
         CnnFuseRecipe(**SHORT, hidden=32),
         {
             "five levels": {},
@@ -98,83 +97,84 @@ def on_grid(decision: np.ndarray, side: int = 8) -> float:
     return float(lines / max(total, 1))
 
 
-def run(
-    method: str, recipe: PatchRecipe, changes: Mapping[str, Mapping[str, Any]], regions: Mapping[str, Sequence[LabelledImage]],
-    stacks: Sequence[FocusStack], out: str | Path, *, seed: int = 1, device: str = "auto",
-    options: Mapping[str, Any] | None = None,
-) -> pd.DataFrame:  # fmt: skip
-    """Train a network for each change of a recipe, and score it.
+def measure(
+    method: str, recipe: PatchRecipe, regions: Mapping[str, Sequence[LabelledImage]], stacks: Sequence[FocusStack], folder: Path,
+    *, seed: int = 1, device: str = "auto", precision: str = "no", options: Mapping[str, Any] | None = None,
+) -> dict[str, float]:  # fmt: skip
+    """Train a network, or go on with its training, and score it.
 
     Args:
         method: Network of the recipe, ``"icacs18"`` or ``"cnn_fuse"``.
-        recipe: What the trainings share.
-        changes: Row -> options of the recipe that differ.
+        recipe: Its training.
         regions: Photographs under ``"train"`` and ``"val"``.
         stacks: Pairs to fuse, with reference and true decision.
-        out: Folder for the runs, one folder each.
-        seed: Seed of every training.
+        folder: Run folder.
+        seed: Seed of the training.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+        precision: ``"no"``, ``"bf16"`` or ``"fp16"``.
         options: Options of the fusions.
 
     Returns:
-        A row per change: accuracy on patches of the validation set with texture, and on any of its patches; epochs until the
-        first is 99 %; parameters, epochs, rate and seconds; where the network can fuse, the means of `METRICS` and of `on_grid`.
+        Accuracy on patches of the validation set with texture, and on any of its patches; epochs until the first is 99 %;
+        parameters, epochs, samples and rate; where the network can fuse, the means of `METRICS` and of `on_grid`.
     """
-    rows = {}
-    for label, change in changes.items():
-        started = time.perf_counter()
-        chosen = replace(recipe, **change)
-        folder = run_folder(out, label)
-        network = train(chosen, regions, folder, seed=seed, device=device)
-        log = read_log(folder / "log.csv")
-        known = [row["epoch"] for row in log if row["val_accuracy"] >= 0.99]
-        anywhere = replace(chosen, variance=0.0, real="none").data(regions["val"], split="val", seed=seed + 2)
-        rows[label] = {
-            "accuracy": min(log, key=lambda row: row["val_total"])["val_accuracy"],
-            "accuracy anywhere": accuracy(network, anywhere),
-            "epochs to 99 %": known[0] if known else np.nan,
-            "parameters": sum(p.numel() for p in network.parameters()),
-            "epochs": chosen.epochs,
-            "rate": chosen.rate,
-            "seconds": time.perf_counter() - started,
-        }
-        if getattr(chosen, "kind", "siamese") == "siamese":
-            weights = {"weights": str(folder / "best.safetensors"), "device": device}
-            results = [fuse(stack, method, **weights, **(options or {})) for stack in stacks]
-            scores = [evaluate(stack, result, METRICS) for stack, result in zip(stacks, results, strict=True)]
-            scores = [row | {"on grid": on_grid(result.decision[0])} for row, result in zip(scores, results, strict=True)]
-            rows[label] |= pd.DataFrame(scores).mean().to_dict()
-    return pd.DataFrame(rows).T.rename_axis("network")
+    network = go_on(recipe, regions, folder, seed=seed, device=device, precision=precision)
+    log = read_log(folder / "log.csv")
+    known = [row["epoch"] for row in log if row["val_accuracy"] >= 0.99]
+    anywhere = replace(recipe, variance=0.0, real="none").data(regions["val"], split="val", seed=seed + 2)
+    row = {
+        "accuracy": min(log, key=lambda row: row["val_total"])["val_accuracy"],
+        "accuracy anywhere": accuracy(network, anywhere),
+        "epochs to 99 %": known[0] if known else np.nan,
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "epochs": recipe.epochs,
+        "samples": recipe.samples,
+        "rate": recipe.rate,
+    }
+    if getattr(recipe, "kind", "siamese") == "siamese":
+        weights = {"weights": str(folder / "best.safetensors"), "device": device}
+        results = [fuse(stack, method, **weights, **(options or {})) for stack in stacks]
+        scores = [evaluate(stack, result, METRICS) for stack, result in zip(stacks, results, strict=True)]
+        scores = [row | {"on grid": on_grid(result.decision[0])} for row, result in zip(scores, results, strict=True)]
+        row |= pd.DataFrame(scores).mean().to_dict()
+    return row
 
 
-def run_folder(out: str | Path, label: str) -> Path:
-    """Return the run folder of one row of a study."""
-    return Path(out) / label.replace(" ", "_").replace(",", "")
+def real_accuracy(recipe: PatchRecipe, folder: Path, name: str) -> float:
+    """Compute the accuracy on patches of real photographs that no training has seen.
 
-
-def real_accuracy(method: str, recipe: PatchRecipe, changes: Mapping[str, Mapping[str, Any]], runs: Path, name: str) -> pd.Series:
-    """Compute the accuracy on patches of real photographs that no training has seen."""
-    held_out = RealPatches(name, held_out=True)
-    shares = {}
-    for label, change in changes.items():
-        chosen = replace(recipe, **change)
-        data = chosen.data([], split="val", seed=9)
-        data.real, data.real_every = held_out, 1
-        network = load_model(chosen.model(), run_folder(runs, label) / "best.safetensors").eval()
-        shares[label] = accuracy(network, data)
-    return pd.Series(shares)
-
-
-def tabulate(options: Options, before: pd.DataFrame | None, *, method: str) -> pd.DataFrame:
-    """Train by the changes of `STUDIES` and score them.
-
-    The table replaces the recorded one.
+    Args:
+        recipe: The training whose weights are asked.
+        folder: Its run folder.
+        name: Stacks of real photographs, such as ``"gacn26"``.
     """
-    study = STUDIES[method]
-    regions = {split: load_regions(options.data, split=split) for split in ("train", "val")}
-    test = list(load("embedded", kind="composite", levels=(3,), size=256))
-    with tempfile.TemporaryDirectory() as folder:
-        parts = method, study.recipe, study.changes
-        table = run(*parts, regions, test, folder, seed=options.seed, options=study.options)
-        table.insert(2, "accuracy on real", real_accuracy(*parts, Path(folder), options.real))
-    return table.reset_index().assign(**origin(options), samples=study.recipe.samples)
+    data = recipe.data([], split="val", seed=9)
+    data.real, data.real_every = RealPatches(name, held_out=True), 1
+    return accuracy(load_model(recipe.model(), folder / "best.safetensors").eval(), data)
+
+
+def changed(recipe: PatchRecipe, change: Mapping[str, Any], size: str) -> PatchRecipe:
+    """Apply a change to the recipe of a study, or to that of the paper.
+
+    Epochs and rates of a change then stand in the same proportion to those of the paper.
+    """
+    if size == "practical":
+        return replace(recipe, **change)
+    paper = recipes.recipe(recipe.name, "paper")
+    scaled = {name: change[name] / getattr(recipe, name) * getattr(paper, name) for name in {"epochs", "rate"} & change.keys()}
+    return replace(paper, **{**change, **{name: type(change[name])(value) for name, value in scaled.items()}})
+
+
+def study(method: str) -> Study:
+    """Return the study of a patch classifier: a row for each of its changes."""
+    chosen = STUDIES[method]
+
+    def run(row: Row, options: Options, folder: Path) -> Row:
+        recipe = changed(chosen.recipe, chosen.changes[row["network"]], options.size)
+        regions = {split: load_regions(options.data, split=split) for split in ("train", "val")}
+        test = list(load("embedded", kind="composite", levels=(3,), size=256))
+        kinds = {"seed": row["seed"], "device": options.device, "precision": options.precision, "options": chosen.options}
+        measured = measure(method, recipe, regions, test, folder, **kinds)
+        return measured | {"accuracy on real": real_accuracy(recipe, folder, options.real)}
+
+    return Study(lambda options: [{"network": label} for label in chosen.changes], run)
