@@ -46,7 +46,8 @@ import sys
 if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kernel
     subprocess.check_call(
         [sys.executable, "-m", "pip", "install", "-q"]
-        + ["--no-deps"] * bool(importlib.util.find_spec("torch"))  # the host's torch stays
+        + ["--no-deps"]
+        * bool(importlib.util.find_spec("torch"))  # the host's torch stays
         + ["git+https://github.com/mffrepro/mffrepro@main"]
     )
     importlib.invalidate_caches()
@@ -78,8 +79,14 @@ near, far = stack.images
 figures.comparison(
     {"near": near, "far": far, "reference": stack.reference},
     zoom=[(70, 220, 70, 110), (240, 400, 70, 110)],
-    alt="A cup of coffee: sharp cup before a blurred table, blurred cup on a sharp table, and the original, sharp everywhere.",
-    caption="Two sources and the photograph they were made from. The boxes show the same two regions, magnified.",
+    alt=(
+        "A cup of coffee: sharp cup before a blurred table, blurred cup on a sharp "
+        "table, and the original, sharp everywhere."
+    ),
+    caption=(
+        "Two sources and the photograph they were made from. The boxes show the same "
+        "two regions, magnified."
+    ),
 )
 
 # %% [markdown]
@@ -90,13 +97,22 @@ figures.comparison(
 
 # %%
 result = mff.fuse([near, far], method="gacn", device=device)
-print(f"{result.method}: {result.image.shape} {result.image.dtype} in {result.seconds:.2f} s")
+print(
+    f"{result.method}: {result.image.shape} {result.image.dtype} in "
+    f"{result.seconds:.2f} s"
+)
 
 figures.decision_maps(
     {"true": stack.decision, "GACN": result.decision},
     truth=stack.decision,
-    alt="Decision maps, white where the near-focused source is taken: the true map, the outline of the cup, and the map of the network.",
-    caption="White takes the first source, black the second; pixels taken from the wrong source are orange.",
+    alt=(
+        "Decision maps, white where the near-focused source is taken: the true map, "
+        "the outline of the cup, and the map of the network."
+    ),
+    caption=(
+        "White takes the first source, black the second; pixels taken from the wrong "
+        "source are orange."
+    ),
 )
 
 # %% [markdown]
@@ -114,7 +130,12 @@ results = mff.benchmark(methods, some, wanted, progress=False)
 means = tables.means(results)
 display(tables.scores(means, caption="Means over stacks of the embedded set"))
 ahead = means.loc["gacn"] - means.loc["lp"]
-print(", ".join(f"{name}: gacn {ahead[name]:+.4f} against lp" for name in ("psnr", "ssim", "qabf", "qg")))
+print(
+    ", ".join(
+        f"{name}: gacn {ahead[name]:+.4f} against lp"
+        for name in ("psnr", "ssim", "qabf", "qg")
+    )
+)
 
 # %% [markdown]
 # The metrics need not agree on the best method. PSNR squares the errors, so a few pixels from the wrong source cost more than a small error everywhere.
@@ -129,8 +150,14 @@ fused = {method: mff.fuse([near, far], method).image for method in methods}
 figures.comparison(
     {"reference": stack.reference, **fused},
     zoom=[(70, 220, 70, 110), (240, 400, 70, 110)],
-    alt="The reference beside the fusions by averaging, Laplacian pyramid and GACN, with two magnified details each.",
-    caption="The average is soft everywhere; the pyramid is sharp but mixes the sources around the outline.",
+    alt=(
+        "The reference beside the fusions by averaging, Laplacian pyramid and GACN, "
+        "with two magnified details each."
+    ),
+    caption=(
+        "The average is soft everywhere; the pyramid is sharp but mixes the sources "
+        "around the outline."
+    ),
 )
 
 # %% [markdown]
@@ -142,14 +169,29 @@ figures.comparison(
 lens = data["motorcycle_lens"]
 many = mff.fuse(lens, "gacn", device=device)
 figures.comparison(
-    {"first slice": lens.images[0], "last slice": lens.images[-1], "fused": many.image, "reference": lens.reference},
+    {
+        "first slice": lens.images[0],
+        "last slice": lens.images[-1],
+        "fused": many.image,
+        "reference": lens.reference,
+    },
     zoom=[(120, 60, 90, 120), (60, 330, 90, 120)],
-    alt="A motorcycle in a workshop: focused on the background, focused on the front, fused from eight slices, and the reference.",
+    alt=(
+        "A motorcycle in a workshop: focused on the background, focused on the front, "
+        "fused from eight slices, and the reference."
+    ),
     caption=f"Eight slices fused in {many.seconds:.1f} s.",
 )
 
 # %%
-print({name: round(value, 4) for name, value in mff.evaluate(lens, many, metrics=["psnr", "ssim", "qabf"]).items()})
+print(
+    {
+        name: round(value, 4)
+        for name, value in mff.evaluate(
+            lens, many, metrics=["psnr", "ssim", "qabf"]
+        ).items()
+    }
+)
 
 # %% [markdown]
 # ## Your own photographs

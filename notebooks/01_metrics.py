@@ -45,7 +45,8 @@ import sys
 if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kernel
     subprocess.check_call(
         [sys.executable, "-m", "pip", "install", "-q"]
-        + ["--no-deps"] * bool(importlib.util.find_spec("torch"))  # the host's torch stays
+        + ["--no-deps"]
+        * bool(importlib.util.find_spec("torch"))  # the host's torch stays
         + ["git+https://github.com/mffrepro/mffrepro@main"]
     )
     importlib.invalidate_caches()
@@ -85,7 +86,9 @@ run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed
 # %% tags=["remove-input"]
 cards = {card.name: card for card in mff.metrics.CARDS if card.variant_of is None}
 facts = tables.metric_facts(list(cards.values()))
-tables.plain(facts, caption="The metrics of this package").set_properties(**{"white-space": "nowrap !important"})
+tables.plain(facts, caption="The metrics of this package").set_properties(
+    **{"white-space": "nowrap !important"}
+)
 
 # %% [markdown]
 # ## A test image with two faults
@@ -96,9 +99,17 @@ tables.plain(facts, caption="The metrics of this package").set_properties(**{"wh
 
 # %% tags=["hide-input"]
 rng = np.random.default_rng(seed)
-stack = mff.load("embedded", kind="composite", levels=[5], size=run.pick(quick=384, full=512, tiny=192))["coffee_blur5"]
+stack = mff.load(
+    "embedded",
+    kind="composite",
+    levels=[5],
+    size=run.pick(quick=384, full=512, tiny=192),
+)["coffee_blur5"]
 height, width = stack.reference.shape[:2]
-wrong, noisy = ((round(y * height), round(x * width), height // 4, width // 5) for y, x in ((0.04, 0.72), (0.6, 0.44)))
+wrong, noisy = (
+    (round(y * height), round(x * width), height // 4, width // 5)
+    for y, x in ((0.04, 0.72), (0.6, 0.44))
+)
 
 
 def patch(box):
@@ -107,13 +118,20 @@ def patch(box):
 
 flawed = stack.reference.copy()
 worse = stack.decision[:, *patch(wrong)].argmin(0)  # the source that is blurred there
-flawed[patch(wrong)] = np.where(worse[..., None] == 0, stack.images[0][patch(wrong)], stack.images[1][patch(wrong)])
-flawed[patch(noisy)] = np.clip(flawed[patch(noisy)] + rng.normal(0, 12, flawed[patch(noisy)].shape), 0, 255)
+flawed[patch(wrong)] = np.where(
+    worse[..., None] == 0, stack.images[0][patch(wrong)], stack.images[1][patch(wrong)]
+)
+flawed[patch(noisy)] = np.clip(
+    flawed[patch(noisy)] + rng.normal(0, 12, flawed[patch(noisy)].shape), 0, 255
+)
 figures.comparison(
     {"near": stack.images[0], "far": stack.images[1], "test image": flawed},
     zoom=[wrong, noisy],
     columns=3,
-    alt="Two sources and the test image, with boxes around a blurred patch above and a noisy patch below.",
+    alt=(
+        "Two sources and the test image, with boxes around a blurred patch above and "
+        "a noisy patch below."
+    ),
     caption="The sources, and a fusion that is perfect outside the two boxes.",
 )
 
@@ -123,19 +141,30 @@ def local_mean(name, sigma=2.5):
     """Average the quality map around each pixel, by its weights and a Gaussian."""
     quality, weight = quality_map(name, stack, flawed), weight_map(name, stack, flawed)
     gained = ndimage.gaussian_filter(np.nan_to_num(quality) * weight, sigma)
-    return np.where(np.isnan(quality), np.nan, gained / ndimage.gaussian_filter(weight, sigma))
+    return np.where(
+        np.isnan(quality), np.nan, gained / ndimage.gaussian_filter(weight, sigma)
+    )
 
 
 def show_maps(*names, alt):
-    """Show maps from their 2nd to their 98th percentile; yellow is good in either direction of the metric."""
+    """Show maps from their 2nd to their 98th percentile; yellow is always good."""
     pictures = {"test image": flawed}
     for name in names:
         values = local_mean(name)
         ends = np.nanquantile(values, (0.02, 0.98))
         worst, best = ends if cards[name].better == "higher" else ends[::-1]
         pictures[name] = figures.heat(values, low=worst, high=best)
-    caption = "Yellow is good, dark blue is bad by this metric. Orange box: wrong source; blue box: noise."
-    return figures.comparison(pictures, zoom=[wrong, noisy], columns=4 if len(names) == 3 else 3, alt=alt, caption=caption)
+    caption = (
+        "Yellow is good, dark blue is bad by this metric. Orange box: wrong source; "
+        "blue box: noise."
+    )
+    return figures.comparison(
+        pictures,
+        zoom=[wrong, noisy],
+        columns=4 if len(names) == 3 else 3,
+        alt=alt,
+        caption=caption,
+    )
 
 
 # %% [markdown]
@@ -163,9 +192,15 @@ def show_maps(*names, alt):
 
 # %% tags=["hide-input"]
 show_maps(
-    "qabf", "qg", "labf", "nabf",
-    alt="Maps of four edge measures: qabf and qg are dark in both patches, labf in the blurred one, nabf in the noisy one.",
-)  # fmt: skip
+    "qabf",
+    "qg",
+    "labf",
+    "nabf",
+    alt=(
+        "Maps of four edge measures: qabf and qg are dark in both patches, labf in "
+        "the blurred one, nabf in the noisy one."
+    ),
+)
 
 # %% [markdown]
 # The map shows quality, not each pixel's weight. `mff.metrics.weight_map` returns the weights: they sum to one, and the metric is the sum of
@@ -174,12 +209,26 @@ show_maps(
 # %% tags=["hide-input"]
 weights = weight_map("qabf", stack, flawed)
 total = np.nansum(quality_map("qabf", stack, flawed) * weights)
-print(f"sum of quality times weight {total:.6f}, qabf {mff.evaluate(stack, flawed, 'qabf')['qabf']:.6f}")
+print(
+    f"sum of quality times weight {total:.6f}, qabf "
+    f"{mff.evaluate(stack, flawed, 'qabf')['qabf']:.6f}"
+)
 figures.comparison(
-    {name: figures.heat(weight_map(name, stack, flawed) * flawed[..., 0].size, high=4) for name in ("qg", "qabf", "qw")},
+    {
+        name: figures.heat(
+            weight_map(name, stack, flawed) * flawed[..., 0].size, high=4
+        )
+        for name in ("qg", "qabf", "qw")
+    },
     columns=3,
-    alt="Weight of each pixel in three metrics: constant in qg, large on edges in qabf, large in windows of high contrast in qw.",
-    caption="Weight of each pixel: dark blue is zero, yellow is four times the mean weight or more.",
+    alt=(
+        "Weight of each pixel in three metrics: constant in qg, large on edges in "
+        "qabf, large in windows of high contrast in qw."
+    ),
+    caption=(
+        "Weight of each pixel: dark blue is zero, yellow is four times the mean "
+        "weight or more."
+    ),
 )
 
 # %% [markdown]
@@ -211,9 +260,15 @@ figures.comparison(
 
 # %% tags=["hide-input"]
 show_maps(
-    "qs", "qw", "qc", "qy",
-    alt="Maps of four structure measures: all are dark in the noisy patch; in the blurred one qs and qw are, qc a little, qy not at all.",
-)  # fmt: skip
+    "qs",
+    "qw",
+    "qc",
+    "qy",
+    alt=(
+        "Maps of four structure measures: all are dark in the noisy patch; in the "
+        "blurred one qs and qw are, qc a little, qy not at all."
+    ),
+)
 
 # %% [markdown]
 # ## Human vision: `qcb`, `qcv`, `viff`
@@ -238,7 +293,10 @@ show_maps(
     "qcb",
     "qcv",
     "viff",
-    alt="Maps of three measures made after the eye: qcb is dark in both patches, viff in parts of both, qcv hardly notices them.",
+    alt=(
+        "Maps of three measures made after the eye: qcb is dark in both patches, viff "
+        "in parts of both, qcv hardly notices them."
+    ),
 )
 
 # %% [markdown]
@@ -265,9 +323,14 @@ show_maps(
 
 # %% tags=["hide-input"]
 show_maps(
-    "fmi_pixel", "fmi_gradient", "fmi_edge",
-    alt="Maps of three feature mutual informations: the noisy patch is dark in those of pixels and gradients, and unseen in that of edges.",
-)  # fmt: skip
+    "fmi_pixel",
+    "fmi_gradient",
+    "fmi_edge",
+    alt=(
+        "Maps of three feature mutual informations: the noisy patch is dark in those "
+        "of pixels and gradients, and unseen in that of edges."
+    ),
+)
 
 # %% [markdown]
 # ## Statistics of the fused image alone: `ag`, `sf`, `ei`, `sd`, `en`
@@ -286,7 +349,10 @@ show_maps(
 show_maps(
     "ag",
     "ei",
-    alt="Maps of two sharpness statistics: bright where the photograph has detail, raised by noise, dark in the blurred patch.",
+    alt=(
+        "Maps of two sharpness statistics: bright where the photograph has detail, "
+        "raised by noise, dark in the blurred patch."
+    ),
 )
 
 # %% [markdown]
@@ -315,23 +381,38 @@ tricks = {
 }
 
 # %% tags=["hide-input"]
-compared = [name for name, card in cards.items() if card.needs == "sources" and card.better]
+compared = [
+    name for name, card in cards.items() if card.needs == "sources" and card.better
+]
 scorer = Scorer(stack, metrics=[*compared, "psnr"])
 before = scorer(good)
 sign = {name: -1 if cards[name].better == "lower" else 1 for name in before}
 changes = {
-    trick: {name: sign[name] * (value - before[name]) / abs(before[name]) for name, value in scorer(image).items()}
+    trick: {
+        name: sign[name] * (value - before[name]) / abs(before[name])
+        for name, value in scorer(image).items()
+    }
     for trick, image in tricks.items()
 }
 changes = pd.DataFrame(changes).loc[["psnr", *compared]]
 fooled = changes.gt(0.0005) & changes.loc["psnr"].lt(0)
 colours = fooled.map(lambda hit: "background-color:#E69F0055" if hit else "")
-styler = tables.plain(changes, caption="Change of each metric in percent; plus is better, orange was fooled")
-styler.format(lambda x: f"{100 * x:+.{0 if abs(x) > 1 else 1}f}".replace("-", "−")).apply(lambda _: colours, axis=None)
+styler = tables.plain(
+    changes,
+    caption="Change of each metric in percent; plus is better, orange was fooled",
+)
+styler.format(
+    lambda x: f"{100 * x:+.{0 if abs(x) > 1 else 1}f}".replace("-", "−")
+).apply(lambda _: colours, axis=None)
 
 # %% tags=["hide-input"]
 order = fooled.sum().sort_values(ascending=False)
-print("metrics fooled, of", len(compared), "-", ", ".join(f"{trick}: {count}" for trick, count in order.items()))
+print(
+    "metrics fooled, of",
+    len(compared),
+    "-",
+    ", ".join(f"{trick}: {count}" for trick, count in order.items()),
+)
 
 # %% [markdown]
 # ### A fixed scale
@@ -348,12 +429,23 @@ show_source(readings.original_qabf)
 from mffrepro.metrics.inputs import as_gray
 
 sources = [as_gray(image).values for image in stack.images]
-candidates = {method: as_gray(mff.fuse(stack, method).image).values for method in ("gacn", "lp", "average")}
-on_scale = {
-    "0..255": {name: readings.original_qabf(sources, image) for name, image in candidates.items()},
-    "[0, 1]": {name: readings.original_qabf([s / 255 for s in sources], image / 255) for name, image in candidates.items()},
+candidates = {
+    method: as_gray(mff.fuse(stack, method).image).values
+    for method in ("gacn", "lp", "average")
 }
-styler = tables.plain(pd.DataFrame(on_scale), caption="The original program on two scales of gray levels")
+on_scale = {
+    "0..255": {
+        name: readings.original_qabf(sources, image)
+        for name, image in candidates.items()
+    },
+    "[0, 1]": {
+        name: readings.original_qabf([s / 255 for s in sources], image / 255)
+        for name, image in candidates.items()
+    },
+}
+styler = tables.plain(
+    pd.DataFrame(on_scale), caption="The original program on two scales of gray levels"
+)
 styler.highlight_max(axis=0, props="font-weight:bold;text-decoration:underline")
 
 # %% [markdown]
@@ -364,24 +456,49 @@ styler.highlight_max(axis=0, props="font-weight:bold;text-decoration:underline")
 # itself?
 
 # %% tags=["hide-input"]
-real = mff.load("embedded", size=run.pick(quick=192, full=384, tiny=96), slices=run.pick(quick=4, full=8))
+real = mff.load(
+    "embedded",
+    size=run.pick(quick=192, full=384, tiny=96),
+    slices=run.pick(quick=4, full=8),
+)
 preferred = {}
 for name in ("astronaut_spread", "coffee_spread", "motorcycle_lens"):
     several = len(real[name]) > 2
-    names = [metric for metric in compared if not (several and cards[metric].max_sources)]
+    names = [
+        metric for metric in compared if not (several and cards[metric].max_sources)
+    ]
     scorer = Scorer(real[name], metrics=names)
     truthful = scorer(real[name].reference)
     for method in ("gacn", "lp", "average"):
         scored = scorer(mff.fuse(real[name], method, device=device).image)
-        above = [metric for metric in names if sign[metric] * (scored[metric] - truthful[metric]) > 0]
+        above = [
+            metric
+            for metric in names
+            if sign[metric] * (scored[metric] - truthful[metric]) > 0
+        ]
         preferred.setdefault(name, {})[method] = above, len(names)
 
 # %% tags=["hide-input"]
-counts = {name: {method: f"{len(above)} of {of}" for method, (above, of) in found.items()} for name, found in preferred.items()}
-everywhere = [metric for metric in compared if all(metric in found["average"][0] for found in preferred.values())]
-print("prefer the average to the reference on all three stacks:", ", ".join(everywhere) or "none")
-print("prefer it on the lens stack:", ", ".join(preferred["motorcycle_lens"]["average"][0]))
-tables.plain(pd.DataFrame(counts), caption="Metrics that rank a method above the reference")
+counts = {
+    name: {method: f"{len(above)} of {of}" for method, (above, of) in found.items()}
+    for name, found in preferred.items()
+}
+everywhere = [
+    metric
+    for metric in compared
+    if all(metric in found["average"][0] for found in preferred.values())
+]
+print(
+    "prefer the average to the reference on all three stacks:",
+    ", ".join(everywhere) or "none",
+)
+print(
+    "prefer it on the lens stack:",
+    ", ".join(preferred["motorcycle_lens"]["average"][0]),
+)
+tables.plain(
+    pd.DataFrame(counts), caption="Metrics that rank a method above the reference"
+)
 
 # %% [markdown]
 # So a high score can mean that a fusion is faithful to the *faults* of its sources. A metric that knows only the sources cannot tell the
@@ -406,13 +523,24 @@ styler.set_properties(**{"white-space": "nowrap !important"})
 # and overexposed corners are, and one corner is a flat light gray, which is one level darker in the fused image, as a filter may leave it.
 
 # %% tags=["hide-input"]
-pair, sharp = [readings.awkward(image) for image in stack.images], readings.awkward(stack.reference)
+pair, sharp = (
+    [readings.awkward(image) for image in stack.images],
+    readings.awkward(stack.reference),
+)
 fused = readings.awkward(mff.fuse(pair, "lp").image, light=234)
 why = readings.readable(readings.differing_readings(pair, fused, sharp))
-page = why.assign(quantity=[f"${symbol}$" for symbol in why["quantity"]]).set_index("quantity")
-pages.write_page("why", pages.markdown_table(page, right=["value", "its value", "difference"]))
-shown = why.replace("`", "", regex=True).assign(quantity=[tables.typeset(symbol) for symbol in why["quantity"]])
-tables.plain(shown, caption="One fused photograph, every known disagreement").hide(axis="index")
+page = why.assign(quantity=[f"${symbol}$" for symbol in why["quantity"]]).set_index(
+    "quantity"
+)
+pages.write_page(
+    "why", pages.markdown_table(page, right=["value", "its value", "difference"])
+)
+shown = why.replace("`", "", regex=True).assign(
+    quantity=[tables.typeset(symbol) for symbol in why["quantity"]]
+)
+tables.plain(shown, caption="One fused photograph, every known disagreement").hide(
+    axis="index"
+)
 
 # %% [markdown]
 # ## Which metric detects blur?
@@ -424,22 +552,35 @@ tables.plain(shown, caption="One fused photograph, every known disagreement").hi
 sigmas = run.pick(quick=[0, 0.5, 1, 2, 4], full=[0, 0.5, 1, 1.5, 2, 3, 4, 5])
 growing = [name for name in compared if cards[name].better == "higher"]
 scorer = Scorer(stack, metrics=growing)
-blurred = [scorer(unit if sigma == 0 else gaussian_blur(unit, sigma).clip(0, 1)) for sigma in sigmas]
+blurred = [
+    scorer(unit if sigma == 0 else gaussian_blur(unit, sigma).clip(0, 1))
+    for sigma in sigmas
+]
 six = ["qg", "qy", "qncie", "qcb", "fmi_edge", "fmi_dct"]
 figures.metric_curves(
     sigmas,
     [{name: row[name] for name in six} for row in blurred],
     xlabel="standard deviation of the blur, pixels",
-    alt="Falling curves of six metrics against the blur of the fused image; Q_NCIE stays nearly flat.",
+    alt=(
+        "Falling curves of six metrics against the blur of the fused image; Q_NCIE "
+        "stays nearly flat."
+    ),
     caption="Figure 8 of GACN on one pair of the embedded set.",
 )
 
 # %% tags=["hide-input"]
-left = pd.DataFrame([{name: row[name] / blurred[0][name] for name in growing} for row in blurred], index=sigmas).T
-left = left.sort_values(sigmas[-1]).drop(columns=0).rename(columns=lambda sigma: f"blur {sigma}")
-tables.plain(left, digits=3, caption="Value of each metric relative to no blur, steepest first").background_gradient(
-    "cividis", vmin=0, vmax=1
+left = pd.DataFrame(
+    [{name: row[name] / blurred[0][name] for name in growing} for row in blurred],
+    index=sigmas,
+).T
+left = (
+    left.sort_values(sigmas[-1])
+    .drop(columns=0)
+    .rename(columns=lambda sigma: f"blur {sigma}")
 )
+tables.plain(
+    left, digits=3, caption="Value of each metric relative to no blur, steepest first"
+).background_gradient("cividis", vmin=0, vmax=1)
 
 # %% [markdown]
 # Some metrics rise again under more blur. $Q_Y$ compares the fused image with the more similar source wherever the sources differ. Strong blur makes
@@ -447,9 +588,13 @@ tables.plain(left, digits=3, caption="Value of each metric relative to no blur, 
 
 # %% tags=["hide-input"]
 lowest = left.min(axis=1)
-risen = (left.iloc[:, -1] - lowest)[lambda gain: gain > 0.02].sort_values(ascending=False)
+risen = (left.iloc[:, -1] - lowest)[lambda gain: gain > 0.02].sort_values(
+    ascending=False
+)
 words = (
-    f"{name}: {lowest[name]:.3f} at its lowest, {left.loc[name].iloc[-1]:.3f} at a blur of {sigmas[-1]}" for name in risen.index
+    f"{name}: {lowest[name]:.3f} at its lowest, {left.loc[name].iloc[-1]:.3f} at a "
+    f"blur of {sigmas[-1]}"
+    for name in risen.index
 )
 print("\n".join(words) or "no metric rises again")
 
@@ -467,10 +612,22 @@ print("\n".join(words) or "no metric rises again")
 show_source(ladder.decision_rungs, ladder.spoiled_rungs)
 
 # %%
-data = mff.load("embedded", kind="composite", levels=[3], size=run.pick(quick=160, full=256, tiny=96))
-methods = run.some(list(mff.list_methods().index), 6) if run.quick else mff.methods.within(seconds=2)
+data = mff.load(
+    "embedded",
+    kind="composite",
+    levels=[3],
+    size=run.pick(quick=160, full=256, tiny=96),
+)
+methods = (
+    run.some(list(mff.list_methods().index), 6)
+    if run.quick
+    else mff.methods.within(seconds=2)
+)
 ladders = ladder.score_ladders(run.some(data, 3), methods, compared, rng, device=device)
-print(f"{len(ladders)} fused images of {ladders['stack'].nunique()} scenes, {len(compared)} metrics")
+print(
+    f"{len(ladders)} fused images of {ladders['stack'].nunique()} scenes, "
+    f"{len(compared)} metrics"
+)
 
 # %% [markdown]
 # The picture shows Spearman's rank correlation of each two metrics over the rungs of a scene, averaged over the scenes. Neighbours agree.
@@ -479,8 +636,14 @@ print(f"{len(ladders)} fused images of {ladders['stack'].nunique()} scenes, {len
 # %% tags=["hide-input"]
 figures.matrix(
     ladder.agreement(ladders, [*compared, "psnr", "ssim"]),
-    alt="Matrix of rank correlations between all metrics, with a blue block of those that compare with the sources and one of sharpness.",
-    caption="Rank correlation between metrics, +1 blue, -1 orange; metrics that agree stand together.",
+    alt=(
+        "Matrix of rank correlations between all metrics, with a blue block of those "
+        "that compare with the sources and one of sharpness."
+    ),
+    caption=(
+        "Rank correlation between metrics, +1 blue, -1 orange; metrics that agree "
+        "stand together."
+    ),
 )
 
 # %% [markdown]
@@ -493,13 +656,21 @@ figures.matrix(
 
 # %% tags=["hide-input"]
 trust = ladder.trust(ladders, [*compared, "ssim"])
-styler = tables.plain(trust, digits=2, caption="Rank correlation with the reference, best first")
+styler = tables.plain(
+    trust, digits=2, caption="Rank correlation with the reference, best first"
+)
 styler.background_gradient(figures.DIVERGING, vmin=-1, vmax=1)
 
 # %% tags=["hide-input"]
 faults = trust[list(ladder.FAULTS)]
-print("above 0.5 on every kind of fault:", ", ".join(trust.index[(faults > 0.5).all(axis=1)]) or "none")
-print("negative on some kind of fault:", ", ".join(trust.index[faults.min(axis=1) < 0]) or "none")
+print(
+    "above 0.5 on every kind of fault:",
+    ", ".join(trust.index[(faults > 0.5).all(axis=1)]) or "none",
+)
+print(
+    "negative on some kind of fault:",
+    ", ".join(trust.index[faults.min(axis=1) < 0]) or "none",
+)
 
 # %% [markdown]
 # For your own choice of a metric this means:
@@ -521,10 +692,18 @@ print("negative on some kind of fault:", ", ".join(trust.index[faults.min(axis=1
 # %%
 from mffrepro.losses import qg_loss, qy_loss
 
-batches = [torch.from_numpy(values / 255)[None, None] for values in (*sources, candidates["lp"])]
+batches = [
+    torch.from_numpy(values / 255)[None, None]
+    for values in (*sources, candidates["lp"])
+]
 exact = mff.evaluate(stack, mff.fuse(stack, "lp").image, ["qy", "qg"])
-print(f"1 - qy_loss {1 - float(qy_loss(batches[:2], batches[2])):.6f}, qy {exact['qy']:.6f}")
-folded = qg_loss(batches[:2], batches[2], angle="folded", reduction="pixel", steepness=1e9)
+print(
+    f"1 - qy_loss {1 - float(qy_loss(batches[:2], batches[2])):.6f}, qy "
+    f"{exact['qy']:.6f}"
+)
+folded = qg_loss(
+    batches[:2], batches[2], angle="folded", reduction="pixel", steepness=1e9
+)
 print(f"1 - qg_loss {1 - float(folded):.6f}, qg {exact['qg']:.6f}")
 
 # %% [markdown]
@@ -535,9 +714,17 @@ print(f"1 - qg_loss {1 - float(folded):.6f}, qg {exact['qg']:.6f}")
 # %%
 from mffrepro.metrics import evaluate_batch
 
-batches = [torch.from_numpy(values).to(torch.uint8).tile(3, 1, 1, 1) for values in (*sources, candidates["lp"])]
+batches = [
+    torch.from_numpy(values).to(torch.uint8).tile(3, 1, 1, 1)
+    for values in (*sources, candidates["lp"])
+]
 at_once = evaluate_batch(batches[:2], batches[2], ["qg", "qy", "qabf", "sf"])
-print({name: [round(float(score), 6) for score in scores] for name, scores in at_once.items()})
+print(
+    {
+        name: [round(float(score), 6) for score in scores]
+        for name, scores in at_once.items()
+    }
+)
 
 # %% [markdown]
 # ## Exercises

@@ -45,7 +45,8 @@ import sys
 if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kernel
     subprocess.check_call(
         [sys.executable, "-m", "pip", "install", "-q"]
-        + ["--no-deps"] * bool(importlib.util.find_spec("torch"))  # the host's torch stays
+        + ["--no-deps"]
+        * bool(importlib.util.find_spec("torch"))  # the host's torch stays
         + ["git+https://github.com/mffrepro/mffrepro@main"]
     )
     importlib.invalidate_caches()
@@ -89,10 +90,21 @@ lens = stacks["motorcycle_lens"]
 many = mff.fuse(lens, "sml")
 pair = {"near": near, "far": far, "fused": result.image}
 figures.comparison(
-    pair | {"first of eight": lens.images[0], "last of eight": lens.images[-1], "all eight fused": many.image},
+    pair
+    | {
+        "first of eight": lens.images[0],
+        "last of eight": lens.images[-1],
+        "all eight fused": many.image,
+    },
     columns=3,
-    alt="A cup of coffee, focused in front, behind, and fused; a motorcycle in a workshop, focused behind, in front, and fused from eight.",
-    caption=f"Two images fused by a Laplacian pyramid in {result.seconds:.2f} s, {len(lens)} by their Laplacians in {many.seconds:.2f} s.",
+    alt=(
+        "A cup of coffee, focused in front, behind, and fused; a motorcycle in a "
+        "workshop, focused behind, in front, and fused from eight."
+    ),
+    caption=(
+        f"Two images fused by a Laplacian pyramid in {result.seconds:.2f} s, "
+        f"{len(lens)} by their Laplacians in {many.seconds:.2f} s."
+    ),
 )
 
 # %% [markdown]
@@ -102,11 +114,20 @@ figures.comparison(
 # %% tags=["hide-input"]
 cards = [card for card in mff.methods.CARDS.values() if card.kind == "classical"]
 facts = {
-    card.name: {"title": card.title, "colour": card.colour, "map": "yes" if card.has_decision else "", "note": card.note}
+    card.name: {
+        "title": card.title,
+        "colour": card.colour,
+        "map": "yes" if card.has_decision else "",
+        "note": card.note,
+    }
     for card in cards
 }
-listed = tables.plain(pd.DataFrame(facts).T, caption="Classical methods of this package")
-listed.set_properties(subset=["title", "colour"], **{"white-space": "nowrap !important"})
+listed = tables.plain(
+    pd.DataFrame(facts).T, caption="Classical methods of this package"
+)
+listed.set_properties(
+    subset=["title", "colour"], **{"white-space": "nowrap !important"}
+)
 listed.set_properties(subset="note", **{"min-width": "14em"})
 
 # %% [markdown]
@@ -151,22 +172,39 @@ rim, saucer = box(45, 315, 50, 65), box(200, 50, 50, 65)
 
 # %% tags=["hide-input"]
 smaller = [pyramid.analyse(image, 1)[1] for image in gray]
-octaves = [pyramid.analyse(image, 1)[0][0][: image.shape[0], : image.shape[1]] for image in smaller]
-ratios = [np.log(image / (image - octave)) for image, octave in zip(smaller, octaves, strict=True)]
+octaves = [
+    pyramid.analyse(image, 1)[0][0][: image.shape[0], : image.shape[1]]
+    for image in smaller
+]
+ratios = [
+    np.log(image / (image - octave))
+    for image, octave in zip(smaller, octaves, strict=True)
+]
 kept = choose_max(np.stack(octaves))
 limit = np.quantile(np.abs(kept), 0.99)
 figures.comparison(
     {
         **{
             label: figures.signed(level, limit=limit)
-            for label, level in zip(("near", "far", "kept"), [*octaves, kept], strict=True)
+            for label, level in zip(
+                ("near", "far", "kept"), [*octaves, kept], strict=True
+            )
         },
         "from near (white)": (kept == octaves[0]).astype(float),
-        **{f"log ratio, {label}": figures.signed(ratio, limit=0.3) for label, ratio in zip(("near", "far"), ratios, strict=True)},
+        **{
+            f"log ratio, {label}": figures.signed(ratio, limit=0.3)
+            for label, ratio in zip(("near", "far"), ratios, strict=True)
+        },
     },
     columns=3,
-    alt="Second octave of both sources: lines on the cup in near, on the table in far, and both in what is kept; a map of the choice; ratios.",
-    caption="The second octave. Where neither source has detail, the choice is random and has no visible effect.",
+    alt=(
+        "Second octave of both sources: lines on the cup in near, on the table in "
+        "far, and both in what is kept; a map of the choice; ratios."
+    ),
+    caption=(
+        "The second octave. Where neither source has detail, the choice is random and "
+        "has no visible effect."
+    ),
 )
 
 # %% [markdown]
@@ -196,20 +234,34 @@ def haar(image, side=8):
 
 def third_octave(image):
     every = haar(image)
-    return {"wavelets": every[::8, ::8], "stationary": every, "complex": np.abs(dtcwt.analyse(image, 3)[0][2][2:4]).max(0)}
+    return {
+        "wavelets": every[::8, ::8],
+        "stationary": every,
+        "complex": np.abs(dtcwt.analyse(image, 3)[0][2][2:4]).max(0),
+    }
 
 
-still, moved = (third_octave(gray[0][start : start - 8, start : start - 8]) for start in (0, 4))
+still, moved = (
+    third_octave(gray[0][start : start - 8, start : start - 8]) for start in (0, 4)
+)
 pictures = {}
 for suffix, octave in (("", still), (", moved", moved)):
     for name, values in octave.items():
         side = 1 if name == "stationary" else 8
-        pictures[name + suffix] = figures.heat(np.kron(values, np.ones((side, side))), high=np.quantile(still[name], 0.99))
+        pictures[name + suffix] = figures.heat(
+            np.kron(values, np.ones((side, side))), high=np.quantile(still[name], 0.99)
+        )
 figures.comparison(
     pictures,
     columns=3,
-    alt="Third octave by three wavelet transforms; below, the same after a move by four pixels: the first changes most.",
-    caption="Strength of horizontal edges in the third octave. In the lower row the photograph is moved by four pixels: dwt finds other edges.",
+    alt=(
+        "Third octave by three wavelet transforms; below, the same after a move by "
+        "four pixels: the first changes most."
+    ),
+    caption=(
+        "Strength of horizontal edges in the third octave. In the lower row the "
+        "photograph is moved by four pixels: dwt finds other edges."
+    ),
 )
 
 # %% [markdown]
@@ -219,28 +271,47 @@ figures.comparison(
 # %% tags=["hide-input"]
 # Published settings take up to half a minute per channel: the quick profile uses larger tolerances and steps.
 cheap = {"eps": 10.0, "stride": 4}
-faster = {"sr": cheap, "asr": cheap, "csr": {"tolerance": 5e-2}, "pcnn": {"iterations": 60}}
+faster = {
+    "sr": cheap,
+    "asr": cheap,
+    "csr": {"tolerance": 5e-2},
+    "pcnn": {"iterations": 60},
+}
 options = {card.name: faster.get(card.name, {}) if run.quick else {} for card in cards}
-steady = {name: chosen | ({"stride": 1} if "stride" in chosen else {}) for name, chosen in options.items()}  # a step is a grid
+steady = {
+    name: chosen | ({"stride": 1} if "stride" in chosen else {})
+    for name, chosen in options.items()
+}  # a step is a grid
 top, left, side = (round(place * gray.shape[1] / 341) for place in (40, 300, 160))
 crop = [image[top : top + side, left : left + side] for image in gray]
 
 
 def unsteady(method, margin=20):
-    """Compute the RMS change of the result, in gray levels, when the frame moves by one pixel."""
+    """Compute the RMS change, in gray levels, when the frame moves by one pixel."""
     frames = (np.s_[:-1, :-1], np.s_[1:, 1:])
-    first, second = (mff.fuse([image[frame] for image in crop], method, **steady[method]).image for frame in frames)
+    first, second = (
+        mff.fuse([image[frame] for image in crop], method, **steady[method]).image
+        for frame in frames
+    )
     gap = first[1:, 1:] - second[:-1, :-1]
     return 255 * np.sqrt(np.square(gap[margin:-margin, margin:-margin]).mean())
 
 
 # %% tags=["hide-input"]
-changes = pd.Series({card.name: unsteady(card.name) for card in cards}).sort_values(ascending=False)
+changes = pd.Series({card.name: unsteady(card.name) for card in cards}).sort_values(
+    ascending=False
+)
 figures.bars(
     changes.to_dict(),
     xlabel="change of the fused image, gray levels",
-    alt="Bars of how much the result of each method changes when the frame moves by one pixel; long for those on a grid.",
-    caption="The frame moves by one pixel. On a decimated grid other coefficients win; msvd learns another transform, gd another range.",
+    alt=(
+        "Bars of how much the result of each method changes when the frame moves by "
+        "one pixel; long for those on a grid."
+    ),
+    caption=(
+        "The frame moves by one pixel. On a decimated grid other coefficients win; "
+        "msvd learns another transform, gd another range."
+    ),
 )
 
 # %% [markdown]
@@ -268,18 +339,37 @@ figures.bars(
 # base is averaged by the sum of the three coarsest $s_n^{L,o}$.
 
 # %% tags=["hide-input"]
-contourlets, shearlets = nsct.analyse(gray[0], (16, 8, 8, 4))[0][1], nsst.analyse(gray[0], (16, 16, 8, 8), (16, 16, 8, 8))[0][2]
+contourlets, shearlets = (
+    nsct.analyse(gray[0], (16, 8, 8, 4))[0][1],
+    nsst.analyse(gray[0], (16, 16, 8, 8), (16, 16, 8, 8))[0][2],
+)
 curvelets = curvelet.analyse(gray[0])[0][1]
-picks = [np.linspace(0, len(bands), 4, endpoint=False).astype(int) for bands in (contourlets, shearlets, curvelets)]
+picks = [
+    np.linspace(0, len(bands), 4, endpoint=False).astype(int)
+    for bands in (contourlets, shearlets, curvelets)
+]
 directions = {}
-for name, bands, pick in zip(("contourlet", "shearlet", "curvelet"), (contourlets, shearlets, curvelets), picks, strict=True):
+for name, bands, pick in zip(
+    ("contourlet", "shearlet", "curvelet"),
+    (contourlets, shearlets, curvelets),
+    picks,
+    strict=True,
+):
     for i in pick:
-        band = ndimage.zoom(bands[i].real, np.divide(gray[0].shape, bands[i].shape), order=1)
+        band = ndimage.zoom(
+            bands[i].real, np.divide(gray[0].shape, bands[i].shape), order=1
+        )
         directions[f"{name} {i + 1} of {len(bands)}"] = figures.signed(band)
 figures.comparison(
     directions,
-    alt="The near-focused cup in four directions of three transforms: each picture holds the lines of one direction only.",
-    caption="Four directions of one octave of the near-focused source. Contourlets and shearlets keep every pixel; curvelets have their own grid.",
+    alt=(
+        "The near-focused cup in four directions of three transforms: each picture "
+        "holds the lines of one direction only."
+    ),
+    caption=(
+        "Four directions of one octave of the near-focused source. Contourlets and "
+        "shearlets keep every pixel; curvelets have their own grid."
+    ),
 )
 
 # %% [markdown]
@@ -323,7 +413,10 @@ saliency = np.stack([gff.measure_saliency(image) for image in gray])
 rough = (saliency.argmax(0) == np.arange(2)[:, None, None]).astype(float)
 settings = {"radius": 5, "spatial_sigma": 1.8, "range_sigma": 25.0}
 details = np.stack(
-    [one - cbf.cross_bilateral(one, other, **settings) for one, other in zip(255 * gray, 255 * gray[::-1], strict=True)]
+    [
+        one - cbf.cross_bilateral(one, other, **settings)
+        for one, other in zip(255 * gray, 255 * gray[::-1], strict=True)
+    ]
 )
 strength = np.stack([cbf.detail_strength(detail) for detail in details])
 figures.comparison(
@@ -336,8 +429,14 @@ figures.comparison(
         "truth": truth[0],
     },
     columns=3,
-    alt="Weights of the near-focused source: ragged before the guided filter, finer along the cup after a narrow one, soft after a wide one.",
-    caption="White takes near. The narrow filter fits the border to the outline of the cup, the wide one makes the bases meet softly.",
+    alt=(
+        "Weights of the near-focused source: ragged before the guided filter, finer "
+        "along the cup after a narrow one, soft after a wide one."
+    ),
+    caption=(
+        "White takes near. The narrow filter fits the border to the outline of the "
+        "cup, the wide one makes the bases meet softly."
+    ),
 )
 
 # %% [markdown]
@@ -372,8 +471,14 @@ for card in cards:
 figures.decision_maps(
     maps,
     truth=truth,
-    alt="Decision maps of all classical methods that have one, beside the true outline of the cup; wrong pixels are orange.",
-    caption="White takes near, black takes far, orange is wrong. Without consistency verification (focus_stack), plain surfaces are random.",
+    alt=(
+        "Decision maps of all classical methods that have one, beside the true "
+        "outline of the cup; wrong pixels are orange."
+    ),
+    caption=(
+        "White takes near, black takes far, orange is wrong. Without consistency "
+        "verification (focus_stack), plain surfaces are random."
+    ),
 )
 
 # %% [markdown]
@@ -392,7 +497,9 @@ figures.decision_maps(
 # %% tags=["hide-input"]
 from mffrepro.baselines import mwg
 
-coarse, fine = ([mwg.saliency(255 * image, sigma) for image in gray] for sigma in (4.0, 0.5))
+coarse, fine = (
+    [mwg.saliency(255 * image, sigma) for image in gray] for sigma in (4.0, 0.5)
+)
 figures.comparison(
     {
         **{
@@ -402,8 +509,14 @@ figures.comparison(
         "weight": mwg.weigh_pair(*(255 * gray), 4.0, 0.5),
         "truth": truth[0],
     },
-    alt="Share of the near-focused source in the saliency at a large and a small scale, the weight made of both, and the truth.",
-    caption="Share of near in the saliency of both: yellow is near, dark blue far. The weight takes the large scale, and the small one along the outline.",
+    alt=(
+        "Share of the near-focused source in the saliency at a large and a small "
+        "scale, the weight made of both, and the truth."
+    ),
+    caption=(
+        "Share of near in the saliency of both: yellow is near, dark blue far. The "
+        "weight takes the large scale, and the small one along the outline."
+    ),
 )
 
 # %% [markdown]
@@ -424,11 +537,21 @@ figures.comparison(
 # %% tags=["hide-input"]
 plain, equalised = (mff.fuse(stack, "gd", limit=limit).image for limit in (1e-6, 0.003))
 figures.comparison(
-    {"reference": stack.reference, "integrated, stretched": plain, "equalised (gd)": equalised},
+    {
+        "reference": stack.reference,
+        "integrated, stretched": plain,
+        "equalised (gd)": equalised,
+    },
     zoom=[rim, saucer],
     columns=3,
-    alt="The reference, the image integrated from the steepest gradients, and the same after equalisation: brighter, with other colours.",
-    caption="The equalised image is sharp, but its brightness and colours are not those of the sources.",
+    alt=(
+        "The reference, the image integrated from the steepest gradients, and the "
+        "same after equalisation: brighter, with other colours."
+    ),
+    caption=(
+        "The equalised image is sharp, but its brightness and colours are not those "
+        "of the sources."
+    ),
 )
 
 # %% [markdown]
@@ -452,13 +575,24 @@ figures.comparison(
 # %% tags=["hide-input"]
 from mffrepro.baselines import msvd, pca
 
-print("weights of pca:", ", ".join(f"{weight:.4f}" for weight in pca.principal_weights(gray.reshape(2, -1))))
+print(
+    "weights of pca:",
+    ", ".join(f"{weight:.4f}" for weight in pca.principal_weights(gray.reshape(2, -1))),
+)
 blocks = np.stack([msvd.to_blocks(image) for image in gray])
-vectors = msvd.block_bases(blocks).transpose(0, 2, 1).reshape(2, 4, 2, 2).swapaxes(2, 3)  # blocks run down their columns
+vectors = (
+    msvd.block_bases(blocks).transpose(0, 2, 1).reshape(2, 4, 2, 2).swapaxes(2, 3)
+)  # blocks run down their columns
 figures.comparison(
-    {label: figures.mosaic(tiles, columns=4, enlarge=32) for label, tiles in zip(("near", "far"), vectors, strict=True)},
+    {
+        label: figures.mosaic(tiles, columns=4, enlarge=32)
+        for label, tiles in zip(("near", "far"), vectors, strict=True)
+    },
     columns=2,
-    alt="Four blocks of two by two pixels learnt from each source: a flat one and three edges, nearly the same for both.",
+    alt=(
+        "Four blocks of two by two pixels learnt from each source: a flat one and "
+        "three edges, nearly the same for both."
+    ),
     caption="The four basis blocks that msvd learns from each source, strongest first.",
 )
 
@@ -488,23 +622,44 @@ figures.comparison(
 
 # %% tags=["hide-input"]
 atoms = dictionaries.load("sr")[0]
-patches = [np.lib.stride_tricks.sliding_window_view(255 * image, (8, 8))[::4, ::4] for image in crop]
-signals = [patch.reshape(-1, 64) - patch.mean((2, 3)).reshape(-1, 1) for patch in patches]
-codes = [sparse.activity(signal, atoms, eps=10.0)[0].reshape(patches[0].shape[:2]) for signal in signals]
+patches = [
+    np.lib.stride_tricks.sliding_window_view(255 * image, (8, 8))[::4, ::4]
+    for image in crop
+]
+signals = [
+    patch.reshape(-1, 64) - patch.mean((2, 3)).reshape(-1, 1) for patch in patches
+]
+codes = [
+    sparse.activity(signal, atoms, eps=10.0)[0].reshape(patches[0].shape[:2])
+    for signal in signals
+]
 largest = np.quantile(codes, 0.98)
 figures.comparison(
     {
-        "atoms of sr": figures.mosaic(atoms.T.reshape(-1, 8, 8)[:128], columns=16, enlarge=2),
+        "atoms of sr": figures.mosaic(
+            atoms.T.reshape(-1, 8, 8)[:128], columns=16, enlarge=2
+        ),
         "atoms of asr, one direction": figures.mosaic(
             dictionaries.load("asr")[2].T.reshape(-1, 8, 8)[:128], columns=16, enlarge=2
         ),
-        "filters of csr": figures.mosaic(dictionaries.load("csr"), columns=8, enlarge=4),
-        **{f"code of {name}": figures.heat(code, high=largest) for name, code in zip(("near", "far"), codes, strict=True)},
+        "filters of csr": figures.mosaic(
+            dictionaries.load("csr"), columns=8, enlarge=4
+        ),
+        **{
+            f"code of {name}": figures.heat(code, high=largest)
+            for name, code in zip(("near", "far"), codes, strict=True)
+        },
         "near is larger": (codes[0] > codes[1]).astype(float),
     },
     columns=3,
-    alt="Atoms of two dictionaries and filters of a third, all like small edges; the size of the codes of both sources; which is larger.",
-    caption="Top: atoms and filters learned from photographs. Bottom: sum of magnitudes of each patch's code, on the right of the cup.",
+    alt=(
+        "Atoms of two dictionaries and filters of a third, all like small edges; the "
+        "size of the codes of both sources; which is larger."
+    ),
+    caption=(
+        "Top: atoms and filters learned from photographs. Bottom: sum of magnitudes "
+        "of each patch's code, on the right of the cup."
+    ),
 )
 
 # %% [markdown]
@@ -532,7 +687,10 @@ from mffrepro.baselines import pulses
 
 fed = np.stack([pulses.spatial_frequency(255 * image) for image in gray])
 fed /= fed.max()
-counted = {"alone": pulses.firings(fed), "with exchange": pulses.firings(fed, exchange=0.5)}
+counted = {
+    "alone": pulses.firings(fed),
+    "with exchange": pulses.firings(fed, exchange=0.5),
+}
 shown = {}
 for i, name in enumerate(("near", "far")):
     shown[f"{name}: stimulus"] = figures.heat(np.sqrt(fed[i]))
@@ -542,8 +700,14 @@ for i, name in enumerate(("near", "far")):
 figures.comparison(
     shown,
     columns=3,
-    alt="Stimulus of the neurons of both sources, and how often they fire, alone and when the networks exchange pulses.",
-    caption="Stimulus: square root of the spatial frequency. Pulses: counts, from few (dark blue) to many (yellow), on one scale for both sources.",
+    alt=(
+        "Stimulus of the neurons of both sources, and how often they fire, alone and "
+        "when the networks exchange pulses."
+    ),
+    caption=(
+        "Stimulus: square root of the spatial frequency. Pulses: counts, from few "
+        "(dark blue) to many (yellow), on one scale for both sources."
+    ),
 )
 
 # %% [markdown]
@@ -567,12 +731,15 @@ def measure(pair):
     for card in cards:
         try:
             result = mff.fuse(pair, card.name, **options[card.name])
-        except mff.MffError as error:  # a dictionary that has not been fetched, an image that is too small
+        # a dictionary that has not been fetched, an image that is too small
+        except mff.MffError as error:
             print(card.name, "is left out:", error)
             continue
         fused[card.name, pair.name] = result.image
         applicable = wanted if card.has_decision else wanted[:-1]
-        yield {"method": card.name, "seconds": result.seconds} | mff.evaluate(pair, result, applicable)
+        yield {"method": card.name, "seconds": result.seconds} | mff.evaluate(
+            pair, result, applicable
+        )
 
 
 rows = list(measure(stack))
@@ -581,11 +748,21 @@ rows = list(measure(stack))
 label = {card.name: f"{card.name} *" if card.note else card.name for card in cards}
 figures.comparison(
     {"reference": stack.reference}
-    | {label[card.name]: fused[card.name, stack.name] for card in cards if (card.name, stack.name) in fused},
+    | {
+        label[card.name]: fused[card.name, stack.name]
+        for card in cards
+        if (card.name, stack.name) in fused
+    },
     zoom=[rim, saucer],
     columns=3,
-    alt="The fused cup by every classical method with the reference first, each with two magnified details.",
-    caption=f"{stack.name}, {near.shape[1]} × {near.shape[0]} pixels. A star refers to the note in the table of methods at the top.",
+    alt=(
+        "The fused cup by every classical method with the reference first, each with "
+        "two magnified details."
+    ),
+    caption=(
+        f"{stack.name}, {near.shape[1]} × {near.shape[0]} pixels. A star refers to "
+        "the note in the table of methods at the top."
+    ),
 )
 
 # %% [markdown]
@@ -602,12 +779,18 @@ scores = pd.DataFrame(rows).groupby("method", sort=False).mean()
 
 # %% tags=["hide-input"]
 counts = pd.DataFrame({"options": {card.name: len(card.options()) for card in cards}})
-presets = ", ".join(f"{name} ({', '.join(f'{k}={v}' for k, v in chosen.items())})" for name, chosen in options.items() if chosen)
+presets = ", ".join(
+    f"{name} ({', '.join(f'{k}={v}' for k, v in chosen.items())})"
+    for name, chosen in options.items()
+    if chosen
+)
 print("Faster settings in this profile:", presets or "none")
 title = f"Means over {stack.name} and {spread.name}"
-tables.scores(counts.join(scores[[*wanted, "seconds"]]), caption=title, digits=3).format("{:.0f}", subset="options").format(
-    "{:.1f}", subset="psnr"
-).format("{:.2f}", subset="seconds")
+tables.scores(
+    counts.join(scores[[*wanted, "seconds"]]), caption=title, digits=3
+).format("{:.0f}", subset="options").format("{:.1f}", subset="psnr").format(
+    "{:.2f}", subset="seconds"
+)
 
 # %% [markdown]
 # ## Are these the methods that others ran?
@@ -620,7 +803,10 @@ tables.scores(counts.join(scores[[*wanted, "seconds"]]), caption=title, digits=3
 # are equal after rounding in the worst image; PSNR is that of the worst image, and ∞ means that all values are equal.
 
 # %% tags=["remove-input"]
-tables.plain(fidelity.image_table(cards), caption="Comparison with published images: the worst of each").hide(axis="index")
+tables.plain(
+    fidelity.image_table(cards),
+    caption="Comparison with published images: the worst of each",
+).hide(axis="index")
 
 # %% [markdown]
 # `lp` and `rp` have no published image of their own. They are compared with the versions whose base, a 256th of the pixels, is fused by
@@ -634,7 +820,9 @@ tables.plain(fidelity.image_table(cards), caption="Comparison with published ima
 # %% tags=["remove-input"]
 recorded, pairs = fidelity.score_table()
 differences = [column for column in recorded if column[1] == "difference"]
-caption = f"Means over {pairs} pairs: scores recorded by others, and the difference of ours"
+caption = (
+    f"Means over {pairs} pairs: scores recorded by others, and the difference of ours"
+)
 tables.plain(recorded, digits=3, caption=caption).format("{:+.3f}", subset=differences)
 
 # %% [markdown]
@@ -654,7 +842,11 @@ tables.plain(recorded, digits=3, caption=caption).format("{:+.3f}", subset=diffe
 # The docstring of each method says under *Deviations* how it differs from the original, and why:
 
 # %% tags=["hide-input"]
-differing = {card.name: {"deviations": text} for card in cards if (text := tables.deviations(card))}
+differing = {
+    card.name: {"deviations": text}
+    for card in cards
+    if (text := tables.deviations(card))
+}
 tables.plain(pd.DataFrame(differing).T)
 
 # %% [markdown]
@@ -667,11 +859,30 @@ ranked = scores.sort_values("psnr", ascending=False)
 within = ranked[ranked["psnr"] > ranked["psnr"].iloc[0] - 1].sort_values("seconds")
 copying = ranked[[mff.methods.CARDS[name].has_decision for name in ranked.index]]
 followers = changes[changes < 0.1].index
-print("nearest to the reference:", ", ".join(f"{name} {value:.1f} dB" for name, value in ranked["psnr"].head(5).items()))
-print(f"fastest within a decibel of the best: {within.index[0]}, {within['seconds'].iloc[0]:.2f} s")
-print("best of those that copy pixels:", ", ".join(f"{name} {value:.1f} dB" for name, value in copying["psnr"].head(3).items()))
-print("change of less than a tenth of a gray level when the frame moves:", ", ".join(followers))
-agreement = ", ".join(f"{name} {scores['psnr'].corr(scores[name], 'spearman'):.2f}" for name in ("qabf", "qg", "qcb"))
+print(
+    "nearest to the reference:",
+    ", ".join(
+        f"{name} {value:.1f} dB" for name, value in ranked["psnr"].head(5).items()
+    ),
+)
+print(
+    f"fastest within a decibel of the best: {within.index[0]}, "
+    f"{within['seconds'].iloc[0]:.2f} s"
+)
+print(
+    "best of those that copy pixels:",
+    ", ".join(
+        f"{name} {value:.1f} dB" for name, value in copying["psnr"].head(3).items()
+    ),
+)
+print(
+    "change of less than a tenth of a gray level when the frame moves:",
+    ", ".join(followers),
+)
+agreement = ", ".join(
+    f"{name} {scores['psnr'].corr(scores[name], 'spearman'):.2f}"
+    for name in ("qabf", "qg", "qcb")
+)
 print("rank correlation of PSNR with", agreement)
 
 # %% [markdown]

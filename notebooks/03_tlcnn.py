@@ -50,7 +50,8 @@ import sys
 if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kernel
     subprocess.check_call(
         [sys.executable, "-m", "pip", "install", "-q"]
-        + ["--no-deps"] * bool(importlib.util.find_spec("torch"))  # the host's torch stays
+        + ["--no-deps"]
+        * bool(importlib.util.find_spec("torch"))  # the host's torch stays
         + ["git+https://github.com/mffrepro/mffrepro@main"]
     )
     importlib.invalidate_caches()
@@ -96,7 +97,10 @@ from mffrepro.report.transfer_diagram import layer_flow, network_flow, vgg_flow
 
 network_flow(
     network,
-    caption="Fig. 1 and 5 of the paper: sizes in the shipped network for 224 × 224 pixels. At full width the encoders have 64 to 512 channels.",
+    caption=(
+        "Fig. 1 and 5 of the paper: sizes in the shipped network for 224 × 224 "
+        "pixels. At full width the encoders have 64 to 512 channels."
+    ),
 )
 
 # %% [markdown]
@@ -139,7 +143,10 @@ figures.comparison(
         "X1 = G I + (1 - G) B": near,
         "X2 = G B + (1 - G) I": far,
     },
-    alt="A photograph, its mask, the blurred photograph, three products with the mask, and the two images of the pair.",
+    alt=(
+        "A photograph, its mask, the blurred photograph, three products with the "
+        "mask, and the two images of the pair."
+    ),
     caption="Fig. 7 of the paper: how a pair is made.",
 )
 
@@ -149,12 +156,18 @@ figures.comparison(
 # %% tags=["hide-input"]
 labelled = load_regions("embedded")[:3]
 originals = {f"original {i}": to_unit(one.image) for i, one in enumerate(labelled, 1)}
-labels = {f"label {i}": draw_mask(one, np.random.default_rng(seed)).astype(float) for i, one in enumerate(labelled, 1)}
+labels = {
+    f"label {i}": draw_mask(one, np.random.default_rng(seed)).astype(float)
+    for i, one in enumerate(labelled, 1)
+}
 figures.comparison(
     originals | labels,
     columns=3,
     alt="Three photographs, and below them their black and white labels.",
-    caption="Fig. 8 of the paper: originals and their masks G. White is the part that stays sharp in X1.",
+    caption=(
+        "Fig. 8 of the paper: originals and their masks G. White is the part that "
+        "stays sharp in X1."
+    ),
 )
 
 # %% [markdown]
@@ -170,12 +183,20 @@ from mffrepro.training.transfer import FocusLevels
 
 show_source(FocusLevels.arrays)
 pieces = {}
-for number, (image, label) in enumerate(defocus_samples("tlcnn", count=4, seed=seed), 1):
+for number, (image, label) in enumerate(
+    defocus_samples("tlcnn", count=4, seed=seed), 1
+):
     pieces |= {f"image {number}": image, f"label {number}": label}
 figures.comparison(
     pieces,
-    alt="Four square pieces of photographs, partly blurred, each beside its black and white label.",
-    caption="Our recipe: samples and labels. White is out of focus. Not a figure of the paper.",
+    alt=(
+        "Four square pieces of photographs, partly blurred, each beside its black and "
+        "white label."
+    ),
+    caption=(
+        "Our recipe: samples and labels. White is out of focus. Not a figure of the "
+        "paper."
+    ),
 )
 
 # %% [markdown]
@@ -201,7 +222,10 @@ show_source(transfer.Block, transfer.Encoder, transfer.Decoder, transfer.Transfe
 layer_flow(
     network,
     [1, 2, 3, 4, 5],
-    caption="Fig. 3, 4 and 6 of the paper: all layers of the five encoders, and decoder 1. Decoder 1 goes on with two more convolutions.",
+    caption=(
+        "Fig. 3, 4 and 6 of the paper: all layers of the five encoders, and decoder "
+        "1. Decoder 1 goes on with two more convolutions."
+    ),
 )
 
 # %% [markdown]
@@ -211,7 +235,15 @@ layer_flow(
 
 # %% tags=["hide-input"]
 source_task = vgg.VGG19(width=1 / 16, classes=12)
-display(vgg_flow(source_task, caption="Fig. 2 of the paper: the improved VGG-19, slim: shapes for 224 × 224 pixels."))
+display(
+    vgg_flow(
+        source_task,
+        caption=(
+            "Fig. 2 of the paper: the improved VGG-19, slim: shapes for 224 × 224 "
+            "pixels."
+        ),
+    )
+)
 show_source(vgg.VGG19, transfer.transfer)
 
 # %% [markdown]
@@ -221,12 +253,26 @@ show_source(vgg.VGG19, transfer.transfer)
 full = transfer.count_parameters(transfer.TransferNet())
 slim = transfer.count_parameters(network)
 implied = {"transferred": 20.0e6, "added": 27.5e6, "decoders": 60.2e6}
-counted = pd.DataFrame({"implied by the paper": implied, "full width": full, "shipped": slim})
+counted = pd.DataFrame(
+    {"implied by the paper": implied, "full width": full, "shipped": slim}
+)
 counted.loc["all"] = counted.sum()
-layers = {"VGG convolutions": sum(len(e.vgg) for e in network.encoders), "new ones": sum(len(e.added) for e in network.encoders)}
-layers |= {"in decoders": sum(len(d.convs) for d in network.decoders), "transposed": len(network.decoders)}
-display(tables.plain(pd.DataFrame({"layers": layers}), caption="Convolutions", digits=0))
-tables.plain(counted.loc[["transferred", "added", "decoders", "all"]], caption="Parameters of the convolutions", digits=0)
+layers = {
+    "VGG convolutions": sum(len(e.vgg) for e in network.encoders),
+    "new ones": sum(len(e.added) for e in network.encoders),
+}
+layers |= {
+    "in decoders": sum(len(d.convs) for d in network.decoders),
+    "transposed": len(network.decoders),
+}
+display(
+    tables.plain(pd.DataFrame({"layers": layers}), caption="Convolutions", digits=0)
+)
+tables.plain(
+    counted.loc[["transferred", "added", "decoders", "all"]],
+    caption="Parameters of the convolutions",
+    digits=0,
+)
 
 # %% [markdown]
 # ## Loss
@@ -266,25 +312,45 @@ show_source(layer_loss)
 
 # %% tags=["hide-input"]
 from mffrepro.data.textures import KINDS, texture
-from mffrepro.report.trainings import epoch_text, first_epoch, training_curves, training_table
+from mffrepro.report.trainings import (
+    epoch_text,
+    first_epoch,
+    training_curves,
+    training_table,
+)
 
 rng = np.random.default_rng(seed)
 display(
     figures.comparison(
         {name: texture(i, 64, rng) for i, name in enumerate(KINDS)},
         columns=6,
-        alt="Twelve small squares, each a texture of another kind in two random colours.",
+        alt=(
+            "Twelve small squares, each a texture of another kind in two random "
+            "colours."
+        ),
         caption="The surrogate source task: which kind of texture is this?",
     )
 )
-display(training_table(["vgg19.surrogate", "tlcnn.default"], caption="How the shipped weights were trained"))
+display(
+    training_table(
+        ["vgg19.surrogate", "tlcnn.default"],
+        caption="How the shipped weights were trained",
+    )
+)
 print(
-    f"source task: {card('vgg19.surrogate')['final']['val_accuracy']:.0%} of unseen textures right; chance is {1 / len(KINDS):.0%}"
+    f"source task: {card('vgg19.surrogate')['final']['val_accuracy']:.0%} of unseen "
+    f"textures right; chance is {1 / len(KINDS):.0%}"
 )
 training_curves(
     "tlcnn.default",
-    alt="Training and validation curves of the loss, the overlap with the label, and the accuracy after the AND step.",
-    caption="Training of the shipped weights. iou: overlap of prediction and label; secondary: share of pixels that M4 has right.",
+    alt=(
+        "Training and validation curves of the loss, the overlap with the label, and "
+        "the accuracy after the AND step."
+    ),
+    caption=(
+        "Training of the shipped weights. iou: overlap of prediction and label; "
+        "secondary: share of pixels that M4 has right."
+    ),
 )
 
 # %% tags=["hide-input", "hide-output"]
@@ -294,7 +360,13 @@ if run.retrain:
 
     photographs = load_regions("embedded")
     chosen = recipe("tlcnn", run.pick(quick="smoke", full="practical"))
-    train(chosen, {"train": photographs, "val": photographs}, Path(f"retrained-{time.time_ns()}"), seed=seed, device=device)
+    train(
+        chosen,
+        {"train": photographs, "val": photographs},
+        Path(f"retrained-{time.time_ns()}"),
+        seed=seed,
+        device=device,
+    )
 
 # %% [markdown]
 # ## Fusion, step by step
@@ -329,10 +401,20 @@ steps = rule_steps(comparer, stack)
 choice, maps = steps.choice, steps.maps
 figures.comparison(
     {"S1": steps.sources[0], "S2": steps.sources[1], "M1": maps["M1"], "M2": maps["M2"]}
-    | {"M3, exactly one": steps.secondary.agree.astype(float), "M4": maps["M4"], "M5": maps["M5"]}
+    | {
+        "M3, exactly one": steps.secondary.agree.astype(float),
+        "M4": maps["M4"],
+        "M5": maps["M5"],
+    }
     | {f"F{choice.chosen + 1}, returned": choice.candidates[choice.chosen]},
-    alt="Two photographs of a cup, the two predicted maps, where exactly one is 1, the secondary maps and the fused image.",
-    caption=f"White in M1 and M2: out of focus. Q_ABF of F1 is {choice.scores[0]:.4f}, of F2 {choice.scores[1]:.4f}.",
+    alt=(
+        "Two photographs of a cup, the two predicted maps, where exactly one is 1, "
+        "the secondary maps and the fused image."
+    ),
+    caption=(
+        f"White in M1 and M2: out of focus. Q_ABF of F1 is {choice.scores[0]:.4f}, of "
+        f"F2 {choice.scores[1]:.4f}."
+    ),
 )
 
 # %% [markdown]
@@ -350,9 +432,15 @@ figures.comparison(
 
 # %% tags=["hide-input"]
 literal = rule_steps(comparer, stack, "literal")
-empty, same = not literal.secondary.second.any(), np.array_equal(literal.choice.candidates[1], literal.sources[1])
+empty, same = (
+    not literal.secondary.second.any(),
+    np.array_equal(literal.choice.candidates[1], literal.sources[1]),
+)
 unchanged = np.array_equal(literal.secondary.first, steps.secondary.first)
-print(f"literal reading: M5 is empty: {empty}; F2 equals S2: {same}; M4 is unchanged: {unchanged}")
+print(
+    f"literal reading: M5 is empty: {empty}; F2 equals S2: {same}; M4 is unchanged: "
+    f"{unchanged}"
+)
 
 # %% [markdown]
 # **Our default rule.** Photographs unlike those of the training have many pixels where the maps agree, and the printed rule takes
@@ -375,11 +463,27 @@ rules = {
     "and smoothed": {},
     "printed, long": {"select": "qabf", "weights": "long"},
 }
-compared = {label: ("tlcnn", {"device": device} | options) for label, options in rules.items()} | {"lp": ("lp", {})}
+compared = {
+    label: ("tlcnn", {"device": device} | options) for label, options in rules.items()
+} | {"lp": ("lp", {})}
 tried = [data[name] for name in ("astronaut_blur3", "chelsea_blur3", "camera_spread")]
-tried += [mff.load("lytro")[name] for name in ("lytro_04", "lytro_14")] if is_fetched("lytro") else []
-by_rule = score_methods(tried, compared, ["qabf"])[0]["qabf"].unstack("method").loc[[s.name for s in tried], list(compared)]
-tables.plain(by_rule, caption="Q_ABF by rule (compared and smoothed is the default), and of a Laplacian pyramid")
+tried += (
+    [mff.load("lytro")[name] for name in ("lytro_04", "lytro_14")]
+    if is_fetched("lytro")
+    else []
+)
+by_rule = (
+    score_methods(tried, compared, ["qabf"])[0]["qabf"]
+    .unstack("method")
+    .loc[[s.name for s in tried], list(compared)]
+)
+tables.plain(
+    by_rule,
+    caption=(
+        "Q_ABF by rule (compared and smoothed is the default), and of a Laplacian "
+        "pyramid"
+    ),
+)
 
 # %% [markdown]
 # ## Tables and figures: reported, reproduced, difference
@@ -403,24 +507,44 @@ five = ["qabf", "ag", "labf", "mi", "sf"]
 rivals = ["asr", "csr", "dwt", "msvd", "gd", "mst_sr", "mgivf", "pca"]
 seeded = [f"tlcolor.seed{i}.printed" for i in range(1, 6)]
 names = tables.PRINTED_NAMES | {"Proposed": "tlcnn.printed"}
-printed = {number: tables.method_names(tables.reported(f"p000_table{number}"), names) for number in (1, 2, 3)}
-scores = computed_or_recorded([*rivals, "tlcnn.printed", "tlcnn", *seeded], "gacn26", five, compute=[]).dropna(subset="value")
+printed = {
+    number: tables.method_names(tables.reported(f"p000_table{number}"), names)
+    for number in (1, 2, 3)
+}
+scores = computed_or_recorded(
+    [*rivals, "tlcnn.printed", "tlcnn", *seeded], "gacn26", five, compute=[]
+).dropna(subset="value")
 sure = [name for name in rivals if name not in ("gd", "pca")]
-found = {number: scene_distances(table.loc[sure], scores) for number, table in printed.items()}
+found = {
+    number: scene_distances(table.loc[sure], scores)
+    for number, table in printed.items()
+}
 scenes = {number: table.index[0] for number, table in found.items()}
 print("scores:", "; ".join(scores["origin"].unique()))
 nearest = {
-    f"Table {n}": {f"{i}.": f"{s}, {d:.3f}" for i, (s, d) in enumerate(t["distance"].head(3).items(), 1)}
+    f"Table {n}": {
+        f"{i}.": f"{s}, {d:.3f}"
+        for i, (s, d) in enumerate(t["distance"].head(3).items(), 1)
+    }
     for n, t in found.items()
 }
 margins = {
-    f"Table {n}": {"margin": t["distance"].iloc[1] - t["distance"].iloc[0], "wins of 6": t["wins"].iloc[0]}
+    f"Table {n}": {
+        "margin": t["distance"].iloc[1] - t["distance"].iloc[0],
+        "wins of 6": t["wins"].iloc[0],
+    }
     for n, t in found.items()
 }
-tables.plain(pd.DataFrame(nearest).T.join(pd.DataFrame(margins).T), caption="Nearest candidates and their distances", digits=3)
+tables.plain(
+    pd.DataFrame(nearest).T.join(pd.DataFrame(margins).T),
+    caption="Nearest candidates and their distances",
+    digits=3,
+)
 
 # %% tags=["hide-input"]
-all_distances = pd.DataFrame({f"Table {n}": t["distance"] for n, t in found.items()}).sort_values("Table 1")
+all_distances = pd.DataFrame(
+    {f"Table {n}": t["distance"] for n, t in found.items()}
+).sort_values("Table 1")
 fold("All 26 candidates", tables.plain(all_distances, digits=3))
 
 # %% [markdown]
@@ -437,7 +561,9 @@ fold("All 26 candidates", tables.plain(all_distances, digits=3))
 # %% tags=["hide-input"]
 for number, table in printed.items():
     rows = scores[(scores["stack"] == scenes[number]) & ~scores["method"].isin(seeded)]
-    ours = rows.pivot(index="method", columns="metric", values="value").reindex(columns=five)
+    ours = rows.pivot(index="method", columns="metric", values="value").reindex(
+        columns=five
+    )
     caption = f"Table {number}; reproduced on {scenes[number]}, the nearest scene"
     display(tables.beside(table, ours, caption=caption, digits=3))
 
@@ -452,11 +578,21 @@ for number, table in printed.items():
     rows = scores[(scores["stack"] == scenes[number]) & scores["method"].isin(rivals)]
     ours = rows.pivot(index="method", columns="metric", values="value")[five]
     better = exchanged(table.loc[rivals, five], ours)
-    better.index = [f"Table {number}, {row.rows}, {row.metric}" for row in better.itertuples()]
+    better.index = [
+        f"Table {number}, {row.rows}, {row.metric}" for row in better.itertuples()
+    ]
     swaps.append(
-        better.loc[better["as printed"] - better["exchanged"] > found[number]["distance"].min(), ["as printed", "exchanged"]]
+        better.loc[
+            better["as printed"] - better["exchanged"]
+            > found[number]["distance"].min(),
+            ["as printed", "exchanged"],
+        ]
     )
-tables.plain(pd.concat(swaps), caption="Exchanges that gain more than the distance of the scene", digits=3)
+tables.plain(
+    pd.concat(swaps),
+    caption="Exchanges that gain more than the distance of the scene",
+    digits=3,
+)
 
 # %% [markdown]
 # Most of these exchanges are between PCA and the gradient-domain method (GD): the printed PCA rows of Tables 1 and 2 resemble our
@@ -483,7 +619,9 @@ tables.plain(pd.concat(swaps), caption="Exchanges that gain more than the distan
 impossible = {}
 for number, table in printed.items():
     total = table["qabf"] + table["labf"]
-    impossible |= {f"Table {number}, {name}": value for name, value in total.items() if value > 1}
+    impossible |= {
+        f"Table {number}, {name}": value for name, value in total.items() if value > 1
+    }
 tables.plain(pd.DataFrame({"Q_ABF + Q_LABF as printed": impossible}), digits=3)
 
 # %% [markdown]
@@ -492,8 +630,15 @@ tables.plain(pd.DataFrame({"Q_ABF + Q_LABF as printed": impossible}), digits=3)
 # themselves.
 
 # %% tags=["hide-input"]
-gradients = {f"Table {number}": table.loc[["pca", "tlcnn.printed"], ["ag", "sf"]].stack() for number, table in printed.items()}
-tables.plain(pd.DataFrame(gradients).T, caption="PCA beside the proposed method, as printed", digits=3)
+gradients = {
+    f"Table {number}": table.loc[["pca", "tlcnn.printed"], ["ag", "sf"]].stack()
+    for number, table in printed.items()
+}
+tables.plain(
+    pd.DataFrame(gradients).T,
+    caption="PCA beside the proposed method, as printed",
+    digits=3,
+)
 
 # %% [markdown]
 # ### Figures 9 and 10
@@ -505,8 +650,12 @@ tables.plain(pd.DataFrame(gradients).T, caption="PCA beside the proposed method,
 if is_fetched("lytro") and all(name.startswith("lytro") for name in scenes.values()):
     shown = [mff.load("lytro")[name] for name in scenes.values()]
 else:
-    shown = [data[name] for name in ("astronaut_blur3", "coffee_spread", "camera_blur2")]
-quick_rivals = [name for name in rivals if name in mff.methods.within(run.pick(quick=3, full=10))]
+    shown = [
+        data[name] for name in ("astronaut_blur3", "coffee_spread", "camera_blur2")
+    ]
+quick_rivals = [
+    name for name in rivals if name in mff.methods.within(run.pick(quick=3, full=10))
+]
 methods = {name: (name, {}) for name in quick_rivals}
 methods |= {name: (name, {"device": device}) for name in ("tlcnn.printed", "tlcnn")}
 scored, fused = score_methods(shown, methods, five)
@@ -524,8 +673,14 @@ for pair in shown:
             {name: fused[pair.name, name].image for name in methods},
             zoom=[(150, 260, 70, 100), (60, 215, 70, 100)],
             columns=3,
-            alt=f"The fused image of every method on {pair.name}, with two magnified details.",
-            caption=f"Fig. 10 of the paper, on {pair.name}. tlcnn.printed is the paper's rule, tlcnn ours.",
+            alt=(
+                f"The fused image of every method on {pair.name}, with two magnified "
+                "details."
+            ),
+            caption=(
+                f"Fig. 10 of the paper, on {pair.name}. tlcnn.printed is the paper's "
+                "rule, tlcnn ours."
+            ),
         )
     )
 
@@ -544,18 +699,31 @@ trainings = {
     "not transferred": "tlcolor.nontl",
 }
 logs = {label: pd.DataFrame(card(name)["log"]) for label, name in trainings.items()}
-best = pd.DataFrame({label: log.loc[log["val_total"].idxmin()] for label, log in logs.items()}).T
-ablation = best[["val_total", "val_iou", "train_total"]].set_axis(["validation loss", "validation iou", "training loss"], axis=1)
+best = pd.DataFrame(
+    {label: log.loc[log["val_total"].idxmin()] for label, log in logs.items()}
+).T
+ablation = best[["val_total", "val_iou", "train_total"]].set_axis(
+    ["validation loss", "validation iou", "training loss"], axis=1
+)
 test_pairs = data[2:25:5]  # one of each photograph: levels of blur are not independent
 networks = {label: name.split(".") for label, name in trainings.items()}
 printed_rule = {
-    label: (method, {"weights": weights, "select": "qabf", "device": device}) for label, (method, weights) in networks.items()
+    label: (method, {"weights": weights, "select": "qabf", "device": device})
+    for label, (method, weights) in networks.items()
 }
 rated_pairs = score_methods(test_pairs, printed_rule, ["qabf", "mask_iou"])[0]
 ablation = ablation.join(rated_pairs.groupby("method", sort=False).mean())
 
 # %% tags=["hide-input"]
-display(tables.plain(ablation, caption=f"One budget; qabf and mask_iou on {len(test_pairs)} embedded pairs, by the printed rule"))
+display(
+    tables.plain(
+        ablation,
+        caption=(
+            f"One budget; qabf and mask_iou on {len(test_pairs)} embedded pairs, by "
+            "the printed rule"
+        ),
+    )
+)
 figures.curves(
     np.arange(1, len(next(iter(logs.values()))) + 1),
     {label: log["val_iou"] for label, log in logs.items()},
@@ -584,50 +752,93 @@ figures.curves(
 # %% tags=["hide-input"]
 seeds = [int(card(f"tlcolor.seed{i}")["seed"]) for i in range(1, 6)]
 present, ours = paired.recorded(scores, rivals), paired.recorded(scores, seeded)
-where = f"Printed rule on {scores['stack'].nunique()} recorded pairs, slim networks of five seeds."
-average = scores[scores["metric"].isin(five)].pivot_table(index="method", columns="metric", values="value")
+where = (
+    f"Printed rule on {scores['stack'].nunique()} recorded pairs, slim networks of "
+    "five seeds."
+)
+average = scores[scores["metric"].isin(five)].pivot_table(
+    index="method", columns="metric", values="value"
+)
 kept = [*present, "tlcnn.printed", "tlcnn"]
-display(tables.scores(average.loc[kept, five], caption="Means over the recorded pairs; tlcnn is our rule"))
+display(
+    tables.scores(
+        average.loc[kept, five],
+        caption="Means over the recorded pairs; tlcnn is our rule",
+    )
+)
 for claim, metric in {"C0.1": "qabf", "C0.2": "mi"}.items():
-    leads = {f"over {name}": lead for name, lead in paired.differences(scores, ours, present, metric).items()}
-    numbers = {"mean, our own rule": average.loc["tlcnn", metric], "mean, printed rule": average.loc["tlcnn.printed", metric]}
+    leads = {
+        f"over {name}": lead
+        for name, lead in paired.differences(scores, ours, present, metric).items()
+    }
+    numbers = {
+        "mean, our own rule": average.loc["tlcnn", metric],
+        "mean, printed rule": average.loc["tlcnn.printed", metric],
+    }
     display(claims.judge(claim, leads, seeds=seeds, numbers=numbers, note=where))
 
 # %% [markdown]
 # The lead in $Q_{AG}$ (C0.3) can be judged from the printed tables alone:
 
 # %% tags=["hide-input"]
-steepest = {n: table.loc[[name for name in rivals if name in table.index], "ag"].sort_values() for n, table in printed.items()}
+steepest = {
+    n: table.loc[[name for name in rivals if name in table.index], "ag"].sort_values()
+    for n, table in printed.items()
+}
 printed_leads = {
-    f"Table {n}, over {rows.index[-1]}": printed[n].loc["tlcnn.printed", "ag"] - rows.iloc[-1] for n, rows in steepest.items()
+    f"Table {n}, over {rows.index[-1]}": printed[n].loc["tlcnn.printed", "ag"]
+    - rows.iloc[-1]
+    for n, rows in steepest.items()
 }
 numbers = {
-    f"Table {n}, lead without PCA": printed[n].loc["tlcnn.printed", "ag"] - rows.drop("pca").max() for n, rows in steepest.items()
+    f"Table {n}, lead without PCA": printed[n].loc["tlcnn.printed", "ag"]
+    - rows.drop("pca").max()
+    for n, rows in steepest.items()
 }
 measured = paired.differences(scores, ours, present, "ag")
-numbers |= {f"our networks on 26 pairs, over {name}": float(lead.mean()) for name, lead in measured.items()}
-said = "The printed rows of PCA in Tables 1 and 2 are implausible (A0.11); without them the proposed method leads in print."
+numbers |= {
+    f"our networks on 26 pairs, over {name}": float(lead.mean())
+    for name, lead in measured.items()
+}
+said = (
+    "The printed rows of PCA in Tables 1 and 2 are implausible (A0.11); without them "
+    "the proposed method leads in print."
+)
 display(claims.judge("C0.3", printed_leads, scenes="own", numbers=numbers, note=said))
 
 # %% tags=["hide-input"]
 gaps = paired.differences(scores, ours, present, "labf")
 losses = paired.cube(scores, [*ours, *present], ["labf"])[..., 0]
-close = {"minus the median of the rivals": losses[: len(ours)] - np.median(losses[len(ours) :], axis=0)}
+close = {
+    "minus the median of the rivals": losses[: len(ours)]
+    - np.median(losses[len(ours) :], axis=0)
+}
 close |= {f"minus {name}": gaps[name] for name in ("asr", "csr")}
 in_print = {
-    f"printed in Table {n}, minus {name}": table.loc["tlcnn.printed", "labf"] - table.loc[name, "labf"]
+    f"printed in Table {n}, minus {name}": table.loc["tlcnn.printed", "labf"]
+    - table.loc[name, "labf"]
     for n, table in printed.items()
     for name in ("asr", "csr")
 }
-said = " In print the proposed method is lower than both, which a claim of closeness leaves open. ASR in Table 3 is a misprint."
+said = (
+    " In print the proposed method is lower than both, which a claim of closeness "
+    "leaves open. ASR in Table 3 is a misprint."
+)
 display(claims.judge("C0.4", close, seeds=seeds, numbers=in_print, note=where + said))
 spread = {name: paired.quartile_spread(scores, present, name) for name in five}
 others = np.median([spread[name] for name in five if name != "sf"], axis=0)
 numbers = {f"mean for {name}": float(values.mean()) for name, values in spread.items()}
-said = f"The eight rivals on {scores['stack'].nunique()} recorded pairs; no network takes part."
+said = (
+    f"The eight rivals on {scores['stack'].nunique()} recorded pairs; no network "
+    "takes part."
+)
 display(claims.judge("C0.5", others - spread["sf"], numbers=numbers, note=said))
 away = paired.distances(scores, ours, present, five)
-farther = {f"{name} minus MST-SR": far - away["mst_sr"] for name, far in away.items() if name != "mst_sr"}
+farther = {
+    f"{name} minus MST-SR": far - away["mst_sr"]
+    for name, far in away.items()
+    if name != "mst_sr"
+}
 means = {f"distance of {name}": float(far.mean()) for name, far in away.items()}
 display(claims.judge("C0.6", farther, seeds=seeds, numbers=means, note=where))
 
@@ -639,23 +850,48 @@ display(claims.judge("C0.6", farther, seeds=seeds, numbers=means, note=where))
 # %% tags=["hide-input"]
 from mffrepro.metrics.diagnostics import border_band, colour_differences, local_score
 
-photos = [data[f"{name}_blur3"] for name in ("astronaut", "coffee", "chelsea", "rocket", "camera")]
+photos = [
+    data[f"{name}_blur3"]
+    for name in ("astronaut", "coffee", "chelsea", "rocket", "camera")
+]
 asked = {name: (name, {}) for name in ("msvd", "gd", "dwt", "mgivf", "pca", "lp")}
 asked |= {name: (name, {"device": device}) for name in seeded}
-made = {(s.name, name): mff.fuse(s, method, **more) for s in photos for name, (method, more) in asked.items()}
+made = {
+    (s.name, name): mff.fuse(s, method, **more)
+    for s in photos
+    for name, (method, more) in asked.items()
+}
 border = {
-    name: np.array([local_score("qabf", s, made[s.name, name], border_band(s.decision[0], 8)) for s in photos])
+    name: np.array(
+        [
+            local_score("qabf", s, made[s.name, name], border_band(s.decision[0], 8))
+            for s in photos
+        ]
+    )
     for name in ("msvd", "gd", *seeded)
 }
 coloured = [s for s in photos if s.is_colour]
-strange = pd.DataFrame([colour_differences(s, {name: made[s.name, name].image for name in asked}) for s in coloured]).mean()
-seen = pd.DataFrame({"Q_ABF near the border": pd.DataFrame(border).mean(), "colour difference": strange})
+strange = pd.DataFrame(
+    [
+        colour_differences(s, {name: made[s.name, name].image for name in asked})
+        for s in coloured
+    ]
+).mean()
+seen = pd.DataFrame(
+    {"Q_ABF near the border": pd.DataFrame(border).mean(), "colour difference": strange}
+)
 display(tables.plain(seen, digits=3, caption="Borders and colours, means"))
 own = np.array([border[name] for name in seeded])
 parts = {f"Q_ABF, proposed minus {name}": own - border[name] for name in ("msvd", "gd")}
 parts |= dict.fromkeys(("colour of DWT", "colour of MGIVF"))
-numbers = {f"colour difference, {name}": float(strange[name]) for name in ("dwt", "mgivf", "msvd", "gd", "pca", "lp")}
-note = f"{len(photos)} embedded photographs, five trainings. Colour differences of methods that are not accused stand beside the others."
+numbers = {
+    f"colour difference, {name}": float(strange[name])
+    for name in ("dwt", "mgivf", "msvd", "gd", "pca", "lp")
+}
+note = (
+    f"{len(photos)} embedded photographs, five trainings. Colour differences of "
+    "methods that are not accused stand beside the others."
+)
 display(claims.judge("C0.7", parts, seeds=seeds, numbers=numbers, note=note))
 
 # %% [markdown]
@@ -663,24 +899,61 @@ display(claims.judge("C0.7", parts, seeds=seeds, numbers=numbers, note=note))
 # C0.10 and C0.15.
 
 # %% tags=["hide-input"]
-plain, bare, alone = "stride 2 (tlcolor.seed1)", "no batch normalisation", "not transferred"
+plain, bare, alone = (
+    "stride 2 (tlcolor.seed1)",
+    "no batch normalisation",
+    "not transferred",
+)
 note = "Slim networks, minutes of training, the surrogate source task."
 overlap = rated_pairs["mask_iou"].unstack("method")
 gain = (overlap["average pooling"] - overlap["maximum pooling"]).to_numpy()
-losses = {f"validation loss, {label}": ablation.loc[label, "validation loss"] for label in ("average pooling", "maximum pooling")}
+losses = {
+    f"validation loss, {label}": ablation.loc[label, "validation loss"]
+    for label in ("average pooling", "maximum pooling")
+}
 display(claims.judge("C0.8", gain, seeds=seeds[:1], numbers=losses, note=note))
 level = 0.9 * max(log["val_iou"].max() for log in logs.values())
 reached = {label: first_epoch(log["val_iou"], level) for label, log in logs.items()}
-epochs = {label: min(epoch, len(logs[label]) + 1) for label, epoch in reached.items()}  # one more where it never gets there
-said = {f"epochs to iou {level:.2f}, {label}": epoch_text(epoch, len(logs[label])) for label, epoch in reached.items()}
-late = note + " A training that does not get there counts as one epoch more than it has."
-display(claims.judge("C0.9", [[epochs[bare] - epochs[plain]]], seeds=seeds[:1], numbers=said, note=late))
-display(claims.judge("C0.10", [[epochs[alone] - epochs[plain]]], seeds=seeds[:1], numbers=said, note=late))
-gap = {label: float(log["val_total"].iloc[-1] - log["train_total"].iloc[-1]) for label, log in logs.items()}
+epochs = {
+    label: min(epoch, len(logs[label]) + 1) for label, epoch in reached.items()
+}  # one more where it never gets there
+said = {
+    f"epochs to iou {level:.2f}, {label}": epoch_text(epoch, len(logs[label]))
+    for label, epoch in reached.items()
+}
+late = (
+    note + " A training that does not get there counts as one epoch more than it has."
+)
+display(
+    claims.judge(
+        "C0.9",
+        [[epochs[bare] - epochs[plain]]],
+        seeds=seeds[:1],
+        numbers=said,
+        note=late,
+    )
+)
+display(
+    claims.judge(
+        "C0.10",
+        [[epochs[alone] - epochs[plain]]],
+        seeds=seeds[:1],
+        numbers=said,
+        note=late,
+    )
+)
+gap = {
+    label: float(log["val_total"].iloc[-1] - log["train_total"].iloc[-1])
+    for label, log in logs.items()
+}
 short = note + f" {len(logs[plain])} short epochs are too few to over-fit."
 display(
     claims.judge(
-        "C0.15", [[gap[bare] - gap[plain]]], seeds=seeds[:1], numbers={label: gap[label] for label in (plain, bare)}, note=short
+        "C0.15",
+        [[gap[bare] - gap[plain]]],
+        seeds=seeds[:1],
+        numbers={label: gap[label] for label in (plain, bare)},
+        note=short,
     )
 )
 
@@ -690,10 +963,17 @@ display(
 # whatever the network. It can only help through the map that the rule goes on with, so that map is compared with $M_1$ and $M_2$:
 
 # %% tags=["hide-input"]
-networks = [transfer.DefocusComparer(mff.methods.load_network(f"tlcolor.seed{i}", device=device)) for i in range(1, 6)]
+networks = [
+    transfer.DefocusComparer(
+        mff.methods.load_network(f"tlcolor.seed{i}", device=device)
+    )
+    for i in range(1, 6)
+]
 tried_steps = [[(rule_steps(one, s), s.decision) for s in photos] for one in networks]
 right = {
-    name: np.array([[step.accuracy(truth)[name] for step, truth in row] for row in tried_steps])
+    name: np.array(
+        [[step.accuracy(truth)[name] for step, truth in row] for row in tried_steps]
+    )
     for name in ("M1", "M2", "M4", "M5")
 }
 chosen = np.array([[step.choice.chosen for step, _ in row] for row in tried_steps])
@@ -704,11 +984,23 @@ numbers = {
     "always F2": right["M5"].mean(),
     "F2 wins": chosen.mean(),
 }
-parts = {"minus always F1": returned - right["M4"], "minus always F2": returned - right["M5"]}
-display(claims.judge("C0.11", parts, seeds=seeds, numbers=numbers, note="Five embedded photographs."))
+parts = {
+    "minus always F1": returned - right["M4"],
+    "minus always F2": returned - right["M5"],
+}
+display(
+    claims.judge(
+        "C0.11", parts, seeds=seeds, numbers=numbers, note="Five embedded photographs."
+    )
+)
 parts = {f"returned map minus {name}": returned - right[name] for name in ("M1", "M2")}
-numbers = {f"right, {name}": share.mean() for name, share in right.items()} | {"right, returned map": returned.mean()}
-note = "Five embedded photographs. The AND step alone cannot change the mean of both maps, as the section on fusion shows."
+numbers = {f"right, {name}": share.mean() for name, share in right.items()} | {
+    "right, returned map": returned.mean()
+}
+note = (
+    "Five embedded photographs. The AND step alone cannot change the mean of both "
+    "maps, as the section on fusion shows."
+)
 display(claims.judge("C0.12", parts, seeds=seeds, numbers=numbers, note=note))
 
 # %% [markdown]
@@ -716,9 +1008,23 @@ display(claims.judge("C0.12", parts, seeds=seeds, numbers=numbers, note=note))
 
 # %% tags=["hide-input"]
 apart = int((literal.choice.candidates[1] != literal.sources[1]).any(axis=-1).sum())
-display(claims.judge("C0.13", apart, seeds=seeds[:1], numbers={"pixels of M5": int(literal.secondary.second.sum())}))
+display(
+    claims.judge(
+        "C0.13",
+        apart,
+        seeds=seeds[:1],
+        numbers={"pixels of M5": int(literal.secondary.second.sum())},
+    )
+)
 total = float((scored["qabf"] + scored["labf"]).max())
-display(claims.judge("C0.14", total, numbers=impossible, note="Printed rows that violate the identity are listed."))
+display(
+    claims.judge(
+        "C0.14",
+        total,
+        numbers=impossible,
+        note="Printed rows that violate the identity are listed.",
+    )
+)
 
 # %% [markdown]
 # ### The answer
@@ -728,24 +1034,58 @@ from mffrepro.report.summary import in_one_minute, says
 
 answer = says(
     "C0.10",
-    holds="Yes: a network that starts from transferred convolutions needs fewer epochs.",
-    fails="No: a network that starts from transferred convolutions needs no fewer epochs.",
-    undecided="Our trainings do not decide it: one training with and one without transfer, from a surrogate source task.",
+    holds=(
+        "Yes: a network that starts from transferred convolutions needs fewer epochs."
+    ),
+    fails=(
+        "No: a network that starts from transferred convolutions needs no fewer epochs."
+    ),
+    undecided=(
+        "Our trainings do not decide it: one training with and one without transfer, "
+        "from a surrogate source task."
+    ),
 )
 learned = [
-    says("C0.1", holds="The printed rule has the best Q_ABF.", fails="The printed rule does not have the best Q_ABF.",
-         undecided="Whether the printed rule has the best Q_ABF depends on seeds and images.",
-         substitute="With our slim network the printed rule does not have the best Q_ABF; the paper's network may do better."),
-    says("C0.12", holds="The map that the rule returns has fewer errors than the initial maps.",
-         fails="The map that the rule returns has more errors than the initial maps.",
-         undecided="Whether the map that the rule returns has fewer errors than the initial maps is undecided."),
-    says("C0.6", holds="MST-SR is the nearest competitor.", fails="MST-SR is not the nearest competitor.",
-         undecided="Which competitor is nearest depends on seeds and images.",
-         substitute="With our slim network another method than MST-SR is the nearest competitor; with the paper's it may differ."),
-]  # fmt: skip
-question = "Do convolutions that were trained to classify photographs help a network to find what is out of focus?"
+    says(
+        "C0.1",
+        holds="The printed rule has the best Q_ABF.",
+        fails="The printed rule does not have the best Q_ABF.",
+        undecided=(
+            "Whether the printed rule has the best Q_ABF depends on seeds and images."
+        ),
+        substitute=(
+            "With our slim network the printed rule does not have the best Q_ABF; the "
+            "paper's network may do better."
+        ),
+    ),
+    says(
+        "C0.12",
+        holds="The map that the rule returns has fewer errors than the initial maps.",
+        fails="The map that the rule returns has more errors than the initial maps.",
+        undecided=(
+            "Whether the map that the rule returns has fewer errors than the initial "
+            "maps is undecided."
+        ),
+    ),
+    says(
+        "C0.6",
+        holds="MST-SR is the nearest competitor.",
+        fails="MST-SR is not the nearest competitor.",
+        undecided="Which competitor is nearest depends on seeds and images.",
+        substitute=(
+            "With our slim network another method than MST-SR is the nearest "
+            "competitor; with the paper's it may differ."
+        ),
+    ),
+]
+question = (
+    "Do convolutions that were trained to classify photographs help a network to find "
+    "what is out of focus?"
+)
 number = "Q_ABF of the printed rule minus that of the strongest rival"
-in_one_minute("tlcnn", question, answer=answer, best="C0.1", learned=learned, number=number)
+in_one_minute(
+    "tlcnn", question, answer=answer, best="C0.1", learned=learned, number=number
+)
 
 # %% [markdown]
 # The test of transfer is limited: one seed, slim networks, and textures in place of ImageNet. The [next chapter](04_tlcolor.ipynb)

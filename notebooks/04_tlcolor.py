@@ -50,7 +50,8 @@ import sys
 if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kernel
     subprocess.check_call(
         [sys.executable, "-m", "pip", "install", "-q"]
-        + ["--no-deps"] * bool(importlib.util.find_spec("torch"))  # the host's torch stays
+        + ["--no-deps"]
+        * bool(importlib.util.find_spec("torch"))  # the host's torch stays
         + ["git+https://github.com/mffrepro/mffrepro@main"]
     )
     importlib.invalidate_caches()
@@ -94,10 +95,21 @@ five = ["sf", "qabf", "labf", "mi", "ag"]
 
 # %% tags=["remove-input"]
 display(
-    network_flow(network, caption="Fig. 1 and 2 of the paper: sizes in the shipped network for a photograph of 224 × 224 pixels.")
+    network_flow(
+        network,
+        caption=(
+            "Fig. 1 and 2 of the paper: sizes in the shipped network for a photograph "
+            "of 224 × 224 pixels."
+        ),
+    )
 )
 layer_flow(
-    network, [1, 2, 3, 4, 5], caption="Fig. 3 to 5 of the paper: every layer is a convolution, batch normalisation and Mish."
+    network,
+    [1, 2, 3, 4, 5],
+    caption=(
+        "Fig. 3 to 5 of the paper: every layer is a convolution, batch normalisation "
+        "and Mish."
+    ),
 )
 
 # %% [markdown]
@@ -114,8 +126,13 @@ samples = defocus_samples("tlcolor", count=4, seed=seed)
 figures.comparison(
     {f"image {i}": image for i, (image, _) in enumerate(samples, 1)}
     | {f"label {i}": label for i, (_, label) in enumerate(samples, 1)},
-    alt="Four partly blurred square pieces of photographs, and below them their black and white labels.",
-    caption="Fig. 7 of the paper: training images and their labels. White is out of focus.",
+    alt=(
+        "Four partly blurred square pieces of photographs, and below them their black "
+        "and white labels."
+    ),
+    caption=(
+        "Fig. 7 of the paper: training images and their labels. White is out of focus."
+    ),
 )
 
 # %% [markdown]
@@ -132,7 +149,9 @@ counted = {
     "transposed": len(network.decoders),
 }
 text = {"transferred": 16, "new in encoders": 25, "in decoders": 36, "transposed": 5}
-tables.plain(pd.DataFrame({"the paper": text, "here": counted}), caption="Convolutions", digits=0)
+tables.plain(
+    pd.DataFrame({"the paper": text, "here": counted}), caption="Convolutions", digits=0
+)
 
 # %% [markdown]
 # Two parts of the model are tested below.
@@ -184,20 +203,33 @@ variants = {
     "Compare-initial": "compare_initial",
     "non-TL": "nontl",
 }
-trainings = {label: card(f"tlcolor.{name}") for label, name in variants.items()} | {"default": card("tlcolor.default")}
+trainings = {label: card(f"tlcolor.{name}") for label, name in variants.items()} | {
+    "default": card("tlcolor.default")
+}
 facts = {
     label: {
         "weights": made["name"].removeprefix("tlcolor."),
         "seed": made["seed"],
         "pairs": made["recipe"]["epochs"] * made["recipe"]["samples"],
     }
-    | {"transfer": made["recipe"]["transfer"], "seconds": made["seconds"], "validation iou": made["final"]["val_iou"]}
+    | {
+        "transfer": made["recipe"]["transfer"],
+        "seconds": made["seconds"],
+        "validation iou": made["final"]["val_iou"],
+    }
     for label, made in trainings.items()
 }
-tables.plain(pd.DataFrame(facts).T.infer_objects(), caption=f"Trained on {trainings['default']['data']}")
+tables.plain(
+    pd.DataFrame(facts).T.infer_objects(),
+    caption=f"Trained on {trainings['default']['data']}",
+)
 
 # %% tags=["hide-input"]
-curves = {label: [row["val_iou"] for row in made["log"]] for label, made in trainings.items() if label != "default"}
+curves = {
+    label: [row["val_iou"] for row in made["log"]]
+    for label, made in trainings.items()
+    if label != "default"
+}
 display(
     figures.curves(
         range(1, 1 + len(curves["Proposed"])),
@@ -221,7 +253,13 @@ if run.retrain:
 
     photographs = load_regions("embedded")
     chosen = recipe("tlcolor", run.pick(quick="smoke", full="practical"))
-    train(chosen, {"train": photographs, "val": photographs}, Path(f"retrained-{time.time_ns()}"), seed=seed, device=device)
+    train(
+        chosen,
+        {"train": photographs, "val": photographs},
+        Path(f"retrained-{time.time_ns()}"),
+        seed=seed,
+        device=device,
+    )
 
 # %% [markdown]
 # ## Fusion, step by step
@@ -245,11 +283,25 @@ stack = data["astronaut_blur3"]
 steps = rule_steps(comparer, stack)
 choice, maps = steps.choice, steps.maps
 figures.comparison(
-    {"S1": steps.sources[0], "S2": steps.sources[1], "(a) M1": maps["M1"], "(b) M2": maps["M2"]}
+    {
+        "S1": steps.sources[0],
+        "S2": steps.sources[1],
+        "(a) M1": maps["M1"],
+        "(b) M2": maps["M2"],
+    }
     | {"(c) M4": maps["M4"], "(d) M5": maps["M5"]}
-    | {"fused": choice.candidates[choice.chosen], "truth of M1 and M4": (stack.decision[0] < 0.5).astype(float)},
-    alt="Two photographs of an astronaut, initial maps, secondary maps, the fused image, and the true map.",
-    caption=f"Fig. 6 of the paper: initial and secondary maps; white is out of focus. The rule returns F{choice.chosen + 1}.",
+    | {
+        "fused": choice.candidates[choice.chosen],
+        "truth of M1 and M4": (stack.decision[0] < 0.5).astype(float),
+    },
+    alt=(
+        "Two photographs of an astronaut, initial maps, secondary maps, the fused "
+        "image, and the true map."
+    ),
+    caption=(
+        "Fig. 6 of the paper: initial and secondary maps; white is out of focus. The "
+        f"rule returns F{choice.chosen + 1}."
+    ),
 )
 
 # %% [markdown]
@@ -264,7 +316,9 @@ figures.comparison(
 # recorded on the twenty pairs of Lytro, the paper's data set, and those of five embedded photographs whose true decision is known.
 
 # %% tags=["hide-input"]
-embedded_pairs = [data[i] for i in range(2, 25, 5)]  # one of each photograph: levels of blur are not independent
+embedded_pairs = [
+    data[i] for i in range(2, 25, 5)
+]  # one of each photograph: levels of blur are not independent
 lytro_pairs = run.some(list(mff.load("lytro")), 2) if is_fetched("lytro") else []
 koala = mff.load("lytro")["lytro_14"] if is_fetched("lytro") else None
 names = {label: f"tlcolor.{name}.printed" for label, name in variants.items()}
@@ -281,7 +335,10 @@ tables.scores(table1, caption=f"Table 1 on {trained['stack'].nunique()} pairs of
 networks = {label: (name, {"device": device}) for label, name in names.items()}
 on_embedded, made = score_methods(embedded_pairs, networks, [*five, "mask_iou", "psnr"])
 shown = on_embedded.groupby("method", sort=False).mean()
-tables.plain(shown.drop(index="non-TL"), caption=f"Table 1 on {len(embedded_pairs)} embedded photographs, with the truth")
+tables.plain(
+    shown.drop(index="non-TL"),
+    caption=f"Table 1 on {len(embedded_pairs)} embedded photographs, with the truth",
+)
 
 # %% [markdown]
 # ### Table 2 and Fig. 8: five trainings
@@ -289,7 +346,9 @@ tables.plain(shown.drop(index="non-TL"), caption=f"Table 1 on {len(embedded_pair
 # The paper trains its model five times and compares the results on one pair. Here one recipe is trained with five seeds.
 
 # %% tags=["hide-input"]
-seeds = {f"experiment {i}": (name, {"device": device}) for i, name in enumerate(trainings, 1)}
+seeds = {
+    f"experiment {i}": (name, {"device": device}) for i, name in enumerate(trainings, 1)
+}
 pair = koala or embedded_pairs[0]
 repeated, repeated_results = score_methods([pair], seeds, five)
 table2 = repeated.loc[pair.name]
@@ -306,18 +365,31 @@ figures.comparison(
 
 # %% tags=["hide-input"]
 tl = {"TL-based": names["Proposed"], "non-TL-based": names["non-TL"]}
-table3 = trained[trained["method"].isin(tl.values())].pivot(index=["stack", "method"], columns="metric", values="value")[five]
+table3 = trained[trained["method"].isin(tl.values())].pivot(
+    index=["stack", "method"], columns="metric", values="value"
+)[five]
 known = table3.loc[["lytro_14"]] if "lytro_14" in table3.index else table3
-display(tables.plain(known, caption="Table 3 on the one pair that the paper's text identifies"))
+display(
+    tables.plain(
+        known, caption="Table 3 on the one pair that the paper's text identifies"
+    )
+)
 display(fold("Table 3 on all pairs of Lytro", tables.plain(table3)))
 by_seed = means.loc[trainings, "qabf"]
 effect = means.loc[tl["TL-based"], "qabf"] - means.loc[tl["non-TL-based"], "qabf"]
-print(f"mean Q_ABF: transfer changes it by {effect:+.4f}; five seeds span {np.ptp(by_seed):.4f}")
+print(
+    f"mean Q_ABF: transfer changes it by {effect:+.4f}; five seeds span "
+    f"{np.ptp(by_seed):.4f}"
+)
 compared = {label: mff.fuse(pair, name, device=device) for label, name in tl.items()}
 figures.comparison(
-    {"S1": pair.images[0], "S2": pair.images[1]} | {label: result.image for label, result in compared.items()},
+    {"S1": pair.images[0], "S2": pair.images[1]}
+    | {label: result.image for label, result in compared.items()},
     zoom=[(60, 160, 80, 120), (300, 300, 80, 120)],
-    alt="Two sources and the fused images of the network with and without transferred convolutions, with magnified details.",
+    alt=(
+        "Two sources and the fused images of the network with and without transferred "
+        "convolutions, with magnified details."
+    ),
     caption=f"Fig. 9 of the paper, on {pair.name}: with and without transfer.",
 )
 
@@ -333,18 +405,57 @@ figures.comparison(
 # identified (A1.9); `nmei` is our reading of it.
 
 # %% tags=["hide-input"]
-rivals = ["asr", "csr", "dwt", "msvd", "gd", "mst_sr", "mgivf", "pca", "ifcnn.published", "sesf.published"]
+rivals = [
+    "asr",
+    "csr",
+    "dwt",
+    "msvd",
+    "gd",
+    "mst_sr",
+    "mgivf",
+    "pca",
+    "ifcnn.published",
+    "sesf.published",
+]
 compared_rows = [*rivals, "nmei", "tlcolor.printed", "tlcolor"]
 lytro = computed_or_recorded("all", "lytro", five, compute=[]).dropna(subset="value")
-more = computed_or_recorded(["tlcolor.printed"], "lytro", five, compute=[]).dropna(subset="value")
-lytro = pd.concat([lytro[lytro["method"] != "tlcolor.printed"], more, trained[trained["method"].isin(trainings)]])
-first = lytro[lytro["stack"] == "lytro_14"].pivot(index="method", columns="metric", values="value")[five]
+more = computed_or_recorded(["tlcolor.printed"], "lytro", five, compute=[]).dropna(
+    subset="value"
+)
+lytro = pd.concat(
+    [
+        lytro[lytro["method"] != "tlcolor.printed"],
+        more,
+        trained[trained["method"].isin(trainings)],
+    ]
+)
+first = lytro[lytro["stack"] == "lytro_14"].pivot(
+    index="method", columns="metric", values="value"
+)[five]
 overall = lytro.pivot_table(index="method", columns="metric", values="value")[five]
-display(tables.scores(first.loc[paired.recorded(lytro, compared_rows)], caption="Table 4: group 1, lytro_14"))
-display(tables.scores(overall.loc[paired.recorded(lytro, compared_rows)], caption="In place of Tables 5 to 9: means over Lytro"))
-others = [row for row in first.index if row not in (*compared_rows, *trainings) and not row.endswith(".random")]
+display(
+    tables.scores(
+        first.loc[paired.recorded(lytro, compared_rows)],
+        caption="Table 4: group 1, lytro_14",
+    )
+)
+display(
+    tables.scores(
+        overall.loc[paired.recorded(lytro, compared_rows)],
+        caption="In place of Tables 5 to 9: means over Lytro",
+    )
+)
+others = [
+    row
+    for row in first.index
+    if row not in (*compared_rows, *trainings) and not row.endswith(".random")
+]
 display(fold(f"Table 4, {len(others)} other methods", tables.plain(first.loc[others])))
-print("from:", "; ".join(origin for origin in lytro["origin"].unique() if origin) or "not recorded yet")
+print(
+    "from:",
+    "; ".join(origin for origin in lytro["origin"].unique() if origin)
+    or "not recorded yet",
+)
 
 # %% [markdown]
 # ### Fig. 10 to 15: the fused images
@@ -353,17 +464,29 @@ print("from:", "; ".join(origin for origin in lytro["origin"].unique() if origin
 # stand for them. Otherwise an embedded pair is shown. Slow methods are left out.
 
 # %% tags=["hide-input"]
-more = [s for s in lytro_pairs[: run.pick(quick=0, full=5, tiny=1)] if s.name != "lytro_14"]
+more = [
+    s for s in lytro_pairs[: run.pick(quick=0, full=5, tiny=1)] if s.name != "lytro_14"
+]
 quickly = mff.methods.within(run.pick(quick=1.5, full=10))
 for s in [koala, *more] if koala else embedded_pairs[1:2]:
-    shown = [name for name in compared_rows if name.partition(".")[0] in quickly and not name.endswith(".published")]
+    shown = [
+        name
+        for name in compared_rows
+        if name.partition(".")[0] in quickly and not name.endswith(".published")
+    ]
     display(
         figures.comparison(
-            {"S1": s.images[0], "S2": s.images[1]} | {name: mff.fuse(s, name).image for name in shown},
+            {"S1": s.images[0], "S2": s.images[1]}
+            | {name: mff.fuse(s, name).image for name in shown},
             zoom=[(125, 140, 70, 90)],
             columns=4,
-            alt=f"The sources and the fused image of each method on {s.name}, with a magnified detail.",
-            caption=f"Fig. 10 of the paper, on {s.name}." if s is koala else f"In place of Fig. 11 to 15 of the paper: {s.name}.",
+            alt=(
+                f"The sources and the fused image of each method on {s.name}, with a "
+                "magnified detail."
+            ),
+            caption=f"Fig. 10 of the paper, on {s.name}."
+            if s is koala
+            else f"In place of Fig. 11 to 15 of the paper: {s.name}.",
         )
     )
 
@@ -371,12 +494,18 @@ for s in [koala, *more] if koala else embedded_pairs[1:2]:
 # ### Fig. 16: further results
 
 # %% tags=["hide-input"]
-further = lytro_pairs[:3] or [data[name] for name in ("coffee_blur4", "chelsea_spread", "rocket_blur3")]
+further = lytro_pairs[:3] or [
+    data[name] for name in ("coffee_blur4", "chelsea_spread", "rocket_blur3")
+]
 figures.comparison(
     {
         f"{label}, {s.name}": image
         for s in further
-        for label, image in (("S1", s.images[0]), ("S2", s.images[1]), ("fused", mff.fuse(s, "tlcolor.printed").image))
+        for label, image in (
+            ("S1", s.images[0]),
+            ("S2", s.images[1]),
+            ("fused", mff.fuse(s, "tlcolor.printed").image),
+        )
     },
     columns=3,
     alt="Rows of two sources and the fused image.",
@@ -405,17 +534,29 @@ note = f"{pairs}, slim networks, one training of each variant."
 
 
 def ahead(other, metrics):
-    """Compute Proposed minus a variant, turned so that more is better, one part per metric."""
-    apart = {name: paired.differences(trained, [names["Proposed"]], [names[other]], name)[names[other]] for name in metrics}
+    """Compute Proposed minus a variant, a part per metric; more is better."""
+    apart = {
+        name: paired.differences(trained, [names["Proposed"]], [names[other]], name)[
+            names[other]
+        ]
+        for name in metrics
+    }
     return {f"{name} against {other}": signs[name] * apart[name] for name in metrics}
 
 
 others = {"C1.2": "Compare-loss", "C1.3": "Compare-bn", "C1.4": "Compare-initial"}
-every = {name: gain for other in others.values() for name, gain in ahead(other, five).items()}
+every = {
+    name: gain for other in others.values() for name, gain in ahead(other, five).items()
+}
 display(claims.judge("C1.1", every, seeds=one, note=note))
 for claim, other in others.items():
-    overlap = {f"mask_iou, {label}": on_embedded["mask_iou"].xs(label, level="method").mean() for label in ("Proposed", other)}
-    display(claims.judge(claim, ahead(other, five), seeds=one, numbers=overlap, note=note))
+    overlap = {
+        f"mask_iou, {label}": on_embedded["mask_iou"].xs(label, level="method").mean()
+        for label in ("Proposed", other)
+    }
+    display(
+        claims.judge(claim, ahead(other, five), seeds=one, numbers=overlap, note=note)
+    )
 
 # %% [markdown]
 # Stability (C1.5): does another training change the place of the proposed method? For each metric and each of five trainings, the
@@ -425,64 +566,126 @@ for claim, other in others.items():
 # %% tags=["hide-input"]
 present = paired.recorded(lytro, rivals)
 five_seeds = [int(card(f"tlcolor.seed{i}")["seed"]) for i in range(1, 6)]
-columns = {name: paired.with_other_trainings(lytro, trainings, present, name) for name in five}
+columns = {
+    name: paired.with_other_trainings(lytro, trainings, present, name) for name in five
+}
 said = f"Rivals: {', '.join(present)}."
-display(claims.judge("C1.5", columns, statistic=paired.changed_orders, seeds=five_seeds, note=said))
+display(
+    claims.judge(
+        "C1.5", columns, statistic=paired.changed_orders, seeds=five_seeds, note=said
+    )
+)
 gain = ahead("non-TL", five)
 parts = {name: gain[f"{name} against non-TL"] for name in five}
 lost = {name: (lead <= 0).astype(float) for name, lead in parts.items()}
-span = {f"{name}, span of five seeds": float(np.ptp(means.loc[trainings, name])) for name in five}
+span = {
+    f"{name}, span of five seeds": float(np.ptp(means.loc[trainings, name]))
+    for name in five
+}
 mine = {"seeds": one, "note": note}
 mean_leads = {f"{name}, mean lead": float(lead.mean()) for name, lead in parts.items()}
-display(claims.judge("C1.6", {name: lost[name] for name in ("qabf", "mi", "ag")}, numbers=mean_leads | span, **mine))
+display(
+    claims.judge(
+        "C1.6",
+        {name: lost[name] for name in ("qabf", "mi", "ag")},
+        numbers=mean_leads | span,
+        **mine,
+    )
+)
 display(claims.judge("C1.7", lost["labf"], numbers=mean_leads | span, **mine))
 display(claims.judge("C1.8", parts["sf"], numbers=span, **mine))
 wrong = {}
 for label in ("Proposed", "non-TL"):
-    found = [(s.decision[0] > 0.5, made[s.name, label].decision[0] > 0.5) for s in embedded_pairs]
+    found = [
+        (s.decision[0] > 0.5, made[s.name, label].decision[0] > 0.5)
+        for s in embedded_pairs
+    ]
     wrong[label] = np.array([(taken != truth)[truth].mean() for truth, taken in found])
 numbers = {label: float(share.mean()) for label, share in wrong.items()}
-display(claims.judge("C1.9", wrong["Proposed"] - wrong["non-TL"], seeds=one, numbers=numbers, note="Five embedded photographs."))
+display(
+    claims.judge(
+        "C1.9",
+        wrong["Proposed"] - wrong["non-TL"],
+        seeds=one,
+        numbers=numbers,
+        note="Five embedded photographs.",
+    )
+)
 
 # %% [markdown]
 # Other methods, on the pairs of Lytro. The proposed method is the printed rule with the networks of five seeds:
 
 # %% tags=["hide-input"]
-where = f"{lytro['stack'].nunique()} pairs of Lytro, printed rule, slim networks of five seeds."
+where = (
+    f"{lytro['stack'].nunique()} pairs of Lytro, printed rule, slim networks of five "
+    "seeds."
+)
 common = {"scenes": "own", "seeds": five_seeds, "note": where}
 leads = {name: paired.differences(lytro, trainings, present, name) for name in five}
 sesf = "sesf.published"
-loss = {f"proposed minus {name}": gap for name, gap in leads["labf"].items() if name != sesf}
+loss = {
+    f"proposed minus {name}": gap for name, gap in leads["labf"].items() if name != sesf
+}
 if sesf in present:
-    best = paired.differences(lytro, [sesf], [name for name in present if name != sesf], "labf")
+    best = paired.differences(
+        lytro, [sesf], [name for name in present if name != sesf], "labf"
+    )
     published = {f"SESF minus {name}": gap[0] for name, gap in best.items()}
-    behind = {f"pairs on which {name} loses less than SESF": int((gap > 0).sum()) for name, gap in best.items()}
+    behind = {
+        f"pairs on which {name} loses less than SESF": int((gap > 0).sum())
+        for name, gap in best.items()
+    }
     proposed = {"SESF minus proposed": -leads["labf"][sesf]}
 else:
     published, proposed, behind = {"SESF minus the others": None}, {}, {}
 said = (
     where
-    + " SESF and IFCNN have their authors' weights. A method that loses less than SESF on all of the pairs does so on any six."
+    + " SESF and IFCNN have their authors' weights. A method that loses less than "
+    "SESF on all of the pairs does so on any six."
 )
 more = {"independent": list(published), "numbers": behind, "note": said}
 display(claims.judge("C1.10", published | proposed | loss, **(common | more)))
-ours = {f"mean {name}, {label}": overall.loc[label, name] for name in ("mi", "qabf") for label in ("tlcolor.printed", "tlcolor")}
+ours = {
+    f"mean {name}, {label}": overall.loc[label, name]
+    for name in ("mi", "qabf")
+    for label in ("tlcolor.printed", "tlcolor")
+}
 above = {f"over {name}": lead for name, lead in leads["mi"].items()}
-display(claims.judge("C1.11", above | {"closeness to NEMI": None}, numbers=ours, **common))
+display(
+    claims.judge("C1.11", above | {"closeness to NEMI": None}, numbers=ours, **common)
+)
 deep = ("ifcnn.published", "sesf.published")
-near = dict.fromkeys(f"over {name}" for name in deep) | {f"over {name}": lead for name, lead in leads["qabf"].items()}
+near = dict.fromkeys(f"over {name}" for name in deep) | {
+    f"over {name}": lead for name, lead in leads["qabf"].items()
+}
 display(claims.judge("C1.12", near, numbers=ours, **common))
 
 # %% tags=["hide-input"]
 koala_places = {
-    name: int((first.loc[[*present, "tlcolor.printed"], name] * signs[name]).rank(ascending=False)["tlcolor.printed"])
+    name: int(
+        (first.loc[[*present, "tlcolor.printed"], name] * signs[name]).rank(
+            ascending=False
+        )["tlcolor.printed"]
+    )
     for name in five
 }
-numbers = {f"place on Lytro 14 (group 1), {name}": place for name, place in koala_places.items()}
-unnamed = "The text identifies one of the groups, and their values are missing. A mean over other pairs cannot refute the claim."
+numbers = {
+    f"place on Lytro 14 (group 1), {name}": place
+    for name, place in koala_places.items()
+}
+unnamed = (
+    "The text identifies one of the groups, and their values are missing. A mean over "
+    "other pairs cannot refute the claim."
+)
 for claim in ("C1.13", "C1.14"):
     display(claims.judge(claim, None, numbers=numbers, note=unnamed))
-display(claims.judge("C1.15", None, note="The paper does not name group 5, and its values are missing."))
+display(
+    claims.judge(
+        "C1.15",
+        None,
+        note="The paper does not name group 5, and its values are missing.",
+    )
+)
 
 # %% [markdown]
 # Brightness, colour and details are visual claims about single groups. Groups 4 and 5 (C1.16) are unknown. Group 1 is Lytro 14,
@@ -493,46 +696,92 @@ display(claims.judge("C1.15", None, note="The paper does not name group 5, and i
 from mffrepro.metrics.diagnostics import colour_differences, local_score
 
 dark = (
-    "Groups 4 and 5 are not identified. A DWT that averages its low band keeps the mean brightness of any pair, so the test could"
+    "Groups 4 and 5 are not identified. A DWT that averages its low band keeps the "
+    "mean brightness of any pair, so the test could"
     " not come out as claimed."
 )
 display(claims.judge("C1.16", None, note=dark))
 visual = (
-    "A visual claim without a measure. The colour difference to the nearer source cannot tell distorted colour from lost texture."
+    "A visual claim without a measure. The colour difference to the nearer source "
+    "cannot tell distorted colour from lost texture."
 )
 if koala:
     compared = ("dwt", "gd", "msvd", "pca", "mgivf")
     results = {name: mff.fuse(koala, name) for name in (*compared, *trainings)}
-    colours = colour_differences(koala, {name: results[name].image for name in compared})
-    display(claims.judge("C1.17", None, numbers={f"on Lytro 14, {name}": far for name, far in colours.items()}, note=visual))
+    colours = colour_differences(
+        koala, {name: results[name].image for name in compared}
+    )
+    display(
+        claims.judge(
+            "C1.17",
+            None,
+            numbers={f"on Lytro 14, {name}": far for name, far in colours.items()},
+            note=visual,
+        )
+    )
     crop = np.s_[135:170, 150:212]  # the upper edge of the koala's head
     local = {name: local_score("qabf", koala, results[name], crop) for name in results}
-    parts = {"MGIVF minus proposed": [[local["mgivf"] - local[name]] for name in trainings], "NEMI minus proposed": None}
+    parts = {
+        "MGIVF minus proposed": [[local["mgivf"] - local[name]] for name in trainings],
+        "NEMI minus proposed": None,
+    }
     said = "Rows 135 to 170, columns 150 to 212 of Lytro 14."
-    display(claims.judge("C1.18", parts, scenes="own", seeds=five_seeds, numbers=local, note=said))
+    display(
+        claims.judge(
+            "C1.18", parts, scenes="own", seeds=five_seeds, numbers=local, note=said
+        )
+    )
 else:
     display(claims.judge("C1.17", None, note=visual))
-    display(claims.judge("C1.18", None, note="Needs Lytro 14, which has not been fetched."))
+    display(
+        claims.judge("C1.18", None, note="Needs Lytro 14, which has not been fetched.")
+    )
 
 # %% [markdown]
 # Maps, pooling and patches:
 
 # %% tags=["hide-input"]
-networks = [transfer.DefocusComparer(mff.methods.load_network(f"tlcolor.seed{i}", device=device)) for i in range(1, 6)]
-found = [[(rule_steps(network, s), s.decision) for s in embedded_pairs] for network in networks]
+networks = [
+    transfer.DefocusComparer(
+        mff.methods.load_network(f"tlcolor.seed{i}", device=device)
+    )
+    for i in range(1, 6)
+]
+found = [
+    [(rule_steps(network, s), s.decision) for s in embedded_pairs]
+    for network in networks
+]
 shares = [[step.accuracy(truth) for step, truth in row] for row in found]
-right = {name: np.array([[share[name] for share in row] for row in shares]) for name in ("M1", "M2", "M4", "M5")}
+right = {
+    name: np.array([[share[name] for share in row] for row in shares])
+    for name in ("M1", "M2", "M4", "M5")
+}
 chosen = np.array([[step.choice.chosen for step, _ in row] for row in found])
 returned = np.where(chosen == 0, right["M4"], right["M5"])
-numbers = {f"wrong, {name}": float(1 - share.mean()) for name, share in (right | {"returned map": returned}).items()}
+numbers = {
+    f"wrong, {name}": float(1 - share.mean())
+    for name, share in (right | {"returned map": returned}).items()
+}
 parts = {f"returned map minus {name}": returned - right[name] for name in ("M1", "M2")}
 said = "Five embedded photographs. The step alone cannot change the mean of both maps."
 display(claims.judge("C1.19", parts, seeds=five_seeds, numbers=numbers, note=said))
-others = {label: (f"tlcnn.{label}.printed", {"device": device}) for label in ("avg", "max")}
+others = {
+    label: (f"tlcnn.{label}.printed", {"device": device}) for label in ("avg", "max")
+}
 stride = on_embedded["mask_iou"].xs("Proposed", level="method")
-pooled = score_methods(embedded_pairs, others, ["mask_iou"])[0]["mask_iou"].unstack("method").loc[stride.index]
-parts = {f"stride minus {label}": (stride - pooled[label]).to_numpy() for label in others}
-display(claims.judge("C1.20", parts, seeds=one, note="Five embedded photographs, one training each."))
+pooled = (
+    score_methods(embedded_pairs, others, ["mask_iou"])[0]["mask_iou"]
+    .unstack("method")
+    .loc[stride.index]
+)
+parts = {
+    f"stride minus {label}": (stride - pooled[label]).to_numpy() for label in others
+}
+display(
+    claims.judge(
+        "C1.20", parts, seeds=one, note="Five embedded photographs, one training each."
+    )
+)
 
 # %% tags=["hide-input"]
 patches = ("icacs18", "cnnwt", "cnn_fuse")
@@ -542,12 +791,22 @@ borders = rated["boundary_f"].unstack("method")
 ours = borders[trainings].to_numpy().T
 parts = {f"over {name}": ours - borders[name].to_numpy() for name in patches}
 seconds = {
-    name: np.mean([result.seconds for (_, method), result in results.items() if method == name])
+    name: np.mean(
+        [result.seconds for (_, method), result in results.items() if method == name]
+    )
     for name in (*patches, trainings[0])
 }
-numbers = {f"seconds on this machine, {name}": float(value) for name, value in seconds.items()}
+numbers = {
+    f"seconds on this machine, {name}": float(value) for name, value in seconds.items()
+}
 display(
-    claims.judge("C1.21", parts, seeds=five_seeds, numbers=numbers, note="Five embedded photographs, weights of this project.")
+    claims.judge(
+        "C1.21",
+        parts,
+        seeds=five_seeds,
+        numbers=numbers,
+        note="Five embedded photographs, weights of this project.",
+    )
 )
 
 # %% [markdown]
@@ -558,26 +817,59 @@ from mffrepro.report.summary import in_one_minute, says
 
 answer = says(
     "C1.6",
-    holds="Yes: the transferred network has the higher Q_ABF, Q_MI and Q_AG on every pair.",
-    fails="No: the transferred network does not have the higher Q_ABF, Q_MI and Q_AG on every pair.",
-    undecided="Our trainings do not decide it: there is one training without transfer, and seeds differ as much.",
+    holds=(
+        "Yes: the transferred network has the higher Q_ABF, Q_MI and Q_AG on every "
+        "pair."
+    ),
+    fails=(
+        "No: the transferred network does not have the higher Q_ABF, Q_MI and Q_AG on "
+        "every pair."
+    ),
+    undecided=(
+        "Our trainings do not decide it: there is one training without transfer, and "
+        "seeds differ as much."
+    ),
 )
 learned = [
-    says("C1.5", holds="Another seed would not change the order of methods.", fails="Another seed changes the order of methods.",
-         undecided="Whether another seed changes the order of methods is undecided."),
-    says("C1.12", holds="The printed rule is close to IFCNN and SESF in Q_ABF and above the rest.",
-         fails="The printed rule is not close to IFCNN and SESF in Q_ABF and above the rest.",
-         undecided="The place of the printed rule in Q_ABF depends on seeds and pairs.",
-         substitute="With our slim networks the printed rule is not close to IFCNN and SESF in Q_ABF and above the rest."),
-    says("C1.19", holds="The map that the rule returns has fewer errors than the initial maps.",
-         fails="The map that the rule returns has more errors than the initial maps.",
-         undecided="Whether the map that the rule returns has fewer errors than the initial maps is undecided."),
-]  # fmt: skip
+    says(
+        "C1.5",
+        holds="Another seed would not change the order of methods.",
+        fails="Another seed changes the order of methods.",
+        undecided="Whether another seed changes the order of methods is undecided.",
+    ),
+    says(
+        "C1.12",
+        holds=(
+            "The printed rule is close to IFCNN and SESF in Q_ABF and above the rest."
+        ),
+        fails=(
+            "The printed rule is not close to IFCNN and SESF in Q_ABF and above the "
+            "rest."
+        ),
+        undecided="The place of the printed rule in Q_ABF depends on seeds and pairs.",
+        substitute=(
+            "With our slim networks the printed rule is not close to IFCNN and SESF "
+            "in Q_ABF and above the rest."
+        ),
+    ),
+    says(
+        "C1.19",
+        holds="The map that the rule returns has fewer errors than the initial maps.",
+        fails="The map that the rule returns has more errors than the initial maps.",
+        undecided=(
+            "Whether the map that the rule returns has fewer errors than the initial "
+            "maps is undecided."
+        ),
+    ),
+]
 question = (
-    "Does a network that starts from transferred convolutions fuse better, and do loss, normalisation and initial weights help?"
+    "Does a network that starts from transferred convolutions fuse better, and do "
+    "loss, normalisation and initial weights help?"
 )
 number = "Q_ABF of the printed rule minus that of a rival"
-in_one_minute("tlcolor", question, answer=answer, best="C1.12", learned=learned, number=number)
+in_one_minute(
+    "tlcolor", question, answer=answer, best="C1.12", learned=learned, number=number
+)
 
 # %% [markdown]
 # The paper transfers from ImageNet at full width, which this book does not test.
@@ -610,5 +902,17 @@ from mffrepro.report.provenance import provenance
 
 provenance(
     started,
-    ["tlcolor.default", *(f"tlcolor.{name}" for name in ("seed1", "nontl", "compare_loss", "compare_bn", "compare_initial"))],
+    [
+        "tlcolor.default",
+        *(
+            f"tlcolor.{name}"
+            for name in (
+                "seed1",
+                "nontl",
+                "compare_loss",
+                "compare_bn",
+                "compare_initial",
+            )
+        ),
+    ],
 )

@@ -46,7 +46,8 @@ import sys
 if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kernel
     subprocess.check_call(
         [sys.executable, "-m", "pip", "install", "-q"]
-        + ["--no-deps"] * bool(importlib.util.find_spec("torch"))  # the host's torch stays
+        + ["--no-deps"]
+        * bool(importlib.util.find_spec("torch"))  # the host's torch stays
         + ["git+https://github.com/mffrepro/mffrepro@main"]
     )
     importlib.invalidate_caches()
@@ -85,13 +86,23 @@ run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed
 full = icacs18.Icacs18()
 branch, head = diagram.classifier_boxes(full)
 blue, orange, green = style.PALETTE[0], style.PALETTE[1], style.PALETTE[2]
-rows = [("branch, once per source", branch[:5], blue), ("", branch[5:], blue), ("which patch is sharper?", head, orange)]
+rows = [
+    ("branch, once per source", branch[:5], blue),
+    ("", branch[5:], blue),
+    ("which patch is sharper?", head, orange),
+]
 last = [("average\noverlaps", "score maps"), ("s1 > s2", "pre-decision")]
 last += [("cancel\nregions", "of the inverse"), ("dilate", "one pixel")]
 diagram.flow(
     [*rows, ("decision", last, green)],
-    alt="Rows of boxes: a gray patch, five convolutions and three poolings, three fully connected layers, and the steps of the decision.",
-    caption="Fig. 1 of the paper: the layers at full width, and the steps that follow the scores.",
+    alt=(
+        "Rows of boxes: a gray patch, five convolutions and three poolings, three "
+        "fully connected layers, and the steps of the decision."
+    ),
+    caption=(
+        "Fig. 1 of the paper: the layers at full width, and the steps that follow the "
+        "scores."
+    ),
 )
 
 # %% [markdown]
@@ -118,8 +129,14 @@ pairs = [examples[i] for i in range(8)]
 figures.comparison(
     {which: patch_row(pairs, which) for which in ("sharp", "blurred")},
     columns=1,
-    alt="Eight patches of photographs above the same patches blurred by one to five passes of a Gaussian.",
-    caption="Not in the paper: eight training pairs. The patch is the middle 16 pixels of each square; ten pixels of its surroundings lie around it.",
+    alt=(
+        "Eight patches of photographs above the same patches blurred by one to five "
+        "passes of a Gaussian."
+    ),
+    caption=(
+        "Not in the paper: eight training pairs. The patch is the middle 16 pixels of "
+        "each square; ten pixels of its surroundings lie around it."
+    ),
 )
 
 # %% [markdown]
@@ -130,9 +147,17 @@ figures.comparison(
 data = mff.load("embedded")
 artificial = {name: data[f"{name}_blur3"] for name in ("coffee", "chelsea")}
 for name, pair in artificial.items():
-    named = {f"{name}, near": pair.images[0], f"{name}, far": pair.images[1], f"{name}, label": pair.decision[0]}
+    named = {
+        f"{name}, near": pair.images[0],
+        f"{name}, far": pair.images[1],
+        f"{name}, label": pair.decision[0],
+    }
     alt = "A near-focused and a far-focused photograph and the mask of what is near."
-    display(figures.comparison(named, columns=3, alt=alt, caption=f"Fig. 2 of the paper: {name}."))
+    display(
+        figures.comparison(
+            named, columns=3, alt=alt, caption=f"Fig. 2 of the paper: {name}."
+        )
+    )
 
 # %% [markdown]
 # ## Model
@@ -162,7 +187,11 @@ counts = {
     for name, net in {"full width": full, "shipped": network}.items()
 }
 tables.plain(
-    pd.DataFrame(counts), caption="Parameters; the paper prints 256 maps and 256, 128 and 2 outputs, and no count", digits=0
+    pd.DataFrame(counts),
+    caption=(
+        "Parameters; the paper prints 256 maps and 256, 128 and 2 outputs, and no count"
+    ),
+    digits=0,
 )
 
 # %% [markdown]
@@ -189,13 +218,25 @@ show_source(both_orders, type(recipe).optimiser)
 # The recipe `practical` trained the shipped weights.
 
 # %% tags=["hide-input"]
-from mffrepro.report.trainings import read_study, study_origin, study_table, training_curves, training_table
+from mffrepro.report.trainings import (
+    read_study,
+    study_origin,
+    study_table,
+    training_curves,
+    training_table,
+)
 
 display(training_table(["icacs18.default"]))
 training_curves(
     "icacs18.default",
-    alt="Loss and accuracy of training and validation over the epochs: accuracy is near one after the second.",
-    caption="Not in the paper: training of the shipped weights, validated on other photographs.",
+    alt=(
+        "Loss and accuracy of training and validation over the epochs: accuracy is "
+        "near one after the second."
+    ),
+    caption=(
+        "Not in the paper: training of the shipped weights, validated on other "
+        "photographs."
+    ),
 )
 
 # %% [markdown]
@@ -207,26 +248,51 @@ import warnings
 
 from mffrepro.training.trainer import read_log, train
 
-warnings.filterwarnings("ignore", message="IProgress not found")  # no progress bar is needed here
+warnings.filterwarnings(
+    "ignore", message="IProgress not found"
+)  # no progress bar is needed here
 runs = Path(tempfile.mkdtemp())
 here = {"train": photographs[:3], "val": photographs[3:]}
-tiny = replace(recipe, width=0.125, epochs=run.pick(quick=4, full=8, tiny=1), samples=1536, validation=400)
+tiny = replace(
+    recipe,
+    width=0.125,
+    epochs=run.pick(quick=4, full=8, tiny=1),
+    samples=1536,
+    validation=400,
+)
 rates = {"practical": recipe.rate, "as printed": PRESETS["paper"].rate}
 for name, rate in rates.items():
-    train(replace(tiny, rate=rate), here, runs / name.replace(" ", "_"), seed=seed, device=device)
-with_zeros = train(replace(tiny, border="zeros"), here, runs / "zeros", seed=seed, device=device)
+    train(
+        replace(tiny, rate=rate),
+        here,
+        runs / name.replace(" ", "_"),
+        seed=seed,
+        device=device,
+    )
+with_zeros = train(
+    replace(tiny, border="zeros"), here, runs / "zeros", seed=seed, device=device
+)
 if run.retrain:
     train(recipe, here, runs / "retrained", seed=seed, device=device)
 
 # %% tags=["remove-input"]
-logs = {f"{name}, rate {rate:g}": read_log(runs / name.replace(" ", "_") / "log.csv") for name, rate in rates.items()}
+logs = {
+    f"{name}, rate {rate:g}": read_log(runs / name.replace(" ", "_") / "log.csv")
+    for name, rate in rates.items()
+}
 figures.curves(
     [row["epoch"] for row in next(iter(logs.values()))],
     {name: [row["val_accuracy"] for row in log] for name, log in logs.items()},
     xlabel="epoch",
     ylabel="validation accuracy",
-    alt="Accuracy over the epochs: it rises to one at the practical rate and stays near one half at the printed one.",
-    caption="Not in the paper. At the printed rate the network learns nothing in these epochs: a guess is right half the time.",
+    alt=(
+        "Accuracy over the epochs: it rises to one at the practical rate and stays "
+        "near one half at the printed one."
+    ),
+    caption=(
+        "Not in the paper. At the printed rate the network learns nothing in these "
+        "epochs: a guess is right half the time."
+    ),
 )
 
 # %% [markdown]
@@ -266,13 +332,26 @@ final = icacs18.final_decision(focus)
 result = mff.fuse(stack, "icacs18", device=device)
 figures.comparison(
     {
-        "near": stack.images[0], "far": stack.images[1], "score map s1": s1, "score map s2": s2, "(s1 + s2) / 2": (s1 + s2) / 2,
-        "focus map s3": focus, "pre-decision": pre.astype(float), "regions cancelled": cancelled.astype(float), "dilated": final,
+        "near": stack.images[0],
+        "far": stack.images[1],
+        "score map s1": s1,
+        "score map s2": s2,
+        "(s1 + s2) / 2": (s1 + s2) / 2,
+        "focus map s3": focus,
+        "pre-decision": pre.astype(float),
+        "regions cancelled": cancelled.astype(float),
+        "dilated": final,
         "fused": result.image,
     },
-    alt="Ten pictures: the two sources, both score maps, their gray sum, the focus map, three decision maps and the fused image.",
-    caption="The maps of Fig. 1 of the paper. Bright: take the first source. The sum of both score maps is gray everywhere.",
-)  # fmt: skip
+    alt=(
+        "Ten pictures: the two sources, both score maps, their gray sum, the focus "
+        "map, three decision maps and the fused image."
+    ),
+    caption=(
+        "The maps of Fig. 1 of the paper. Bright: take the first source. The sum of "
+        "both score maps is gray everywhere."
+    ),
+)
 
 # %% [markdown]
 # The maps show blocks of eight pixels, the stride of three poolings (A2.7). The option `dense=2` scores patches every two pixels
@@ -280,12 +359,23 @@ figures.comparison(
 # image shifted by every even number of pixels.
 
 # %% tags=["hide-input"]
-denser = {f"every {step} pixels": mff.fuse(stack, "icacs18", dense=step, dilate=0, device=device) for step in (8, 4, 2)}
+denser = {
+    f"every {step} pixels": mff.fuse(
+        stack, "icacs18", dense=step, dilate=0, device=device
+    )
+    for step in (8, 4, 2)
+}
 figures.decision_maps(
     {name: one.decision for name, one in denser.items()},
     truth=stack.decision,
-    alt="Decision maps from scores every eight, four and two pixels; wrong pixels lie along the outline of the cup.",
-    caption="Not in the paper: denser scores, without the dilation. Orange: the wrong source.",
+    alt=(
+        "Decision maps from scores every eight, four and two pixels; wrong pixels lie "
+        "along the outline of the cup."
+    ),
+    caption=(
+        "Not in the paper: denser scores, without the dilation. Orange: the wrong "
+        "source."
+    ),
 )
 
 # %% [markdown]
@@ -299,10 +389,15 @@ figures.comparison(
         "initial decision": pre.astype(float),
         "initial fused": fuse_by_decision(stack, pre).image,
         "final decision": icacs18.final_decision(focus, cancel=1.0),
-        "final fused": fuse_by_decision(stack, icacs18.final_decision(focus, cancel=1.0)).image,
+        "final fused": fuse_by_decision(
+            stack, icacs18.final_decision(focus, cancel=1.0)
+        ).image,
     },
     zoom=[(130, 380, 80, 110)],
-    alt="Initial decision map and fused image, final decision map and fused image, with the edge of the cup magnified.",
+    alt=(
+        "Initial decision map and fused image, final decision map and fused image, "
+        "with the edge of the cup magnified."
+    ),
     caption="Fig. 3 of the paper, on an artificial pair.",
 )
 
@@ -339,7 +434,10 @@ title = "Nearest scenes by what a factor leaves (mean absolute log ratio), of al
 display(tables.plain(scenes.head(6), caption=title, digits=3))
 contrast = scenes["contrast"].iloc[0]
 margin = scenes["left"].iloc[1] / scenes["left"].iloc[0]
-print(f"{scenes.index[0]} at {contrast:.0%} of its contrast; the next scene leaves {margin:.0f} times as much")
+print(
+    f"{scenes.index[0]} at {contrast:.0%} of its contrast; the next scene leaves "
+    f"{margin:.0f} times as much"
+)
 
 # %% [markdown]
 # The public clocks are the paper's scene, but not the paper's file: the SD of the public pair is near 52, and the paper prints 41 (A2.17). At one
@@ -352,7 +450,10 @@ clocks = clocks.set_index("variant").loc[:, four]
 at_contrast = clocks.loc[[name for name in clocks.index if name.endswith("dimmed")]]
 measured = at_contrast.rename(index=lambda name: name.removesuffix(", dimmed"))
 as_printed = printed.rename(index={"Proposed": "icacs18.printed"})
-title = f"Table 1: printed, and the public clocks at {contrast:.0%} of their contrast; en is IE"
+title = (
+    f"Table 1: printed, and the public clocks at {contrast:.0%} of their contrast; en "
+    "is IE"
+)
 display(tables.beside(as_printed, measured.reindex([*names, "icacs18"]), caption=title))
 as_they_are = clocks.loc[[*names, "icacs18"]]
 tables.plain(as_they_are, caption="The public clocks as they are")
@@ -366,11 +467,14 @@ tables.plain(as_they_are, caption="The public clocks as they are")
 # The clocks, or the camera man where they have not been fetched, fused by all methods; the boxes of Fig. 6 are magnified.
 
 # %% tags=["hide-input"]
-gray_pair = mff.load("gacn26")["mwg_clock"] if is_fetched("gacn26") else data["camera_blur3"]
+gray_pair = (
+    mff.load("gacn26")["mwg_clock"] if is_fetched("gacn26") else data["camera_blur3"]
+)
 dimmed = with_contrast(gray_pair, contrast)
 gray_results = {name: mff.fuse(dimmed, name) for name in names}
 figures.comparison(
-    {"first": dimmed.images[0], "second": dimmed.images[1]} | {name: one.image for name, one in gray_results.items()},
+    {"first": dimmed.images[0], "second": dimmed.images[1]}
+    | {name: one.image for name, one in gray_results.items()},
     zoom=[(200, 150, 100, 130), (250, 230, 90, 120)],
     alt="Two sources in gray and five fused images, each with two magnified boxes.",
     caption=f"Fig. 5 and 6 of the paper: {dimmed.name}.",
@@ -385,7 +489,10 @@ figures.comparison(
 figures.paired_points(
     as_printed[four],
     measured.reindex(names)[four],
-    alt="Four panels of points, one per metric: printed and reproduced values of five methods.",
+    alt=(
+        "Four panels of points, one per metric: printed and reproduced values of five "
+        "methods."
+    ),
     caption="Fig. 7 of the paper, each metric on its own scale.",
 )
 
@@ -400,11 +507,23 @@ figures.paired_points(
 lytro = lytro_or_spread(run.pick(quick=3, full=20, tiny=2))
 for pair in lytro[:3]:
     fused = mff.fuse(pair, "icacs18", device=device)
-    drawn = {"first": pair.images[0], "second": pair.images[1], "decision": fused.decision[0], f"{pair.name}, fused": fused.image}
+    drawn = {
+        "first": pair.images[0],
+        "second": pair.images[1],
+        "decision": fused.decision[0],
+        f"{pair.name}, fused": fused.image,
+    }
     alt = f"{pair.name}: two sources, decision map and fused image."
     display(figures.comparison(drawn, alt=alt, caption="Fig. 4 and 8 of the paper."))
-beside = {"icacs18": ("icacs18", {}), "icacs18.printed": ("icacs18.printed", {}), "lp": ("lp", {}), "dwt": ("dwt", {})}
-on_lytro = tables.means(mff.benchmark(beside, lytro, ["qabf", "qy", "en", "sf"], progress=False))
+beside = {
+    "icacs18": ("icacs18", {}),
+    "icacs18.printed": ("icacs18.printed", {}),
+    "lp": ("lp", {}),
+    "dwt": ("dwt", {}),
+}
+on_lytro = tables.means(
+    mff.benchmark(beside, lytro, ["qabf", "qy", "en", "sf"], progress=False)
+)
 tables.scores(on_lytro, caption=f"Means over {len(lytro)} pairs, {lytro[0].name} first")
 
 # %% [markdown]
@@ -425,7 +544,15 @@ tables.scores(on_lytro, caption=f"Means over {len(lytro)} pairs, {lytro[0].name}
 # %% tags=["hide-input"]
 study = read_study("icacs18")
 where = f"Small networks, {study_origin(study)}."
-columns = ["accuracy", "accuracy anywhere", "accuracy on real", "epochs", "rate", "epochs to 99 %", "parameters"]
+columns = [
+    "accuracy",
+    "accuracy anywhere",
+    "accuracy on real",
+    "epochs",
+    "rate",
+    "epochs to 99 %",
+    "parameters",
+]
 columns += ["en", "mask_iou", "boundary_f", "qabf", "on grid"]
 study_table(study, columns, caption=f"One change at a time. {where}")
 
@@ -448,10 +575,15 @@ cleanings = {
 def decisions(pair):
     """Compute the decision map after each kind of cleaning."""
     one = comparer.focus(*extract_all(pair, comparer))
-    return {"pre-decision": one > 0.5} | {name: icacs18.final_decision(one, **options) for name, options in cleanings.items()}
+    return {"pre-decision": one > 0.5} | {
+        name: icacs18.final_decision(one, **options)
+        for name, options in cleanings.items()
+    }
 
 
-cleaning = score_decisions(tested, decisions, ["mask_accuracy", "mask_iou", "boundary_f", "qabf", "psnr"])
+cleaning = score_decisions(
+    tested, decisions, ["mask_accuracy", "mask_iou", "boundary_f", "qabf", "psnr"]
+)
 tables.scores(cleaning, caption=f"Means over {len(tested)} artificial pairs")
 
 # %% [markdown]
@@ -465,9 +597,15 @@ from mffrepro.models.weights import card
 
 show_source(patch_claims)
 shipped_seed = card("icacs18.default")["seed"]
-display(*patch_claims.clocks(measured.loc[names], printed, "icacs18.printed", shipped_seed))
+display(
+    *patch_claims.clocks(measured.loc[names], printed, "icacs18.printed", shipped_seed)
+)
 enough = measurements.recorded("icacs18_enough")
-display(*patch_claims.cleaning(measurements.recorded("icacs18_cleaning"), enough, shipped_seed))
+display(
+    *patch_claims.cleaning(
+        measurements.recorded("icacs18_cleaning"), enough, shipped_seed
+    )
+)
 
 # %% [markdown]
 # The network:
@@ -489,16 +627,36 @@ def seconds(task):
 
 
 crop = [to_unit(image)[:192, :192] for image in stack.images]
-comparers = {"icacs18": icacs18.comparer(full.eval()), "cnn_fuse": cnn_fuse.comparer(cnn_fuse.CnnFuse().eval())}
+comparers = {
+    "icacs18": icacs18.comparer(full.eval()),
+    "cnn_fuse": cnn_fuse.comparer(cnn_fuse.CnnFuse().eval()),
+}
 timed = pd.DataFrame(
-    [{name: seconds(lambda one=one: one.decide(*map(one.extract, crop))) for name, one in comparers.items()} for _ in range(6)]
+    [
+        {
+            name: seconds(lambda one=one: one.decide(*map(one.extract, crop)))
+            for name, one in comparers.items()
+        }
+        for _ in range(6)
+    ]
 ).iloc[1:]
-numbers = {f"parameters, {name}": sum(p.numel() for p in one.network.parameters()) for name, one in comparers.items()}
+numbers = {
+    f"parameters, {name}": sum(p.numel() for p in one.network.parameters())
+    for name, one in comparers.items()
+}
 numbers |= {f"seconds, {name}": value for name, value in timed.mean().items()}
-note = "Options are those of the cleaning in this package. The paper prints no number for its own; CNN-Fuse prints four."
+note = (
+    "Options are those of the cleaning in this package. The paper prints no number "
+    "for its own; CNN-Fuse prints four."
+)
 lead = (timed["cnn_fuse"] - timed["icacs18"]).to_numpy()
-cnn_fuse_has, proposed_has = (len(inspect.signature(one.comparer).parameters) for one in (cnn_fuse, icacs18))
-fewer = {"time": lead, "options to set": np.full(len(lead), cnn_fuse_has - proposed_has)}
+cnn_fuse_has, proposed_has = (
+    len(inspect.signature(one.comparer).parameters) for one in (cnn_fuse, icacs18)
+)
+fewer = {
+    "time": lead,
+    "options to set": np.full(len(lead), cnn_fuse_has - proposed_has),
+}
 display(claims.judge("C2.10", fewer, numbers=numbers, note=note))
 
 
@@ -507,7 +665,10 @@ from mffrepro.benchmarks import patchwise
 
 show_source(patchwise.compare)
 scenes5 = mff.load("embedded", kind="composite", levels=(3,))
-whole = {name: patchwise.compare(net.eval(), scenes5) for name, net in (("context", network), ("zeros", with_zeros))}
+whole = {
+    name: patchwise.compare(net.eval(), scenes5)
+    for name, net in (("context", network), ("zeros", with_zeros))
+}
 display(patch_claims.whole_images(whole["context"], whole["zeros"], shipped_seed))
 
 # %% [markdown]
@@ -518,7 +679,14 @@ plain = to_unit(result.image, np.float64)
 noisy = np.clip(plain + np.random.default_rng(seed).normal(0, 0.05, plain.shape), 0, 1)
 before, after = (mff.evaluate(stack, image, four) for image in (plain, noisy))
 rise = {name: after[name] / before[name] - 1 for name in four}
-display(claims.judge("C2.12", min(rise.values()), numbers=rise, note="Gaussian noise of 0.05 on the fused image of the cup."))
+display(
+    claims.judge(
+        "C2.12",
+        min(rise.values()),
+        numbers=rise,
+        note="Gaussian noise of 0.05 on the fused image of the cup.",
+    )
+)
 
 # %% [markdown]
 # ### The answer
@@ -528,22 +696,54 @@ from mffrepro.report.summary import in_one_minute, says
 
 answer = says(
     "C2.9",
-    holds="Little: the printed cleaning makes the map more right, and more cleaning adds nothing.",
-    fails="More than is printed, or something else: the printed cleaning is not enough.",
+    holds=(
+        "Little: the printed cleaning makes the map more right, and more cleaning "
+        "adds nothing."
+    ),
+    fails=(
+        "More than is printed, or something else: the printed cleaning is not enough."
+    ),
     undecided="Whether the printed cleaning is enough is undecided.",
-    substitute="With this project's one network, the printed cleaning is not enough; for the paper's network that stays undecided.",
+    substitute=(
+        "With this project's one network, the printed cleaning is not enough; for the "
+        "paper's network that stays undecided."
+    ),
 )
 learned = [
-    says("C2.1", holds="On the clocks, the network leads in IE, SD and SF.", fails="On the clocks, the network does not lead in IE, SD and SF.",
-         undecided="The lead on the clocks is undecided: one training, and IE cannot be tested on the public file."),
-    says("C2.8", holds="The two score maps of a pair are nearly complementary.", fails="The two score maps of a pair are not complementary.",
-         undecided="Whether the two score maps of a pair are complementary is undecided."),
-    says("C2.11", holds="Whole images give the scores of single patches, in less time.",
-         fails="Whole images give other scores than single patches, or save no time.",
-         undecided="Whether whole images give the scores of single patches is undecided.",
-         substitute="Whole images give the scores of single patches, in less time, only if patches bring their surroundings along."),
-]  # fmt: skip
-question = "A network decides which of two patches is sharper. How much cleaning does its decision map still need?"
+    says(
+        "C2.1",
+        holds="On the clocks, the network leads in IE, SD and SF.",
+        fails="On the clocks, the network does not lead in IE, SD and SF.",
+        undecided=(
+            "The lead on the clocks is undecided: one training, and IE cannot be "
+            "tested on the public file."
+        ),
+    ),
+    says(
+        "C2.8",
+        holds="The two score maps of a pair are nearly complementary.",
+        fails="The two score maps of a pair are not complementary.",
+        undecided=(
+            "Whether the two score maps of a pair are complementary is undecided."
+        ),
+    ),
+    says(
+        "C2.11",
+        holds="Whole images give the scores of single patches, in less time.",
+        fails="Whole images give other scores than single patches, or save no time.",
+        undecided=(
+            "Whether whole images give the scores of single patches is undecided."
+        ),
+        substitute=(
+            "Whole images give the scores of single patches, in less time, only if "
+            "patches bring their surroundings along."
+        ),
+    ),
+]
+question = (
+    "A network decides which of two patches is sharper. How much cleaning does its "
+    "decision map still need?"
+)
 in_one_minute("icacs18", question, answer=answer, best="C2.9", learned=learned)
 
 # %% [markdown]

@@ -51,7 +51,8 @@ import sys
 if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kernel
     subprocess.check_call(
         [sys.executable, "-m", "pip", "install", "-q"]
-        + ["--no-deps"] * bool(importlib.util.find_spec("torch"))  # the host's torch stays
+        + ["--no-deps"]
+        * bool(importlib.util.find_spec("torch"))  # the host's torch stays
         + ["git+https://github.com/mffrepro/mffrepro@main"]
     )
     importlib.invalidate_caches()
@@ -89,16 +90,29 @@ run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed
 full = cnn_fuse.CnnFuse()
 branch, head = diagram.classifier_boxes(full)
 blue, orange, green = style.PALETTE[0], style.PALETTE[1], style.PALETTE[2]
-steps_drawn = [("1 focus\ndetection", "mean of scores"), ("2 initial\nsegmentation", "over 0.5")]
-steps_drawn += [("3 consistency", "no small regions"), ("guided filter", "r = 8, ε = 0.1"), ("4 fusion", "D A + (1 - D) B")]
+steps_drawn = [
+    ("1 focus\ndetection", "mean of scores"),
+    ("2 initial\nsegmentation", "over 0.5"),
+]
+steps_drawn += [
+    ("3 consistency", "no small regions"),
+    ("guided filter", "r = 8, ε = 0.1"),
+    ("4 fusion", "D A + (1 - D) B"),
+]
 diagram.flow(
     [
         ("branch, once per source", branch, blue),
         ("which patch is sharper?", head, orange),
         ("four steps", steps_drawn, green),
     ],
-    alt="Three rows of boxes: a branch of three convolutions and one pooling, two fully connected layers, and the steps of the fusion.",
-    caption="Fig. 1 and 2 of the paper: the layers at full width. The pooling makes the scores coarser: one for every second pixel.",
+    alt=(
+        "Three rows of boxes: a branch of three convolutions and one pooling, two "
+        "fully connected layers, and the steps of the fusion."
+    ),
+    caption=(
+        "Fig. 1 and 2 of the paper: the layers at full width. The pooling makes the "
+        "scores coarser: one for every second pixel."
+    ),
 )
 
 # %% [markdown]
@@ -125,7 +139,9 @@ from mffrepro.training.patches import PatchPairs, RealPatches, textured_place
 show_source(textured_place, RealPatches)
 recipe = PRESETS["practical"]
 photographs = load_regions("embedded")
-examples = replace(recipe, samples=64, real="embedded").data(photographs, split="train", seed=seed)
+examples = replace(recipe, samples=64, real="embedded").data(
+    photographs, split="train", seed=seed
+)
 made, real = ([examples[i] for i in range(start, 16, 2)] for start in (0, 1))
 figures.comparison(
     {
@@ -135,8 +151,14 @@ figures.comparison(
         "out of focus, rendered": patch_row(real, "blurred"),
     },
     columns=1,
-    alt="Rows of eight patches: sharp ones and the same blurred, then sharp ones of rendered photographs and the same out of focus.",
-    caption="Not in the paper: pairs of the mixed set; every second pair comes from stacks whose true decision map is known.",
+    alt=(
+        "Rows of eight patches: sharp ones and the same blurred, then sharp ones of "
+        "rendered photographs and the same out of focus."
+    ),
+    caption=(
+        "Not in the paper: pairs of the mixed set; every second pair comes from "
+        "stacks whose true decision map is known."
+    ),
 )
 
 # %% [markdown]
@@ -167,7 +189,12 @@ show_source(cnnwt.Cnnwt, cnnwt.split, cnnwt.see_low, cnnwt.see_high)
 # %% tags=["hide-input"]
 network = mff.methods.load_network("cnn_fuse", device=device)
 both = mff.methods.load_network("cnnwt", device=device)
-shown_networks = {"full width": full, "cnn_fuse, shipped": network, "cnnwt, low band": both.low, "cnnwt, details": both.high}
+shown_networks = {
+    "full width": full,
+    "cnn_fuse, shipped": network,
+    "cnnwt, low band": both.low,
+    "cnnwt, details": both.high,
+}
 counts = {
     name: {
         "branch": sum(p.numel() for p in net.branch.parameters()),
@@ -176,7 +203,10 @@ counts = {
     }
     for name, net in shown_networks.items()
 }
-title = "Parameters; the paper prints 512 × 8 × 8 inputs and 256 outputs of the first fully connected layer"
+title = (
+    "Parameters; the paper prints 512 × 8 × 8 inputs and 256 outputs of the first "
+    "fully connected layer"
+)
 tables.plain(pd.DataFrame(counts), caption=title, digits=0)
 
 # %% [markdown]
@@ -212,20 +242,32 @@ show_source(both_orders)
 
 # %% tags=["hide-input"]
 from mffrepro.models.weights import card
-from mffrepro.report.trainings import read_study, study_origin, study_table, training_curves, training_table
+from mffrepro.report.trainings import (
+    read_study,
+    study_origin,
+    study_table,
+    training_curves,
+    training_table,
+)
 
 display(training_table(["cnn_fuse.default", "cnnwt.default", "cnnwt.dtcwt"]))
 display(
     training_curves(
         "cnn_fuse.default",
-        alt="Loss and accuracy of training and validation over the epochs: accuracy is near one from the first epoch on.",
+        alt=(
+            "Loss and accuracy of training and validation over the epochs: accuracy "
+            "is near one from the first epoch on."
+        ),
         caption="Not in the paper: training of the network on pixels.",
     )
 )
 training_curves(
     "cnnwt.default",
     alt="Losses and accuracies of the networks for the low band and for details.",
-    caption="Not in the paper: training on Haar's sub-bands. low: the low band; high: the details, whose loss falls sooner.",
+    caption=(
+        "Not in the paper: training on Haar's sub-bands. low: the low band; high: the "
+        "details, whose loss falls sooner."
+    ),
 )
 
 # %% tags=["hide-input", "hide-output"]
@@ -283,14 +325,25 @@ initial = cnn_fuse.segment(focus)
 final = cnn_fuse.soften(initial, features[0].gray, features[1].gray)
 figures.comparison(
     {
-        "near": near, "far": far, "focus map M": focus, "over 0.5": over.astype(float), "initial decision T": initial.astype(float),
-        "initial fused": fuse_by_decision(stack, initial).image, "final decision D": final,
+        "near": near,
+        "far": far,
+        "focus map M": focus,
+        "over 0.5": over.astype(float),
+        "initial decision T": initial.astype(float),
+        "initial fused": fuse_by_decision(stack, initial).image,
+        "final decision D": final,
         "fused": fuse_by_decision(stack, final).image,
     },
     zoom=[(130, 380, 80, 110)],
-    alt="Eight pictures: sources, focus map, three decision maps, the initial and the final fused image, with the edge of the cup magnified.",
-    caption="Fig. 1, 4 and 5 of the paper, on an artificial pair. Bright: take the first source.",
-)  # fmt: skip
+    alt=(
+        "Eight pictures: sources, focus map, three decision maps, the initial and the "
+        "final fused image, with the edge of the cup magnified."
+    ),
+    caption=(
+        "Fig. 1, 4 and 5 of the paper, on an artificial pair. Bright: take the first "
+        "source."
+    ),
+)
 
 # %% [markdown]
 # ### The networks on sub-bands
@@ -307,17 +360,28 @@ figures.comparison(
 # %% tags=["hide-input"]
 band_comparers = dict(zip(("low", "details"), cnnwt.comparers(both), strict=True))
 bands = [cnnwt.split(to_unit(image), "dwt") for image in (near, far)]
-shown = {"low, near": cnnwt.see_low(bands[0][0], "dwt"), "low, far": cnnwt.see_low(bands[1][0], "dwt")}
+shown = {
+    "low, near": cnnwt.see_low(bands[0][0], "dwt"),
+    "low, far": cnnwt.see_low(bands[1][0], "dwt"),
+}
 for which, name in ((0, "near"), (1, "far")):
-    shown[f"details, {name}"] = np.clip(np.abs(cnnwt.see_high(bands[which][1], "dwt")).sum(-1) / 3, 0, 1)
+    shown[f"details, {name}"] = np.clip(
+        np.abs(cnnwt.see_high(bands[which][1], "dwt")).sum(-1) / 3, 0, 1
+    )
 for i, (name, one) in enumerate(band_comparers.items()):
     seen = [one.extract(pair_bands[i]) for pair_bands in bands]
     shown[f"focus map, {name}"] = one.focus(*seen)
     shown[f"decision, {name}"] = one.decide(*seen)[0]
 figures.comparison(
     shown,
-    alt="Low bands and magnitudes of details of both sources, and focus map and decision of either network.",
-    caption="Not in the paper. A patch of 16 coefficients is 32 pixels wide, so these decisions are coarser than those on pixels.",
+    alt=(
+        "Low bands and magnitudes of details of both sources, and focus map and "
+        "decision of either network."
+    ),
+    caption=(
+        "Not in the paper. A patch of 16 coefficients is 32 pixels wide, so these "
+        "decisions are coarser than those on pixels."
+    ),
 )
 
 # %% [markdown]
@@ -337,21 +401,40 @@ drawn = run.pick(quick=400, full=2000)
 def fresh(*, levels=(1, 2, 3, 4, 5), variance=25.0, blur=None, count=drawn):
     """Draw pairs of patches from the embedded photographs."""
     sizes = {"length": count, "side": recipe.crop_side(), "patch": recipe.patch}
-    return PatchPairs(photographs, recipe.show, **sizes, levels=levels, seed=seed + 7, variance=variance, blur=blur)
+    return PatchPairs(
+        photographs,
+        recipe.show,
+        **sizes,
+        levels=levels,
+        seed=seed + 7,
+        variance=variance,
+        blur=blur,
+    )
 
 
 inline = pd.read_csv(tables.reported_folder() / "inline_numbers.csv")
-inline = inline[(inline["paper"] == "p003") & inline["quantity"].str.contains("accuracy")]
-inline = inline.set_index(inline["quantity"].str.removeprefix("validation accuracy, "))["value"].astype(float)
+inline = inline[
+    (inline["paper"] == "p003") & inline["quantity"].str.contains("accuracy")
+]
+inline = inline.set_index(inline["quantity"].str.removeprefix("validation accuracy, "))[
+    "value"
+].astype(float)
 right = accuracy(network, fresh())
 anywhere = accuracy(network, fresh(variance=0.0))
 study = read_study("cnn_fuse")
 where = f"Small networks, {study_origin(study)}."
 gaussian, mixed, rounded, three = inline.index
-reproduced = {gaussian: right, mixed: study.loc["half of them real", "accuracy"], three: study.loc["three levels", "accuracy"]}
+reproduced = {
+    gaussian: right,
+    mixed: study.loc["half of them real", "accuracy"],
+    three: study.loc["three levels", "accuracy"],
+}
 
 # %% tags=["remove-input"]
-reported, measured = pd.DataFrame({"accuracy": inline}), pd.DataFrame({"accuracy": 100 * pd.Series(reproduced)})
+reported, measured = (
+    pd.DataFrame({"accuracy": inline}),
+    pd.DataFrame({"accuracy": 100 * pd.Series(reproduced)}),
+)
 title = "Validation accuracy in per cent; first row: shipped weights, others: study"
 display(tables.beside(reported, measured, caption=title, digits=2))
 print("Study:", where)
@@ -369,9 +452,18 @@ print(f"Patches without a threshold on their variance: {anywhere:.2%}")
 
 # %% tags=["hide-input"]
 drawn = fresh()
-sharp, blurred = (torch.stack([drawn[i][f"{which}_gray"] for i in range(200)]) for which in ("sharp", "blurred"))
-rough = [x.diff(dim=-1).abs().mean((1, 2, 3)) + x.diff(dim=-2).abs().mean((1, 2, 3)) for x in (sharp, blurred)]
-print(f"right by differences of neighbours alone: {(rough[0] > rough[1]).float().mean():.2%}")
+sharp, blurred = (
+    torch.stack([drawn[i][f"{which}_gray"] for i in range(200)])
+    for which in ("sharp", "blurred")
+)
+rough = [
+    x.diff(dim=-1).abs().mean((1, 2, 3)) + x.diff(dim=-2).abs().mean((1, 2, 3))
+    for x in (sharp, blurred)
+]
+print(
+    "right by differences of neighbours alone: "
+    f"{(rough[0] > rough[1]).float().mean():.2%}"
+)
 
 # %% [markdown]
 # ### The size of the score map
@@ -385,7 +477,11 @@ sizes = [(16, 16), (17, 31), (64, 97), (135, 200)]
 printed_sizes = [(-(-h // 2) - 7, -(-w // 2) - 7) for h, w in sizes]
 blank = [siamese.image_features(network, np.zeros(size, np.float32)) for size in sizes]
 made = [siamese.first_sharper(network, part, part).shape for part in blank]
-size_table = pd.DataFrame({"image": sizes, "printed": printed_sizes, "here": made}).astype(str).set_index("image")
+size_table = (
+    pd.DataFrame({"image": sizes, "printed": printed_sizes, "here": made})
+    .astype(str)
+    .set_index("image")
+)
 tables.plain(size_table, caption="Height and width of the score map")
 
 # %% [markdown]
@@ -404,31 +500,61 @@ from mffrepro.models.feature_maps import correlations, feature_maps, shrink_to
 grays = [to_gray(to_unit(image)) for image in (near, far)]
 maps_of = list(zip(*(feature_maps(network, gray) for gray in grays), strict=True))
 gradients = [np.abs(part) for part in np.gradient(grays[0])]
-targets = {"the photograph": grays[0], "vertical change": gradients[0], "horizontal change": gradients[1]}
+targets = {
+    "the photograph": grays[0],
+    "vertical change": gradients[0],
+    "horizontal change": gradients[1],
+}
 alike = []
 for first, second in maps_of:
-    row = {name: correlations(first, shrink_to(target, first.shape[1:])) for name, target in targets.items()}
-    row["the true decision"] = correlations(np.abs(first) - np.abs(second), shrink_to(stack.decision[0], first.shape[1:]))
+    row = {
+        name: correlations(first, shrink_to(target, first.shape[1:]))
+        for name, target in targets.items()
+    }
+    row["the true decision"] = correlations(
+        np.abs(first) - np.abs(second), shrink_to(stack.decision[0], first.shape[1:])
+    )
     alike.append(row)
 
 # %% tags=["hide-input"]
 picks = [
-    (alike[0]["the photograph"].argmax(), np.where(maps_of[0][0].std((1, 2)) > 1e-3, alike[0]["the photograph"], 2).argmin()),
+    (
+        alike[0]["the photograph"].argmax(),
+        np.where(
+            maps_of[0][0].std((1, 2)) > 1e-3, alike[0]["the photograph"], 2
+        ).argmin(),
+    ),
     (alike[1]["vertical change"].argmax(), alike[1]["horizontal change"].argmax()),
     tuple(np.argsort(alike[2]["the true decision"])[:-3:-1]),
 ]
-for number, ((first, second), chosen) in enumerate(zip(maps_of, picks, strict=True), start=1):
+for number, ((first, second), chosen) in enumerate(
+    zip(maps_of, picks, strict=True), start=1
+):
     drawn = {}
     for k in chosen:
         for name, maps in (("near", first), ("far", second)):
-            top = max(np.quantile(first[k], 0.995), np.quantile(second[k], 0.995), 1e-6)  # the few largest values saturate
+            top = max(
+                np.quantile(first[k], 0.995), np.quantile(second[k], 0.995), 1e-6
+            )  # the few largest values saturate
             drawn[f"conv {number}, map {k + 1}, {name}"] = np.clip(maps[k] / top, 0, 1)
     alt = f"Two feature maps of layer {number} for both sources."
-    display(figures.comparison(drawn, alt=alt, caption=f"Fig. 3 of the paper: convolution {number}."))
+    display(
+        figures.comparison(
+            drawn, alt=alt, caption=f"Fig. 3 of the paper: convolution {number}."
+        )
+    )
 layers = ["conv 1", "conv 2", "conv 3"]
-best = pd.DataFrame([{name: float(values.max()) for name, values in row.items()} for row in alike], index=layers)
+best = pd.DataFrame(
+    [{name: float(values.max()) for name, values in row.items()} for row in alike],
+    index=layers,
+)
 tables.plain(
-    best, caption="Largest correlation of a map; for the decision, of the difference between the sources' maps", digits=3
+    best,
+    caption=(
+        "Largest correlation of a map; for the decision, of the difference between "
+        "the sources' maps"
+    ),
+    digits=3,
 )
 
 # %% [markdown]
@@ -439,12 +565,20 @@ tables.plain(
 # %% tags=["hide-input"]
 lytro = lytro_or_spread(run.pick(quick=3, full=20, tiny=2))
 compared = {
-    "cnn_fuse": ("cnn_fuse", {}), "cnnwt": ("cnnwt", {}), "cnnwt, complex": ("cnnwt", {"weights": "dtcwt"}),
-    "dwt, one level": ("dwt", {"levels": 1}), "dtcwt, one level": ("dtcwt", {"levels": 1}), "dwt": ("dwt", {}), "dtcwt": ("dtcwt", {}),
+    "cnn_fuse": ("cnn_fuse", {}),
+    "cnnwt": ("cnnwt", {}),
+    "cnnwt, complex": ("cnnwt", {"weights": "dtcwt"}),
+    "dwt, one level": ("dwt", {"levels": 1}),
+    "dtcwt, one level": ("dtcwt", {"levels": 1}),
+    "dwt": ("dwt", {}),
+    "dtcwt": ("dtcwt", {}),
     "lp": ("lp", {}),
-}  # fmt: skip
+}
 example = lytro[0]
-fused = {name: mff.fuse(example, method, **options).image for name, (method, options) in list(compared.items())[:4]}
+fused = {
+    name: mff.fuse(example, method, **options).image
+    for name, (method, options) in list(compared.items())[:4]
+}
 figures.comparison(
     {"input A": example.images[0], "input B": example.images[1]} | fused,
     columns=3,
@@ -461,9 +595,17 @@ figures.comparison(
 # %% tags=["hide-input"]
 five = ["qabf", "qy", "mi", "sf", "viff"]
 on_lytro = tables.means(mff.benchmark(compared, lytro, five, progress=False))
-display(tables.scores(on_lytro, caption=f"Means over {len(lytro)} pairs, {lytro[0].name} first"))
+display(
+    tables.scores(
+        on_lytro, caption=f"Means over {len(lytro)} pairs, {lytro[0].name} first"
+    )
+)
 tested = run.pick(quick=data[2::5][:5], full=data[:30])
-on_made = tables.means(mff.benchmark(compared, tested, ["qabf", "psnr", "ssim", "mask_iou"], progress=False))
+on_made = tables.means(
+    mff.benchmark(
+        compared, tested, ["qabf", "psnr", "ssim", "mask_iou"], progress=False
+    )
+)
 tables.scores(on_made, caption=f"Means over {len(tested)} artificial pairs")
 
 # %% [markdown]
@@ -478,20 +620,49 @@ from skimage.feature import canny
 
 in_bands = mff.fuse(stack, "cnnwt", weights="dtcwt", device=device).image
 pictures = {"near": near, "far": far, "fused": in_bands, "reference": stack.reference}
-gray_pictures = {name: to_gray(to_unit(image, np.float64)) for name, image in pictures.items()}
-edges = {name: np.abs(cnnwt.split(image, "dtcwt")[1]).sum(-1) for name, image in gray_pictures.items()}
+gray_pictures = {
+    name: to_gray(to_unit(image, np.float64)) for name, image in pictures.items()
+}
+edges = {
+    name: np.abs(cnnwt.split(image, "dtcwt")[1]).sum(-1)
+    for name, image in gray_pictures.items()
+}
 lines = {name: canny(image, sigma=2) for name, image in gray_pictures.items()}
 limit = np.quantile(edges["reference"], 0.99)
-strength = {f"complex wavelets, {k}": np.clip(v / limit, 0, 1) for k, v in edges.items()}
-display(figures.comparison(strength, alt="Edge strength of four images.", caption="Not in the paper: edges by complex wavelets."))
+strength = {
+    f"complex wavelets, {k}": np.clip(v / limit, 0, 1) for k, v in edges.items()
+}
+display(
+    figures.comparison(
+        strength,
+        alt="Edge strength of four images.",
+        caption="Not in the paper: edges by complex wavelets.",
+    )
+)
 canny_lines = {f"Canny, {k}": v.astype(float) for k, v in lines.items()}
 display(
-    figures.comparison(canny_lines, alt="Edges of four images as lines.", caption="Not in the paper: edges by Canny's detector.")
+    figures.comparison(
+        canny_lines,
+        alt="Edges of four images as lines.",
+        caption="Not in the paper: edges by Canny's detector.",
+    )
 )
-kept = {name: float((lines[name] & lines["reference"]).sum() / lines["reference"].sum()) for name in ("near", "far", "fused")}
+kept = {
+    name: float((lines[name] & lines["reference"]).sum() / lines["reference"].sum())
+    for name in ("near", "far", "fused")
+}
 kept_table = pd.DataFrame({"share of the reference's edges": kept})
-kept_table["qabf"] = [mff.evaluate(stack, pictures[name], ["qabf"])["qabf"] for name in kept]
-tables.plain(kept_table, caption="Share of the reference's Canny edges that are found at the same pixel, and Q_ABF", digits=3)
+kept_table["qabf"] = [
+    mff.evaluate(stack, pictures[name], ["qabf"])["qabf"] for name in kept
+]
+tables.plain(
+    kept_table,
+    caption=(
+        "Share of the reference's Canny edges that are found at the same pixel, and "
+        "Q_ABF"
+    ),
+    digits=3,
+)
 
 # %% [markdown]
 # ## Ablations
@@ -502,9 +673,22 @@ tables.plain(kept_table, caption="Share of the reference's Canny edges that are 
 # no training has seen, labelled by the decision of GACN.
 
 # %% tags=["hide-input"]
-columns = ["accuracy", "accuracy anywhere", "accuracy on real", "epochs to 99 %", "parameters", "mask_iou", "boundary_f", "qabf"]
+columns = [
+    "accuracy",
+    "accuracy anywhere",
+    "accuracy on real",
+    "epochs to 99 %",
+    "parameters",
+    "mask_iou",
+    "boundary_f",
+    "qabf",
+]
 display(study_table(study, columns, caption=f"One change at a time. {where}"))
-study_table(read_study("icacs18").iloc[:3], columns, caption="Patch sizes, from the study of chapter 05")
+study_table(
+    read_study("icacs18").iloc[:3],
+    columns,
+    caption="Patch sizes, from the study of chapter 05",
+)
 
 # %% [markdown]
 # The next table varies the smallest region that is kept, and the radius and the regularisation of the guided filter.
@@ -529,13 +713,21 @@ maps_once = {name: comparer.focus(*seen) for name, seen in seen_once.items()}
 def decisions(pair):
     """Compute the decision map of every variant."""
     grays = [seen.gray for seen in seen_once[pair.name]]
-    initial = {name: cnn_fuse.segment(maps_once[pair.name], smallest=smallest) for name, (smallest, _, _) in filters.items()}
+    initial = {
+        name: cnn_fuse.segment(maps_once[pair.name], smallest=smallest)
+        for name, (smallest, _, _) in filters.items()
+    }
     soft = {name: (radius, eps) for name, (_, radius, eps) in filters.items() if radius}
-    return initial | {name: cnn_fuse.soften(initial[name], *grays, radius=r, eps=eps) for name, (r, eps) in soft.items()}
+    return initial | {
+        name: cnn_fuse.soften(initial[name], *grays, radius=r, eps=eps)
+        for name, (r, eps) in soft.items()
+    }
 
 
 # %% tags=["remove-input"]
-filtered = score_decisions(tested, decisions, ["mask_accuracy", "boundary_f", "qabf", "psnr"])
+filtered = score_decisions(
+    tested, decisions, ["mask_accuracy", "boundary_f", "qabf", "psnr"]
+)
 tables.scores(filtered, caption=f"Means over {len(tested)} artificial pairs")
 
 # %% [markdown]
@@ -545,7 +737,10 @@ tables.scores(filtered, caption=f"Means over {len(tested)} artificial pairs")
 # %% tags=["hide-input"]
 blurs = measurements.recorded("cnnfuse_blurs")
 other = blurs.groupby("variant", sort=False)["accuracy"].agg(["mean", "min"])
-title = f"Accuracy on patches of {blurs['stack'].nunique()} photographs by the standard deviation or radius of the blur in pixels"
+title = (
+    f"Accuracy on patches of {blurs['stack'].nunique()} photographs by the standard "
+    "deviation or radius of the blur in pixels"
+)
 tables.plain(other, caption=f"{title}; {measurements.source_of(blurs)}")
 
 # %% [markdown]
@@ -557,19 +752,40 @@ tables.plain(other, caption=f"{title}; {measurements.source_of(blurs)}")
 show_source(patch_claims)
 shipped_seed = card("cnn_fuse.default")["seed"]
 display(*patch_claims.patch_trainings(study, blurs, shipped_seed))
-display(patch_claims.blur_kinds(blurs, study.loc["five levels", "accuracy on real"], shipped_seed))
+display(
+    patch_claims.blur_kinds(
+        blurs, study.loc["five levels", "accuracy on real"], shipped_seed
+    )
+)
 
 # %% [markdown]
 # Maps, and the steps after them:
 
 # %% tags=["hide-input"]
 focused = measurements.recorded("cnnfuse_focus")
-columns = ["mask_accuracy", "psnr", "qabf", "error near the border", "rms near the border"]
+columns = [
+    "mask_accuracy",
+    "psnr",
+    "qabf",
+    "error near the border",
+    "rms near the border",
+]
 after = focused.groupby("variant", sort=False)[columns].mean().dropna()
-title = f"Means over {focused['stack'].nunique()} pairs made of BSDS500; errors in gray levels within eight pixels"
+title = (
+    f"Means over {focused['stack'].nunique()} pairs made of BSDS500; errors in gray "
+    "levels within eight pixels"
+)
 display(tables.plain(after, caption=title))
-display(*patch_claims.focus_maps(focused, measurements.recorded("cnnfuse_layers"), shipped_seed))
-sizes_apart = max(abs(a - b) for one, other in zip(printed_sizes, made, strict=True) for a, b in zip(one, other, strict=True))
+display(
+    *patch_claims.focus_maps(
+        focused, measurements.recorded("cnnfuse_layers"), shipped_seed
+    )
+)
+sizes_apart = max(
+    abs(a - b)
+    for one, other in zip(printed_sizes, made, strict=True)
+    for a, b in zip(one, other, strict=True)
+)
 numbers = {f"{size}": str(shape) for size, shape in zip(sizes, made, strict=True)}
 display(claims.judge("C3.10", sizes_apart, numbers=numbers))
 
@@ -591,22 +807,52 @@ from mffrepro.report.summary import in_one_minute, says
 
 answer = says(
     "C3.13",
-    holds="Yes: the network recognises every blur that is tested, also those that its training did not have.",
+    holds=(
+        "Yes: the network recognises every blur that is tested, also those that its "
+        "training did not have."
+    ),
     fails="Not always: there are blurs that the network recognises less often.",
-    undecided="Yes for the one network that is tested here, on every blur; whether others can is undecided.",
+    undecided=(
+        "Yes for the one network that is tested here, on every blur; whether others "
+        "can is undecided."
+    ),
 )
 learned = [
-    says("C3.11", holds="On sub-bands it is better than a wavelet rule without a network.", fails="On sub-bands it is not better than a wavelet rule in every metric.",
-         undecided="Whether sub-bands with a network beat a wavelet rule depends on the metric."),
-    says("C3.9", holds="The guided filter removes errors at borders.", fails="The guided filter adds errors at hard borders.",
-         undecided="Whether the guided filter removes errors at borders is undecided.",
-         substitute="At hard borders the guided filter makes large errors smaller and the mean error larger."),
-    says("C3.6", holds="The focus map is near one half in plain places.", fails="The focus map is not near one half in plain places: it stays sure.",
-         undecided="Whether the focus map is near one half in plain places is undecided.",
-         substitute="The focus map of this project's network is not near one half in plain places: it stays sure."),
-]  # fmt: skip
+    says(
+        "C3.11",
+        holds="On sub-bands it is better than a wavelet rule without a network.",
+        fails="On sub-bands it is not better than a wavelet rule in every metric.",
+        undecided=(
+            "Whether sub-bands with a network beat a wavelet rule depends on the "
+            "metric."
+        ),
+    ),
+    says(
+        "C3.9",
+        holds="The guided filter removes errors at borders.",
+        fails="The guided filter adds errors at hard borders.",
+        undecided="Whether the guided filter removes errors at borders is undecided.",
+        substitute=(
+            "At hard borders the guided filter makes large errors smaller and the "
+            "mean error larger."
+        ),
+    ),
+    says(
+        "C3.6",
+        holds="The focus map is near one half in plain places.",
+        fails="The focus map is not near one half in plain places: it stays sure.",
+        undecided=(
+            "Whether the focus map is near one half in plain places is undecided."
+        ),
+        substitute=(
+            "The focus map of this project's network is not near one half in plain "
+            "places: it stays sure."
+        ),
+    ),
+]
 question = (
-    "A network is trained on Gaussian blur alone. Can it decide which of two photographs is in focus, and do wavelets help?"
+    "A network is trained on Gaussian blur alone. Can it decide which of two "
+    "photographs is in focus, and do wavelets help?"
 )
 in_one_minute("cnnwt", question, answer=answer, best="C3.13", learned=learned)
 

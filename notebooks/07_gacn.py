@@ -46,7 +46,8 @@ import sys
 if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kernel
     subprocess.check_call(
         [sys.executable, "-m", "pip", "install", "-q"]
-        + ["--no-deps"] * bool(importlib.util.find_spec("torch"))  # the host's torch stays
+        + ["--no-deps"]
+        * bool(importlib.util.find_spec("torch"))  # the host's torch stays
         + ["git+https://github.com/mffrepro/mffrepro@main"]
     )
     importlib.invalidate_caches()
@@ -77,7 +78,9 @@ from mffrepro.report.source import show_source
 from mffrepro.training.studies import gacn_losses, table_path
 
 # %% tags=["remove-input"]
-warnings.filterwarnings("ignore", message="IProgress not found")  # no bars are drawn here
+warnings.filterwarnings(
+    "ignore", message="IProgress not found"
+)  # no bars are drawn here
 started = time.perf_counter()
 run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed=seed)
 six = list(gacn26.METRICS)
@@ -94,8 +97,14 @@ network = mff.methods.load_network("gacn", device=device)
 comparer = gacn.GacnComparer(network)
 diagram.flow(
     diagram.gacn_rows(network),
-    alt="Three rows of boxes: four dense convolutions with channel attention, four convolutions with spatial attention, and the output.",
-    caption="Fig. 1 of the paper. CSE: channel attention. SSE: spatial attention. Every later convolution of the feature path reads all earlier maps.",
+    alt=(
+        "Three rows of boxes: four dense convolutions with channel attention, four "
+        "convolutions with spatial attention, and the output."
+    ),
+    caption=(
+        "Fig. 1 of the paper. CSE: channel attention. SSE: spatial attention. Every "
+        "later convolution of the feature path reads all earlier maps."
+    ),
 )
 
 # %% [markdown]
@@ -116,9 +125,20 @@ mask = draw_mask(photograph, np.random.default_rng(seed))
 gray = to_gray(to_unit(photograph.image))
 sample = PRESETS["practical"].pair(gray, mask, np.random.default_rng(seed))
 figures.comparison(
-    {"photograph": gray, "near-focused (a)": sample["a"], "far-focused (b)": sample["b"], "label": sample["mask"]},
-    alt="A photograph, the same with blurred background, with blurred foreground, and the mask that is the label.",
-    caption="Fig. 4 of the paper: one training sample before crop, rotation, noise and shift. Label 1: the first image is sharper.",
+    {
+        "photograph": gray,
+        "near-focused (a)": sample["a"],
+        "far-focused (b)": sample["b"],
+        "label": sample["mask"],
+    },
+    alt=(
+        "A photograph, the same with blurred background, with blurred foreground, and "
+        "the mask that is the label."
+    ),
+    caption=(
+        "Fig. 4 of the paper: one training sample before crop, rotation, noise and "
+        "shift. Label 1: the first image is sharper."
+    ),
 )
 
 # %% [markdown]
@@ -148,11 +168,30 @@ figures.comparison(
 # Below is the whole network. Its comments cite the equations and the numbered ambiguities of the paper.
 
 # %%
-show_source(gacn.ConvBlock, gacn.ChannelSE, gacn.SpatialSE, gacn.FeaturePath, gacn.DecisionPath, gacn.GACN)
-published_counts = pd.read_csv(tables.reported_folder() / "p004_parameters.csv", index_col="part")["parameters"]
-ours = {"feature path": network.features, "decision path": network.decision, "all": network}
-counted = {name: sum(p.numel() for p in part.parameters()) for name, part in ours.items()}
-tables.plain(pd.DataFrame({"authors' checkpoint": published_counts, "here": counted}), caption="Trainable parameters", digits=0)
+show_source(
+    gacn.ConvBlock,
+    gacn.ChannelSE,
+    gacn.SpatialSE,
+    gacn.FeaturePath,
+    gacn.DecisionPath,
+    gacn.GACN,
+)
+published_counts = pd.read_csv(
+    tables.reported_folder() / "p004_parameters.csv", index_col="part"
+)["parameters"]
+ours = {
+    "feature path": network.features,
+    "decision path": network.decision,
+    "all": network,
+}
+counted = {
+    name: sum(p.numel() for p in part.parameters()) for name, part in ours.items()
+}
+tables.plain(
+    pd.DataFrame({"authors' checkpoint": published_counts, "here": counted}),
+    caption="Trainable parameters",
+    digits=0,
+)
 
 # %% [markdown]
 # ## Loss
@@ -183,10 +222,22 @@ tables.plain(pd.DataFrame({"authors' checkpoint": published_counts, "here": coun
 # metric and the loss by the same code for (15–17), `TOOLBOX.kept`.
 
 # %%
-from mffrepro.losses import balanced_loss, dice_loss, edge_loss, focal_loss, qg_loss, tensor_loss
+from mffrepro.losses import (
+    balanced_loss,
+    dice_loss,
+    edge_loss,
+    focal_loss,
+    qg_loss,
+    tensor_loss,
+)
 from mffrepro.losses import gradient as gradient_loss
 
-show_source(dice_loss, gradient_loss.qg_loss, gradient_loss.strength_ratio, gradient_loss.angle_agreement)
+show_source(
+    dice_loss,
+    gradient_loss.qg_loss,
+    gradient_loss.strength_ratio,
+    gradient_loss.angle_agreement,
+)
 
 # %% [markdown]
 # The paper compares these with two other mask losses and two other gradient losses (Fig. 9) and prints no formula for them. Let $t_i$ be
@@ -208,12 +259,24 @@ show_source(focal_loss, balanced_loss, edge_loss, tensor_loss)
 
 # %%
 stack = mff.load("embedded")["coffee_blur3"]
-a, b = (torch.from_numpy(to_gray(to_unit(image)))[None, None].double() for image in stack.images)
+a, b = (
+    torch.from_numpy(to_gray(to_unit(image)))[None, None].double()
+    for image in stack.images
+)
 blend = 0.5 * (a + b)
 exact = float(qg_loss((a, b), blend, steepness=1e9))
-gaps = {k: abs(float(qg_loss((a, b), blend, steepness=k)) - exact) for k in (10, 100, 1000, 10_000, 100_000)}
-steepness_table = pd.Series(gaps, name="gap to the exact loss").rename_axis("k").to_frame()
-tables.plain(steepness_table, digits=6, caption="Smooth against exact strength term, averaged pair")
+gaps = {
+    k: abs(float(qg_loss((a, b), blend, steepness=k)) - exact)
+    for k in (10, 100, 1000, 10_000, 100_000)
+}
+steepness_table = (
+    pd.Series(gaps, name="gap to the exact loss").rename_axis("k").to_frame()
+)
+tables.plain(
+    steepness_table,
+    digits=6,
+    caption="Smooth against exact strength term, averaged pair",
+)
 
 # %% [markdown]
 # ## Training
@@ -225,8 +288,14 @@ tables.plain(steepness_table, digits=6, caption="Smooth against exact strength t
 display(trainings.training_table(["gacn.default"]))
 trainings.training_curves(
     "gacn.default",
-    alt="Training and validation curves of the total loss, Dice, Q_g and the overlap of the decision with the mask.",
-    caption="Not in the paper: training of the shipped weights. Validation is easier than training: it has no noise, shifts or rotations.",
+    alt=(
+        "Training and validation curves of the total loss, Dice, Q_g and the overlap "
+        "of the decision with the mask."
+    ),
+    caption=(
+        "Not in the paper: training of the shipped weights. Validation is easier than "
+        "training: it has no noise, shifts or rotations."
+    ),
 )
 
 # %% [markdown]
@@ -237,16 +306,21 @@ trainings.training_curves(
 # %% tags=["hide-input"]
 trained = pd.read_csv(table_path("gacn_trainings"), keep_default_na=False)
 listed = trained.replace({"changed": {"": "nothing"}})
-listed = listed[["changed", "seed", "qg", "qcb", "regions", "val_iou", "best_epoch", "seconds"]]
+listed = listed[
+    ["changed", "seed", "qg", "qcb", "regions", "val_iou", "best_epoch", "seconds"]
+]
 origin = trained.iloc[0]
 length = f"{origin['epochs']} epochs of {origin['samples']} samples"
-title = f"Recorded {trained['date'].max()} ({origin['device']}, {origin['data']}, {length})"
+title = (
+    f"Recorded {trained['date'].max()} ({origin['device']}, {origin['data']}, {length})"
+)
 display(tables.plain(listed, caption=title).hide(axis="index"))
 by_seed = trained[trained["changed"] == ""].set_index("seed")["qg"]
 choices = trained[trained["changed"] != ""].set_index("changed")
 gain = choices["qg"] - choices["seed"].map(by_seed)
 print(
-    f"Q_g differs by up to {np.ptp(by_seed):.4f} between seeds, and by up to {gain.abs().max():.4f} between recipes of one seed"
+    f"Q_g differs by up to {np.ptp(by_seed):.4f} between seeds, and by up to "
+    f"{gain.abs().max():.4f} between recipes of one seed"
 )
 
 # %% tags=["hide-output"]
@@ -255,19 +329,40 @@ if run.retrain:
 
     preset = PRESETS[run.pick(quick="smoke", full="practical")]
     regions = load_regions("embedded")
-    trained_here = train(preset, {"train": regions, "val": regions}, Path(f"retrained-{time.time_ns()}"), seed=seed)
+    trained_here = train(
+        preset,
+        {"train": regions, "val": regions},
+        Path(f"retrained-{time.time_ns()}"),
+        seed=seed,
+    )
 
 # %% [markdown]
 # The question which losses are best (Fig. 9) needs more than one network. Here twelve are trained for seconds each, on three embedded
 # photographs; two others are kept for testing. This shows the procedure and which losses start to learn at all. It is too short for a verdict.
 
 # %% tags=["hide-output"]
-tiny = replace(gacn_losses.STUDY, epochs=2, samples=32, rate=8e-3, slope_epochs=2, size=96, crop=48, validation=4)
+tiny = replace(
+    gacn_losses.STUDY,
+    epochs=2,
+    samples=32,
+    rate=8e-3,
+    slope_epochs=2,
+    size=96,
+    crop=48,
+    validation=4,
+)
 lessons = run.pick(quick=tiny, full=PRESETS["practical"]) if run.retrain else tiny
 regions = load_regions("embedded")
 unseen = list(mff.load("embedded", kind="composite", levels=(3,), size=192))[3:]
 runs = Path(tempfile.mkdtemp())
-studied = gacn_losses.loss_study(lessons, {"train": regions[:3], "val": regions[:3]}, unseen, runs, seed=seed, device=device)
+studied = gacn_losses.loss_study(
+    lessons,
+    {"train": regions[:3], "val": regions[:3]},
+    unseen,
+    runs,
+    seed=seed,
+    device=device,
+)
 
 # %% [markdown]
 # ## Fusion, step by step
@@ -278,19 +373,35 @@ studied = gacn_losses.loss_study(lessons, {"train": regions[:3], "val": regions[
 near, far = stack.images
 features = extract_all(stack, comparer)
 with torch.inference_mode():
-    maps = network.decide(features[0].gray, features[1].gray, features[0].activity, features[1].activity)
+    maps = network.decide(
+        features[0].gray, features[1].gray, features[0].activity, features[1].activity
+    )
 logit, initial, final = (tensor[0, 0].cpu().numpy() for tensor in maps)
 activity = (features[0].activity - features[1].activity).mean(1)[0].cpu().numpy()
-steps = {"near-focused": near, "far-focused": far, "activity difference": figures.signed(activity)}
+steps = {
+    "near-focused": near,
+    "far-focused": far,
+    "activity difference": figures.signed(activity),
+}
 steps |= {
     "logit": figures.signed(logit, limit=np.quantile(np.abs(logit), 0.98)),
     "initial map": initial,
     "final map": final.clip(0, 1),
 }
 figures.comparison(
-    steps | {"fused": mff.fuse(stack, "gacn", device=device).image, "reference": stack.reference},
-    alt="Eight pictures from the two sources over activity, decision and maps to the fused image beside the reference.",
-    caption="Not in the paper: the steps. Bright: the first source is sharper. Activity: mean over the 64 channels. Logit: the decision before the sigmoid.",
+    steps
+    | {
+        "fused": mff.fuse(stack, "gacn", device=device).image,
+        "reference": stack.reference,
+    },
+    alt=(
+        "Eight pictures from the two sources over activity, decision and maps to the "
+        "fused image beside the reference."
+    ),
+    caption=(
+        "Not in the paper: the steps. Bright: the first source is sharper. Activity: "
+        "mean over the 64 channels. Logit: the decision before the sigmoid."
+    ),
 )
 
 # %% [markdown]
@@ -304,11 +415,19 @@ figures.comparison(
 
 # %% tags=["hide-input"]
 on_26 = gacn26.scores([] if run.quick else ["gacn", "gacn.published"])
-measured = tables.means(on_26)[[*(name for name in six if name in set(on_26["metric"])), "seconds"]]
-both = ["gacn.published", *(name for name in measured.index if name != "gacn.published")]
-printed = tables.method_names(tables.reported("p004_table1"), tables.PRINTED_NAMES, keep=both)
+measured = tables.means(on_26)[
+    [*(name for name in six if name in set(on_26["metric"])), "seconds"]
+]
+both = [
+    "gacn.published",
+    *(name for name in measured.index if name != "gacn.published"),
+]
+printed = tables.method_names(
+    tables.reported("p004_table1"), tables.PRINTED_NAMES, keep=both
+)
 title = (
-    f"Table 1 and ours on {on_26['stack'].nunique()} of 26 pairs. gacn is trained here, gacn.published has the authors' weights"
+    f"Table 1 and ours on {on_26['stack'].nunique()} of 26 pairs. gacn is trained "
+    "here, gacn.published has the authors' weights"
 )
 display(tables.beside(printed, measured, caption=title))
 print("reproduced:", "; ".join(on_26["origin"].unique()) or "not recorded yet")
@@ -330,8 +449,14 @@ curves = gacn26.figure5(on_26, maps_on_26)
 display(
     figures.pair_curves(
         curves,
-        alt="Six panels of scores per pair: networks with a decision map lie together at the top, the decoders below.",
-        caption="Fig. 5 of the paper, all six metrics. Pairs in the order of their names; the legends list means.",
+        alt=(
+            "Six panels of scores per pair: networks with a decision map lie together "
+            "at the top, the decoders below."
+        ),
+        caption=(
+            "Fig. 5 of the paper, all six metrics. Pairs in the order of their names; "
+            "the legends list means."
+        ),
     )
 )
 print("maps:", measurements.source_of(maps_on_26))
@@ -342,9 +467,21 @@ print("maps:", measurements.source_of(maps_on_26))
 
 # %% tags=["hide-input"]
 stages = maps_on_26.groupby("variant", sort=False)[[*six, "regions"]].mean()
-display(tables.scores(stages, caption="Maps with and without post-processing, means over the 26 pairs"))
-rivals = pd.DataFrame({metric: table.mean() for metric, table in gacn26.rivals_as_printed(on_26, maps_on_26).items()})
-tables.scores(rivals, caption="The rivals of Table 1 as the paper had them, means over the 26 pairs")
+display(
+    tables.scores(
+        stages, caption="Maps with and without post-processing, means over the 26 pairs"
+    )
+)
+rivals = pd.DataFrame(
+    {
+        metric: table.mean()
+        for metric, table in gacn26.rivals_as_printed(on_26, maps_on_26).items()
+    }
+)
+tables.scores(
+    rivals,
+    caption="The rivals of Table 1 as the paper had them, means over the 26 pairs",
+)
 
 # %% [markdown]
 # The embedded set has a reference and a true decision map for every stack. Methods that take minutes are left to
@@ -354,8 +491,13 @@ tables.scores(rivals, caption="The rivals of Table 1 as the paper had them, mean
 data = mff.load("embedded")
 chosen = run.some(data[2::5], 3)
 quick_methods = mff.methods.within(run.pick(quick=1, full=10))
-results = mff.benchmark(quick_methods, chosen, ["qg", "qabf", "psnr", "mask_iou", "sf"], progress=False)
-tables.scores(tables.means(results), caption=f"Means over {len(chosen)} stacks of the embedded set")
+results = mff.benchmark(
+    quick_methods, chosen, ["qg", "qabf", "psnr", "mask_iou", "sf"], progress=False
+)
+tables.scores(
+    tables.means(results),
+    caption=f"Means over {len(chosen)} stacks of the embedded set",
+)
 
 # %% [markdown]
 # ### Table 2: absolute value or smooth approximation of the angle term?
@@ -364,16 +506,44 @@ tables.scores(tables.means(results), caption=f"Means over {len(chosen)} stacks o
 # of each. Here the seed alone, which draws the first weights and all samples, makes a larger difference.
 
 # %% tags=["hide-input"]
-by_angle = trained.replace({"changed": {"": "Abs", "angle=smooth": "Smooth"}}).set_index("changed").loc[["Abs", "Smooth"]]
+by_angle = (
+    trained.replace({"changed": {"": "Abs", "angle=smooth": "Smooth"}})
+    .set_index("changed")
+    .loc[["Abs", "Smooth"]]
+)
 same_seed = by_angle[by_angle["seed"] == 1][six]
-display(tables.beside(tables.reported("p004_table2"), same_seed, caption="Table 2: as printed, and trained here with one seed"))
+display(
+    tables.beside(
+        tables.reported("p004_table2"),
+        same_seed,
+        caption="Table 2: as printed, and trained here with one seed",
+    )
+)
 by_angle.index += ", seed " + by_angle["seed"].astype(str)
-display(tables.scores(by_angle[six], caption="All trainings, 26 pairs, recorded", digits=5))
-angles = {name: ("gacn", {"weights": weights, "device": device}) for name, weights in (("Abs", "default"), ("Smooth", "smooth"))}
-pairs = mff.load("gacn26") if is_fetched("gacn26") and not run.quick else mff.load("embedded", kind="composite", levels=(3,))
+display(
+    tables.scores(by_angle[six], caption="All trainings, 26 pairs, recorded", digits=5)
+)
+angles = {
+    name: ("gacn", {"weights": weights, "device": device})
+    for name, weights in (("Abs", "default"), ("Smooth", "smooth"))
+}
+pairs = (
+    mff.load("gacn26")
+    if is_fetched("gacn26") and not run.quick
+    else mff.load("embedded", kind="composite", levels=(3,))
+)
 pairs = run.some(pairs, 3)
-shipped = tables.means(mff.benchmark(angles, pairs, six, gray="skimage", progress=False))[six]
-tables.plain(shipped, caption=f"The shipped weights of the first seed in this run, {len(pairs)} pairs of {pairs.name}", digits=5)
+shipped = tables.means(
+    mff.benchmark(angles, pairs, six, gray="skimage", progress=False)
+)[six]
+tables.plain(
+    shipped,
+    caption=(
+        f"The shipped weights of the first seed in this run, {len(pairs)} pairs of "
+        f"{pairs.name}"
+    ),
+    digits=5,
+)
 
 # %% [markdown]
 # ### Figure 2: what the gradient loss does to the decision map
@@ -383,18 +553,32 @@ tables.plain(shipped, caption=f"The shipped weights of the first seed in this ru
 
 # %% tags=["hide-input"]
 with_or_without = trained[trained["changed"].isin(["", "gradient_loss=none"])].copy()
-with_or_without["loss"] = with_or_without["changed"].map({"": "Dice + Q_g", "gradient_loss=none": "Dice"})
+with_or_without["loss"] = with_or_without["changed"].map(
+    {"": "Dice + Q_g", "gradient_loss=none": "Dice"}
+)
 shown_columns = ["loss", "seed", "regions", "variation", "val_iou", *six]
-display(tables.plain(with_or_without[shown_columns], caption="Whole trainings, recorded").hide(axis="index"))
+display(
+    tables.plain(
+        with_or_without[shown_columns], caption="Whole trainings, recorded"
+    ).hide(axis="index")
+)
 drawn = {"far-focused": stack.images[1]}
 for weights in ("default", "seed2", "seed3"):
-    share = mff.fuse(stack, "gacn", weights=weights, smooth_boundary=False, device=device).decision[0]
+    share = mff.fuse(
+        stack, "gacn", weights=weights, smooth_boundary=False, device=device
+    ).decision[0]
     drawn[f"{weights}: {gacn_losses.noise(share)['regions']:.0f} regions"] = share
 figures.comparison(
     drawn | {"truth": stack.decision[0]},
     columns=3,
-    alt="A far-focused image, the initial decision maps of three networks that differ in their seed, and the true map.",
-    caption="Fig. 2 of the paper, in part: initial maps of three trainings with Dice and Q_g. The truth has two regions.",
+    alt=(
+        "A far-focused image, the initial decision maps of three networks that differ "
+        "in their seed, and the true map."
+    ),
+    caption=(
+        "Fig. 2 of the paper, in part: initial maps of three trainings with Dice and "
+        "Q_g. The truth has two regions."
+    ),
 )
 
 # %% [markdown]
@@ -420,12 +604,23 @@ figures.comparison(
 # clarities of all images, scaled to $a_1 + a_2 = 1$. The diagrams show the recorded calls of a comparer, for four images of a stack.
 
 # %%
-lens = mff.load("embedded", size=run.pick(quick=256, full=512, tiny=128))["motorcycle_lens"]
+lens = mff.load("embedded", size=run.pick(quick=256, full=512, tiny=128))[
+    "motorcycle_lens"
+]
 four = FocusStack("four", lens.images[:4])
 diagram.strategies(
-    {name: strategies.attempt(four, comparer, name).trace for name in strategies.strategies_of(comparer)},
-    alt="Four diagrams: serial fusion extracts from each fused image; calibration compares all with the first, carry with the winner; rank decides once.",
-    caption="Fig. 3 of the paper, with two strategies more. Blue: activity level of an image. Orange: decision path. Arrows: the results that a call needed.",
+    {
+        name: strategies.attempt(four, comparer, name).trace
+        for name in strategies.strategies_of(comparer)
+    },
+    alt=(
+        "Four diagrams: serial fusion extracts from each fused image; calibration "
+        "compares all with the first, carry with the winner; rank decides once."
+    ),
+    caption=(
+        "Fig. 3 of the paper, with two strategies more. Blue: activity level of an "
+        "image. Orange: decision path. Arrows: the results that a call needed."
+    ),
 )
 
 # %% [markdown]
@@ -442,7 +637,10 @@ from mffrepro.models import cnn_fuse, sesf
 
 
 def share(first, second):
-    sharpness = [uniform_filter(np.square(np.gradient(to_gray(image))).sum(0), 11) + 1e-8 for image in (first, second)]
+    sharpness = [
+        uniform_filter(np.square(np.gradient(to_gray(image))).sum(0), 11) + 1e-8
+        for image in (first, second)
+    ]
     return sharpness[0] / (sharpness[0] + sharpness[1])
 
 
@@ -453,7 +651,9 @@ comparers = {
     "dsift": DescriptorComparer(24, 8, 3600),
     "share": ImageComparer(share),
 }
-attempts = strategies.compare_strategies(lens, comparers, repeats=run.pick(quick=2, full=3, tiny=1))
+attempts = strategies.compare_strategies(
+    lens, comparers, repeats=run.pick(quick=2, full=3, tiny=1)
+)
 many = strategies.tabulate_strategies(lens, attempts)
 timed = {name: comparers[name] for name in ("gacn", "sesf", "cnn_fuse")}
 clock = time.perf_counter if network.gaussian.is_cuda else time.process_time
@@ -463,10 +663,19 @@ saved = strategies.saved_runs(lens, timed, runs=5, clock=clock)
 printed = tables.reported("p004_table3").set_axis(["serial", "calibration"], axis=1)
 printed["saved"] = 1 - printed["calibration"] / printed["serial"]
 here = many["seconds"].unstack()[["serial", "calibration"]].loc[list(timed)]
-here = here.assign(saved=pd.Series({name: shares.mean() for name, shares in saved.items()}))
+here = here.assign(
+    saved=pd.Series({name: shares.mean() for name, shares in saved.items()})
+)
 size = f"{len(lens)} images of {lens.images.shape[2]} × {lens.images.shape[1]}"
-title = f"Table 3: seconds per image and share saved; printed for a chip of 2700 × 1800, here for {size}"
-display(tables.beside(tables.method_names(printed, tables.TIMED_NAMES), here, caption=title, digits=3))
+title = (
+    "Table 3: seconds per image and share saved; printed for a chip of 2700 × 1800, "
+    f"here for {size}"
+)
+display(
+    tables.beside(
+        tables.method_names(printed, tables.TIMED_NAMES), here, caption=title, digits=3
+    )
+)
 tables.plain(many, caption=f"All strategies; {size}; seconds per image", digits=3)
 
 # %% [markdown]
@@ -479,14 +688,25 @@ tables.plain(many, caption=f"All strategies; {size}; seconds per image", digits=
 with torch.inference_mode():
     probe = torch.rand(1, 1, 520, 520, device=network.gaussian.device)
     level = network.extract(probe)
-calls = {"extract": partial(network.features, probe), "decide": partial(network.decide, probe, probe, level, level)}
+calls = {
+    "extract": partial(network.features, probe),
+    "decide": partial(network.decide, probe, probe, level, level),
+}
 cost = {kind: speed.count_work(call).operations for kind, call in calls.items()}
 predicted = {
-    name: strategies.share_saved(attempts["gacn", name].trace, attempts["gacn", "serial"].trace, cost)
+    name: strategies.share_saved(
+        attempts["gacn", name].trace, attempts["gacn", "serial"].trace, cost
+    )
     for name in many.loc["gacn"].index
 }
-print(", ".join(f"to {kind}: {value / 1e9:.1f} · 10⁹ operations" for kind, value in cost.items()))
-print("predicted by operations:", ", ".join(f"{predicted[name]:.0%} saved by {name}" for name in ("calibration", "rank")))
+needed = (f"to {kind}: {n / 1e9:.1f} · 10⁹ operations" for kind, n in cost.items())
+print(*needed, sep=", ")
+print(
+    "predicted by operations:",
+    ", ".join(
+        f"{predicted[name]:.0%} saved by {name}" for name in ("calibration", "rank")
+    ),
+)
 
 # %% [markdown]
 # And the images? With the network, calibration is **far below** serial fusion in PSNR and SF. Eq. 19 needs maps that say *how much* sharper an image
@@ -498,12 +718,20 @@ print("predicted by operations:", ", ".join(f"{predicted[name]:.0%} saved by {na
 # %%
 each = extract_all(lens, comparer)
 finals = np.stack([comparer.decide(each[0], other)[0] for other in each[1:]])
-volume = np.stack([finals[0], 1 - finals[0], *(finals[0] * (1 - p) / (p + 1e-4) for p in finals[1:])])
+volume = np.stack(
+    [finals[0], 1 - finals[0], *(finals[0] * (1 - p) / (p + 1e-4) for p in finals[1:])]
+)
 saturated = ((finals < 1e-4) | (finals > 1 - 1e-4)).mean()
 ties = ((volume == volume.max(0)).sum(0) > 1).mean()
 second_wins = (volume.argmax(0) == 1)[finals[0] <= 1e-4].mean()
-print(f"values within 1e-4 of 0 or 1: {saturated:.1%}; pixels with a tie for the largest entry: {ties:.1%}")
-print(f"pixels where the second image beats the first: {second_wins:.1%} of them go to the second image")
+print(
+    f"values within 1e-4 of 0 or 1: {saturated:.1%}; pixels with a tie for the "
+    f"largest entry: {ties:.1%}"
+)
+print(
+    f"pixels where the second image beats the first: {second_wins:.1%} of them go to "
+    "the second image"
+)
 
 # %% [markdown]
 # The logits do not saturate. The same order computed from them (`calibration_log`) removes the ties, but it does not help: both forms compare every image
@@ -514,34 +742,64 @@ print(f"pixels where the second image beats the first: {second_wins:.1%} of them
 # Ranking by them has no first image, so the order of the stack does not matter.
 
 # %%
-attempts["gacn", "calibration_log"] = strategies.attempt(lens, comparer, "calibration_log")
+attempts["gacn", "calibration_log"] = strategies.attempt(
+    lens, comparer, "calibration_log"
+)
 forward = {name: made for (method, name), made in attempts.items() if method == "gacn"}
 orders = strategies.compare_orders(lens, forward, comparer)
-tables.plain(orders, caption="PSNR in decibels for both orders of the images; inf: the fused images are equal", digits=2)
+tables.plain(
+    orders,
+    caption=(
+        "PSNR in decibels for both orders of the images; inf: the fused images are "
+        "equal"
+    ),
+    digits=2,
+)
 
 # %% [markdown]
 # ### Figure 10: the fused images
 
 # %% tags=["hide-input"]
 scale = lens.images.shape[2] / 512
-boxes = [tuple(round(scale * side) for side in box) for box in ((60, 60, 70, 100), (210, 250, 70, 100))]
+boxes = [
+    tuple(round(scale * side) for side in box)
+    for box in ((60, 60, 70, 100), (210, 250, 70, 100))
+]
 figures.comparison(
-    {"first of the stack": lens.images[0], "last": lens.images[-1], "reference": lens.reference}
+    {
+        "first of the stack": lens.images[0],
+        "last": lens.images[-1],
+        "reference": lens.reference,
+    }
     | {name: made.result.image for name, made in forward.items()},
     zoom=boxes,
     columns=3,
-    alt="A motorcycle: sharp all over in the reference and by serial, carry and rank; with blurred and ragged patches by calibration.",
-    caption="Fig. 10 of the paper, on a rendered stack: GACN. Serial, carry and rank are near the reference; both forms of calibration leave blurred patches with ragged borders.",
+    alt=(
+        "A motorcycle: sharp all over in the reference and by serial, carry and rank; "
+        "with blurred and ragged patches by calibration."
+    ),
+    caption=(
+        "Fig. 10 of the paper, on a rendered stack: GACN. Serial, carry and rank are "
+        "near the reference; both forms of calibration leave blurred patches with "
+        "ragged borders."
+    ),
 )
 
 # %% tags=["hide-input"]
 two = ("serial", "calibration")
-panels = {f"{name}, {way}": attempts[name, way].result.image for name in ("cnn_fuse", "sesf") for way in two}
+panels = {
+    f"{name}, {way}": attempts[name, way].result.image
+    for name in ("cnn_fuse", "sesf")
+    for way in two
+}
 figures.comparison(
     panels,
     zoom=boxes,
     columns=2,
-    alt="The same motorcycle by CNN-Fuse and SESF-Fuse, each by serial fusion and by calibration.",
+    alt=(
+        "The same motorcycle by CNN-Fuse and SESF-Fuse, each by serial fusion and by "
+        "calibration."
+    ),
     caption="Fig. 10 of the paper, its panels of CNN-Fuse and SESF-Fuse.",
 )
 
@@ -550,18 +808,41 @@ figures.comparison(
 
 # %% tags=["hide-input"]
 if is_fetched("v4stack"):
-    window = run.pick(quick=np.s_[:, 450:690, 600:920], full=np.s_[:, 300:900, 400:1200], tiny=np.s_[:, 450:514, 600:664])
+    window = run.pick(
+        quick=np.s_[:, 450:690, 600:920],
+        full=np.s_[:, 300:900, 400:1200],
+        tiny=np.s_[:, 450:514, 600:664],
+    )
     microscope = FocusStack("v4stack", mff.load("v4stack")[0].images[window])
     made = strategies.compare_strategies(microscope, {"gacn": comparer}, repeats=1)
-    table = strategies.tabulate_strategies(microscope, made, ["qg", "sf"]).loc["gacn", ["seconds", "qg", "sf"]]
+    table = strategies.tabulate_strategies(microscope, made, ["qg", "sf"]).loc[
+        "gacn", ["seconds", "qg", "sf"]
+    ]
     count, height, width = microscope.images.shape[:3]
-    display(tables.plain(table, caption=f"{count} frames of {width} × {height}; seconds per image"))
+    display(
+        tables.plain(
+            table, caption=f"{count} frames of {width} × {height}; seconds per image"
+        )
+    )
     shown = {"frame 1": microscope.images[0], f"frame {count}": microscope.images[-1]}
     shown |= {name: one.result.image for (_, name), one in made.items()}
-    alt = "Two frames of a microscope stack and four fusions of all: calibration leaves blurred and ragged patches."
-    display(figures.comparison(shown, alt=alt, columns=3, caption="Not in the paper: frames of a microscope, fused by GACN."))
+    alt = (
+        "Two frames of a microscope stack and four fusions of all: calibration leaves "
+        "blurred and ragged patches."
+    )
+    display(
+        figures.comparison(
+            shown,
+            alt=alt,
+            columns=3,
+            caption="Not in the paper: frames of a microscope, fused by GACN.",
+        )
+    )
 else:
-    print("The stack has not been fetched in this build; run `mffrepro data fetch v4stack` first.")
+    print(
+        "The stack has not been fetched in this build; run `mffrepro data fetch "
+        "v4stack` first."
+    )
 
 # %% [markdown]
 # ### Figure 6: decision maps without and with post-processing
@@ -575,16 +856,33 @@ else:
 figures.decision_maps(
     decisions.decision_stages(stack, device=device),
     truth=stack.decision,
-    alt="Ten decision maps of a cup, of four methods before and after their cleaning; wrong pixels are orange.",
-    caption="Fig. 6 of the paper, on a made pair. White takes the near-focused image; orange is the wrong source.",
+    alt=(
+        "Ten decision maps of a cup, of four methods before and after their cleaning; "
+        "wrong pixels are orange."
+    ),
+    caption=(
+        "Fig. 6 of the paper, on a made pair. White takes the near-focused image; "
+        "orange is the wrong source."
+    ),
 )
 
 # %%
 decide = partial(decisions.decision_stages, device=device)
 cleaned = decisions.score_and_noise(unseen, decide, ["mask_accuracy", "qg", "psnr"])
-display(tables.plain(cleaned.drop(columns="variation"), caption=f"Means over {len(unseen)} pairs"))
-counts = stages.loc[["cnn_fuse, raw", "gacn, initial", "gacn, final", "gacn, final without islands"], ["regions"]]
-tables.plain(counts, caption="Regions of a map of the 26 pairs, mean; GACN with the authors' weights", digits=1)
+display(
+    tables.plain(
+        cleaned.drop(columns="variation"), caption=f"Means over {len(unseen)} pairs"
+    )
+)
+counts = stages.loc[
+    ["cnn_fuse, raw", "gacn, initial", "gacn, final", "gacn, final without islands"],
+    ["regions"],
+]
+tables.plain(
+    counts,
+    caption="Regions of a map of the 26 pairs, mean; GACN with the authors' weights",
+    digits=1,
+)
 
 # %% [markdown]
 # ### Figure 7: what is left of the near-focused image
@@ -592,14 +890,29 @@ tables.plain(counts, caption="Regions of a map of the 26 pairs, mean; GACN with 
 # Fused minus near-focused image. Where that image is in focus, nothing should remain.
 
 # %% tags=["hide-input"]
-compared = ("gacn", "densefuse", "pmgi", "fusiondn", "u2fusion", "mff_gan", "ifcnn", "lp")
+compared = (
+    "gacn",
+    "densefuse",
+    "pmgi",
+    "fusiondn",
+    "u2fusion",
+    "mff_gan",
+    "ifcnn",
+    "lp",
+)
 contour = {method: mff.fuse(stack, method) for method in compared}
 figures.differences(
     {name: result.image for name, result in contour.items()},
     near,
     zoom=[(60, 215, 90, 130)],
-    alt="Differences of eight fused images to the near-focused source: flat gray on the cup for GACN, ghosts for the decoders.",
-    caption="Fig. 7 of the paper, on a made pair. Mid-gray is no difference. Methods with a decision map copy the cup; those that compute the image leave its edges.",
+    alt=(
+        "Differences of eight fused images to the near-focused source: flat gray on "
+        "the cup for GACN, ghosts for the decoders."
+    ),
+    caption=(
+        "Fig. 7 of the paper, on a made pair. Mid-gray is no difference. Methods with "
+        "a decision map copy the cup; those that compute the image leave its edges."
+    ),
 )
 
 # %% [markdown]
@@ -614,8 +927,14 @@ figures.metric_curves(
     sigmas,
     blurred.groupby("variant")[six].mean().loc[sigmas].to_dict("records"),
     xlabel="standard deviation of the blur, pixels",
-    alt="Curves of the paper's metrics falling with the blur of the fused image, at different rates.",
-    caption=f"Fig. 8 of the paper: means over {blurred['stack'].nunique()} pairs. The paper does not print its grid of blurs.",
+    alt=(
+        "Curves of the paper's metrics falling with the blur of the fused image, at "
+        "different rates."
+    ),
+    caption=(
+        f"Fig. 8 of the paper: means over {blurred['stack'].nunique()} pairs. The "
+        "paper does not print its grid of blurs."
+    ),
 )
 
 # %% [markdown]
@@ -626,11 +945,17 @@ figures.metric_curves(
 # restless the initial maps are: their number of connected regions, and the mean difference between neighbouring pixels.
 
 # %% tags=["hide-input"]
-title = f"This run: {lessons.epochs * lessons.samples} samples for each network, {len(unseen)} unseen pairs"
+title = (
+    f"This run: {lessons.epochs * lessons.samples} samples for each network, "
+    f"{len(unseen)} unseen pairs"
+)
 display(tables.scores(studied, caption=title))
 recorded = trainings.read_study("gacn_losses")
 origin = recorded.iloc[0]
-title = f"Recorded {origin['date']} and later ({origin['device']}): {origin['epochs'] * origin['samples']} samples of {origin['data']}"
+title = (
+    f"Recorded {origin['date']} and later ({origin['device']}): "
+    f"{origin['epochs'] * origin['samples']} samples of {origin['data']}"
+)
 tables.scores(recorded[[name for name in studied if name in recorded]], caption=title)
 
 # %% [markdown]
@@ -640,7 +965,10 @@ tables.scores(recorded[[name for name in studied if name in recorded]], caption=
 # %% tags=["hide-input"]
 figures.grouped_points(
     recorded.loc[list(gacn_losses.COMBINATIONS), six],
-    alt="Six panels of points, one per metric: the scores of twelve combinations of losses.",
+    alt=(
+        "Six panels of points, one per metric: the scores of twelve combinations of "
+        "losses."
+    ),
     caption="Fig. 9 of the paper: all twelve combinations, short trainings.",
 )
 
@@ -651,20 +979,41 @@ figures.grouped_points(
 
 # %%
 some = run.pick(quick=data[2::5][:3], full=data[:25])
-kinds = {"none": {"smooth_boundary": False}, "paper": {"as_published": False}, "published": {"as_published": True}}
+kinds = {
+    "none": {"smooth_boundary": False},
+    "paper": {"as_published": False},
+    "published": {"as_published": True},
+}
 variants = {kind: ("gacn", options) for kind, options in kinds.items()}
-ablation = tables.means(mff.benchmark(variants, some, ["qg", "qabf", "psnr", "mask_iou"], progress=False))
-tables.scores(ablation, caption=f"Boundary smoothing, means over {len(some)} embedded stacks", digits=5)
+ablation = tables.means(
+    mff.benchmark(variants, some, ["qg", "qabf", "psnr", "mask_iou"], progress=False)
+)
+tables.scores(
+    ablation,
+    caption=f"Boundary smoothing, means over {len(some)} embedded stacks",
+    digits=5,
+)
 
 # %% [markdown]
 # And is the band from 0.1 to 0.8 a good one (A4.10)? Wider bands smooth more pixels, narrower ones fewer.
 
 # %%
 bands = {
-    "0.45 to 0.55": (0.45, 0.55), "0.3 to 0.7": (0.3, 0.7), "0.1 to 0.8 (paper)": (0.1, 0.8), "0.001 to 0.999": (0.001, 0.999),
-}  # fmt: skip
-banded = decisions.score_and_noise(some, partial(decisions.decisions_by_band, network, bands=bands), ["qg", "qabf", "psnr"])
-tables.scores(banded.drop(columns="regions"), caption=f"Band of the boundary, means over {len(some)} embedded stacks", digits=5)
+    "0.45 to 0.55": (0.45, 0.55),
+    "0.3 to 0.7": (0.3, 0.7),
+    "0.1 to 0.8 (paper)": (0.1, 0.8),
+    "0.001 to 0.999": (0.001, 0.999),
+}
+banded = decisions.score_and_noise(
+    some,
+    partial(decisions.decisions_by_band, network, bands=bands),
+    ["qg", "qabf", "psnr"],
+)
+tables.scores(
+    banded.drop(columns="regions"),
+    caption=f"Band of the boundary, means over {len(some)} embedded stacks",
+    digits=5,
+)
 
 # %% [markdown]
 # ## Claims and verdicts
@@ -674,15 +1023,36 @@ tables.scores(banded.drop(columns="regions"), caption=f"Band of the boundary, me
 
 # %% tags=["hide-input"]
 show_source(gacn_claims)
-display(gacn_claims.leads(on_26, maps_on_26), gacn_claims.outputs(on_26), gacn_claims.fast(on_26))
-display(gacn_claims.blur(blurred), gacn_claims.steepness(measurements.recorded("gacn_steepness")))
+display(
+    gacn_claims.leads(on_26, maps_on_26),
+    gacn_claims.outputs(on_26),
+    gacn_claims.fast(on_26),
+)
+display(
+    gacn_claims.blur(blurred),
+    gacn_claims.steepness(measurements.recorded("gacn_steepness")),
+)
 display(*gacn_claims.trainings(trained, measurements.recorded("gacn_seeds")))
 display(*gacn_claims.losses(recorded, "the recorded study", int(origin["seed"])))
 
 # %% tags=["hide-input"]
-display(*gacn_claims.many_images(saved, attempts, measurements.recorded("gacn_many"), predicted["calibration"], size))
-display(*gacn_claims.post_processing(maps_on_26), gacn_claims.residue(measurements.recorded("gacn_residue")))
-display(gacn_claims.boundary(measurements.recorded("gacn_boundary")), gacn_claims.band_width(measurements.recorded("gacn_bands")))
+display(
+    *gacn_claims.many_images(
+        saved,
+        attempts,
+        measurements.recorded("gacn_many"),
+        predicted["calibration"],
+        size,
+    )
+)
+display(
+    *gacn_claims.post_processing(maps_on_26),
+    gacn_claims.residue(measurements.recorded("gacn_residue")),
+)
+display(
+    gacn_claims.boundary(measurements.recorded("gacn_boundary")),
+    gacn_claims.band_width(measurements.recorded("gacn_bands")),
+)
 
 # %% [markdown]
 # ### The answer
@@ -692,20 +1062,46 @@ from mffrepro.report.summary import in_one_minute, says
 
 answer = says(
     "C4.14",
-    holds="Yes: one network decides and fuses, its maps have no islands, and their removal adds nothing.",
-    fails="Not quite: one network decides and fuses, but its maps are not free of islands, or their removal still adds something.",
-    undecided="One network decides and fuses. Whether its maps need no post-processing is undecided.",
+    holds=(
+        "Yes: one network decides and fuses, its maps have no islands, and their "
+        "removal adds nothing."
+    ),
+    fails=(
+        "Not quite: one network decides and fuses, but its maps are not free of "
+        "islands, or their removal still adds something."
+    ),
+    undecided=(
+        "One network decides and fuses. Whether its maps need no post-processing is "
+        "undecided."
+    ),
 )
 learned = [
-    says("C4.1", holds="With the authors' weights it leads where the paper says.", fails="With the authors' weights it does not lead everywhere that the paper says.",
-         undecided="With the authors' weights its lead over the best rivals is undecided."),
-    says("C4.11", holds="For many images, calibration keeps the quality.", fails="For many images, calibration costs quality; a ranking keeps it.",
-         undecided="For many images, the cost of calibration in quality is undecided."),
-    says("C4.6", holds="Of its six metrics, Q_g notices blur most.", fails="Q_g is not the metric that notices blur most.",
-         undecided="Which metric notices blur most is undecided."),
-]  # fmt: skip
+    says(
+        "C4.1",
+        holds="With the authors' weights it leads where the paper says.",
+        fails=(
+            "With the authors' weights it does not lead everywhere that the paper says."
+        ),
+        undecided=(
+            "With the authors' weights its lead over the best rivals is undecided."
+        ),
+    ),
+    says(
+        "C4.11",
+        holds="For many images, calibration keeps the quality.",
+        fails="For many images, calibration costs quality; a ranking keeps it.",
+        undecided="For many images, the cost of calibration in quality is undecided.",
+    ),
+    says(
+        "C4.6",
+        holds="Of its six metrics, Q_g notices blur most.",
+        fails="Q_g is not the metric that notices blur most.",
+        undecided="Which metric notices blur most is undecided.",
+    ),
+]
 question = (
-    "Can one network both decide where each photograph is sharp and hand back the fused image, with no post-processing by hand?"
+    "Can one network both decide where each photograph is sharp and hand back the "
+    "fused image, with no post-processing by hand?"
 )
 in_one_minute("gacn", question, answer=answer, best="C4.14", learned=learned)
 
@@ -719,23 +1115,57 @@ in_one_minute("gacn", question, answer=answer, best="C4.14", learned=learned)
 
 # %% tags=["hide-input"]
 with torch.inference_mode():
-    swapped = 1 - network.decide(features[1].gray, features[0].gray, features[1].activity, features[0].activity)[1]
+    swapped = (
+        1
+        - network.decide(
+            features[1].gray,
+            features[0].gray,
+            features[1].activity,
+            features[0].activity,
+        )[1]
+    )
 grays = [comparer.extract(to_gray(to_unit(image), "matlab")) for image in (near, far)]
-turned = {"order": swapped[0, 0].cpu().numpy() > 0.5, "gray": comparer.decide(*grays)[1] > 0}
-losses = {"plain": {}, "angle": {"angle": "folded"}, "reduction": {"reduction": "pixel"}}
-losses = {name: float(qg_loss((a, b), blend, **options)) for name, options in losses.items()}
+turned = {
+    "order": swapped[0, 0].cpu().numpy() > 0.5,
+    "gray": comparer.decide(*grays)[1] > 0,
+}
+losses = {
+    "plain": {},
+    "angle": {"angle": "folded"},
+    "reduction": {"reduction": "pixel"},
+}
+losses = {
+    name: float(qg_loss((a, b), blend, **options)) for name, options in losses.items()
+}
 gained = ablation.loc["published"] - ablation.loc["paper"]
-ranked = many.loc["gacn", ["psnr", "qg"]].loc["rank"] - many.loc["gacn", ["psnr", "qg"]].loc["calibration"]
-smoothed = [gaussian_filter(to_gray(to_unit(stack.reference)), 2, mode=border, radius=7) for border in ("constant", "mirror")]
-effects = {name: f"{(sides != (initial > 0.5)).mean():.2%} of the pixels change sides" for name, sides in turned.items()}
-effects |= {name: f"{losses[name] - losses['plain']:+.4f} of the loss" for name in ("angle", "reduction")}
+ranked = (
+    many.loc["gacn", ["psnr", "qg"]].loc["rank"]
+    - many.loc["gacn", ["psnr", "qg"]].loc["calibration"]
+)
+smoothed = [
+    gaussian_filter(to_gray(to_unit(stack.reference)), 2, mode=border, radius=7)
+    for border in ("constant", "mirror")
+]
+effects = {
+    name: f"{(sides != (initial > 0.5)).mean():.2%} of the pixels change sides"
+    for name, sides in turned.items()
+}
+effects |= {
+    name: f"{losses[name] - losses['plain']:+.4f} of the loss"
+    for name in ("angle", "reduction")
+}
 effects |= {
     "boundary": f"{gained['qg']:+.4f} Q_g, {gained['psnr']:+.2f} dB",
     "steepness": f"{gaps[100_000] - gaps[1000]:+.1e} of the loss",
-    "strategy": f"{ranked['psnr']:+.1f} dB, {ranked['qg']:+.3f} Q_g on the rendered stack",
+    "strategy": (
+        f"{ranked['psnr']:+.1f} dB, {ranked['qg']:+.3f} Q_g on the rendered stack"
+    ),
     "activity": f"{gain['activity=published']:+.4f} Q_g",
     "slope": f"{gain['slope_start=1000.0 slope_epochs=0']:+.4f} Q_g",
-    "frame": f"the outermost row of this photograph is {255 * (smoothed[1] - smoothed[0])[0].mean():.0f} gray levels darker",
+    "frame": (
+        "the outermost row of this photograph is "
+        f"{255 * (smoothed[1] - smoothed[0])[0].mean():.0f} gray levels darker"
+    ),
     "coco": "not measured: no training on COCO is recorded",
     "unpublished": "cannot be measured: there is nothing to compare with",
 }

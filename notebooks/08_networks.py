@@ -48,7 +48,8 @@ import sys
 if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kernel
     subprocess.check_call(
         [sys.executable, "-m", "pip", "install", "-q"]
-        + ["--no-deps"] * bool(importlib.util.find_spec("torch"))  # the host's torch stays
+        + ["--no-deps"]
+        * bool(importlib.util.find_spec("torch"))  # the host's torch stays
         + ["git+https://github.com/mffrepro/mffrepro@main"]
     )
     importlib.invalidate_caches()
@@ -65,7 +66,18 @@ from IPython.display import display
 import mffrepro as mff
 from mffrepro.data.photographs import is_fetched
 from mffrepro.images import to_unit
-from mffrepro.models import branches, densefuse, drpl, fusiondn, ifcnn, mff_gan, mff_ssim, pmgi, sesf, u2fusion
+from mffrepro.models import (
+    branches,
+    densefuse,
+    drpl,
+    fusiondn,
+    ifcnn,
+    mff_gan,
+    mff_ssim,
+    pmgi,
+    sesf,
+    u2fusion,
+)
 from mffrepro.models.weights import card
 from mffrepro.report import diagram, figures, gacn26, style, tables
 from mffrepro.report.leaderboard import left_out
@@ -86,7 +98,10 @@ run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed
 diagram.tree(
     "two photographs",
     {
-        "decision map": {"labels": ["GACN", "CNN-Fuse", "DRPL"], "reconstruction": ["SESF-Fuse"]},
+        "decision map": {
+            "labels": ["GACN", "CNN-Fuse", "DRPL"],
+            "reconstruction": ["SESF-Fuse"],
+        },
         "decoder": {
             "the photograph": ["IFCNN"],
             "reconstruction": ["DenseFuse"],
@@ -95,18 +110,33 @@ diagram.tree(
         },
         "optimisation": {"both sources": ["MFF-SSIM"]},
     },
-    alt="A tree: decision maps from labels or reconstruction; decoders trained towards the photograph, both sources, or an adversary; optimisation.",
-    caption="What comes out, and what the training asks for. MFF-SSIM has no weights: it optimises the fused image itself.",
+    alt=(
+        "A tree: decision maps from labels or reconstruction; decoders trained "
+        "towards the photograph, both sources, or an adversary; optimisation."
+    ),
+    caption=(
+        "What comes out, and what the training asks for. MFF-SSIM has no weights: it "
+        "optimises the fused image itself."
+    ),
 )
 
 # %% tags=["hide-input"]
-family = [method for method in mff.methods.CARDS.values() if method.chapter == "08_networks"]
+family = [
+    method for method in mff.methods.CARDS.values() if method.chapter == "08_networks"
+]
 facts = {
-    method.name: {"title": method.title, "colour": method.colour, "weights": ", ".join(method.weights), "note": method.note}
+    method.name: {
+        "title": method.title,
+        "colour": method.colour,
+        "weights": ", ".join(method.weights),
+        "note": method.note,
+    }
     for method in family
 }
 listed = tables.plain(pd.DataFrame(facts).T, caption="The methods of this chapter")
-listed.set_properties(subset=["title", "colour"], **{"white-space": "nowrap !important"})
+listed.set_properties(
+    subset=["title", "colour"], **{"white-space": "nowrap !important"}
+)
 listed.set_properties(subset="note", **{"min-width": "12em"})
 
 # %% [markdown]
@@ -126,21 +156,45 @@ blue, orange, green, red = style.PALETTE[:4]
 
 
 def boxes(network, inputs, layers):
-    """Boxes of a diagram: text -> name of a submodule, whose maps and side are traced, or a text of its own."""
+    """Boxes: text -> name of a submodule, whose maps are traced, or a text."""
     shapes = diagram.trace_shapes(network.eval(), inputs)
-    return [(text, f"{shapes[name][1]} × {shapes[name][2]}²" if name in shapes else name) for text, name in layers.items()]
+    return [
+        (text, f"{shapes[name][1]} × {shapes[name][2]}²" if name in shapes else name)
+        for text, name in layers.items()
+    ]
 
 
-sesf_layers = {"gray": "1 × 96²"} | {f"conv {i + 1}\n+ CSE": f"features.se.{i}" for i in range(4)}
-sesf_layers |= {"spatial\nfrequency": "1 × 96²", "opening ...\nguided filter": "1 × 96²"}
-drpl_layers = {"A, B in gray": "2 × 96²", "conv, conv": "entry", "stride 2": "down", "dilated\n1 2 4 8 4 1": "around"}
+sesf_layers = {"gray": "1 × 96²"} | {
+    f"conv {i + 1}\n+ CSE": f"features.se.{i}" for i in range(4)
+}
+sesf_layers |= {
+    "spatial\nfrequency": "1 × 96²",
+    "opening ...\nguided filter": "1 × 96²",
+}
+drpl_layers = {
+    "A, B in gray": "2 × 96²",
+    "conv, conv": "entry",
+    "stride 2": "down",
+    "dilated\n1 2 4 8 4 1": "around",
+}
 drpl_layers |= {"1 × 1,\nenlarged": "up", "joined,\nconv": "exit.0", "logit": "exit.1"}
 diagram.flow(
     [
-        ("SESF-Fuse, once per photograph", boxes(sesf.SESF(), (blank,), sesf_layers), blue),
-        ("DRPL, in both orders", boxes(drpl.DRPL(), (blank, blank), drpl_layers), orange),
+        (
+            "SESF-Fuse, once per photograph",
+            boxes(sesf.SESF(), (blank,), sesf_layers),
+            blue,
+        ),
+        (
+            "DRPL, in both orders",
+            boxes(drpl.DRPL(), (blank, blank), drpl_layers),
+            orange,
+        ),
     ],
-    alt="Two rows of boxes: four dense convolutions, spatial frequency, morphology; and an encoder and decoder with dilated convolutions.",
+    alt=(
+        "Two rows of boxes: four dense convolutions, spatial frequency, morphology; "
+        "and an encoder and decoder with dilated convolutions."
+    ),
     caption="Networks with a decision map. CSE: channel attention.",
 )
 
@@ -154,25 +208,69 @@ diagram.flow(
 
 # %% tags=["hide-input"]
 blank3 = torch.zeros(1, 3, 96, 96)
-dense = {"conv 1": "conv1", "3 dense": "dense", "mean or l1": "64 × 96²"} | {f"decode {i + 1}": f"decoder.{i}" for i in range(4)}
-u2 = {"A, B": "2 × 96²", "conv 1": "conv1", "5 dense": "dense"} | {f"decode {i + 1}": f"decoder.{i}" for i in range(4)}
-dn = {"A, B": "2 × 96²", "conv 1": "conv1", "4 dense\nblocks": "dense", "conv, twice": "twice"}
+dense = {"conv 1": "conv1", "3 dense": "dense", "mean or l1": "64 × 96²"} | {
+    f"decode {i + 1}": f"decoder.{i}" for i in range(4)
+}
+u2 = {"A, B": "2 × 96²", "conv 1": "conv1", "5 dense": "dense"} | {
+    f"decode {i + 1}": f"decoder.{i}" for i in range(4)
+}
+dn = {
+    "A, B": "2 × 96²",
+    "conv 1": "conv1",
+    "4 dense\nblocks": "dense",
+    "conv, twice": "twice",
+}
 dn |= {f"decode {i + 1}": f"decoder.{i}" for i in range(3)}
-branch = {"layer 1\n5 × 5": "near.layer1", "layer 2": "near.layer2", "exchange": "near.layer2_3", "layer 3": "near.layer3"}
-branch |= {"exchange ": "near.layer3_4", "layer 4": "near.layer4", "all maps\n1 × 1": "layer5"}
-if_layers = {"RGB": "3 × 96²", "conv 1\n7 × 7": "conv1", "conv 2": "conv2", "largest": "64 × 96²"}
+branch = {
+    "layer 1\n5 × 5": "near.layer1",
+    "layer 2": "near.layer2",
+    "exchange": "near.layer2_3",
+    "layer 3": "near.layer3",
+}
+branch |= {
+    "exchange ": "near.layer3_4",
+    "layer 4": "near.layer4",
+    "all maps\n1 × 1": "layer5",
+}
+if_layers = {
+    "RGB": "3 × 96²",
+    "conv 1\n7 × 7": "conv1",
+    "conv 2": "conv2",
+    "largest": "64 × 96²",
+}
 if_layers |= {"conv 3": "conv3", "conv 4\n1 × 1": "conv4"}
 diagram.flow(
     [
-        ("IFCNN, all images at once", boxes(ifcnn.IFCNN(), (blank3, blank3), if_layers), blue),
-        ("DenseFuse, each channel", boxes(densefuse.DenseFuse(), (blank, blank), dense), orange),
+        (
+            "IFCNN, all images at once",
+            boxes(ifcnn.IFCNN(), (blank3, blank3), if_layers),
+            blue,
+        ),
+        (
+            "DenseFuse, each channel",
+            boxes(densefuse.DenseFuse(), (blank, blank), dense),
+            orange,
+        ),
         ("U2Fusion, luma", boxes(u2fusion.U2Fusion(), (blank, blank), u2), green),
         ("FusionDN, luma", boxes(fusiondn.FusionDN(), (blank, blank), dn), red),
-        ("MFF-GAN, luma: one of two branches", boxes(mff_gan.MFFGAN(), (blank, blank), branch), blue),
-        ("PMGI, luma: one of two branches", boxes(pmgi.PMGI(), (blank, blank), branch), orange),
+        (
+            "MFF-GAN, luma: one of two branches",
+            boxes(mff_gan.MFFGAN(), (blank, blank), branch),
+            blue,
+        ),
+        (
+            "PMGI, luma: one of two branches",
+            boxes(pmgi.PMGI(), (blank, blank), branch),
+            orange,
+        ),
     ],
-    alt="Six rows of boxes, one for each decoder, from the sources over convolutions to the fused image.",
-    caption="Networks with a decoder. Dense: each convolution reads all maps before it.",
+    alt=(
+        "Six rows of boxes, one for each decoder, from the sources over convolutions "
+        "to the fused image."
+    ),
+    caption=(
+        "Networks with a decoder. Dense: each convolution reads all maps before it."
+    ),
 )
 
 # %% [markdown]
@@ -191,11 +289,20 @@ show_source(ifcnn.IFCNN, branches.TwoBranches)
 # FusionDN are trained here at half the width. [The appendix on speed](13_speed.ipynb) counts what the shipped networks really compute and how long they take.
 
 # %% tags=["hide-input"]
-sources = {name: 1 for name in ("u2fusion", "fusiondn", "mff_gan", "pmgi")} | {"densefuse": 3, "drpl": 2}
+sources = {name: 1 for name in ("u2fusion", "fusiondn", "mff_gan", "pmgi")} | {
+    "densefuse": 3,
+    "drpl": 2,
+}
 kinds = {
-    "sesf": sesf.SESF, "drpl": drpl.DRPL, "ifcnn": ifcnn.IFCNN, "densefuse": densefuse.DenseFuse, "u2fusion": u2fusion.U2Fusion,
-    "fusiondn": fusiondn.FusionDN, "mff_gan": mff_gan.MFFGAN, "pmgi": pmgi.PMGI,
-}  # fmt: skip
+    "sesf": sesf.SESF,
+    "drpl": drpl.DRPL,
+    "ifcnn": ifcnn.IFCNN,
+    "densefuse": densefuse.DenseFuse,
+    "u2fusion": u2fusion.U2Fusion,
+    "fusiondn": fusiondn.FusionDN,
+    "mff_gan": mff_gan.MFFGAN,
+    "pmgi": pmgi.PMGI,
+}
 costs = {}
 for name, kind in kinds.items():
     network = kind().eval()
@@ -206,7 +313,10 @@ for name, kind in kinds.items():
         else 2 * diagram.multiply_adds(network.features, (image,))
     )
     giga = once / 96**2 * 520**2 * sources.get(name, 1) / 1e9
-    costs[name] = {"parameters": sum(p.numel() for p in network.parameters()), "shipped": card(f"{name}.default")["parameters"]}
+    costs[name] = {
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "shipped": card(f"{name}.default")["parameters"],
+    }
     costs[name]["10⁹ multiply-adds"] = round(giga, 1)
 tables.plain(pd.DataFrame(costs).T.convert_dtypes(), caption="Size and work", digits=1)
 
@@ -221,9 +331,15 @@ stacks = mff.load("embedded", size=size)
 stack = stacks["coffee_blur3"]
 near, far = stack.images
 part = stack.images.shape[1] / 341
-zoom = [tuple(round(place * part) for place in box) for box in ((45, 315, 50, 65), (200, 50, 50, 65))]
+zoom = [
+    tuple(round(place * part) for place in box)
+    for box in ((45, 315, 50, 65), (200, 50, 50, 65))
+]
 quick_options = {"mff_ssim": {"iterations": 40, "rate": 1e-2}} if run.quick else {}
-fused = {m.name: mff.fuse(stack, m.name, device=device, **quick_options.get(m.name, {})) for m in family}
+fused = {
+    m.name: mff.fuse(stack, m.name, device=device, **quick_options.get(m.name, {}))
+    for m in family
+}
 figures.comparison(
     {
         "near-focused": near,
@@ -233,7 +349,10 @@ figures.comparison(
     },
     zoom=zoom,
     columns=3,
-    alt="The cup fused by nine methods beside both sources and the reference; two details each.",
+    alt=(
+        "The cup fused by nine methods beside both sources and the reference; two "
+        "details each."
+    ),
     caption="Shipped weights. In the quick profile, MFF-SSIM takes few steps.",
 )
 
@@ -246,9 +365,16 @@ figures.comparison(
 # %% tags=["hide-input"]
 with_gacn = mff.fuse(stack, "gacn", device=device)
 figures.differences(
-    {"reference": stack.reference, "gacn": with_gacn.image, **{name: result.image for name, result in fused.items()}},
+    {
+        "reference": stack.reference,
+        "gacn": with_gacn.image,
+        **{name: result.image for name, result in fused.items()},
+    },
     near,
-    alt="Differences to the near-focused source: decision maps leave the cup blank, decoders leave its edges and faint tones.",
+    alt=(
+        "Differences to the near-focused source: decision maps leave the cup blank, "
+        "decoders leave its edges and faint tones."
+    ),
     caption="Mid-gray: no difference. All pictures have one scale.",
 )
 
@@ -260,13 +386,22 @@ figures.differences(
 
 # %% tags=["hide-input"]
 cleaned = {
-    f"sesf, {how}": mff.fuse(stack, "sesf", post_processing=how, device=device).decision for how in ("none", "morphology", "all")
+    f"sesf, {how}": mff.fuse(stack, "sesf", post_processing=how, device=device).decision
+    for how in ("none", "morphology", "all")
 }
 published_filter = mff.fuse(stack, "sesf", as_published=True, device=device).decision
 figures.decision_maps(
-    {"truth": stack.decision, **cleaned, "sesf, authors' filter": published_filter, "drpl": fused["drpl"].decision},
+    {
+        "truth": stack.decision,
+        **cleaned,
+        "sesf, authors' filter": published_filter,
+        "drpl": fused["drpl"].decision,
+    },
     truth=stack.decision,
-    alt="The true outline; maps of SESF-Fuse without, with partial and with all cleaning; with the authors' filter; the map of DRPL.",
+    alt=(
+        "The true outline; maps of SESF-Fuse without, with partial and with all "
+        "cleaning; with the authors' filter; the map of DRPL."
+    ),
     caption="White takes the near-focused source; orange is wrong.",
 )
 
@@ -275,7 +410,10 @@ figures.decision_maps(
 # brighter or darker than both sources:
 
 # %%
-print(f"map of the authors' filter: {published_filter[0].min():.2f} to {published_filter[0].max():.2f}")
+print(
+    f"map of the authors' filter: {published_filter[0].min():.2f} to "
+    f"{published_filter[0].max():.2f}"
+)
 
 # %% [markdown]
 # ## Training
@@ -294,17 +432,31 @@ show_source(PairRecipe.pair, type(recipes.recipe("mff_gan")).losses)
 # %% tags=["hide-input"]
 cards = {name: card(f"{name}.default") for name in kinds}
 columns = ("data", "device", "seconds", "seed", "parameters", "best_epoch")
-trained = pd.DataFrame({name: {column: made[column] for column in columns} for name, made in cards.items()}).T
+trained = pd.DataFrame(
+    {name: {column: made[column] for column in columns} for name, made in cards.items()}
+).T
 display(tables.plain(trained.convert_dtypes(), digits=0, caption="The shipped weights"))
-rows = {name: [row["val_total"] / made["log"][0]["val_total"] for row in made["log"]] for name, made in cards.items()}
+rows = {
+    name: [row["val_total"] / made["log"][0]["val_total"] for row in made["log"]]
+    for name, made in cards.items()
+}
 longest = max(map(len, rows.values()))
 figures.curves(
     range(1, longest + 1),
-    {name: values + [np.nan] * (longest - len(values)) for name, values in rows.items()},
+    {
+        name: values + [np.nan] * (longest - len(values))
+        for name, values in rows.items()
+    },
     xlabel="epoch",
     ylabel="validation loss / its first value",
-    alt="Validation losses of eight networks over their epochs, each divided by its first value, nearly all falling.",
-    caption="Validation losses of the shipped weights. They measure different things and cannot be compared with each other.",
+    alt=(
+        "Validation losses of eight networks over their epochs, each divided by its "
+        "first value, nearly all falling."
+    ),
+    caption=(
+        "Validation losses of the shipped weights. They measure different things and "
+        "cannot be compared with each other."
+    ),
 )
 
 # %% tags=["hide-output"]
@@ -316,7 +468,13 @@ if run.retrain:
     for name in kinds:
         preset = recipes.recipe(name, run.pick(quick="smoke", full="practical"))
         out = Path(f"retrained-{name}-{time.time_ns()}")
-        train(preset, {"train": photographs, "val": photographs}, out, seed=seed, device=device)
+        train(
+            preset,
+            {"train": photographs, "val": photographs},
+            out,
+            seed=seed,
+            device=device,
+        )
 
 # %% [markdown]
 # ## Scores where the truth is known
@@ -325,13 +483,23 @@ if run.retrain:
 data = mff.load("embedded", size=size)
 chosen = run.some(data[2::5], 2)
 grid = {
-    m.name: (m.name, {"device": device} | quick_options.get(m.name, {}) if m.weights else quick_options.get(m.name, {}))
+    m.name: (
+        m.name,
+        {"device": device} | quick_options.get(m.name, {})
+        if m.weights
+        else quick_options.get(m.name, {}),
+    )
     for m in family
 }
 rivals = {name: (name, {}) for name in ("average", "lp", "gacn")}
-results = mff.benchmark(grid | rivals, chosen, ["qabf", "qg", "psnr", "ssim", "mask_iou"], progress=False)
+results = mff.benchmark(
+    grid | rivals, chosen, ["qabf", "qg", "psnr", "ssim", "mask_iou"], progress=False
+)
 means = tables.means(results)
-tables.scores(means, caption=f"Means over {len(chosen)} stacks of the embedded set; shipped weights")
+tables.scores(
+    means,
+    caption=f"Means over {len(chosen)} stacks of the embedded set; shipped weights",
+)
 
 # %% [markdown]
 # Only methods with a decision map have a `mask_iou`. So the column also shows which methods choose pixels. The best of either kind:
@@ -339,8 +507,14 @@ tables.scores(means, caption=f"Means over {len(chosen)} stacks of the embedded s
 # %% tags=["hide-input"]
 chooses = means.index.map(lambda name: mff.methods.get(name).has_decision).to_numpy()
 best = {}
-for kind, rows in {"with a decision map": means[chooses], "without": means[~chooses]}.items():
-    best[kind] = {metric: f"{rows[metric].max():.4f} ({rows[metric].idxmax()})" for metric in ("qabf", "qg", "psnr", "ssim")}
+for kind, rows in {
+    "with a decision map": means[chooses],
+    "without": means[~chooses],
+}.items():
+    best[kind] = {
+        metric: f"{rows[metric].max():.4f} ({rows[metric].idxmax()})"
+        for metric in ("qabf", "qg", "psnr", "ssim")
+    }
 tables.plain(pd.DataFrame(best), caption="Best of either kind")
 
 # %% [markdown]
@@ -351,16 +525,34 @@ tables.plain(pd.DataFrame(best), caption="Best of either kind")
 
 # %% tags=["hide-input"]
 published = {f"{m.name}.published": m.name for m in family if "published" in m.weights}
-theirs = [name for label, name in published.items() if label not in left_out(published, seconds=60)]
+theirs = [
+    name
+    for label, name in published.items()
+    if label not in left_out(published, seconds=60)
+]
 compared = {}
 for name in theirs:
     compared[name] = fused[name]
-    compared[f"{name}.published"] = mff.fuse(stack, name, weights="published", device=device)
+    compared[f"{name}.published"] = mff.fuse(
+        stack, name, weights="published", device=device
+    )
 if compared:
-    pairs = {label: mff.evaluate(stack, result, ["qabf", "qg", "psnr"]) for label, result in compared.items()}
-    display(tables.plain(pd.DataFrame(pairs).T, caption="Shipped and published weights on the cup", digits=3))
+    pairs = {
+        label: mff.evaluate(stack, result, ["qabf", "qg", "psnr"])
+        for label, result in compared.items()
+    }
+    display(
+        tables.plain(
+            pd.DataFrame(pairs).T,
+            caption="Shipped and published weights on the cup",
+            digits=3,
+        )
+    )
 else:
-    print("No published weights have been fetched; run `mffrepro data fetch networks` first.")
+    print(
+        "No published weights have been fetched; run `mffrepro data fetch networks` "
+        "first."
+    )
 
 # %% [markdown]
 # ## How much does the way of saving matter?
@@ -388,8 +580,14 @@ for name, variants in quirks.items():
     usual = pd.Series(mff.evaluate(stack, fused[name], asked))
     for label, options in variants.items():
         saved = mff.fuse(stack, name, device=device, **options)
-        changes[f"{name}: {label}"] = pd.Series(mff.evaluate(stack, saved, asked)) - usual
-tables.plain(pd.DataFrame(changes).T, caption="Scores minus those of the default, shipped weights, on the cup", digits=3)
+        changes[f"{name}: {label}"] = (
+            pd.Series(mff.evaluate(stack, saved, asked)) - usual
+        )
+tables.plain(
+    pd.DataFrame(changes).T,
+    caption="Scores minus those of the default, shipped weights, on the cup",
+    digits=3,
+)
 
 # %% [markdown]
 # ## Reported, reproduced, difference
@@ -402,24 +600,52 @@ tables.plain(pd.DataFrame(changes).T, caption="Scores minus those of the default
 
 # %% tags=["hide-input"]
 labels = [*(m.name for m in family), *published]
-on_26 = gacn26.scores([] if run.quick else [name for name in labels if name != "mff_ssim"])
+on_26 = gacn26.scores(
+    [] if run.quick else [name for name in labels if name != "mff_ssim"]
+)
 exact = {
-    name: (name, {"weights": "published", "as_published": True}) for name in ("sesf", "ifcnn", "densefuse") if name in theirs
+    name: (name, {"weights": "published", "as_published": True})
+    for name in ("sesf", "ifcnn", "densefuse")
+    if name in theirs
 }
 if not run.quick and is_fetched("gacn26") and exact:
-    saved = mff.benchmark(exact, mff.load("gacn26"), gacn26.COMPUTED, gray="skimage", progress=False)
-    saved = saved.assign(method=saved["method"] + ".published", origin="this run, saved as the authors do")
-    on_26 = pd.concat([on_26[~on_26["method"].isin(saved["method"])], gacn26.as_printed(saved)])
+    saved = mff.benchmark(
+        exact, mff.load("gacn26"), gacn26.COMPUTED, gray="skimage", progress=False
+    )
+    saved = saved.assign(
+        method=saved["method"] + ".published",
+        origin="this run, saved as the authors do",
+    )
+    on_26 = pd.concat(
+        [on_26[~on_26["method"].isin(saved["method"])], gacn26.as_printed(saved)]
+    )
 ours = tables.means(on_26)
 
 # %% tags=["hide-input"]
 rows = [name for name in ["gacn.published", *labels] if name in ours.index]
-printed = tables.method_names(tables.reported("p004_table1"), tables.PRINTED_NAMES, keep=["gacn.published", *labels])
+printed = tables.method_names(
+    tables.reported("p004_table1"),
+    tables.PRINTED_NAMES,
+    keep=["gacn.published", *labels],
+)
 if rows:
-    shown = ours.loc[rows, [*(name for name in gacn26.METRICS if name in ours), "seconds"]]
-    display(tables.beside(printed, shown, caption=f"Table 1 and ours, means over {on_26['stack'].nunique()} pairs"))
+    shown = ours.loc[
+        rows, [*(name for name in gacn26.METRICS if name in ours), "seconds"]
+    ]
+    display(
+        tables.beside(
+            printed,
+            shown,
+            caption=f"Table 1 and ours, means over {on_26['stack'].nunique()} pairs",
+        )
+    )
 else:
-    display(tables.plain(printed, caption="Table 1 as printed; no row of this chapter has been recorded yet"))
+    display(
+        tables.plain(
+            printed,
+            caption="Table 1 as printed; no row of this chapter has been recorded yet",
+        )
+    )
 
 # %% [markdown]
 # ### Figure 5 of GACN: pair by pair
@@ -427,12 +653,22 @@ else:
 # The authors' records hold SESF-Fuse, Dense-Fuse and CNN-Fuse for every pair. Our rows, computed or recorded, are drawn beside them.
 
 # %% tags=["hide-input"]
-whose = {"cnn_fuse": "cnn, authors", "se_sf_dm": "sesf, authors", "dense_fuse_1e3_add": "dense, authors"}
+whose = {
+    "cnn_fuse": "cnn, authors",
+    "se_sf_dm": "sesf, authors",
+    "dense_fuse_1e3_add": "dense, authors",
+}
 methods = ["sesf", "sesf.published", "ifcnn.published", "densefuse.published"]
 figures.pair_curves(
     gacn26.pair_scores(on_26, methods, whose, ["qg", "qncie", "qcb", "fmi_dct"]),
-    alt="Four panels of scores per pair: the decision maps of SESF-Fuse and CNN-Fuse lie close together, Dense-Fuse well below.",
-    caption="Pairs in the order of their names. The numbers in the legends are means over the pairs drawn.",
+    alt=(
+        "Four panels of scores per pair: the decision maps of SESF-Fuse and CNN-Fuse "
+        "lie close together, Dense-Fuse well below."
+    ),
+    caption=(
+        "Pairs in the order of their names. The numbers in the legends are means over "
+        "the pairs drawn."
+    ),
 )
 
 # %% [markdown]
@@ -442,14 +678,27 @@ figures.pair_curves(
 # fusion: the first two images, then the result with the third, and so on. A decoder then decodes its own result again and again, and its errors add up:
 
 # %% tags=["hide-input"]
-lens = mff.load("embedded", size=run.pick(quick=192, full=512, tiny=128))["motorcycle_lens"]
-many = {name: mff.fuse(lens, name, device=device) for name in ("sesf", "drpl", "ifcnn", "densefuse", "mff_gan")}
-scores = {name: mff.evaluate(lens, result, ["psnr", "sf"]) for name, result in many.items()}
+lens = mff.load("embedded", size=run.pick(quick=192, full=512, tiny=128))[
+    "motorcycle_lens"
+]
+many = {
+    name: mff.fuse(lens, name, device=device)
+    for name in ("sesf", "drpl", "ifcnn", "densefuse", "mff_gan")
+}
+scores = {
+    name: mff.evaluate(lens, result, ["psnr", "sf"]) for name, result in many.items()
+}
 display(tables.plain(pd.DataFrame(scores).T, caption=f"{len(lens)} images", digits=2))
 figures.comparison(
-    {"reference": lens.reference, **{name: result.image for name, result in many.items()}},
+    {
+        "reference": lens.reference,
+        **{name: result.image for name, result in many.items()},
+    },
     columns=3,
-    alt="The motorcycle from several images by five networks, beside the sharp rendering.",
+    alt=(
+        "The motorcycle from several images by five networks, beside the sharp "
+        "rendering."
+    ),
     caption=f"{len(lens)} images fused into one.",
 )
 
@@ -468,10 +717,16 @@ figures.comparison(
 unit = to_unit(stack.images)
 side = mff_ssim.window_side(*near.shape[:2])
 winner = mff_ssim.focus_map(unit, side)
-tensors = [torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None] for image in unit]
+tensors = [
+    torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None]
+    for image in unit
+]
 objective = mff_ssim.Objective(tensors, torch.from_numpy(winner), side)
 steps = run.pick(quick=30, full=300, tiny=3)
-climbed = {rate: mff_ssim.climb(objective, sum(tensors) / 2, iterations=steps, rate=rate)[1] for rate in (1e-3, 1e-2)}
+climbed = {
+    rate: mff_ssim.climb(objective, sum(tensors) / 2, iterations=steps, rate=rate)[1]
+    for rate in (1e-3, 1e-2)
+}
 figures.curves(
     range(1, steps + 1),
     {f"rate {rate:g}": values for rate, values in climbed.items()},

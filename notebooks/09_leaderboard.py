@@ -45,7 +45,8 @@ import sys
 if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kernel
     subprocess.check_call(
         [sys.executable, "-m", "pip", "install", "-q"]
-        + ["--no-deps"] * bool(importlib.util.find_spec("torch"))  # the host's torch stays
+        + ["--no-deps"]
+        * bool(importlib.util.find_spec("torch"))  # the host's torch stays
         + ["git+https://github.com/mffrepro/mffrepro@main"]
     )
     importlib.invalidate_caches()
@@ -70,7 +71,9 @@ run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed
 # the reason, when it takes more time than this chapter has or when its weights have not been fetched.
 
 # %% tags=["hide-input"]
-limit = run.pick(quick=10, full=20)  # seconds that a 520x520 pair may take; the stacks of this chapter are smaller
+limit = run.pick(
+    quick=10, full=20
+)  # seconds that a 520x520 pair may take; the stacks of this chapter are smaller
 absent = leaderboard.left_out(every_method(), limit)
 methods = [name for name in every_method() if name not in absent]
 print(f"{len(methods)} methods run, {len(absent)} do not")
@@ -89,10 +92,20 @@ if dataset != "embedded":
 elif run.quick:
     stacks = mff.load("embedded", levels=[3], size=128)[:10]
 else:
-    stacks = run.some(mff.load("embedded", levels=[1, 3, 5], size=run.pick(quick=128, full=256, tiny=64)), 3)
+    stacks = run.some(
+        mff.load(
+            "embedded", levels=[1, 3, 5], size=run.pick(quick=128, full=256, tiny=64)
+        ),
+        3,
+    )
 results = mff.benchmark(methods, stacks, "all", progress=False)
-print(f"{len(stacks)} stacks of {stacks.name}, {results['method'].nunique()} methods, {results['metric'].nunique()} metrics")
-for reason, cells in results[(results["reason"] != "") & results["seconds"].isna()].groupby("reason"):
+print(
+    f"{len(stacks)} stacks of {stacks.name}, {results['method'].nunique()} methods, "
+    f"{results['metric'].nunique()} metrics"
+)
+for reason, cells in results[
+    (results["reason"] != "") & results["seconds"].isna()
+].groupby("reason"):
     print(f"{', '.join(cells['method'].unique())}: {reason}")
 
 # %%
@@ -111,14 +124,19 @@ tables.scores(few, caption=f"Means over {len(stacks)} stacks", digits=3)
 # the others. Statistics of the fused image alone (`sf`, `ag`, ...) belong to no such family, because they ignore the sources.
 
 # %% tags=["hide-input"]
-found = leaderboard.faults_found(mff.load("embedded", kind="spread", size=run.pick(quick=128, full=256, tiny=64)), seed=seed)
+found = leaderboard.faults_found(
+    mff.load("embedded", kind="spread", size=run.pick(quick=128, full=256, tiny=64)),
+    seed=seed,
+)
 recorded = set(read_record("gacn26").query("gray == 'matlab'")["metric"])
 chosen = leaderboard.ranking_metrics(found, recorded)
 print("ranking metrics:", ", ".join(chosen))
 tables.plain(
     found.assign(chosen=["yes" if name in chosen else "" for name in found.index]),
     digits=1,
-    caption="Share of stacks in which a metric scores the spoiled image below the reference",
+    caption=(
+        "Share of stacks in which a metric scores the spoiled image below the reference"
+    ),
 )
 
 # %% [markdown]
@@ -159,7 +177,10 @@ if stacks[0].reference is None:
     print(f"{stacks.name} has no reference.")
 else:
     both, correlation = leaderboard.rank_against_reference(results, here)
-    title = f"Mean rank by the ranking metrics and by PSNR; rank correlation {correlation:.2f}"
+    title = (
+        "Mean rank by the ranking metrics and by PSNR; rank correlation "
+        f"{correlation:.2f}"
+    )
     display(tables.plain(both, digits=1, caption=title))
 
 # %% [markdown]
@@ -171,7 +192,11 @@ else:
 
 # %%
 fast_enough = [] if run.quick else mff.methods.within(1)
-directed = [card.name for card in mff.metrics.CARDS if card.better and card.needs == "sources" and card.variant_of is None]
+directed = [
+    card.name
+    for card in mff.metrics.CARDS
+    if card.better and card.needs == "sources" and card.variant_of is None
+]
 directed = [name for name in directed if not recorded or name in recorded]
 photographs = computed_or_recorded("all", "gacn26", directed, compute=fast_enough)
 origin = photographs.groupby("origin", sort=False)["method"].unique()
@@ -185,7 +210,10 @@ if enough:
     there, chart = leaderboard.ranking(photographs, chosen, "gacn26", seed=seed)
     display(chart)
 else:
-    print("No run is recorded and the pairs have not been fetched: run `mffrepro data fetch gacn26 networks`.")
+    print(
+        "No run is recorded and the pairs have not been fetched: run `mffrepro data "
+        "fetch gacn26 networks`."
+    )
 
 # %% [markdown]
 # A bar over a dozen methods does not say that they are equal. It says that so few pairs cannot show which is better. A paper that ranks such
@@ -196,8 +224,13 @@ else:
 # Means over the stacks of each data set. Sort by any column to see how often the order changes; search for a method or a data set.
 
 # %% tags=["hide-input"]
-frames = {stacks.name: results, "gacn26": photographs} if enough else {stacks.name: results}
-parts = {name: tables.means(frame).dropna(axis=1, how="all") for name, frame in frames.items()}
+frames = (
+    {stacks.name: results, "gacn26": photographs} if enough else {stacks.name: results}
+)
+parts = {
+    name: tables.means(frame).dropna(axis=1, how="all")
+    for name, frame in frames.items()
+}
 every = pd.concat(parts, names=["data set", "method"]).reset_index(level="data set")
 tables.sortable(every.round(4).reset_index().rename_axis(columns=None))
 
@@ -212,8 +245,13 @@ if enough:
     seconds = photographs.groupby("method")["seconds"].mean()
     cost = {name: seconds[name] for name in there.index}
     front = ranks.pareto(cost, there["mean"])
-    alt = f"Seconds, on a logarithmic axis, against mean rank; the Pareto front is {', '.join(front)}."
-    caption = "Mean over the pairs of gacn26. Only methods of the Pareto front are labelled."
+    alt = (
+        "Seconds, on a logarithmic axis, against mean rank; the Pareto front is "
+        f"{', '.join(front)}."
+    )
+    caption = (
+        "Mean over the pairs of gacn26. Only methods of the Pareto front are labelled."
+    )
     display(ranks.price_chart(cost, there["mean"], alt=alt, caption=caption))
 
 # %% [markdown]
@@ -223,11 +261,23 @@ if enough:
 
 # %% tags=["hide-input"]
 if enough:
-    parts = {"lytro": photographs["stack"].str.startswith("lytro"), "the others": ~photographs["stack"].str.startswith("lytro")}
-    parts = {name: ranks.stack_ranks(photographs[rows], chosen).mean() for name, rows in parts.items()}
-    parts = pd.DataFrame({"all": there["mean"], **parts}).dropna(axis=1, how="all").sort_values("all")
+    parts = {
+        "lytro": photographs["stack"].str.startswith("lytro"),
+        "the others": ~photographs["stack"].str.startswith("lytro"),
+    }
+    parts = {
+        name: ranks.stack_ranks(photographs[rows], chosen).mean()
+        for name, rows in parts.items()
+    }
+    parts = (
+        pd.DataFrame({"all": there["mean"], **parts})
+        .dropna(axis=1, how="all")
+        .sort_values("all")
+    )
     agreed = parts.corr(method="kendall").iloc[0, 1:]
-    title = "Mean ranks; Kendall's tau with all: " + ", ".join(f"{name} {tau:.2f}" for name, tau in agreed.items())
+    title = "Mean ranks; Kendall's tau with all: " + ", ".join(
+        f"{name} {tau:.2f}" for name, tau in agreed.items()
+    )
     display(tables.plain(parts, digits=1, caption=title))
 
 # %% [markdown]
@@ -240,9 +290,25 @@ if enough:
 # %% tags=["hide-input"]
 if enough:
     table = ranks.agreement(photographs, directed)
-    print("lowest correlations:", "; ".join(f"{a} and {b} {value:+.2f}" for (a, b), value in ranks.lowest(table).items()))
-    alt = "Matrix of rank correlations between metrics; sharpness statistics oppose those that compare with the sources."
-    display(figures.matrix(table, alt=alt, caption="Rank correlation between metrics over the methods: +1 blue, -1 orange."))
+    print(
+        "lowest correlations:",
+        "; ".join(
+            f"{a} and {b} {value:+.2f}" for (a, b), value in ranks.lowest(table).items()
+        ),
+    )
+    alt = (
+        "Matrix of rank correlations between metrics; sharpness statistics oppose "
+        "those that compare with the sources."
+    )
+    display(
+        figures.matrix(
+            table,
+            alt=alt,
+            caption=(
+                "Rank correlation between metrics over the methods: +1 blue, -1 orange."
+            ),
+        )
+    )
 
 # %% [markdown]
 # ## Reported beside reproduced
@@ -254,7 +320,9 @@ if enough:
 
 # %% tags=["hide-input"]
 six = ["qg", "qy.gacn", "qncie", "qcb", "fmi_edge", "fmi_dct"]
-printed = tables.method_names(tables.reported("p004_table1"), tables.PRINTED_NAMES).rename(columns={"qy": "qy.gacn"})[six]
+printed = tables.method_names(
+    tables.reported("p004_table1"), tables.PRINTED_NAMES
+).rename(columns={"qy": "qy.gacn"})[six]
 ours = computed_or_recorded("all", "gacn26", six, gray="skimage", compute=fast_enough)
 ours = ours[ours["origin"] != ""]
 if len(ours):
@@ -263,10 +331,19 @@ if len(ours):
     ours = tables.means(ours[ours["stack"].isin(complete)])[six]
     shared = [name for name in printed.index if name in ours.index]
     gaps = (ours.loc[shared] - printed.loc[shared]).abs()
-    near = ", ".join(f"{(gaps < bound).to_numpy().mean():.0%} within {bound}" for bound in (0.001, 0.01, 0.05))
+    near = ", ".join(
+        f"{(gaps < bound).to_numpy().mean():.0%} within {bound}"
+        for bound in (0.001, 0.01, 0.05)
+    )
     note = f"Table 1 on {len(complete)} of 26 pairs"
     print(f"{note}: of {gaps.size} numbers {near}")
-    display(tables.beside(printed.loc[shared], ours.loc[shared], caption=f"{note}: reported, reproduced, difference"))
+    display(
+        tables.beside(
+            printed.loc[shared],
+            ours.loc[shared],
+            caption=f"{note}: reported, reproduced, difference",
+        )
+    )
 
 # %% [markdown]
 # ## Does the code still give the recorded numbers?
@@ -276,7 +353,12 @@ if len(ours):
 
 # %%
 if mff.list_datasets()["available"]["gacn26"]:
-    again = mff.benchmark(["average", "lp", "dwt", "sf"], mff.load("gacn26")[22:23], ["qabf", "qg", "qcb", "mi"], progress=False)
+    again = mff.benchmark(
+        ["average", "lp", "dwt", "sf"],
+        mff.load("gacn26")[22:23],
+        ["qabf", "qg", "qcb", "mi"],
+        progress=False,
+    )
     changed = drift(again, read_record("gacn26"))
     print(f"{len(changed)} of {len(again)} values differ from the recorded ones")
     if len(changed):

@@ -44,7 +44,8 @@ import sys
 if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kernel
     subprocess.check_call(
         [sys.executable, "-m", "pip", "install", "-q"]
-        + ["--no-deps"] * bool(importlib.util.find_spec("torch"))  # the host's torch stays
+        + ["--no-deps"]
+        * bool(importlib.util.find_spec("torch"))  # the host's torch stays
         + ["git+https://github.com/mffrepro/mffrepro@main"]
     )
     importlib.invalidate_caches()
@@ -92,8 +93,14 @@ from mffrepro.report import claims, tables
 
 ledger = claims.ledger()
 judged = ledger[ledger["kind"] == "claim"]
-counts = pd.crosstab(judged["paper"], judged["verdict"], margins=True, margins_name="all")
-counts = counts.reindex(index=[*judged["paper"].unique(), "all"], columns=[*claims.OUTCOMES, "all"], fill_value=0)
+counts = pd.crosstab(
+    judged["paper"], judged["verdict"], margins=True, margins_name="all"
+)
+counts = counts.reindex(
+    index=[*judged["paper"].unique(), "all"],
+    columns=[*claims.OUTCOMES, "all"],
+    fill_value=0,
+)
 tables.plain(counts, caption="Claims per paper", digits=0)
 
 # %% [markdown]
@@ -105,7 +112,9 @@ tables.plain(counts, caption="Claims per paper", digits=0)
 # units have scales of their own. The entry says whether the scenes are the paper's own, and whose weights the tested networks have.
 
 # %% tags=["hide-input"]
-tables.sortable(judged[["paper", "claim", "verdict", "effect", "samples", "scenes", "weights"]])
+tables.sortable(
+    judged[["paper", "claim", "verdict", "effect", "samples", "scenes", "weights"]]
+)
 
 # %% tags=["remove-input"]
 claims.Entries(judged)

@@ -47,7 +47,8 @@ import sys
 if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kernel
     subprocess.check_call(
         [sys.executable, "-m", "pip", "install", "-q"]
-        + ["--no-deps"] * bool(importlib.util.find_spec("torch"))  # the host's torch stays
+        + ["--no-deps"]
+        * bool(importlib.util.find_spec("torch"))  # the host's torch stays
         + ["git+https://github.com/mffrepro/mffrepro@main"]
     )
     importlib.invalidate_caches()
@@ -96,7 +97,11 @@ ceilings = {
     }
     for name, machine in machines.items()
 }
-tables.plain(pd.DataFrame(ceilings).T, caption="The two ceilings, and the intensity at which they meet", digits=1)
+tables.plain(
+    pd.DataFrame(ceilings).T,
+    caption="The two ceilings, and the intensity at which they meet",
+    digits=1,
+)
 
 # %% [markdown]
 # ## Work and time of every network
@@ -112,11 +117,17 @@ tables.plain(pd.DataFrame(ceilings).T, caption="The two ceilings, and the intens
 # %%
 show_source(speed.count_work, speed.measure_speed)
 pair = speed.textured_pair(520)
-names = [name for name in every_method() if mff.methods.parse(name)[0].kind == "network"]
+names = [
+    name for name in every_method() if mff.methods.parse(name)[0].kind == "network"
+]
 absent = left_out(names, seconds=60)
-networks = [name for name in names if name not in absent and (not run.quick or "." not in name)]
+networks = [
+    name for name in names if name not in absent and (not run.quick or "." not in name)
+]
 measured = {
-    name: speed.measure_speed(networks, pair, machine, device=name, repeats=run.pick(quick=2, full=5, tiny=1))
+    name: speed.measure_speed(
+        networks, pair, machine, device=name, repeats=run.pick(quick=2, full=5, tiny=1)
+    )
     for name, machine in machines.items()
 }
 
@@ -127,11 +138,21 @@ heads = {
     "least": "least seconds",
     "reached": "share reached",
 }
-digits = {heads["operations"]: 1, heads["bytes"]: 0, "seconds": 3, heads["least"]: 3, heads["reached"]: 2}
+digits = {
+    heads["operations"]: 1,
+    heads["bytes"]: 0,
+    "seconds": 3,
+    heads["least"]: 3,
+    heads["reached"]: 2,
+}
 for name, table in measured.items():
     shown = table.assign(operations=table["operations"] / 1e3).rename(columns=heads)
-    styled = tables.plain(shown, caption=f"Work and time: {mff.runtime.device_name(name)}")
-    display(styled.format({column: f"{{:.{count}f}}" for column, count in digits.items()}))
+    styled = tables.plain(
+        shown, caption=f"Work and time: {mff.runtime.device_name(name)}"
+    )
+    display(
+        styled.format({column: f"{{:.{count}f}}" for column, count in digits.items()})
+    )
 if absent:
     display(tables.plain(pd.DataFrame({"not in this run because": absent})))
 
@@ -150,7 +171,10 @@ for name, table in measured.items():
         roofline(
             table,
             machines[name],
-            alt=f"Operations per second of every network against operations per byte, below the ceilings of the {name}.",
+            alt=(
+                "Operations per second of every network against operations per byte, "
+                f"below the ceilings of the {name}."
+            ),
             caption=f"{mff.runtime.device_name(name)}. Both axes are logarithmic.",
         )
     )
@@ -164,8 +188,14 @@ for name, table in measured.items():
         figures.bars(
             table["seconds"].sort_values().to_dict(),
             xlabel=f"seconds for a colour pair of 520 × 520, {name}",
-            alt=f"Bars of the seconds that each network takes for a pair on the {name}, fastest first.",
-            caption="The shortest of several fusions. Reading files and loading weights are not counted.",
+            alt=(
+                "Bars of the seconds that each network takes for a pair on the "
+                f"{name}, fastest first."
+            ),
+            caption=(
+                "The shortest of several fusions. Reading files and loading weights "
+                "are not counted."
+            ),
         )
     )
 
@@ -191,8 +221,14 @@ for name, machine in machines.items():
         "program": measured[name].loc["gacn", "reached"],
         "network alone": machine.least_seconds(work) / len(batch) / seconds,
     }
-    rows[name, "program"] = {"pairs per second": 1 / measured[name].loc["gacn", "seconds"], "share reached": shares["program"]}
-    rows[name, "network alone"] = {"pairs per second": 1 / seconds, "share reached": shares["network alone"]}
+    rows[name, "program"] = {
+        "pairs per second": 1 / measured[name].loc["gacn", "seconds"],
+        "share reached": shares["program"],
+    }
+    rows[name, "network alone"] = {
+        "pairs per second": 1 / seconds,
+        "share reached": shares["network alone"],
+    }
 tables.plain(pd.DataFrame(rows).T, caption="GACN on a pair of 520 × 520", digits=2)
 
 # %% [markdown]
@@ -202,11 +238,19 @@ tables.plain(pd.DataFrame(rows).T, caption="GACN on a pair of 520 × 520", digit
 
 # %%
 for name, table in measured.items():
-    ranks = table[["parameters", "operations", "bytes", "seconds"]].corr(method="spearman")["seconds"].drop("seconds")
-    print(f"{name}: rank correlation with the seconds:", ", ".join(f"{what} {value:.2f}" for what, value in ranks.items()))
+    ranks = (
+        table[["parameters", "operations", "bytes", "seconds"]]
+        .corr(method="spearman")["seconds"]
+        .drop("seconds")
+    )
+    print(
+        f"{name}: rank correlation with the seconds:",
+        ", ".join(f"{what} {value:.2f}" for what, value in ranks.items()),
+    )
     slowest, fastest = table["seconds"].idxmax(), table["seconds"].idxmin()
     print(
-        f"{name}: the shares of the possible speed lie between {table['reached'].min():.0%} and {table['reached'].max():.0%};",
+        f"{name}: the shares of the possible speed lie between "
+        f"{table['reached'].min():.0%} and {table['reached'].max():.0%};",
         end=" ",
     )
     print(f"{fastest} is the fastest and {slowest} the slowest")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mffrepro.book.keys import digest
 from mffrepro.book.layout import Book, BookError, files_below
+from mffrepro.book.pictures import extract
 from mffrepro.images import write_atomically
 
 #: Nitpicky, warnings are errors, and all of them are shown at once.
@@ -41,6 +42,7 @@ def render(book: Book, profile: str) -> Path:
         if result.returncode:
             raise BookError("the book does not render:\n" + _complaints(result.stdout + result.stderr))
         _check_pages(book)
+        extract(book.html)
         stamp.write_text(key)
     print(index, flush=True)
     return index

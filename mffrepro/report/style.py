@@ -68,25 +68,28 @@ class Shown:
         return f"Figure: {self.alt}"
 
 
-def next_number() -> int:
-    """Count the figures of a chapter."""
-    return next(_numbers)
+def next_number(kind: str = "figure") -> int:
+    """Count the figures, or the tables, of a chapter.
+
+    A chapter is one process, and they are counted in the order in which they are first shown.
+    """
+    return next(_NUMBERS[kind])
+
+
+_NUMBERS = {"figure": itertools.count(1), "table": itertools.count(1)}
 
 
 def picture(data: bytes, kind: str, alt: str) -> str:
     """Embed a picture in an <img>, so that a page needs no other file."""
     source = f"data:{kind};base64,{base64.b64encode(data).decode()}"
     return (
-        f'<img src="{source}" alt="{html.escape(alt, quote=True)}" style="width:100%;height:auto;background:#fff;display:block">'
+        f'<img class="mff-picture" src="{source}" alt="{html.escape(alt, quote=True)}" '
+        'style="width:100%;height:auto;background:#fff;display:block">'
     )
-
-
-#: Numbers of the figures of a chapter, which is one process, in the order in which they are first shown.
-_numbers = itertools.count(1)
 
 
 def frame(content: str, caption: str, number: int) -> str:
     """Put content above its number and caption."""
     words = f"<b>Figure {number}.</b> {html.escape(caption)}".strip()
     text = f'<figcaption style="font-size:0.9em;opacity:0.8;margin-top:0.4em">{words}</figcaption>'
-    return f'<figure style="margin:0.5em 0;text-align:left">{content}{text}</figure>'
+    return f'<figure id="figure-{number}" style="margin:0.5em 0;text-align:left">{content}{text}</figure>'

@@ -11,8 +11,25 @@ from pandas.io.formats.style import Styler
 from mffrepro import metrics as quality
 from mffrepro.data.manifests import manifest_folder
 from mffrepro.methods import MethodCard
+from mffrepro.report.style import next_number
 
 ARROWS = {"higher": "↑", "lower": "↓", None: ""}
+
+
+class Table(Styler):
+    """Show a table under its number, which is an anchor too.
+
+    It gets the number when it is first shown.
+    """
+
+    number = 0
+
+    def _repr_html_(self) -> str:
+        if self.caption and not self.number:
+            self.number = next_number("table")
+            self.set_caption(f"Table {self.number}. {self.caption}")
+            self.set_table_attributes(f'id="table-{self.number}"')
+        return super()._repr_html_()
 
 
 def means(results: pd.DataFrame, *, index: str = "method") -> pd.DataFrame:
@@ -55,7 +72,7 @@ def scores(table: pd.DataFrame, *, caption: str = "", digits: int = 4) -> Styler
         if len(order) > 1:
             marks.loc[table[name] == order[1], name] = "font-weight:bold"
     heads = {name: f"{name} {ARROWS[_direction(name)]}".strip() for name in table.columns}
-    styler = table.style.format(precision=digits, na_rep="–").apply(lambda _: marks, axis=None)
+    styler = Table(table).format(precision=digits, na_rep="–").apply(lambda _: marks, axis=None)
     return _dressed(styler.format_index(lambda name: heads.get(name, name), axis=1), caption)
 
 
@@ -81,12 +98,12 @@ def beside(reported: pd.DataFrame, reproduced: pd.DataFrame, *, caption: str = "
     table = pd.concat(parts, axis=1).swaplevel(axis=1)[[(c, p) for c in columns for p in parts]]
     signs = {"reported": "", "reproduced": "", "difference": "+"}
     formats = {(c, p): f"{{:{signs[p]}.{digits}f}}" for c, p in table.columns}
-    return _dressed(table.style.format(formats, na_rep="–"), caption)
+    return _dressed(Table(table).format(formats, na_rep="–"), caption)
 
 
 def plain(table: pd.DataFrame, *, caption: str = "", digits: int = 4) -> Styler:
     """Show any small table in the common style; text is set from the left and wraps."""
-    styler = table.style.format(precision=digits, na_rep="–")
+    styler = Table(table).format(precision=digits, na_rep="–")
     words = [name for name in table.columns if not pd.api.types.is_numeric_dtype(table[name])]
     styler = styler.set_properties(subset=words, **{"text-align": "left !important", "white-space": "normal !important"})
     return _dressed(styler, caption)

@@ -1,5 +1,7 @@
 """Tables that mark the best by direction, verdicts that are recorded, pictures that carry their text."""
 
+import base64
+import io
 import itertools
 import re
 
@@ -7,9 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image as Pillow
 
+from mffrepro.data import load
 from mffrepro.report import ambiguities, diagram, figures, pages, style, tables
-from mffrepro.report.gallery import Gallery, outlined
+from mffrepro.report.gallery import Gallery, encode
 from mffrepro.report.style import Shown
 
 
@@ -89,12 +93,32 @@ def test_gallery_has_a_text_for_every_picture_and_escapes_labels() -> None:
     assert "&quot;so&quot;" in page
 
 
-def test_zoom_boxes_are_drawn_on_a_copy() -> None:
-    image = np.zeros((50, 50, 3), np.uint8)
-    drawn = outlined(image, [(10, 10, 20, 20)])
-    assert image.max() == 0
-    assert drawn[10, 10].any()
-    assert not drawn[20, 20].any()
+def test_boxes_are_drawn_over_pictures_whose_pixels_stay_as_they_are() -> None:
+    image = np.zeros((50, 100, 3), np.uint8)
+    image[10:30, 20:60] = 255
+    page = Gallery({"a": image, "b": image}, alt="", zoom=[(10, 20, 20, 40)])._repr_html_()
+    assert 'data-boxes="[[10, 20, 20, 40]]"' in page
+    assert page.count("top:20.000%;left:20.000%;height:40.000%;width:40.000%") == 2
+    first = re.search(r"base64,([^\"]+)", page)[1]
+    assert np.array_equal(np.asarray(Pillow.open(io.BytesIO(base64.b64decode(first)))), image), "few colours: without loss"
+
+
+def test_photographs_are_stored_with_small_losses() -> None:
+    photograph = load("embedded", kind="composite", levels=(3,))[0].reference
+    data = encode(photograph)
+    stored = np.asarray(Pillow.open(io.BytesIO(data)))
+    assert len(data) < photograph.nbytes / 10
+    assert 0 < np.abs(stored.astype(int) - photograph).mean() < 3
+
+
+def test_tables_are_numbered_when_they_are_first_shown() -> None:
+    first, second, bare = (tables.plain(pd.DataFrame({"a": [1]}), caption=text) for text in ("First", "Second", ""))
+    assert "<caption" not in bare._repr_html_()
+    pages_shown = [second.hide(axis="index")._repr_html_(), first._repr_html_(), second._repr_html_()]
+    numbers = [int(re.search(r'id="table-(\d+)"', page)[1]) for page in pages_shown]
+    assert numbers[1] == numbers[0] + 1
+    assert numbers[2] == numbers[0]
+    assert f">Table {numbers[0]}. Second</caption>" in pages_shown[0]
 
 
 def test_wrong_pixels_of_a_decision_are_counted() -> None:
@@ -147,14 +171,14 @@ def draw_line() -> style.Shown:
 def test_charts_are_the_same_every_time(monkeypatch) -> None:
     first, again = [], []
     for shown in (first, again):
-        monkeypatch.setattr(style, "_numbers", itertools.count(1))
+        monkeypatch.setattr(style, "_NUMBERS", {"figure": itertools.count(1)})
         shown.append(draw_line()._repr_html_())
     assert first == again
     assert 'alt="a line"' in first[0]
 
 
 def test_figures_are_numbered_in_the_order_in_which_they_are_shown(monkeypatch) -> None:
-    monkeypatch.setattr(style, "_numbers", itertools.count(1))
+    monkeypatch.setattr(style, "_NUMBERS", {"figure": itertools.count(1)})
     later, line = figures.comparison({"a": np.zeros((8, 8))}, alt="black"), draw_line()
     for _ in range(2):
         assert "<b>Figure 1.</b> A line." in line._repr_html_()

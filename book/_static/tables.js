@@ -1,0 +1,45 @@
+/* Let wide tables scroll, with a cue that there is more, and hand out every table as CSV. */
+"use strict";
+
+(() => {
+  const csv = (table) => {
+    const cell = (element) => {
+      const text = element.innerText.trim().replaceAll("−", "-");
+      return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+    };
+    const rows = [...table.rows].map((row) => [...row.cells].flatMap((one) => [cell(one), ...Array(one.colSpan - 1).fill("")]));
+    return rows.map((row) => row.join(",")).join("\r\n") + "\r\n";
+  };
+
+  const cue = (box) => {
+    const hidden = box.scrollWidth - box.clientWidth;
+    box.classList.toggle("mff-more-left", box.scrollLeft > 2);
+    box.classList.toggle("mff-more-right", hidden - box.scrollLeft > 2);
+    if (hidden > 2) Object.assign(box, { tabIndex: 0 });
+  };
+
+  const prepare = (table) => {
+    const caption = table.caption?.innerText ?? "Table";
+    const box = Object.assign(document.createElement("div"), { className: "mff-scroll" });
+    box.setAttribute("role", "region");
+    box.setAttribute("aria-label", caption);
+    table.replaceWith(box);
+    box.append(table);
+    box.addEventListener("scroll", () => cue(box), { passive: true });
+    new ResizeObserver(() => cue(box)).observe(box);
+    if (!table.caption) return;
+    const link = Object.assign(document.createElement("a"), { textContent: "Download as CSV", href: "#" });
+    link.download = `${document.title.split(" ")[0]}-${table.caption.innerText.split(".")[0]}.csv`.replace(/[^\w.-]+/g, "-");
+    link.addEventListener("click", () => {
+      link.href = URL.createObjectURL(new Blob([csv(table)], { type: "text/csv" }));
+    });
+    const line = Object.assign(document.createElement("p"), { className: "mff-take" });
+    line.append(link);
+    box.after(line);
+  };
+
+  const start = () =>
+    document.querySelectorAll(".bd-article .cell_output table:not(.dataTable):not(.dataTable *)").forEach(prepare);
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
+  else start();
+})();
