@@ -60,6 +60,7 @@ from IPython.display import display
 import mffrepro as mff
 from mffrepro.benchmarks import computed_or_recorded, drift, every_method, read_record
 from mffrepro.report import figures, leaderboard, ranks, tables
+from mffrepro.report.board import Board
 
 started = time.perf_counter()
 run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed=seed)
@@ -159,8 +160,9 @@ tables.plain(
 #
 # $$\mathrm{CD} = q_{0.05} \sqrt{\frac{M(M+1)}{6\,S}},$$
 #
-# with $q_{0.05}$ the studentized range divided by $\sqrt 2$ ([Demšar, 2006](https://www.jmlr.org/papers/v7/demsar06a.html)). An orange bar
-# joins methods whose difference is below $\mathrm{CD}$: this many stacks cannot distinguish them.
+# with $q_{0.05}$ the studentized range divided by $\sqrt 2$ ([Demšar, 2006](https://www.jmlr.org/papers/v7/demsar06a.html)). The matrix at the
+# right has a row and a column for each method, in the order of the ranks. It is orange where their difference is below $\mathrm{CD}$: this many
+# stacks cannot tell the two apart.
 
 # %% tags=["hide-input"]
 here, chart = leaderboard.ranking(results, chosen, stacks.name, seed=seed)
@@ -216,9 +218,19 @@ else:
     )
 
 # %% [markdown]
-# A bar over a dozen methods does not say that they are equal. It says that so few pairs cannot show which is better. A paper that ranks such
+# Orange over a dozen methods does not say that they are equal. It says that so few pairs cannot show which is better. A paper that ranks such
 # methods by the fourth decimal of a mean shows nothing either.
 #
+# ## Rank them yourself
+#
+# The choice of metrics decides much. Choose others, leave out pairs or methods: the page ranks again, with intervals over the pairs and Nemenyi's
+# difference. The address of the page then holds your choice, so that you can send it to others.
+
+# %% tags=["remove-input"]
+if enough:
+    display(Board(photographs, chosen, photographs.groupby("method")["seconds"].mean()))
+
+# %% [markdown]
 # ## Every number
 #
 # Means over the stacks of each data set. Sort by any column to see how often the order changes; search for a method or a data set.

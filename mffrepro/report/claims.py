@@ -304,4 +304,5 @@ class Entries:
     ledger: pd.DataFrame
 
     def _repr_html_(self) -> str:
-        return "\n".join(box(row["record"], name=anchor(claim), chapter=row["chapter"]) for claim, row in self.ledger.iterrows())
+        boxes = [box(row["record"], name=anchor(claim), chapter=row["chapter"]) for claim, row in self.ledger.iterrows()]
+        return '<div class="mff-ledger">' + "\n".join(boxes) + "</div>"

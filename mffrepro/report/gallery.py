@@ -82,7 +82,10 @@ def _outline(image: Image, box: Box, colour: str) -> str:
 
 
 def encode(image: Image) -> bytes:
-    """Encode as WebP: photographs with small losses, a fifth of the size of PNG; maps without loss where that is no larger."""
+    """Encode as WebP: photographs with small losses, maps without.
+
+    A photograph has a fifth of its size as PNG. What is hardly larger without loss, such as a map, is stored so.
+    """
     made = []
     for options in ({"quality": 90}, {"lossless": True}):
         buffer = io.BytesIO()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from scipy import stats
 
@@ -97,21 +98,10 @@ def intervals(table: pd.DataFrame, *, seed: int, level: float = 0.95, repetition
     return pd.DataFrame({"mean": values.mean(axis=0), "low": ends[0], "high": ends[1]}, index=table.columns)
 
 
-def groups(mean: pd.Series, critical: float) -> list[list[str]]:
-    """Find the largest sets of methods that cannot be told apart.
-
-    They are neighbours in the order whose ends are less than the critical difference apart, two or more.
-    """
-    names, values = list(mean.sort_values().index), np.sort(mean.to_numpy())
-    ends = np.searchsorted(values, values + critical)
-    found = [(start, end) for start, end in enumerate(ends) if end - start > 1]
-    return [names[start:end] for i, (start, end) in enumerate(found) if i == 0 or end > found[i - 1][1]]
-
-
 def rank_chart(spread: pd.DataFrame, critical: float, *, alt: str, caption: str = "") -> Shown:
     """Draw mean ranks with their intervals, best on top.
 
-    Bars at the right join methods that cannot be told apart.
+    A matrix beside them marks the methods that cannot be told apart.
 
     Args:
         spread: mean, low and high per method, as of `intervals`.
@@ -120,19 +110,20 @@ def rank_chart(spread: pd.DataFrame, critical: float, *, alt: str, caption: str 
         caption: Caption.
     """
     spread = spread.sort_values("mean")
-    place = {name: i for i, name in enumerate(spread.index)}
+    mean = spread["mean"].to_numpy()
+    alike = np.abs(mean[:, None] - mean) < critical
     with styled():
-        figure = Figure(figsize=(0.8 * PAGE, 0.23 * len(spread) + 1.0))
-        axes, bars = figure.subplots(1, 2, sharey=True, width_ratios=(4, 1))
-        whiskers = spread["mean"] - spread["low"], spread["high"] - spread["mean"]
-        axes.errorbar(spread["mean"], range(len(spread)), xerr=whiskers, fmt="o", color=SECOND, capsize=2)
+        figure = Figure(figsize=(PAGE, 0.23 * len(spread) + 1.0))
+        axes, matrix = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
+        whiskers = mean - spread["low"], spread["high"] - mean
+        axes.errorbar(mean, range(len(spread)), xerr=whiskers, fmt="o", color=SECOND, capsize=2)
         axes.set_yticks(range(len(spread)), spread.index)
-        axes.invert_yaxis()
         axes.set(xlabel="mean rank, 1 is best")
-        for i, group in enumerate(groups(spread["mean"], critical)):
-            bars.plot([i, i], [place[group[0]] - 0.2, place[group[-1]] + 0.2], color=ACCENT, linewidth=2.5)
-        bars.set_axis_off()
-        bars.margins(x=0.2)
+        matrix.imshow(alike, cmap=ListedColormap(["#e6e6e6", ACCENT]), aspect="auto", vmin=0, vmax=1)
+        matrix.set(xticks=[], xlabel="orange: not told apart")
+        matrix.tick_params(length=0)
+        matrix.grid(visible=False)
+        axes.set_ylim(len(spread) - 0.5, -0.5)
     return Shown(figure, alt=alt, caption=caption)
 
 

@@ -46,7 +46,8 @@ def box(record: Mapping[str, Any], *, name: str, chapter: str = "") -> str:
         lines.append(f'<a href="{chapter}.html#{verdict_anchor(record["claim"])}">Chapter: {chapter}</a>')
     body = "".join(f'<div style="font-size:0.9em">{line}</div>' for line in lines if line)
     return (
-        f'<div id="{name}" class="mff-box" style="border-left:4px solid {colour};padding:0.3em 0.8em;margin:0.6em 0">'
+        f'<div id="{name}" class="mff-box" data-outcome="{record["outcome"]}" data-paper="{record["paper"]}" '
+        f'style="border-left:4px solid {colour};padding:0.3em 0.8em;margin:0.6em 0">'
         f"<b>{record['claim']}</b> {html.escape(record['text'])}<br><b>{mark} {record['outcome']}</b>{body}</div>"
     )
 

@@ -3,7 +3,12 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
+
+from mffrepro.benchmarks import read_record
+from mffrepro.report import ranks
 
 playwright = pytest.importorskip("playwright.sync_api")
 
@@ -117,14 +122,165 @@ def test_a_page_fits_a_phone(visit, name):
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
+#: Contrast of the text of an element against the first background behind it that is not transparent, by WCAG 2.
+CONTRAST = """element => {
+    const numbers = colour => colour.match(/[\\d.]+/g).map(Number);
+    const luminance = ([r, g, b]) => [r, g, b]
+        .map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+    const style = one => getComputedStyle(one);
+    let behind = element;
+    while (behind.parentElement && (numbers(style(behind).backgroundColor)[3] ?? 1) === 0) behind = behind.parentElement;
+    const [front, back] = [style(element).color, style(behind).backgroundColor].map(numbers);
+    const opacity = Number(style(element).opacity);
+    const seen = front.slice(0, 3).map((v, i) => opacity * v + (1 - opacity) * back[i]);
+    const [low, high] = [luminance(seen), luminance(back)].sort((a, b) => a - b);
+    return (high + 0.05) / (low + 0.05);
+}"""
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_captions_of_figures_can_be_read(visit, scheme):
-    """In dark mode outputs stand on a light panel: a caption has the colour of the labels, not that of the page."""
+@pytest.mark.parametrize("name", ["00_quickstart", "03_tlcnn", "10_claims"])
+def test_what_outputs_say_can_be_read(visit, name, scheme):
+    page = visit(f"notebooks/{name}.html", color_scheme=scheme).page
+    texts = page.locator(
+        ".cell_output :is(figcaption, caption, th, td, .mff-box, .mff-box b, .mff-box a):not(.dataTable *):visible"
+    ).all()
+    assert len(texts) > 20
+    low = [(text.inner_text()[:40], text.evaluate(CONTRAST)) for text in texts[:150]]
+    assert [found for found in low if found[1] < 4.5] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_photographs_are_shown_as_they_are(visit, scheme):
     page = visit("notebooks/00_quickstart.html", color_scheme=scheme).page
-    captions = page.locator(".cell_output figure figcaption").all()
-    assert captions
-    colour = "element => getComputedStyle(element).color"
-    assert [c for c in captions if c.evaluate(colour) != c.locator("..").evaluate(colour)] == []
+    pictures = page.locator("img.mff-picture")
+    assert pictures.count() > 5
+    assert set(pictures.evaluate_all("all => all.map(one => getComputedStyle(one).filter)")) == {"none"}
+    assert page.locator("img.mff-picture:not([loading=lazy])").count() == 0
+
+
+def test_pictures_are_compared_in_step(visit):
+    """Opened from disk, by the keyboard; values of pixels are those of the file."""
+    opened = visit("notebooks/00_quickstart.html")
+    page = opened.page
+    gallery = page.locator(".mff-gallery[data-boxes]").first
+    sources = gallery.locator(".mff-cell img.mff-picture").evaluate_all("all => all.map(one => one.src)")
+    button = gallery.locator("xpath=following-sibling::button")
+    button.focus()
+    page.keyboard.press("Enter")
+    viewer = page.locator("dialog.mff-viewer[open]")
+    viewer.wait_for()
+    panes = viewer.locator(".mff-pane img")
+    place = "all => all.map(one => one.style.transform + one.style.width)"
+    for key in ("0", "+", "ArrowRight", "ArrowDown", "1"):
+        before = panes.evaluate_all(place)
+        page.keyboard.press(key)
+        after = panes.evaluate_all(place)
+        assert after[0] == after[1], "both move in step"
+        assert key == "0" or after != before
+    width, height = Image.open(sources[0].removeprefix("file://")).size
+    assert panes.first.evaluate("one => one.style.width") == f"{width}px"
+    page.keyboard.press("0")
+    readout = viewer.locator("output")
+    shown = page.evaluate("() => document.querySelector('dialog[open] select:nth-of-type(1)').value")
+    assert shown == "side"
+    readout.filter(has_text="A").wait_for()
+    column, row = width // 2, height // 2
+    a, b = (
+        np.asarray(Image.open(source.removeprefix("file://")).convert("RGB"))[row, column].astype(int)
+        for source in chosen(viewer)
+    )
+    values = [f"{name} {' '.join(map(str, numbers))}" for name, numbers in (("A", a), ("B", b), ("A − B", a - b))]
+    assert f"column {column}, row {row} · {' · '.join(values)}" in readout.inner_text()
+    for mode, css in (("swipe", "clipPath"), ("difference", "mixBlendMode")):
+        viewer.locator("select").first.select_option(mode)
+        assert viewer.locator(".mff-b").evaluate(f"one => getComputedStyle(one).{css}") not in ("none", "normal")
+    viewer.locator(".mff-stage").focus()
+    page.keyboard.press("Escape")
+    assert viewer.count() == 0
+    assert button.evaluate("one => one === document.activeElement")
+    assert opened.complaints == []
+    assert opened.strayed == []
+
+
+def chosen(viewer) -> list[str]:
+    """Addresses of the two pictures that a viewer compares."""
+    return viewer.locator(".mff-pane img").evaluate_all("all => all.map(one => one.src)")
+
+
+@pytest.mark.parametrize("view", [PHONE, {"width": 1280, "height": 900}])
+def test_wide_tables_say_that_there_is_more(visit, view):
+    page = visit("notebooks/07_gacn.html", viewport=view).page
+    boxes = page.locator(".mff-scroll")
+    hidden = boxes.evaluate_all(
+        "all => all.filter(one => one.scrollWidth - one.clientWidth > 2 && one.clientWidth)"
+        ".map(one => [one.classList.contains('mff-more-right'), one.tabIndex])"
+    )
+    assert hidden
+    assert all(cue and tab == 0 for cue, tab in hidden)
+
+
+def test_a_table_is_handed_out_as_csv(visit):
+    page = visit("notebooks/00_quickstart.html").page
+    table = page.locator(".mff-scroll table:has(caption)").first
+    with page.expect_download() as waiting:
+        page.get_by_text("Download as CSV").first.click()
+    text = Path(waiting.value.path()).read_text()
+    cells = table.locator("tbody tr").first.locator("th, td").all_inner_texts()
+    assert ",".join(cells).replace("−", "-") in text.splitlines()
+    assert waiting.value.suggested_filename.endswith(".csv")
+
+
+def test_claims_are_searched_and_filtered(visit):
+    page = visit("notebooks/10_claims.html").page
+    boxes = page.locator(".mff-ledger > .mff-box")
+    everything = page.locator(".mff-ledger").first.locator("> .mff-box").count()
+    page.get_by_label("Filter by verdict").select_option("holds")
+    assert set(boxes.locator("visible=true").evaluate_all("all => all.map(one => one.dataset.outcome)")) >= {"holds"}
+    found = page.locator("form.mff-bar output").inner_text()
+    held = page.locator(".mff-ledger").first.locator("> .mff-box[data-outcome=holds]").count()
+    assert found == f"{held} of {everything} claims"
+    page.get_by_label("Search the claims").fill("calibration")
+    words = page.locator(".mff-ledger").first.locator("> .mff-box:visible").all_inner_texts()
+    assert words
+    assert all("calibration" in text.lower() for text in words)
+    page.reload()
+    assert page.get_by_label("Search the claims").input_value() == "calibration", "the address holds the choice"
+
+
+def test_the_reader_ranks_like_python(visit):
+    """Another choice than the page's own: two metrics, some methods, the pairs of Lytro."""
+    page = visit("notebooks/09_leaderboard.html").page
+    if not page.locator(".mff-board").count():
+        pytest.skip("this build has neither pairs nor a record")
+    names = page.evaluate("document.querySelector('.mff-board').board.data.methods.map(one => one.name)")
+    some = [name for name in names if name in ("lp", "gff", "dsift", "gacn", "gacn.published", "average", "pca", "cvt")]
+    record = read_record("gacn26").query("gray == 'matlab'")
+    weights = record["weights"].where(record["weights"] != "default", "")
+    record = record.assign(method=(record["method"] + "." + weights).str.rstrip("."))
+    rows = record[record["method"].isin(some) & record["stack"].str.startswith("lytro")]
+    by_stack = ranks.stack_ranks(rows, ["qabf", "labf"])
+    expected = by_stack.mean().sort_values()
+    pairs = " ".join(rows["stack"].unique())
+    page.evaluate(
+        f"location.hash = '#?' + new URLSearchParams({{metrics: 'qabf labf', methods: '{' '.join(some)}', stacks: '{pairs}'}})"
+    )
+    table = page.locator(".mff-board table:has(caption)")
+    table.locator("tbody tr").nth(len(some) - 1).wait_for()
+    shown = table.locator("tbody tr").evaluate_all(
+        "all => all.map(row => [row.cells[1].innerText, Number(row.cells[2].innerText)])"
+    )
+    assert dict(shown) == pytest.approx(expected.round(2).to_dict(), abs=0.011)
+    assert [value for _, value in shown] == sorted(value for _, value in shown)
+    test = ranks.friedman(by_stack)
+    assert (
+        f"{len(some)} methods, {test.stacks} pairs; critical difference {test.critical:.1f}"
+        in page.locator(".mff-board").inner_text()
+    )
+    page.get_by_text("As recommended").click()
+    assert table.locator("tbody tr").count() > 20
+    assert "#" not in page.url
 
 
 def test_search_finds_pages(visit):

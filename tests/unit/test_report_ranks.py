@@ -1,12 +1,13 @@
 """Ranks against closed forms, tables that statisticians print, and plain loops."""
 
-import itertools
+import json
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from mffrepro.report import ranks
+from mffrepro.report import board, ranks
 
 
 def frame(values, metric="qabf"):
@@ -91,21 +92,25 @@ def test_intervals_have_the_width_of_the_standard_error():
 # ------------------------------------------------------------------------------------------ groups, front, matrix
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_groups_are_the_largest_sets_within_the_difference(seed):
-    rng = np.random.default_rng(seed)
-    mean = pd.Series(rng.uniform(1, 8, 8), index=list("abcdefgh"))
-    critical = rng.uniform(0.5, 4)
-    near = [
-        set(names)
-        for size in range(2, 9)
-        for names in itertools.combinations(mean.index, size)
-        if mean[list(names)].max() - mean[list(names)].min() < critical
-    ]
-    largest = {frozenset(one) for one in near if not any(one < other for other in near)}
-    found = ranks.groups(mean, critical)
-    assert {frozenset(group) for group in found} == largest
-    assert len(found) == len(largest)
+def test_the_matrix_marks_the_methods_that_cannot_be_told_apart():
+    spread = pd.DataFrame({"mean": [3.0, 1.0, 1.5], "low": [2.5, 0.5, 1.0], "high": [3.5, 1.5, 2.0]}, index=list("cab"))
+    chart = ranks.rank_chart(spread, 1.0, alt="")
+    axes, matrix = chart.figure.axes
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["a", "b", "c"]
+    assert matrix.images[0].get_array().tolist() == [[1, 1, 0], [1, 1, 0], [0, 0, 1]]
+
+
+def test_what_the_page_ranks_again_keeps_the_order_of_the_values():
+    results = pd.concat([frame({"a": [3.0, 1.0], "b": [2.0, 1.0], "c": [1.0, np.nan]}), frame({"a": [3.0], "b": [2.0]}, "nabf")])
+    packed = board.pack(results, ["qabf", "unknown"], {"a": 0.12345, "b": np.nan})
+    assert [one["name"] for one in packed["metrics"]] == ["qabf", "nabf"]
+    assert packed["ranks"][0] == [[2, 4, 6], [3, 3, None]], "equal ones share their ranks"
+    assert packed["ranks"][1][0] == [4, 2, None], "less is better"
+    assert [one["seconds"] for one in packed["methods"]] == [0.123, None, None]
+    assert packed["chosen"] == ["qabf"]
+    assert packed["studentized"] == pytest.approx([1.960, 2.344], abs=1e-3), "Demsar's Table 5"
+    page = board.Board(results, [], {})._repr_html_()
+    assert json.loads(re.search(r"<script[^>]*>(.*)</script>", page)[1])["stacks"] == packed["stacks"]
 
 
 def test_the_front_is_whoever_nobody_beats():
