@@ -121,6 +121,9 @@
         this.opener?.focus();
       });
       this.stage.addEventListener("keydown", (event) => this.key(event));
+      this.dialog.addEventListener("keydown", (event) => {
+        if (event.key === "Escape") this.dialog.close(); // the theme takes this key for its search
+      });
       this.stage.addEventListener("wheel", (event) => {
         event.preventDefault();
         this.zoomBy(event.deltaY < 0 ? 1.2 : 1 / 1.2, this.place(event));

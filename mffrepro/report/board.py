@@ -12,7 +12,7 @@ from mffrepro.methods import parse
 
 
 class Board:
-    """Hold the ranks of all methods by all metrics on all stacks, which the page's script ranks again.
+    """Hold the ranks of methods by metrics and stacks, for the page to rank again.
 
     Without the script nothing is shown; a chart of the recommended ranking stands beside it.
 
@@ -34,7 +34,9 @@ class Board:
 
 
 def pack(results: pd.DataFrame, chosen: Sequence[str], seconds: Mapping[str, float]) -> dict:
-    """Pack a benchmark for the page: ranks instead of values, which any choice of methods keeps in order.
+    """Pack a benchmark for the page.
+
+    Ranks stand for the values; any choice of methods keeps their order.
 
     Args:
         results: What `mffrepro.benchmark` returns.

@@ -185,8 +185,8 @@ def test_pictures_are_compared_in_step(visit):
     readout = viewer.locator("output")
     shown = page.evaluate("() => document.querySelector('dialog[open] select:nth-of-type(1)').value")
     assert shown == "side"
-    readout.filter(has_text="A").wait_for()
     column, row = width // 2, height // 2
+    readout.filter(has_text=f"column {column}, row {row} · A").wait_for()
     a, b = (
         np.asarray(Image.open(source.removeprefix("file://")).convert("RGB"))[row, column].astype(int)
         for source in chosen(viewer)
@@ -198,7 +198,7 @@ def test_pictures_are_compared_in_step(visit):
         assert viewer.locator(".mff-b").evaluate(f"one => getComputedStyle(one).{css}") not in ("none", "normal")
     viewer.locator(".mff-stage").focus()
     page.keyboard.press("Escape")
-    assert viewer.count() == 0
+    viewer.wait_for(state="detached", timeout=10_000)
     assert button.evaluate("one => one === document.activeElement")
     assert opened.complaints == []
     assert opened.strayed == []

@@ -157,7 +157,7 @@ def test_the_ledger_has_an_entry_with_an_anchor_for_every_claim(tmp_path, monkey
         link,
     ):
         assert part in entry
-    assert page.count("not tested yet") == len(ids) - 1
+    assert page.count("– not tested yet</b>") == page.count('data-outcome="not tested yet"') == len(ids) - 1
     assert "\n\n" not in page
 
 

@@ -101,12 +101,15 @@ def test_the_matrix_marks_the_methods_that_cannot_be_told_apart():
 
 
 def test_what_the_page_ranks_again_keeps_the_order_of_the_values():
-    results = pd.concat([frame({"a": [3.0, 1.0], "b": [2.0, 1.0], "c": [1.0, np.nan]}), frame({"a": [3.0], "b": [2.0]}, "nabf")])
-    packed = board.pack(results, ["qabf", "unknown"], {"a": 0.12345, "b": np.nan})
+    results = pd.concat(
+        [frame({"lp": [3.0, 1.0], "rp": [2.0, 1.0], "gacn": [1.0, np.nan]}), frame({"lp": [3.0], "rp": [2.0]}, "nabf")]
+    )
+    packed = board.pack(results, ["qabf", "unknown"], {"lp": 0.12345, "rp": np.nan})
     assert [one["name"] for one in packed["metrics"]] == ["qabf", "nabf"]
     assert packed["ranks"][0] == [[2, 4, 6], [3, 3, None]], "equal ones share their ranks"
     assert packed["ranks"][1][0] == [4, 2, None], "less is better"
     assert [one["seconds"] for one in packed["methods"]] == [0.123, None, None]
+    assert [one["kind"] for one in packed["methods"]] == ["classical", "classical", "network"]
     assert packed["chosen"] == ["qabf"]
     assert packed["studentized"] == pytest.approx([1.960, 2.344], abs=1e-3), "Demsar's Table 5"
     page = board.Board(results, [], {})._repr_html_()
