@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mffrepro.book.keys import digest
 from mffrepro.book.layout import Book, BookError, files_below
+from mffrepro.book.lighten import lighten
 from mffrepro.book.pictures import extract
 from mffrepro.images import write_atomically
 
@@ -43,6 +44,7 @@ def render(book: Book, profile: str) -> Path:
             raise BookError("the book does not render:\n" + _complaints(result.stdout + result.stderr))
         _check_pages(book)
         extract(book.html)
+        lighten(book.html)
         stamp.write_text(key)
     print(index, flush=True)
     return index
