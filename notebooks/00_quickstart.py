@@ -230,4 +230,4 @@ tables.plain(mff.list_methods()[["title", "kind", "weights", "options"]])
 # %% tags=["remove-input"]
 from mffrepro.report.provenance import provenance
 
-provenance(started, ["gacn.default"])
+provenance(run, started, ["gacn.default"])

@@ -740,4 +740,4 @@ print(
 # %% tags=["remove-input"]
 from mffrepro.report.provenance import provenance
 
-provenance(started, ["gacn.default"])
+provenance(run, started, ["gacn.default"])

@@ -914,4 +914,4 @@ print("rank correlation of PSNR with", agreement)
 # %% tags=["remove-input"]
 from mffrepro.report.provenance import provenance
 
-provenance(started, ["dictionaries.default"])
+provenance(run, started, ["dictionaries.default"])

@@ -22,6 +22,9 @@
 # help a network to find the parts of a photograph that are out of focus? The paper *Image fusion using a transfer learning-based
 # convolutional neural network* says that they do. The copy of the paper that this project read names no authors and no journal.
 #
+# *Paper:* *Image fusion using a transfer learning-based convolutional neural network*, no authors and no journal in the copy read
+# [tlcnn].
+#
 # The answer is computed from the verdicts at the end of the chapter. The book shows a copy of it here, in the box *In one minute*.
 #
 # tlcnn and [tlcolor](04_tlcolor.ipynb) are **one network with one fusion rule**. This chapter explains both parts. The next
@@ -1122,4 +1125,4 @@ in_one_minute(
 # %% tags=["remove-input"]
 from mffrepro.report.provenance import provenance
 
-provenance(started, ["tlcnn.default", "vgg19.surrogate"])
+provenance(run, started, ["tlcnn.default", "vgg19.surrogate"])

@@ -22,6 +22,9 @@
 # layers of its network from a VGG-19. The paper says that this network fuses better than the same network trained from random
 # weights, and that its loss, its batch normalisation and its initial weights improve the result too. Do these four parts help?
 #
+# *Paper:* *Color multi-focus image fusion based on transfer learning*, Journal of Intelligent & Fuzzy Systems, 2021,
+# [doi:10.3233/JIFS-211434](https://doi.org/10.3233/JIFS-211434), no authors in the copy read [tlcolor].
+#
 # The answer is computed from the verdicts at the end of the chapter. The book shows a copy of it here, in the box *In one minute*.
 #
 # tlcolor and [tlcnn](03_tlcnn.ipynb) are **one network with one fusion rule**. The chapter on tlcnn explains both parts step by
@@ -901,6 +904,7 @@ in_one_minute(
 from mffrepro.report.provenance import provenance
 
 provenance(
+    run,
     started,
     [
         "tlcolor.default",

@@ -21,6 +21,9 @@
 # A network decides which of two patches is sharper, and its answers make a decision map. How much cleaning does this map still
 # need? Almost none, say [Li et al., 2018](https://doi.org/10.1145/3242840.3242863).
 #
+# *Paper:* Huaguang Li, Rencan Nie, Dongming Zhou, Xiaopeng Gou, *Convolutional neural network based multi-focus image fusion*,
+# ICACS '18, Beijing, 2018, [doi:10.1145/3242840.3242863](https://doi.org/10.1145/3242840.3242863) [li2018icacs].
+#
 # The answer is computed from the verdicts at the end of the chapter. The book shows a copy of it here, in the box *In one minute*.
 #
 # *Needs: a CPU; about a minute (quick). With `retrain = "yes"` a few minutes more.*
@@ -778,4 +781,4 @@ in_one_minute("icacs18", question, answer=answer, best="C2.9", learned=learned)
 # %% tags=["remove-input"]
 from mffrepro.report.provenance import provenance
 
-provenance(started, ["icacs18.default"])
+provenance(run, started, ["icacs18.default"])

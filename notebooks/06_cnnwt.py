@@ -23,6 +23,8 @@
 # et al., 2017](https://doi.org/10.1016/j.inffus.2016.12.001), nearly line by line, and its wavelets resemble [Li et al.,
 # 2019](https://doi.org/10.1155/2019/4179397).
 #
+# *Paper:* untitled, no authors, venue or year in the copy read [cnnwt].
+#
 # The answer is computed from the verdicts at the end of the chapter. The book shows a copy of it here, in the box *In one minute*.
 #
 # The paper describes a network on pixels and announces wavelets. This book has both readings as methods: `cnn_fuse` is the
@@ -889,4 +891,4 @@ in_one_minute("cnnwt", question, answer=answer, best="C3.13", learned=learned)
 # %% tags=["remove-input"]
 from mffrepro.report.provenance import provenance
 
-provenance(started, ["cnn_fuse.default", "cnnwt.default", "cnnwt.dtcwt"])
+provenance(run, started, ["cnn_fuse.default", "cnnwt.default", "cnnwt.dtcwt"])

@@ -21,6 +21,10 @@
 # Can one network, trained end to end, both decide where each photograph is sharp and hand back the fused image, with no
 # post-processing by hand? That is the question of [Ma et al., 2022](https://doi.org/10.1016/j.neucom.2021.10.115).
 #
+# *Paper:* Boyuan Ma, Xiang Yin, Di Wu, Haokai Shen, Xiaojuan Ban, Yu Wang, *End-to-end learning for simultaneously generating
+# decision map and multi-focus image fusion result*, Neurocomputing 470, 2022, pages 204 to 216,
+# [doi:10.1016/j.neucom.2021.10.115](https://doi.org/10.1016/j.neucom.2021.10.115) [ma2022gacn].
+#
 # The answer is computed from the verdicts at the end of the chapter. The book shows a copy of it here, in the box *In one minute*.
 #
 # *Needs: a CPU; about three minutes (quick); the full profile takes far longer. With `retrain = "yes"` a GPU.*
@@ -1190,4 +1194,4 @@ tables.plain(listed.assign(effect=listed["effect"].map(effects))).hide(axis="ind
 # %% tags=["remove-input"]
 from mffrepro.report.provenance import provenance
 
-provenance(started, ["gacn.default"])
+provenance(run, started, ["gacn.default"])

@@ -768,4 +768,4 @@ figures.curves(
 # ## Provenance
 
 # %% tags=["remove-input"]
-provenance(started, [f"{name}.default" for name in kinds])
+provenance(run, started, [f"{name}.default" for name in kinds])

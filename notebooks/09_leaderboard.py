@@ -402,4 +402,4 @@ else:
 # %% tags=["remove-input"]
 from mffrepro.report.provenance import provenance
 
-provenance(started, ["gacn.default"])
+provenance(run, started, ["gacn.default"])

@@ -141,4 +141,4 @@ claims.Entries(observed)
 # %% tags=["remove-input"]
 from mffrepro.report.provenance import provenance
 
-provenance(started)
+provenance(run, started)

@@ -272,4 +272,4 @@ for name, table in measured.items():
 # ## Provenance
 
 # %% tags=["remove-input"]
-provenance(started, [f"{name}.default" for name in networks if "." not in name])
+provenance(run, started, [f"{name}.default" for name in networks if "." not in name])

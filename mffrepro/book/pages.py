@@ -1,7 +1,8 @@
-"""Write the pieces of Markdown that the prose pages include: status, API entries, ambiguities."""
+"""Write the pieces of Markdown that the prose pages include: status, API entries, ambiguities, how to cite, licences."""
 
 from collections.abc import Callable
 
+from mffrepro.book.cite import citation, licences
 from mffrepro.book.layout import Book
 from mffrepro.images import write_atomically
 
@@ -16,6 +17,7 @@ def write_pages(book: Book, chapters: list[str]) -> None:
     from mffrepro.report.ambiguities import as_markdown
 
     pieces = {"status": _status(book, chapters), "ambiguities": as_markdown()} | _api()
+    pieces |= {"citation": citation(book.root), "licences": licences(book.root / "mffrepro" / "weights")}
     for name, piece in pieces.items():
         write_atomically(book.generated / f"{name}.md", piece.encode())
 

@@ -1,7 +1,9 @@
 """Find the git checkout that this package runs from, and say where numbers of this run come from."""
 
+import json
 import subprocess
 import time
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from mffrepro.data.manifests import manifest_folder
@@ -45,3 +47,19 @@ def _git(*arguments: str) -> str:
         raise DataError(
             f"git cannot tell the commit of this checkout ({type(error).__name__}); install git, or commit once"
         ) from None
+
+
+def installed_commit() -> str:
+    """Return the commit that this package comes from, as far as it is known.
+
+    A checkout says so itself. Where pip installed the package from a repository, pip noted it; else it is ``"unknown"``.
+    """
+    try:
+        return _commit()
+    except DataError:
+        pass
+    try:
+        noted = distribution("mffrepro").read_text("direct_url.json") or "{}"
+    except PackageNotFoundError:
+        noted = "{}"
+    return json.loads(noted).get("vcs_info", {}).get("commit_id", "unknown")[:10]

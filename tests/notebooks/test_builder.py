@@ -17,6 +17,7 @@ nbformat = pytest.importorskip("nbformat")
 
 PARAMETERS = {"profile": "quick", "device": "cpu"}
 DECLARED = 'profile = "full"\ndataset = "embedded"\ndevice = "auto"\nretrain = "no"\nseed = 1'
+ROOT = Path(__file__).parents[2]
 CONFIG = """\
 title: a small book
 only_build_toc_files: true
@@ -41,6 +42,7 @@ def book(tmp_path: Path) -> Book:
         "book/status.md": "# Status\n\n```{include} _generated/status.md\n```\n",
         "notebooks/00_first.py": chapter("print(profile, 6 * 7)"),
     }
+    files |= {name: (ROOT / name).read_text() for name in ("CITATION.cff", "book/references.bib")}
     for name, content in files.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)

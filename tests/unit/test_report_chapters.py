@@ -1,5 +1,7 @@
 """What the chapters of the papers show alike: trainings, studies, samples, folds, the network of tlcnn and tlcolor."""
 
+import hashlib
+import json
 import math
 import re
 
@@ -7,10 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import mffrepro as mff
+from mffrepro.data.checkout import installed_commit
+from mffrepro.errors import DataError
 from mffrepro.models.transfer import SLIM, TransferNet
-from mffrepro.models.weights import card
+from mffrepro.models.weights import card, shipped
 from mffrepro.report import tables
 from mffrepro.report.fold import fold
+from mffrepro.report.provenance import provenance
 from mffrepro.report.samples import defocus_samples, patch_row
 from mffrepro.report.trainings import (
     epoch_text,
@@ -109,3 +115,33 @@ def test_the_network_is_drawn_with_its_shapes():
     layers = [text.get_text() for text in layer_flow(network, [1, 3]).figure.axes[0].texts]
     assert sum(word.startswith("VGG ") for word in layers) == 2 + 4
     assert sum(word.startswith("new ") for word in layers) == 5 + 5
+
+
+def test_provenance_names_what_another_run_needs():
+    run = mff.profile("quick", seed=3)
+    facts = provenance(run, 0.0, ["gacn.default"]).data[""]
+    assert facts["profile"] == "quick"
+    assert facts["seed"] == 3
+    assert facts["data set"] == "embedded"
+    digest = hashlib.sha256(shipped("gacn.default").read_bytes()).hexdigest()
+    assert facts["weights gacn.default"] == f"sha256 {digest[:16]}"
+    assert facts["record gacn26"].startswith("sha256 ")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", facts["date"])
+    assert facts["commit"] == installed_commit()
+
+
+def test_the_commit_of_an_installed_package_is_what_pip_noted(monkeypatch):
+    def nowhere():
+        raise DataError("no checkout")
+
+    class Noted:
+        def __init__(self, text):
+            self.text = text
+
+        def read_text(self, name):
+            return self.text if name == "direct_url.json" else None
+
+    monkeypatch.setattr("mffrepro.data.checkout._commit", nowhere)
+    for text, commit in ((json.dumps({"vcs_info": {"commit_id": "0123456789abcdef"}}), "0123456789"), (None, "unknown")):
+        monkeypatch.setattr("mffrepro.data.checkout.distribution", lambda name, text=text: Noted(text))
+        assert installed_commit() == commit
