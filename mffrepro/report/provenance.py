@@ -15,7 +15,9 @@ from mffrepro.runtime import Profile, environment
 
 
 def provenance(run: Profile, started: float, weights: Sequence[str] = ()) -> Styler:
-    """Tabulate parameters, commit, date, versions, device, weights, records and seconds.
+    """Tabulate what another run needs to give the same numbers.
+
+    These are parameters, commit, date, versions, device, weights, records and seconds.
 
     Args:
         run: The parameters of the chapter.
