@@ -120,7 +120,7 @@ figures.decision_maps(
 #
 # With a reference the question has a direct answer: how far is the fused image from the reference? Real photographs have no reference.
 # Metrics such as `qabf` then measure how much of the sources' edges the fused image keeps. An arrow shows which direction is better. The
-# best value is bold and underlined, the second best is bold.
+# best value is bold.
 
 # %%
 methods = ["average", "lp", "gacn"]

@@ -420,7 +420,7 @@ print(
 # The sigmoids of $Q^{AB/F}$ were tuned to gray levels of 0 to 255. The original program has a slip: for two equal gradients it returns the
 # gradient *itself* instead of a ratio. Large gradients saturate to one, but on images in [0, 1] the same line returns almost zero for a
 # perfect copy. The package converts by data type, so its users cannot meet this error. The table shows its effect: one metric on two scales,
-# the best of each underlined.
+# the best of each in bold.
 
 # %% tags=["hide-input"]
 show_source(readings.original_qabf)
@@ -446,7 +446,7 @@ on_scale = {
 styler = tables.plain(
     pd.DataFrame(on_scale), caption="The original program on two scales of gray levels"
 )
-styler.highlight_max(axis=0, props="font-weight:bold;text-decoration:underline")
+styler.highlight_max(axis=0, props="font-weight:bold")
 
 # %% [markdown]
 # ### Can a fusion score better than the reference?
@@ -578,9 +578,8 @@ left = (
     .drop(columns=0)
     .rename(columns=lambda sigma: f"blur {sigma}")
 )
-tables.plain(
-    left, digits=3, caption="Value of each metric relative to no blur, steepest first"
-).background_gradient("cividis", vmin=0, vmax=1)
+title = "Value of each metric relative to no blur, steepest first"
+tables.heat(tables.plain(left, digits=3, caption=title), "cividis", low=0, high=1)
 
 # %% [markdown]
 # Some metrics rise again under more blur. $Q_Y$ compares the fused image with the more similar source wherever the sources differ. Strong blur makes
@@ -659,7 +658,7 @@ trust = ladder.trust(ladders, [*compared, "ssim"])
 styler = tables.plain(
     trust, digits=2, caption="Rank correlation with the reference, best first"
 )
-styler.background_gradient(figures.DIVERGING, vmin=-1, vmax=1)
+tables.heat(styler, figures.DIVERGING, low=-1, high=1)
 
 # %% tags=["hide-input"]
 faults = trust[list(ladder.FAULTS)]

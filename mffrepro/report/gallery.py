@@ -38,7 +38,7 @@ class Gallery:
     def _repr_html_(self) -> str:
         least = max(150, 640 // self.columns)
         cells = "".join(self._cell(label, from_unit(to_unit(image), np.dtype(np.uint8))) for label, image in self.images.items())
-        grid = f"display:grid;grid-template-columns:repeat(auto-fit,minmax(min({least}px,45%),1fr));gap:0.6em"
+        grid = f"display:grid;grid-template-columns:repeat(auto-fit,minmax(min({least}px,45%),1fr));gap:0.6em;align-items:end"
         boxes = f' data-boxes="{json.dumps([list(map(int, box)) for box in self.zoom])}"' if self.zoom else ""
         alt = html.escape(self.alt, quote=True)
         return frame(

@@ -84,7 +84,7 @@ def picture(data: bytes, kind: str, alt: str) -> str:
     source = f"data:{kind};base64,{base64.b64encode(data).decode()}"
     return (
         f'<img class="mff-picture" src="{source}" alt="{html.escape(alt, quote=True)}" '
-        'style="width:100%;height:auto;background:#fff;display:block">'
+        'style="width:100%;height:auto;background:#fff;display:block;outline:1px solid #8886">'
     )
 
 

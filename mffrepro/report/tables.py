@@ -5,7 +5,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import matplotlib
+import numpy as np
 import pandas as pd
+from matplotlib.colors import Colormap, to_hex
 from pandas.io.formats.style import Styler
 
 from mffrepro import metrics as quality
@@ -52,7 +55,7 @@ def means(results: pd.DataFrame, *, index: str = "method") -> pd.DataFrame:
 
 
 def scores(table: pd.DataFrame, *, caption: str = "", digits: int = 4) -> Styler:
-    """Show methods by metrics: best bold and underlined, second best bold.
+    """Show methods by metrics, the best of each in bold.
 
     The direction is that of the metric.
 
@@ -65,12 +68,8 @@ def scores(table: pd.DataFrame, *, caption: str = "", digits: int = 4) -> Styler
     for name in table.columns:
         direction = _direction(name)
         values = table[name].dropna()
-        if direction is None or len(values) < 2:
-            continue
-        order = sorted(values.unique(), reverse=direction == "higher")
-        marks.loc[table[name] == order[0], name] = "font-weight:bold;text-decoration:underline"
-        if len(order) > 1:
-            marks.loc[table[name] == order[1], name] = "font-weight:bold"
+        if direction is not None and len(values) > 1:
+            marks.loc[table[name] == (values.max() if direction == "higher" else values.min()), name] = "font-weight:bold"
     heads = {name: f"{name} {ARROWS[_direction(name)]}".strip() for name in table.columns}
     styler = Table(table).format(precision=digits, na_rep="–").apply(lambda _: marks, axis=None)
     return _dressed(styler.format_index(lambda name: heads.get(name, name), axis=1), caption)
@@ -107,6 +106,30 @@ def plain(table: pd.DataFrame, *, caption: str = "", digits: int = 4) -> Styler:
     words = [name for name in table.columns if not pd.api.types.is_numeric_dtype(table[name])]
     styler = styler.set_properties(subset=words, **{"text-align": "left !important", "white-space": "normal !important"})
     return _dressed(styler, caption)
+
+
+def heat(table: Table, colours: str | Colormap, *, low: float, high: float) -> Table:
+    """Colour the cells of a table by their numbers.
+
+    The text is black or white, whichever can be read.
+
+    Args:
+        table: What `plain` or `scores` returns.
+        colours: A colour map, or its name.
+        low: Value of the first colour.
+        high: Value of the last.
+    """
+    shade = matplotlib.colormaps[colours] if isinstance(colours, str) else colours
+
+    def props(value: float) -> str:
+        if pd.isna(value):
+            return ""
+        rgb = np.array(shade((value - low) / (high - low))[:3])
+        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+        luminance = linear @ (0.2126, 0.7152, 0.0722)  # by WCAG 2: above 0.179 black has more contrast than white
+        return f"background-color:{to_hex(rgb)};color:{'#000' if luminance > 0.179 else '#fff'} !important"
+
+    return table.map(props)
 
 
 def deviations(card: MethodCard) -> str:
