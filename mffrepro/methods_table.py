@@ -92,7 +92,7 @@ _CARDS = (
         chapter="07_gacn",
         min_side=11,
         weights=PUBLISHED,
-        extra_weights=("smooth", "seed2", "seed3"),
+        extra_weights=("smooth", "dice", "seed2", "seed3"),
         strategies=("rank", *PAIRWISE),
         seconds=1,
     ),
