@@ -19,7 +19,8 @@ STUDIES = {
     "gacn_losses": ("gacn_losses", {}, "p004_losses"),
     "gacn_trainings": ("gacn_trainings", {}, "p004_trainings"),
     "icacs18": ("patches", {"method": "icacs18"}, "p002_study"),
-    "transfer": ("transfer", {}, "transfer"),
+    "overfitting": ("transfer", {"kind": "overfitting"}, "overfitting"),
+    "transfer": ("transfer", {"kind": "transfer"}, "transfer"),
 }
 
 Row = dict[str, Any]

@@ -40,6 +40,12 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     "average pooling": {"downsample": "avg"},
     "maximum pooling": {"downsample": "max"},
 }
+#: So few photographs, seen so often and without augmentation, that a network learns them by heart.
+FEW = {"photographs": (20, 72), "epochs": 24, "samples": 60, "augment": False}
+OVERFITTING: Mapping[str, Mapping[str, Any]] = {
+    "few photographs": FEW,
+    "few photographs, no batch normalisation": FEW | {"bn": False},
+}
 #: Scores on real pairs, by the rule that both papers print; and on pairs with a true decision.
 METRICS, TRUTH = ("qabf", "mi", "ag", "labf", "sf"), ("qabf", "mask_iou")
 #: Overlap with the mask on validation pairs whose first epoch is recorded.
@@ -55,7 +61,7 @@ def recipe_of(row: Row, size: str = "practical") -> TransferRecipe:
     """
     base = PRESETS["paper"] if size == "paper" else BUDGET
     features = FEATURES[size][row["features"]]
-    return replace(base, **features, freeze=row["frozen"] == "yes", **CHANGES.get(row["change"], {}))
+    return replace(base, **features, freeze=row["frozen"] == "yes", **(CHANGES | OVERFITTING).get(row["change"], {}))
 
 
 def rate(stacks: Iterable[FocusStack], weights: Path, metrics: tuple[str, ...], device: str) -> pd.DataFrame:
@@ -93,22 +99,31 @@ def measure(folder: Path, real: str, device: str) -> tuple[Row, pd.DataFrame]:
     return row, pd.concat([table.assign(data=name) for name, table in scores.items()])
 
 
-def study() -> Study:
-    """Return the study of transfer."""
+def study(kind: str) -> Study:
+    """Return the study ``"transfer"``, or ``"overfitting"``."""
 
     def run(row: Row, options: Options, folder: Path) -> Row:
         recipe = recipe_of(row, options.size)
-        regions = {split: load_regions(options.data, split=split) for split in ("train", "val")}
+        regions = recipe.split({split: load_regions(options.data, split=split) for split in ("train", "val")}, row["seed"])
         go_on(recipe, regions, folder, seed=row["seed"], device=options.device, precision=options.precision)
         measured, scores = measure(folder, options.real, options.device)
         return measured | {"epochs": recipe.epochs, "samples": recipe.samples, "scores": scores}
 
-    return Study(rows, run)
+    return Study({"transfer": rows, "overfitting": overfitting}[kind], run)
 
 
 def rows(options: Options) -> list[dict[str, str]]:
     """List the rows: features, frozen or trained further, and the changes."""
     kinds = FEATURES[options.size]
-    changed = "textures" if "textures" in kinds else "imagenet"
     moved = [{"features": name, "frozen": frozen, "change": ""} for frozen in ("no", "yes") for name in kinds]
-    return moved + [{"features": changed, "frozen": "no", "change": change} for change in CHANGES]
+    return moved + _changed(options, CHANGES)
+
+
+def overfitting(options: Options) -> list[dict[str, str]]:
+    """List the rows of the study of over-fitting."""
+    return _changed(options, OVERFITTING)
+
+
+def _changed(options: Options, changes: Iterable[str]) -> list[dict[str, str]]:
+    features = "textures" if "textures" in FEATURES[options.size] else "imagenet"
+    return [{"features": features, "frozen": "no", "change": change} for change in changes]
