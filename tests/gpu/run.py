@@ -3,8 +3,8 @@
     python tests/gpu/run.py [--report gpu-report.md] [--device cuda] [--only STEP]
 
 The steps: the tests marked ``gpu``, the full build of the book, and the study of transfer at the size of the papers, which goes
-on where it was stopped. A step that fails does not keep the next from running; the exit status is 1 if any failed. The report lists
-times, the ceilings of the machine, and which share of them each network reaches.
+on where it was stopped. A step that fails does not keep the next from running; the exit status is 1 if any failed. The report
+lists times, the ceilings of the machine, and which share of them each network reaches.
 """
 
 import argparse
