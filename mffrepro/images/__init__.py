@@ -12,8 +12,11 @@ from mffrepro.images.arrays import (
     to_gray,
     to_unit,
 )
-from mffrepro.images.files import ORIENTATION, check_target, locked, read_image, write_atomically, write_image
+from mffrepro.images.files import locked, read_image, write_atomically
+from mffrepro.images.metadata import Metadata
+from mffrepro.images.orientation import ORIENTATION
 from mffrepro.images.stack import FocusStack, FusionResult, as_stack, require_side
+from mffrepro.images.writing import check_target, write_image
 
 __all__ = [
     "GRAY_WEIGHTS",
@@ -22,6 +25,7 @@ __all__ = [
     "FusionResult",
     "Image",
     "ImageOrPath",
+    "Metadata",
     "as_stack",
     "check_image",
     "check_same_shape",
