@@ -45,7 +45,9 @@ def find_stacks(root: Path, gap: float, *, any_size: bool = False) -> Mapping[st
     folders = [folder for folder in list_folders(root) if list_images(folder)]
     if folders:
         return {folder.name: lambda folder=folder: list_sources(folder, any_size=any_size) for folder in folders}
-    return {series[0].stem: lambda series=series: _several(series) for series in _split(list_sources(root, any_size=any_size), gap)}
+    return {
+        series[0].stem: lambda series=series: _several(series) for series in _split(list_sources(root, any_size=any_size), gap)
+    }
 
 
 def _several(series: list[Path]) -> list[Path]:

@@ -115,7 +115,10 @@ def check_targets(sources: Sequence[Path], targets: Sequence[Path]) -> None:
 
 
 def picture(decision: "np.ndarray") -> "np.ndarray":
-    """Draw shares (N, H, W) as one gray image, from white for the first source to black for the last."""
+    """Draw shares (N, H, W) as one gray image: white is the first source.
+
+    Black is the last one.
+    """
     import numpy as np
 
     from mffrepro.images import from_unit

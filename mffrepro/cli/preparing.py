@@ -101,5 +101,6 @@ def _suggest_balance(stack: "FocusStack") -> None:
     if most > NOTICEABLE:
         count = int((np.abs(logs).max(1) > np.log(NOTICEABLE)).sum())
         warnings.warn(
-            f"the light of {count} of {len(stack)} frames differs from the others' by up to {most - 1:.0%}; add --balance", stacklevel=4
+            f"the light of {count} of {len(stack)} frames differs from the others' by up to {most - 1:.0%}; add --balance",
+            stacklevel=4,
         )

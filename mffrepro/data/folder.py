@@ -49,7 +49,7 @@ def list_images(path: Path) -> list[Path]:
 
 
 def list_folders(path: Path) -> list[Path]:
-    """List the sub-folders of a folder that are not hidden, in the order of their numbers."""
+    """List the sub-folders of a folder, in the order of their numbers."""
     folders = (folder for folder in path.iterdir() if folder.is_dir() and not folder.name.startswith("."))
     return sorted(folders, key=lambda folder: _natural(folder.name.lower()))
 
@@ -80,7 +80,10 @@ def list_sources(folder: Path, *, leave_out: Sequence[Path] = (), any_size: bool
 
 
 def without_results(images: Sequence[Path]) -> list[Path]:
-    """Leave out what this program wrote, with a warning, unless there is nothing else to fuse."""
+    """Leave out what this program wrote, with a warning.
+
+    Where there is nothing else to fuse, all of it is kept: slabs of a stack may be fused in turn.
+    """
     results = [image for image in images if read_header(image).is_result]
     if not results or len(results) == len(images):
         return list(images)

@@ -8,7 +8,9 @@ from mffrepro.images import from_unit, to_unit
 
 
 def clamp_to_sources(image: np.ndarray, sources: Sequence[np.ndarray]) -> np.ndarray:
-    """Clip each value of a fused image to those that the sources have at that pixel and channel.
+    """Clip each value of a fused image to those of the sources.
+
+    Each pixel and channel has a least and a largest value of its own.
 
     Args:
         image: (H, W) or (H, W, 3), any dtype.
@@ -25,8 +27,8 @@ def fuse_alpha(alpha: np.ndarray, decision: np.ndarray | None) -> np.ndarray:
     """Fuse the opacity of the sources along with their colours.
 
     Where a method has a decision map, the result is as opaque as the sources that it takes. Where it has none, all sources
-    contribute everywhere, and the result is as opaque as the most opaque of them: a mean would leave pixels half transparent that no
-    source shows so.
+    contribute everywhere, and the result is as opaque as the most opaque of them: a mean would leave pixels half transparent that
+    no source shows so.
 
     Args:
         alpha: (N, H, W), any dtype.

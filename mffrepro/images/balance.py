@@ -1,10 +1,11 @@
 """Find frames of a stack that are brighter or darker than their neighbours, and bring all to one brightness.
 
-Flashes recycle, sunlight and lamps flicker, shutters vary: a frame may then win where it is not the sharpest, and the fused image has
-patches. Defocus moves light but does not take any away, so small copies of neighbours are equal but for the exposure.
+Flashes recycle, sunlight and lamps flicker, shutters vary: a frame may then win where it is not the sharpest, and the fused image
+has patches. Defocus moves light but does not take any away, so small copies of neighbours are equal but for the exposure.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -22,7 +23,9 @@ UNSEEN = 0.005
 
 
 def exposures(images: Sequence[np.ndarray]) -> np.ndarray:
-    """Measure the light of each frame relative to the median frame, from each neighbour to the next.
+    """Measure the light of each frame relative to the median frame.
+
+    Each frame is compared with the next, since only neighbours are alike enough.
 
     Args:
         images: N of (H, W) or (H, W, C), uint8, uint16 or float in [0, 1].
@@ -31,13 +34,13 @@ def exposures(images: Sequence[np.ndarray]) -> np.ndarray:
         (N, C) factors of linear light, C = 1 for gray; 1 is the median frame.
     """
     small = [_shrink(image) for image in images]
-    steps = [_step(first, second) for first, second in zip(small, small[1:], strict=False)]
+    steps = [_step(first, second) for first, second in pairwise(small)]
     logs = np.concatenate([np.zeros((1, small[0][0].shape[-1])), np.cumsum(steps, 0)])
     return np.exp(logs - np.median(logs, 0))
 
 
 def balance(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Multiply the light of each frame and channel so that all have the exposure of the median frame.
+    """Bring each frame and channel to the exposure of the median frame.
 
     Args:
         images: (N, H, W) or (N, H, W, 3), uint8, uint16 or float in [0, 1].
@@ -61,10 +64,12 @@ def _shrink(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     unit = unit[..., None] if unit.ndim == 2 else unit
     scale = min(1.0, SIDE / max(unit.shape[:2]))
     size = max(1, round(unit.shape[1] * scale)), max(1, round(unit.shape[0] * scale))
-    counts = ((unit > DARK) & (unit < BRIGHT)).astype(np.float32)
-    planes = [cv2.resize(array[..., c], size, interpolation=cv2.INTER_AREA) for array in (_linear(image), counts) for c in range(unit.shape[2])]
-    channels = unit.shape[2]
-    return np.stack(planes[:channels], -1), np.stack(planes[channels:], -1) > 0.99
+
+    def smaller(array: np.ndarray) -> np.ndarray:
+        return np.dstack([cv2.resize(array[..., c], size, interpolation=cv2.INTER_AREA) for c in range(array.shape[2])])
+
+    counts = (unit > DARK) & (unit < BRIGHT)
+    return smaller(_linear(image)), smaller(counts.astype(np.float32)) > 0.99
 
 
 def _linear(image: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Read what cameras and phones write beside JPEG: develop RAW files with LibRaw, decode HEIC with libheif.
 
-Both libraries come with the extra ``[camera]``. A RAW file also holds small previews that other libraries take for the photograph;
-this module never returns one.
+Both libraries come with the extra ``[camera]``. A RAW file also holds small previews, which other libraries take for the
+photograph; this module never returns one.
 """
 
 import io
@@ -16,12 +16,13 @@ from mffrepro.images.metadata import Metadata, parse_exif, read_metadata
 from mffrepro.images.picture import Picture, split_alpha
 
 #: Suffixes of RAW files that LibRaw develops.
-RAW_SUFFIXES = frozenset(
-    ".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .fff .iiq .kdc .mef .mos .mrw .nef .nrw .orf .pef .raf .raw .rw2 .rwl .sr2 .srf .srw .x3f"
-    "".split()
-)
+RAW_SUFFIXES = {
+    ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq",
+    ".kdc", ".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw",
+    ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
+}  # fmt: skip
 #: Suffixes of HEIC files.
-HEIC_SUFFIXES = frozenset((".heic", ".heif", ".hif"))
+HEIC_SUFFIXES = {".heic", ".heif", ".hif"}
 #: LibRaw's flip -> EXIF orientation.
 _FLIPS = {0: 1, 3: 3, 5: 8, 6: 6}
 _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
@@ -58,9 +59,7 @@ def read_raw(data: bytes, name: str, kind: str) -> Picture:
         with rawpy.imread(io.BytesIO(data)) as raw:
             check_pixels(raw.sizes.width, raw.sizes.height, name, 6)
             orientation = _FLIPS.get(raw.sizes.flip, 1)
-            image = raw.postprocess(
-                use_camera_wb=True, no_auto_bright=True, adjust_maximum_thr=0, output_bps=16, user_flip=0
-            )
+            image = raw.postprocess(use_camera_wb=True, no_auto_bright=True, adjust_maximum_thr=0, output_bps=16, user_flip=0)
     except (rawpy.LibRawError, ValueError, TypeError) as error:
         reason = _reason(error)
         raise ImageError(

@@ -1,6 +1,7 @@
 """Find frames that do not belong to a stack: black, white, doubled, displaced or repeated ones.
 
-A frame is compared with its neighbours on small, blurred copies, on which the frames of a focal stack are alike whatever is in focus.
+A frame is compared with its neighbours on small, blurred copies, on which the frames of a focal stack are alike whatever is in
+focus.
 """
 
 from collections.abc import Sequence
@@ -14,9 +15,9 @@ from mffrepro.images.arrays import to_gray, to_unit
 SIDE, BLUR = 512, 4.0
 #: A frame is compared with so many on either side, since the nearest may be the bad one.
 REACH = 2
-#: A frame does not belong if it differs from its neighbours, as one minus the correlation, by more than this and by more than so many
-#: times the median frame. Measured on five stacks, among them hand-held ones and a breathing lens: at most 0.0015 or 5 times the
-#: median; a frame of 512 pixels moved by one pixel in both directions: 0.012.
+#: A frame does not belong if it differs from its neighbours, as one minus the correlation, by more than this and by more than so
+#: many times the median frame. Measured on five stacks, among them hand-held ones and a breathing lens: at most 0.0015 or 5 times
+#: the median; a frame of 512 pixels moved by one pixel in both directions: 0.012.
 LEAST_DIFFERENCE, TIMES_MEDIAN = 0.003, 6.0
 #: A frame whose mean is less than the first, or more than the second, times the median frame's does not belong.
 DARKER, BRIGHTER = 0.4, 2.5
@@ -40,7 +41,7 @@ class Outlier:
 
 
 def find_outliers(images: Sequence[np.ndarray]) -> list[Outlier]:
-    """Find frames that do not belong to a stack, and frames that repeat an earlier one.
+    """Find frames that do not belong to a stack or repeat an earlier one.
 
     Args:
         images: N of (H, W) or (H, W, 3), uint8, uint16 or float in [0, 1].

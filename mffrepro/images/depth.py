@@ -18,13 +18,15 @@ _DEPTHS = (8, 10, 12)
 
 
 def to_usable(samples: np.ndarray, name: str) -> np.ndarray:
-    """Convert stored samples to uint8, uint16, float32 or float64 without changing a value.
+    """Convert stored samples to a usable type without changing a value.
+
+    Usable are uint8, uint16, float32 and float64.
 
     Raises:
         ImageError: Integers outside 0...65535, or values that are no real numbers.
     """
     kind = samples.dtype
-    if kind == bool:
+    if kind.kind == "b":
         return samples.astype(np.uint8) * np.uint8(255)
     if kind in (np.uint8, np.uint16, np.float32, np.float64):
         return samples.astype(kind.newbyteorder("="), copy=False)
@@ -39,7 +41,12 @@ def to_usable(samples: np.ndarray, name: str) -> np.ndarray:
 
 
 def expand_bits(samples: np.ndarray, bits: int) -> np.ndarray:
-    """Spread 16-bit samples whose file says that only `bits` of them are used over the whole range."""
+    """Spread samples of fewer bits than 16 over the whole range.
+
+    Args:
+        samples: Of any dtype; only uint16 is changed.
+        bits: Bits that the file says are used.
+    """
     if samples.dtype != np.uint16 or not 8 < bits < 16:
         return samples
     return _scaled(samples, 2**bits - 1)
@@ -60,10 +67,15 @@ def check_white(white: float | None, dtype: np.dtype) -> None:
 
 
 def overshoot(high: float) -> float | None:
-    """Return the value to take for white in floats that reach `high`, None where [0, 1] holds them or nothing explains them."""
+    """Return the value to take for white in floats that reach `high`.
+
+    It is None where [0, 1] holds them, and where they are so large that nothing explains them.
+    """
     if not 1 + ROUNDING < high <= OVERSHOOT:
         return None
-    warnings.warn(f"values reach {high:.4g}; they are divided by it for the fusion (white= or --white chooses another)", stacklevel=4)
+    warnings.warn(
+        f"values reach {high:.4g}; they are divided by it for the fusion (white= or --white chooses another)", stacklevel=4
+    )
     return high
 
 
@@ -116,7 +128,9 @@ def note_unused_bits(images: np.ndarray) -> None:
 def _note_cut(scaled: np.ndarray, low: float, high: float) -> None:
     if low < -ROUNDING or high > 1 + ROUNDING:
         share = np.mean((scaled < 0) | (scaled > 1))
-        warnings.warn(f"{share:.2%} of the values lie outside black and white, from {low:.3g} to {high:.3g}, and are cut off", stacklevel=5)
+        warnings.warn(
+            f"{share:.2%} of the values lie outside black and white, from {low:.3g} to {high:.3g}, and are cut off", stacklevel=5
+        )
 
 
 def _scaled(images: np.ndarray, white: float) -> np.ndarray:

@@ -25,7 +25,10 @@ class Header:
 
 
 def read_header(path: str | os.PathLike) -> Header:
-    """Read the header of an image file; an empty one where that is not possible, since reading the file will say why."""
+    """Read the header of an image file.
+
+    It is empty where that is not possible: reading the whole file will say why.
+    """
     from PIL import Image
 
     try:

@@ -1,7 +1,7 @@
 """Find pixels that are bright or dark in every frame because the sensor is, and fill them from their surroundings.
 
-What belongs to the scene is blurred in most frames of a stack; what belongs to the sensor is sharp in all. So the median over the stack
-of each frame minus its smoothed copy shows the sensor.
+What belongs to the scene is blurred in most frames of a stack; what belongs to the sensor is sharp in all. So the median over the
+stack of each frame minus its smoothed copy shows the sensor.
 """
 
 from collections.abc import Sequence

@@ -66,7 +66,9 @@ def _check_shape(pixels: np.ndarray, name: str) -> None:
 
 def _as_stored(frames: list[Picture], turns: Sequence[int]) -> list[Picture]:
     """Turn upright pictures back to how the sensor stored them, where they belong together so."""
-    stored = [frame.pixels.shape[1::-1] if turn >= 5 else frame.pixels.shape[:2] for frame, turn in zip(frames, turns, strict=True)]
+    stored = [
+        frame.pixels.shape[1::-1] if turn >= 5 else frame.pixels.shape[:2] for frame, turn in zip(frames, turns, strict=True)
+    ]
     if not follow_sensor(stored, turns):
         return frames
     listed = " and ".join(map(str, sorted(set(turns))))
@@ -116,9 +118,11 @@ def _note_profiles(metadata: Sequence[Metadata], names: Sequence[str]) -> None:
     other = next((i for i, one in enumerate(metadata) if one.icc != first), None)
     if other is not None:
         profiles = f"{names[0]} has {profile_name(first)}, {names[other]} has {profile_name(metadata[other].icc)}"
-        warnings.warn(f"colour profiles differ ({profiles}); convert them to one, as their values are fused as they are", stacklevel=4)
+        warnings.warn(
+            f"colour profiles differ ({profiles}); convert them to one, as their values are fused as they are", stacklevel=4
+        )
 
 
 def _listed(names: Sequence[str]) -> str:
-    """Name up to two of several images."""
-    return names[0] if len(names) == 1 else f"{names[0]} and {names[1]}" if len(names) == 2 else f"{names[0]} and {len(names) - 1} more"
+    """Name one of several images, and the number of the others."""
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"

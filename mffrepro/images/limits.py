@@ -16,7 +16,9 @@ _LOCK = Lock()
 
 
 def check_pixels(width: int, height: int, name: str, bytes_per_pixel: int = 3) -> None:
-    """Raise ImageError where an image has more pixels than `MAX_PIXELS`, or is large and fills more than the free memory.
+    """Raise ImageError where an image is too large to be decoded.
+
+    That is beyond `MAX_PIXELS`, and for large ones beyond the free memory.
 
     Args:
         width: Width, pixels.
@@ -35,7 +37,10 @@ def too_large(name: str) -> ImageError:
 
 
 def free_memory() -> float:
-    """Return the bytes of memory that can still be had, infinity where the system does not say."""
+    """Return the bytes of memory that can still be had.
+
+    It is infinity where the system does not say.
+    """
     try:
         with open("/proc/meminfo") as file:
             lines = dict(line.split(":", 1) for line in file)
@@ -50,7 +55,9 @@ def free_memory() -> float:
 
 @contextmanager
 def pillow_without_limit() -> Iterator[None]:
-    """Open files with Pillow without its own limit of 179 million pixels; `check_pixels` must follow.
+    """Open files with Pillow without its limit of 179 million pixels.
+
+    `check_pixels` must follow.
 
     Pillow looks at the limit when it opens a file, and again when it loads a TIFF, so the limit is gone for that moment only, and
     for one thread at a time.

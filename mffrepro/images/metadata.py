@@ -73,7 +73,9 @@ def parse_exif(data: bytes) -> "Exif":
 
 
 def result_exif(metadata: Metadata, size: tuple[int, int], *, with_dpi: bool = True) -> "Exif":
-    """Build the EXIF of a fused image: that of the source, upright, of its own size, with this program's name.
+    """Build the EXIF of a fused image.
+
+    It is that of the source, but upright, with the size of the result and the name of this program.
 
     Args:
         metadata: Of the source.
@@ -89,7 +91,10 @@ def result_exif(metadata: Metadata, size: tuple[int, int], *, with_dpi: bool = T
 
 
 def profile_for(metadata: Metadata, *, is_colour: bool) -> bytes | None:
-    """Return the profile if it describes colours of that many channels; that of a CMYK or gray source does not fit RGB."""
+    """Return the profile if it describes colours of that many channels.
+
+    That of a CMYK or gray source does not fit RGB.
+    """
     wanted = b"RGB " if is_colour else b"GRAY"
     return metadata.icc if metadata.icc and metadata.icc[16:20] == wanted else None
 

@@ -23,7 +23,7 @@ def turned_back(orientation: int) -> int:
 
 
 def follow_sensor(sizes: Sequence[tuple[int, int]], orientations: Sequence[int]) -> bool:
-    """Tell whether the frames of one stack belong together as the sensor stored them, not as EXIF would turn them.
+    """Tell whether frames belong together as stored, not as EXIF turns them.
 
     A camera that points straight down, or is tilted between frames, guesses its orientation anew for each frame, while the sensor
     stays where it is. So where orientations differ and all stored sizes agree, the frames are used as stored.

@@ -33,7 +33,9 @@ class Picture:
 
 
 def split_alpha(image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Split an image of 2 or 4 channels into gray or colour and alpha; others have no alpha.
+    """Split an image of 2 or 4 channels into gray or colour and alpha.
+
+    Others have no alpha.
 
     Args:
         image: (H, W) or (H, W, C).

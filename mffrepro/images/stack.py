@@ -96,8 +96,8 @@ def as_stack(
     are, and EXIF orientations that differ while the stored sizes agree are ignored.
 
     Args:
-        images: Two or more arrays or paths (they may be mixed); the path of one TIFF file that holds a stack; or a stack, which is
-            checked again.
+        images: Two or more arrays or paths (they may be mixed); the path of one TIFF file that holds a stack; or a stack, which
+            is checked again.
         name: Name of the new stack.
         min_side: Smallest height and width that the caller can work with.
         chroma: How the chroma of JPEG files is enlarged, see `read_image`.
@@ -118,14 +118,18 @@ def as_stack(
     if len(images) < 2:
         raise ImageError(f"fusion needs at least two images, {len(images)} given; add the other focus settings")
     names = [os.fspath(i) if isinstance(i, (str, os.PathLike)) else f"image {n + 1}" for n, i in enumerate(images)]
-    if white is None and isinstance(images, np.ndarray) and images.dtype in (np.uint8, np.uint16) and images.shape[3:] in ((), (3,)):
-        # as it lies: large stacks would be held twice
+    if white is None and _is_plain(images):  # as it lies: large stacks would be held twice
         checked = [check_image(image, called, min_side) for image, called in zip(images, names, strict=True)]
         if checked[0].shape == images.shape[1:]:
             return FocusStack(name, images)
     joined, alpha, metadata = join((_picture(given, chroma) for given in images), names, crop=crop)
     first = next((one for given, one in zip(images, metadata, strict=True) if not isinstance(given, np.ndarray)), None)
     return _finish(name, joined, alpha, first, names, min_side, white)
+
+
+def _is_plain(images: Sequence[ImageOrPath]) -> bool:
+    """Tell whether images are one array of integers, gray or RGB."""
+    return isinstance(images, np.ndarray) and images.dtype in (np.uint8, np.uint16) and images.shape[3:] in ((), (3,))
 
 
 def _picture(given: ImageOrPath, chroma: Chroma) -> Picture:

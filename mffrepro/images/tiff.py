@@ -15,7 +15,7 @@ from mffrepro.images.depth import expand_bits, to_usable
 from mffrepro.images.limits import check_pixels
 from mffrepro.images.metadata import Metadata, parse_exif, read_metadata
 from mffrepro.images.orientation import ORIENTATION
-from mffrepro.images.picture import Picture, split_alpha
+from mffrepro.images.picture import Picture
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 #: Photometric interpretations (tag 262).
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, CMYK = 0, 1, 2, 5
 _SENSOR = {32803: "a colour filter mosaic", 34892: "linear RAW"}
-_OTHERS = {3: "a palette", 4: "a transparency mask", 6: "YCbCr", 8: "CIELAB", 9: "ICC LAB", 10: "ITU LAB", 32844: "LogL", 32845: "LogLuv"}
+_OTHERS = {3: "a palette", 4: "a transparency mask", 6: "YCbCr", 8: "CIELAB", 9: "ICC LAB", 10: "ITU LAB"}
+_OTHERS |= {32844: "LogL", 32845: "LogLuv"}
 #: Axes over which a stack may run: depth, pages, or unnamed.
 _DEPTH_AXES = "ZIQR"
 _AXIS_NAMES = {"T": "points in time", "C": "channels", "S": "samples"}
@@ -57,7 +58,10 @@ def tiff_metadata(data: bytes) -> Metadata:
 
 
 def sensor_data(data: bytes) -> str | None:
-    """Name what a TIFF file stores instead of a picture: the data of a sensor, as DNG and NEF files do; None for a picture."""
+    """Name the kind of sensor data that a TIFF file stores, None for a picture.
+
+    DNG and NEF files are laid out so.
+    """
     try:
         with _opened(io.BytesIO(data), "") as file:
             return _SENSOR.get(int(photograph(file.pages).photometric))
@@ -66,7 +70,10 @@ def sensor_data(data: bytes) -> str | None:
 
 
 def has_hidden_photograph(data: bytes) -> bool:
-    """Tell whether the first directory is only a small preview of a photograph in a sub-directory."""
+    """Tell whether the first directory holds only a preview.
+
+    The photograph is then in a sub-directory.
+    """
     try:
         with _opened(io.BytesIO(data), "") as file:
             return photograph(file.pages) is not file.pages[0]
@@ -75,7 +82,10 @@ def has_hidden_photograph(data: bytes) -> bool:
 
 
 def photograph(pages) -> "TiffPage":
-    """Return the page with the photograph: the first, or the largest whole image in its sub-directories if it is a preview."""
+    """Return the page with the photograph.
+
+    It is the first, or if that is a preview, the largest whole image in its sub-directories.
+    """
     first = pages[0]
     if not first.is_reduced or not first.subifds:
         return first
@@ -142,7 +152,7 @@ def _stack_axis(axes: str) -> str:
 
 
 def _check_axes(series, name: str) -> dict[str, int]:
-    """Return the axes of a series with their lengths, without those of length 1; besides rows, columns and samples one is left."""
+    """Return the axes of a series with their lengths, without those of length 1; only one counts images."""
     pairs = [(axis, side) for axis, side in zip(series.axes, series.shape, strict=True) if side > 1 or axis in "YX"]
     others = [(axis, side) for axis, side in pairs if axis not in "YXS"]
     for axis, side in others:

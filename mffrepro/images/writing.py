@@ -79,7 +79,7 @@ def write_image(
         path: Ends in .png, .tif, .jpg, .webp or .bmp.
         image: (H, W) or (H, W, 3), uint8, uint16 or float in [0, 1].
         alpha: (H, W) opacity of the same dtype; dropped with a warning where the format holds none.
-        metadata: Colour profile, EXIF and resolution, such as ``result.metadata``; with it, the tag "Software" names this program.
+        metadata: Colour profile, EXIF and resolution, such as ``result.metadata``; the tag "Software" then names this program.
         white: Value of white in the image, where its sources had one of their own (``result.white``).
         bits: 8 or 16 for another depth than the image has.
         quality: 1 to 100 for JPEG (95 by default) and WebP (without loss by default).
@@ -135,9 +135,7 @@ def _at_depth(image: np.ndarray, path: Path, bits: int | None, white: float | No
 # ------------------------------------------------------------------------------------------------- formats
 
 
-def _encode(
-    image: np.ndarray, suffix: str, alpha: np.ndarray | None, metadata: Metadata | None, quality: int | None
-) -> bytes:
+def _encode(image: np.ndarray, suffix: str, alpha: np.ndarray | None, metadata: Metadata | None, quality: int | None) -> bytes:
     kind = _FORMATS[suffix][0]
     if kind == "TIFF":
         return encode_tiff(_joined(image, alpha), metadata, has_alpha=alpha is not None)
