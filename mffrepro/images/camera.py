@@ -13,6 +13,7 @@ import numpy as np
 from mffrepro.errors import ImageError
 from mffrepro.images.limits import check_pixels
 from mffrepro.images.metadata import Metadata, parse_exif, read_metadata
+from mffrepro.images.orientation import orient, turned_back
 from mffrepro.images.picture import Picture, split_alpha
 
 #: Suffixes of RAW files that LibRaw develops.
@@ -59,7 +60,9 @@ def read_raw(data: bytes, name: str, kind: str) -> Picture:
         with rawpy.imread(io.BytesIO(data)) as raw:
             check_pixels(raw.sizes.width, raw.sizes.height, name, 6)
             orientation = _FLIPS.get(raw.sizes.flip, 1)
-            image = raw.postprocess(use_camera_wb=True, no_auto_bright=True, adjust_maximum_thr=0, output_bps=16, user_flip=0)
+            image = raw.postprocess(
+                use_camera_wb=True, no_auto_bright=True, adjust_maximum_thr=0, output_bps=16, user_flip=0, gamma=(2.4, 12.92)
+            )
     except (rawpy.LibRawError, ValueError, TypeError) as error:
         reason = _reason(error)
         raise ImageError(
@@ -75,7 +78,7 @@ def _raw_metadata(data: bytes) -> Metadata:
 
 
 def read_heic(data: bytes, name: str) -> Picture:
-    """Decode a HEIC file at the depth that it has, turned as it says.
+    """Decode a HEIC file at the depth that it has.
 
     Raises:
         ImageError: pillow-heif is missing, or the file is damaged.
@@ -92,11 +95,13 @@ def read_heic(data: bytes, name: str) -> Picture:
             pixels, alpha = split_alpha(np.asarray(file))
             exif = parse_exif(file.info.get("exif") or b"")
             metadata = read_metadata(exif, file.info.get("icc_profile"))
+            orientation = file.info.get("original_orientation") or 1
     except ImageError:
         raise
     except Exception as error:  # a damaged file is refused with errors of many kinds
         raise ImageError(f"{name} is damaged or truncated ({_reason(error)}); copy it again") from None
-    return Picture(pixels, alpha, 1, metadata)
+    back = turned_back(orientation)  # libheif turns it upright
+    return Picture(orient(pixels, back), None if alpha is None else orient(alpha, back), orientation, metadata)
 
 
 def _reason(error: Exception) -> str:

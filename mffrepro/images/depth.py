@@ -73,9 +73,7 @@ def overshoot(high: float) -> float | None:
     """
     if not 1 + ROUNDING < high <= OVERSHOOT:
         return None
-    warnings.warn(
-        f"values reach {high:.4g}; they are divided by it for the fusion (white= or --white chooses another)", stacklevel=4
-    )
+    warnings.warn(f"values reach {high:.4g}, which is taken for white (white= or --white chooses another)", stacklevel=4)
     return high
 
 

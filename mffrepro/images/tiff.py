@@ -114,6 +114,8 @@ def read_slices(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray | None,
     except OSError as error:
         raise ImageError(f"{name} cannot be read ({error.strerror}); check the path") from None
     with _opened(name, name) as file:
+        if not len(file.pages):
+            raise ImageError(f"{name} is damaged or truncated (it has no pages); copy it again")
         series = next((one for one in file.series if _several(one)), None)
         if series is None:
             raise ImageError(f"{name} holds {_count(file)}; give at least two images, or a TIFF of several slices")
