@@ -14,7 +14,7 @@ from mffrepro.images.picture import Picture
 
 def join(
     pictures: Iterable[Picture], names: Sequence[str], *, crop: bool = False
-) -> tuple[np.ndarray, np.ndarray | None, list[Metadata]]:
+) -> tuple[np.ndarray, np.ndarray | None, list[Metadata | None]]:
     """Join pictures of one scene.
 
     Args:
@@ -28,22 +28,23 @@ def join(
     Raises:
         ImageError: The pictures differ in size or dtype, or one has a shape or dtype that no image has.
     """
-    block, frames, turns = None, [], []
+    block, frames, turns, copies = None, [], [], []
     for i, (picture, name) in enumerate(zip(pictures, names, strict=True)):
         _check_shape(picture.pixels, name)
         upright = picture.upright()
         if block is None:
             block = np.empty((len(names), *upright.pixels.shape), upright.pixels.dtype)
         if upright.pixels.shape == block.shape[1:] and upright.pixels.dtype == block.dtype:
-            block[i] = upright.pixels
-            upright = replace(upright, pixels=block[i])
+            copies.append(block[i])
+            copies[-1][...] = upright.pixels
+            upright = replace(upright, pixels=copies[-1])
         frames.append(upright)
         turns.append(picture.orientation)
     metadata = [frame.metadata for frame in frames]
     _note_profiles(metadata, names)
     frames = _settle(frames, turns, names, crop)
     alpha = np.stack([frame.alpha for frame in frames]) if _keeps_alpha(frames, names) else None
-    if all(frame.pixels.base is block and frame.pixels.shape == block.shape[1:] for frame in frames):
+    if len(copies) == len(frames) and all(frame.pixels is copy for frame, copy in zip(frames, copies, strict=True)):
         return block, alpha, metadata
     for frame, name in zip(frames, names, strict=True):
         check_same_size([frames[0].pixels, frame.pixels], [names[0], name])
@@ -112,12 +113,12 @@ def _keeps_alpha(frames: Sequence[Picture], names: Sequence[str]) -> bool:
     return len(with_alpha) == len(names)
 
 
-def _note_profiles(metadata: Sequence[Metadata], names: Sequence[str]) -> None:
-    """Warn where sources have different colour profiles: equal values are then different colours."""
-    first = metadata[0].icc
-    other = next((i for i, one in enumerate(metadata) if one.icc != first), None)
+def _note_profiles(metadata: Sequence[Metadata | None], names: Sequence[str]) -> None:
+    """Warn where files have different colour profiles: equal values are then different colours."""
+    profiles = [(name, one.icc) for name, one in zip(names, metadata, strict=True) if one is not None]
+    other = next(((name, icc) for name, icc in profiles if icc != profiles[0][1]), None)
     if other is not None:
-        profiles = f"{names[0]} has {profile_name(first)}, {names[other]} has {profile_name(metadata[other].icc)}"
+        profiles = " and ".join(f"{name} has {profile_name(icc)}" for name, icc in (profiles[0], other))
         warnings.warn(
             f"colour profiles differ ({profiles}); convert them to one, as their values are fused as they are", stacklevel=4
         )

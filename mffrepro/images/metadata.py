@@ -90,6 +90,14 @@ def result_exif(metadata: Metadata, size: tuple[int, int], *, with_dpi: bool = T
     return exif
 
 
+def exif_bytes(exif: "Exif") -> bytes:
+    """Return EXIF as bytes, with texts as they were read: Pillow writes ASCII only."""
+    for tag, value in list(exif.items()):
+        if isinstance(value, str) and not value.isascii():
+            exif[tag] = value.encode("latin-1", "replace")
+    return exif.tobytes()
+
+
 def profile_for(metadata: Metadata, *, is_colour: bool) -> bytes | None:
     """Return the profile if it describes colours of that many channels.
 
@@ -146,4 +154,4 @@ def _pack(first: dict, details: dict, gps: dict) -> bytes:
     exif.get_ifd(_EXIF).update(details)
     if gps:
         exif.get_ifd(_GPS).update(gps)
-    return exif.tobytes()
+    return exif_bytes(exif)

@@ -1,6 +1,6 @@
 """One decoded picture with what its file says about it, before it is turned upright."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,13 +16,13 @@ class Picture:
         pixels: (H, W) or (H, W, 3), not turned.
         alpha: (H, W) of the same dtype, not turned; None without one.
         orientation: EXIF orientation.
-        metadata: Profile, EXIF and resolution.
+        metadata: Profile, EXIF and resolution; None for an array that was not read from a file.
     """
 
     pixels: np.ndarray
     alpha: np.ndarray | None = None
     orientation: int = 1
-    metadata: Metadata = field(default_factory=Metadata)
+    metadata: Metadata | None = None
 
     def upright(self) -> "Picture":
         """Turn pixels and alpha upright."""

@@ -123,7 +123,7 @@ def as_stack(
         if checked[0].shape == images.shape[1:]:
             return FocusStack(name, images)
     joined, alpha, metadata = join((_picture(given, chroma) for given in images), names, crop=crop)
-    first = next((one for given, one in zip(images, metadata, strict=True) if not isinstance(given, np.ndarray)), None)
+    first = next((one for one in metadata if one is not None), None)
     return _finish(name, joined, alpha, first, names, min_side, white)
 
 

@@ -50,7 +50,7 @@ def _first_tags(exif: "Exif") -> Iterator[tuple]:
     """List the tags of the first directory in the form of tifffile, with 0 for the places of other directories."""
     for tag, value in exif.items():
         if isinstance(value, str):
-            text = value.encode()
+            text = value.encode("latin-1", "replace")
             yield tag, "s", len(text) + 1, text, True
         elif isinstance(value, bytes):
             yield tag, "B", len(value), value, True

@@ -11,7 +11,7 @@ from mffrepro.errors import ImageError, OptionError
 from mffrepro.images.arrays import check_image, from_unit, to_unit
 from mffrepro.images.depth import check_white
 from mffrepro.images.files import write_atomically
-from mffrepro.images.metadata import Metadata, profile_for, result_exif
+from mffrepro.images.metadata import Metadata, exif_bytes, profile_for, result_exif
 from mffrepro.images.tiff_writing import encode_tiff
 
 #: Suffix -> (format, bits it can hold, longest side in pixels, whether it holds alpha).
@@ -154,7 +154,7 @@ def _encode_by_pillow(image: np.ndarray, kind: str, metadata: Metadata | None, q
     options = {"JPEG": {"quality": quality or 95, "subsampling": 0}, "WebP": _webp_quality(quality)}.get(kind, {})
     if metadata is not None and kind != "BMP":
         colour = image.ndim == 3 and image.shape[2] >= 3
-        exif = result_exif(metadata, image.shape[1::-1], with_dpi=kind == "WebP").tobytes()
+        exif = exif_bytes(result_exif(metadata, image.shape[1::-1], with_dpi=kind == "WebP"))
         options |= {"exif": _within_a_segment(exif, metadata, image) if kind == "JPEG" else exif}
         options |= {"icc_profile": profile_for(metadata, is_colour=colour)}
         options |= {"dpi": metadata.dpi} if metadata.dpi and kind != "WebP" else {}
@@ -171,7 +171,7 @@ def _within_a_segment(exif: bytes, metadata: Metadata, image: np.ndarray) -> byt
     """Return EXIF that fits one segment of a JPEG, 64 KiB: the software tag alone where the source's is longer."""
     if len(exif) < 65533:
         return exif
-    return result_exif(Metadata(dpi=metadata.dpi), image.shape[1::-1], with_dpi=False).tobytes()
+    return exif_bytes(result_exif(Metadata(dpi=metadata.dpi), image.shape[1::-1], with_dpi=False))
 
 
 def _encode_deep_png(image: np.ndarray, alpha: np.ndarray | None, metadata: Metadata | None) -> bytes:
@@ -188,7 +188,7 @@ def _encode_deep_png(image: np.ndarray, alpha: np.ndarray | None, metadata: Meta
     if metadata is None:
         return png
     model = _encode_by_pillow(np.zeros((1, 1, *image.shape[2:]), np.uint8), "PNG", metadata, None)
-    exif = result_exif(metadata, image.shape[1::-1], with_dpi=False).tobytes().removeprefix(b"Exif\0\0")
+    exif = exif_bytes(result_exif(metadata, image.shape[1::-1], with_dpi=False)).removeprefix(b"Exif\0\0")
     chunks = b"".join(chunk for kind, chunk in _chunks(model) if kind in (b"iCCP", b"pHYs"))
     return png[:33] + chunks + _chunk(b"eXIf", exif) + png[33:]  # the header ends at byte 33
 

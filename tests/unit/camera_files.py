@@ -1,4 +1,4 @@
-"""Files as cameras write them, made small: a DNG with a preview in front of its photograph, and EXIF with all that is kept or not."""
+"""Files as cameras write them, made small: a DNG with a preview in front, and EXIF with what is kept and what is not."""
 
 import io
 from pathlib import Path
@@ -49,7 +49,7 @@ def smooth_light(height: int = 48, width: int = 64) -> np.ndarray:
 def exif_of_a_camera(orientation: int = 1, taken: str = "2024:05:06 07:08:09") -> Pillow.Exif:
     """EXIF with what is kept of a photograph, and with what must not be: orientation, the maker's notes."""
     exif = Pillow.Exif()
-    exif[0x0112], exif[271], exif[272], exif[33432] = orientation, "Maker", "Model 1", "© somebody"
+    exif[0x0112], exif[271], exif[272], exif[33432] = orientation, "Maker", "Model 1", "© somebody".encode("latin-1")
     exif[305] = "Firmware 1.0"
     details = exif.get_ifd(0x8769)
     details[0x9003], details[0x829A], details[0x927C] = taken, 0.01, b"notes of the maker" * 100

@@ -60,9 +60,8 @@ def test_without_the_extra_a_raw_file_is_refused_and_no_preview_is_fused(tmp_pat
     with pytest.raises(ImageError) as caught:
         mff.fuse([tmp_path / name] * 2)
     text = str(caught.value)
-    assert text == (
-        f"{tmp_path / name} is a camera RAW file ({kind}), which is read by rawpy; install it with: pip install 'mffrepro[camera]'"
-    )
+    remedy = "which is read by rawpy; install it with: pip install 'mffrepro[camera]'"
+    assert text == f"{tmp_path / name} is a camera RAW file ({kind}), {remedy}"
 
 
 def test_a_raw_file_that_nothing_can_develop_is_refused(tmp_path):
