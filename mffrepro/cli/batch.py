@@ -1,6 +1,8 @@
 """Find the stacks under a folder: its sub-folders, or the series of photographs in it, told apart by when they were taken."""
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from mffrepro.cli.terminal import say
@@ -82,10 +84,20 @@ def run_each(stacks: Mapping[str, Callable[[], list[Path]]], work: Callable[[str
     failed = []
     for name, list_files in stacks.items():
         try:
-            print(work(name, list_files()), flush=True)
+            with _named_notes(name):
+                print(work(name, list_files()), flush=True)
         except (MffError, MemoryError) as error:
-            say(f"{name}: {error or 'not enough memory; use smaller or fewer images'}")
+            say(f"{name}: {str(error) or 'not enough memory; use smaller or fewer images'}")
             failed.append(name)
     if failed:
         say(f"{len(failed)} of {len(stacks)} stacks failed: {', '.join(failed)}")
     return 1 if failed else 0
+
+
+@contextmanager
+def _named_notes(name: str) -> Iterator[None]:
+    """Say every warning with the name of its stack, even one that another stack had before."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = lambda message, *_: say(f"{name}: note: {message}")
+        yield

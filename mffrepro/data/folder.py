@@ -95,9 +95,9 @@ def _check_stems(folder: Path, images: Sequence[Path]) -> None:
     stems = Counter(image.stem for image in images)
     for stem, count in stems.items():
         if count > 1:
-            files = ", ".join(image.name for image in images if image.stem == stem)
-            suffix = next(image.suffix for image in images if image.stem == stem)
-            raise DataError(f"{folder} holds {stem} {count} times ({files}); name the files to fuse, such as {folder}/*{suffix}")
+            first, *others = (image for image in images if image.stem == stem)
+            files = f"{first.name} and {others[0].name}, two files of one name"
+            raise DataError(f"{folder} holds {files}; name the files to fuse, such as {folder}/*{first.suffix}")
 
 
 def _of_one_size(images: Sequence[Path]) -> list[Path]:
