@@ -12,7 +12,7 @@ from mffrepro.errors import OptionError
 if TYPE_CHECKING:
     import numpy as np
 
-    from mffrepro.images import FocusStack, FusionResult
+    from mffrepro.images import FocusStack
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def fuse_files(job: Job, sources: Sequence[Path], targets: Sequence[Path], decis
         decision: Where the decision map goes.
     """
     from mffrepro import methods
-    from mffrepro.images import as_stack, check_target, write_image
+    from mffrepro.images import Metadata, as_stack, check_target, write_image
 
     card, *_ = methods.parse(job.method)
     stack = as_stack(list(sources), min_side=card.min_side, white=job.white, crop=job.crop)
@@ -62,9 +62,10 @@ def fuse_files(job: Job, sources: Sequence[Path], targets: Sequence[Path], decis
         stack = prepare(stack, names, job.preparation)
         result = methods.fuse(stack, job.method, **job.options)
     if decision is not None:
-        write_image(decision, picture(result.decision), metadata=_tag())
+        write_image(decision, picture(result.decision), metadata=Metadata())  # tagged, so that it is not taken for a source
     for target in targets:
-        _write(target, result, depths[target], job.quality)
+        lossy = target.suffix.lower() in (".jpg", ".jpeg", ".webp")
+        write_image(target, result, bits=depths[target], quality=job.quality if lossy else None)
     height, width = result.image.shape[:2]
     places = " and ".join(map(str, targets))
     return f"{job.method}: {len(stack)} images of {width}x{height} in {result.seconds:.2f} s -> {places}"
@@ -79,28 +80,6 @@ def _bits(job: Job, target: Path, targets: Sequence[Path], stack: "FocusStack") 
     if job.bits is None and stack.images.dtype == np.uint16 and target.suffix.lower() not in deep and others_keep:
         return 8
     return job.bits
-
-
-def _write(target: Path, result: "FusionResult", bits: int | None, quality: int | None) -> None:
-    from mffrepro.images import write_image
-
-    lossy = target.suffix.lower() in (".jpg", ".jpeg", ".webp")
-    write_image(
-        target,
-        result.image,
-        alpha=result.alpha,
-        metadata=result.metadata or _tag(),
-        white=result.white,
-        bits=bits,
-        quality=quality if lossy else None,
-    )
-
-
-def _tag():
-    """Return metadata that say nothing but which program wrote the file."""
-    from mffrepro.images import Metadata
-
-    return Metadata()
 
 
 def check_targets(sources: Sequence[Path], targets: Sequence[Path]) -> None:

@@ -10,7 +10,7 @@ from mffrepro.errors import OptionError
 if TYPE_CHECKING:
     from mffrepro.images import FocusStack
 
-#: Change of light from the median frame, as a factor, from which a note suggests to balance.
+#: Change of light from the trend of the stack, as a factor, from which a note suggests to balance.
 NOTICEABLE = 1.05
 
 

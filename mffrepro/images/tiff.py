@@ -12,7 +12,7 @@ import numpy as np
 
 from mffrepro.errors import ImageError
 from mffrepro.images.depth import expand_bits, to_usable
-from mffrepro.images.limits import check_pixels
+from mffrepro.images.limits import check_pixels, too_large
 from mffrepro.images.metadata import Metadata, parse_exif, read_metadata
 from mffrepro.images.orientation import ORIENTATION
 from mffrepro.images.picture import Picture
@@ -180,8 +180,10 @@ def _opened(source, name: str) -> Iterator["TiffFile"]:
     try:
         with TiffFile(source) as file:
             yield file
-    except (ImageError, MemoryError):
+    except ImageError:
         raise
+    except MemoryError:  # a damaged length
+        raise too_large(name) from None
     except Exception as error:  # a damaged file is refused with errors of many kinds
         reason = str(error).split("\n")[0].rstrip(".") or type(error).__name__
         raise ImageError(f"{name} is damaged or truncated ({reason}); copy it again") from None

@@ -12,6 +12,7 @@ from mffrepro.images.arrays import check_image, from_unit, to_unit
 from mffrepro.images.depth import check_white
 from mffrepro.images.files import write_atomically
 from mffrepro.images.metadata import Metadata, exif_bytes, profile_for, result_exif
+from mffrepro.images.stack import FusionResult
 from mffrepro.images.tiff_writing import encode_tiff
 
 #: Suffix -> (format, bits it can hold, longest side in pixels, whether it holds alpha).
@@ -61,7 +62,7 @@ def check_target(
 
 def write_image(
     path: str | os.PathLike,
-    image: np.ndarray,
+    image: np.ndarray | FusionResult,
     *,
     alpha: np.ndarray | None = None,
     metadata: Metadata | None = None,
@@ -77,7 +78,7 @@ def write_image(
 
     Args:
         path: Ends in .png, .tif, .jpg, .webp or .bmp.
-        image: (H, W) or (H, W, 3), uint8, uint16 or float in [0, 1].
+        image: (H, W) or (H, W, 3), uint8, uint16 or float in [0, 1]; or a result, with its alpha, metadata and white.
         alpha: (H, W) opacity of the same dtype; dropped with a warning where the format holds none.
         metadata: Colour profile, EXIF and resolution, such as ``result.metadata``; the tag "Software" then names this program.
         white: Value of white in the image, where its sources had one of their own (``result.white``).
@@ -88,6 +89,9 @@ def write_image(
         ImageError: Unknown suffix, a format that cannot hold the depth or the size, or a folder that cannot be written.
         OptionError: A quality, depth or white that does not exist.
     """
+    if isinstance(image, FusionResult):
+        alpha, white = (image.alpha if alpha is None else alpha), (image.white if white is None else white)
+        image, metadata = image.image, metadata or image.metadata or Metadata()
     _check_options(bits, quality)
     path = check_target(path, image.dtype, image.shape, bits=bits)
     _, _, _, holds_alpha = _FORMATS[path.suffix.lower()]

@@ -32,8 +32,7 @@ def sources(tmp_path):
 
 
 def fused(sources, path, **options):
-    result = mff.fuse(sources, "average")
-    return write_image(path, result.image, metadata=result.metadata, alpha=result.alpha, **options)
+    return write_image(path, mff.fuse(sources, "average"), **options)
 
 
 def test_the_sources_have_what_must_not_be_kept(sources):

@@ -263,10 +263,9 @@ def test_results_of_floats_that_overshoot_are_written_and_scored(write, tmp_path
     paths = [write(image, f"{i}.tif") for i, image in enumerate(FLOATS)]
     with pytest.warns(UserWarning, match="taken for white"):
         result = mff.fuse(paths, "average")
-    options = {"metadata": result.metadata, "white": result.white}
-    fused = mff.write_image(tmp_path / "fused.tif", result.image, **options)
+    fused = mff.write_image(tmp_path / "fused.tif", result)
     np.testing.assert_array_equal(tifffile.imread(fused), result.image)
-    eight = mff.read_image(mff.write_image(tmp_path / "fused.png", result.image, **options))
+    eight = mff.read_image(mff.write_image(tmp_path / "fused.png", result))
     assert np.abs(eight / 255 - result.image / result.white).max() <= 0.51 / 255
     with pytest.warns(UserWarning, match="taken for white"):
         scores = [mff.evaluate(paths, image, ["qabf", "sf"]) for image in (fused, result, tmp_path / "fused.png")]
