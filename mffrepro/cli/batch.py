@@ -28,14 +28,14 @@ def fill(path: Path, name: str) -> Path:
     return filled
 
 
-def find_stacks(root: Path, gap: float, *, any_size: bool = False) -> Mapping[str, Callable[[], list[Path]]]:
+def find_stacks(root: Path, gap: float, *, like_sizes: bool = False) -> Mapping[str, Callable[[], list[Path]]]:
     """List the stacks under a folder by name, with functions that list their files.
 
     Args:
         root: Each sub-folder with images is a stack. Without any, its own images are split where more time passed between two of
             them than `gap`; each stack then has the name of its first image.
         gap: Seconds.
-        any_size: Keep images of another size than most.
+        like_sizes: Keep images of nearly the size of most, to be cropped.
 
     Raises:
         DataError: There is no such folder, no stack in it, or images that do not say when they were taken.
@@ -46,9 +46,10 @@ def find_stacks(root: Path, gap: float, *, any_size: bool = False) -> Mapping[st
         raise DataError(f"{root} is not a folder; give --each the folder that holds the stacks")
     folders = [folder for folder in list_folders(root) if list_images(folder)]
     if folders:
-        return {folder.name: lambda folder=folder: list_sources(folder, any_size=any_size) for folder in folders}
+        return {folder.name: lambda folder=folder: list_sources(folder, like_sizes=like_sizes) for folder in folders}
     return {
-        series[0].stem: lambda series=series: _several(series) for series in _split(list_sources(root, any_size=any_size), gap)
+        series[0].stem: lambda series=series: _several(series)
+        for series in _split(list_sources(root, like_sizes=like_sizes), gap)
     }
 
 

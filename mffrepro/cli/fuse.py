@@ -75,14 +75,14 @@ def _fuse_each(job: "Job", root: Path, output: list[Path], decision: Path | None
         check_targets(sources, targets)
         return f"{name}: " + fuse_files(job, sources, targets[: len(output)], *targets[len(output) :])
 
-    return run_each(find_stacks(root, gap, any_size=job.crop), work)
+    return run_each(find_stacks(root, gap, like_sizes=job.crop), work)
 
 
 def _sources(images: list[Path], targets: list[Path], crop: bool) -> list[Path]:
     from mffrepro.data.folder import list_sources
 
     if len(images) == 1 and images[0].is_dir():
-        return list_sources(images[0], leave_out=targets, any_size=crop)
+        return list_sources(images[0], leave_out=targets, like_sizes=crop)
     return images
 
 

@@ -13,6 +13,8 @@ from mffrepro.images.camera import HEIC_SUFFIXES, RAW_SUFFIXES
 from mffrepro.images.headers import read_header
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", *HEIC_SUFFIXES, *RAW_SUFFIXES}
+#: Share of a side by which images that are to be cropped may differ: more is a preview or another picture.
+LIKE_SIZE = 0.05
 #: NAME_1, NAME-A, NAME 02: what is before the last separator names the stack.
 NUMBERED = re.compile(r"(?P<stack>.+?)[-_ ](?P<number>\d+|[A-Za-z])")
 
@@ -54,7 +56,7 @@ def list_folders(path: Path) -> list[Path]:
     return sorted(folders, key=lambda folder: _natural(folder.name.lower()))
 
 
-def list_sources(folder: Path, *, leave_out: Sequence[Path] = (), any_size: bool = False) -> list[Path]:
+def list_sources(folder: Path, *, leave_out: Sequence[Path] = (), like_sizes: bool = False) -> list[Path]:
     """List the photographs in a folder that make one stack.
 
     Results of this program, which a run may have written beside its sources, and images of another size than most, such as
@@ -63,7 +65,7 @@ def list_sources(folder: Path, *, leave_out: Sequence[Path] = (), any_size: bool
     Args:
         folder: The folder.
         leave_out: Files that are not sources, such as the targets of this run.
-        any_size: Keep images of another size than most.
+        like_sizes: Keep images whose sides differ from those of most by at most `LIKE_SIZE`, to be cropped.
 
     Raises:
         DataError: Fewer than two images are left, or one photograph is there in two formats.
@@ -72,8 +74,7 @@ def list_sources(folder: Path, *, leave_out: Sequence[Path] = (), any_size: bool
     images = [image for image in list_images(folder) if image.resolve() not in taken]
     images = without_results(images)
     _check_stems(folder, images)
-    if not any_size:
-        images = _of_one_size(images)
+    images = _of_one_size(images, LIKE_SIZE if like_sizes else 0.0)
     if len(images) < 2:
         raise DataError(f"{folder} holds {len(images)} images; put at least two photographs of one scene there")
     return images
@@ -100,11 +101,11 @@ def _check_stems(folder: Path, images: Sequence[Path]) -> None:
             raise DataError(f"{folder} holds {files}; name the files to fuse, such as {folder}/*{first.suffix}")
 
 
-def _of_one_size(images: Sequence[Path]) -> list[Path]:
+def _of_one_size(images: Sequence[Path], tolerance: float) -> list[Path]:
     """Leave out images of another size than over half of them have, with a warning; a turned image has the same size."""
     sizes = {image: size and tuple(sorted(size)) for image in images if (size := read_header(image).size) is not None}
     most, count = Counter(sizes.values()).most_common(1)[0] if sizes else (None, 0)
-    others = [image for image, size in sizes.items() if size != most]
+    others = [image for image, size in sizes.items() if any(abs(a - b) > tolerance * b for a, b in zip(size, most, strict=True))]
     if not others or count <= len(images) / 2:
         return list(images)
     wanted = "x".join(str(side) for side in reversed(most))

@@ -12,7 +12,7 @@ import numpy as np
 
 from mffrepro.errors import ImageError
 from mffrepro.images.depth import expand_bits, to_usable
-from mffrepro.images.limits import check_pixels, too_large
+from mffrepro.images.limits import check_pixels, pillow_without_limit, too_large
 from mffrepro.images.metadata import Metadata, parse_exif, read_metadata
 from mffrepro.images.orientation import ORIENTATION
 from mffrepro.images.picture import Picture
@@ -128,8 +128,20 @@ def read_slices(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray | None,
         samples = _complete(series.asarray, page, name).reshape(tuple(sides.values()))
         order = [axes.index(axis) for axis in (_stack_axis(axes), "Y", "X", *("S" if "S" in axes else ""))]
         images, alpha = _convert(samples.transpose(order), page, name)
-    with open(path, "rb") as file:
-        return images, alpha, tiff_metadata(file.read(2**20))  # directories far behind the pixels are left out
+    return images, alpha, _first_metadata(path)
+
+
+def _first_metadata(path: str | os.PathLike) -> Metadata:
+    """Read the metadata of the first directory of a file, without the pixels of all its slices."""
+    from PIL import Image
+
+    try:
+        with pillow_without_limit():
+            opened = Image.open(path)
+        with opened as picture:
+            return read_metadata(picture.getexif(), picture.info.get("icc_profile"), picture.info.get("dpi"))
+    except Exception:  # Pillow knows no mode for some depths, and refuses damaged directories with errors of many kinds
+        return Metadata()
 
 
 def is_tiff(path: str | os.PathLike) -> bool:

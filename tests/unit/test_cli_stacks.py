@@ -96,6 +96,16 @@ def test_images_of_another_size_than_most_are_left_out(run, folder, frames):
     assert err == [f"note: stack/preview.png: left out, as most images here have {width}x{height} pixels"]
 
 
+def test_with_crop_only_images_of_nearly_that_size_are_kept(run, folder, frames):
+    mff.write_image("stack/preview.png", frames[0, :20, :30])
+    mff.write_image("stack/3.png", frames[3, 1:-1])
+    code, out, err = run("fuse", "stack", "-o", "a.png", *LP, "--crop")
+    assert code == 0
+    assert f"8 images of 160x{frames.shape[1] - 2}" in out
+    assert "stack/preview.png: left out" in err[0]
+    assert "cropped to" in err[1]
+
+
 def test_where_no_size_prevails_the_stack_is_refused(run, folder, frames):
     save("two", [frames[0], frames[1, :-1]])
     code, _, (err,) = run("fuse", "two", "-o", "a.png", *LP)

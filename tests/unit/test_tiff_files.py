@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import tifffile
+from PIL import ImageCms
 
 import mffrepro as mff
 from mffrepro.errors import ImageError, OptionError
@@ -149,6 +150,14 @@ def test_a_hyperstack_with_one_directory(write):
     with tifffile.TiffFile(path) as file:
         assert len(file.pages) == 1
     np.testing.assert_array_equal(as_stack(path).images, SLICES)
+
+
+def test_the_profile_and_resolution_of_slices_are_kept(write):
+    icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    path = write(COLOURS, photometric="rgb", iccprofile=icc, resolution=(100, 100), resolutionunit="centimeter", metadata=None)
+    metadata = as_stack(path).metadata
+    assert metadata.icc == icc
+    assert metadata.dpi == pytest.approx((254, 254))
 
 
 def test_slices_are_inverted_where_white_is_zero(write):
