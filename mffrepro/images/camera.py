@@ -12,7 +12,7 @@ import numpy as np
 
 from mffrepro.errors import ImageError
 from mffrepro.images.limits import check_pixels
-from mffrepro.images.metadata import Metadata, parse_exif, read_metadata
+from mffrepro.images.metadata import Metadata, parse_exif, read_metadata, read_orientation
 from mffrepro.images.orientation import orient, turned_back
 from mffrepro.images.picture import Picture, split_alpha
 
@@ -95,7 +95,7 @@ def read_heic(data: bytes, name: str) -> Picture:
             pixels, alpha = split_alpha(np.asarray(file))
             exif = parse_exif(file.info.get("exif") or b"")
             metadata = read_metadata(exif, file.info.get("icc_profile"))
-            orientation = file.info.get("original_orientation") or 1
+            orientation = read_orientation(exif)
     except ImageError:
         raise
     except Exception as error:  # a damaged file is refused with errors of many kinds

@@ -13,8 +13,8 @@ from mffrepro.images.camera import is_heic, is_raw, read_heic, read_raw
 from mffrepro.images.depth import to_usable
 from mffrepro.images.jpeg import decode_dct_chroma
 from mffrepro.images.limits import PILLOW_PIXELS, check_pixels, pillow_without_limit, too_large
-from mffrepro.images.metadata import Metadata, read_metadata
-from mffrepro.images.orientation import ORIENTATION, orient, turned_back
+from mffrepro.images.metadata import Metadata, read_metadata, read_orientation
+from mffrepro.images.orientation import orient, turned_back
 from mffrepro.images.picture import Picture, split_alpha
 
 #: How the chroma of a JPEG file becomes as large as its luma.
@@ -59,8 +59,8 @@ def _by_pillow(data: bytes, name: str, chroma: Chroma) -> Picture:
             pages = getattr(picture, "n_frames", 1) if picture.format in ("GIF", "TIFF") else 1
             deep = _is_deep(picture, data)
             exif = picture.getexif()
-            orientation = exif.get(ORIENTATION, 1)
-            values = _stored_values(picture, orientation) if deep is None else None
+            orientation = read_orientation(exif)
+            values = _stored_values(picture, orientation, name) if deep is None else None
             if chroma == "dct" and picture.format == "JPEG" and (repeated := decode_dct_chroma(data)) is not None:
                 values = repeated, None
             metadata = read_metadata(exif, picture.info.get("icc_profile"), picture.info.get("dpi"))
@@ -110,18 +110,18 @@ def _deep_png(data: bytes, name: str, orientation: int, metadata: Metadata) -> P
     return Picture(pixels[..., ::-1] if pixels.ndim == 3 else pixels, alpha, orientation, metadata)  # OpenCV keeps blue first
 
 
-def _stored_values(picture, orientation: int) -> tuple[np.ndarray, np.ndarray | None]:
+def _stored_values(picture, orientation: int, name: str) -> tuple[np.ndarray, np.ndarray | None]:
     """Decode a picture of Pillow as it is stored; Pillow itself turns TIFF files, and only these."""
     with pillow_without_limit() if picture.format == "TIFF" and picture.width * picture.height > PILLOW_PIXELS else nullcontext():
         picture.load()
-    values, alpha = _values(picture)
-    if picture.getexif().get(ORIENTATION, 1) == orientation:
+    values, alpha = _values(picture, name)
+    if read_orientation(picture.getexif()) == orientation:
         return values, alpha
     back = turned_back(orientation)
     return orient(values, back), None if alpha is None else orient(alpha, back)
 
 
-def _values(picture) -> tuple[np.ndarray, np.ndarray | None]:
+def _values(picture, name: str) -> tuple[np.ndarray, np.ndarray | None]:
     """Convert a loaded picture of Pillow to gray or RGB with the depth that it has, and its alpha."""
     mode = picture.mode
     if mode in ("L", "RGB", "F"):
@@ -133,5 +133,5 @@ def _values(picture) -> tuple[np.ndarray, np.ndarray | None]:
     if mode == "1":
         return np.asarray(picture.convert("L")), None
     if mode.startswith("I"):
-        return to_usable(np.asarray(picture), "the image"), None
+        return to_usable(np.asarray(picture), name), None
     return np.asarray(picture.convert("RGB")), None

@@ -60,6 +60,12 @@ def read_metadata(exif: "Exif", icc: bytes | None = None, dpi: Sequence[float] |
     return Metadata(icc if isinstance(icc, bytes) and icc else None, block, dpi)
 
 
+def read_orientation(exif: "Exif") -> int:
+    """Return the EXIF orientation, 1 where it is missing or damaged."""
+    value = exif.get(ORIENTATION, 1)
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
 def parse_exif(data: bytes) -> "Exif":
     """Read EXIF from its bytes, or from a whole TIFF file; empty where it is damaged."""
     from PIL import Image

@@ -13,7 +13,7 @@ import numpy as np
 from mffrepro.errors import ImageError
 from mffrepro.images.depth import expand_bits, to_usable
 from mffrepro.images.limits import check_pixels, pillow_without_limit, too_large
-from mffrepro.images.metadata import Metadata, parse_exif, read_metadata
+from mffrepro.images.metadata import Metadata, parse_exif, read_metadata, read_orientation
 from mffrepro.images.orientation import ORIENTATION
 from mffrepro.images.picture import Picture
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage
 
 #: Photometric interpretations (tag 262).
-WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, CMYK = 0, 1, 2, 5
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK = 0, 1, 2, 3, 5
 _SENSOR = {32803: "a colour filter mosaic", 34892: "linear RAW"}
-_OTHERS = {3: "a palette", 4: "a transparency mask", 6: "YCbCr", 8: "CIELAB", 9: "ICC LAB", 10: "ITU LAB"}
+_OTHERS = {PALETTE: "a palette", 4: "a transparency mask", 6: "YCbCr", 8: "CIELAB", 9: "ICC LAB", 10: "ITU LAB"}
 _OTHERS |= {32844: "LogL", 32845: "LogLuv"}
 #: Axes over which a stack may run: depth, pages, or unnamed.
 _DEPTH_AXES = "ZIQR"
@@ -43,18 +43,12 @@ def read_page(data: bytes, name: str) -> Picture:
     with _opened(io.BytesIO(data), name) as file:
         page = photograph(file.pages)
         check_pixels(page.imagewidth, page.imagelength, name, _pixel_size(page))
-        tag = page.tags.get(ORIENTATION)
-        orientation = tag.value if tag is not None and isinstance(tag.value, int) else 1
         if any(start + count > len(data) for start, count in zip(page.dataoffsets, page.databytecounts, strict=False)):
             raise ImageError(f"{name} is damaged or truncated (its pixels end beyond the file); copy it again")
         samples = _samples(page, data, name)
         pixels, alpha = _convert(samples, page, name)
-    return Picture(pixels, alpha, orientation, tiff_metadata(data))
-
-
-def tiff_metadata(data: bytes) -> Metadata:
-    """Read the metadata of a TIFF file from its first directory."""
-    return read_metadata(parse_exif(data))
+    exif = parse_exif(data)
+    return Picture(pixels, alpha, read_orientation(exif), read_metadata(exif))
 
 
 def sensor_data(data: bytes) -> str | None:
@@ -84,12 +78,12 @@ def has_hidden_photograph(data: bytes) -> bool:
 def photograph(pages) -> "TiffPage":
     """Return the page with the photograph.
 
-    It is the first, or if that is a preview, the largest whole image in its sub-directories.
+    It is the largest image among the first page and its sub-directories that does not call itself a preview.
     """
     first = pages[0]
-    if not first.is_reduced or not first.subifds:
+    if not first.subifds:
         return first
-    whole = [page for page in first.pages or () if not page.is_reduced]
+    whole = [page for page in (first, *(first.pages or ())) if not page.is_reduced]
     return max(whole, key=lambda page: page.imagewidth * page.imagelength, default=first)
 
 
@@ -271,6 +265,8 @@ def _with_orientation_1(data: bytes) -> bytes:
 def _convert(samples: np.ndarray, page: "TiffPage", name: str) -> tuple[np.ndarray, np.ndarray | None]:
     """Convert stored samples (..., H, W[, S]) to gray or RGB, and alpha."""
     photometric = int(page.photometric)
+    if photometric == PALETTE and page.colormap is not None and samples.dtype == np.uint8:
+        return np.moveaxis(page.colormap[:, samples] >> 8, 0, -1).astype(np.uint8), None
     if photometric in _SENSOR or photometric in _OTHERS:
         what = _SENSOR.get(photometric) or _OTHERS[photometric]
         raise ImageError(f"{name} stores {what} at {page.bitspersample} bits; convert it to gray or RGB")

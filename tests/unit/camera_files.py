@@ -11,13 +11,14 @@ from tifffile import TiffWriter
 _COLOUR_MATRIX = (32405, -15371, -4985, -9693, 18760, 416, 556, -2040, 10572)
 
 
-def dng(light: np.ndarray, *, orientation: int = 1, sensor: bool = True) -> bytes:
+def dng(light: np.ndarray, *, orientation: int = 1, sensor: bool = True, admits_preview: bool = True) -> bytes:
     """A DNG or, without a sensor, a TIFF whose first directory is a black preview; the photograph is in a sub-directory.
 
     Args:
         light: (H, W, 3) uint16, linear.
         orientation: EXIF orientation.
         sensor: Whether it is stored as the mosaic of a sensor.
+        admits_preview: Whether the preview calls itself one.
     """
     buffer = io.BytesIO()
     preview = np.zeros((12, 16, 3), np.uint8)
@@ -28,7 +29,9 @@ def dng(light: np.ndarray, *, orientation: int = 1, sensor: bool = True) -> byte
         first += [(50706, "B", 4, bytes([1, 4, 0, 0]), True), (50708, "s", 0, "Made Camera", True)]
         first += [(50721, "2i", 9, matrix, True), (50728, "2I", 3, ones, True), (50778, "H", 1, 21, True)]
     with TiffWriter(buffer) as file:
-        file.write(preview, photometric="rgb", subfiletype=1, subifds=1, metadata=None, software=False, extratags=first)
+        file.write(
+            preview, photometric="rgb", subfiletype=int(admits_preview), subifds=1, metadata=None, software=False, extratags=first
+        )
         if sensor:
             mosaic = light[..., 1].copy()
             mosaic[::2, ::2], mosaic[1::2, 1::2] = light[::2, ::2, 0], light[1::2, 1::2, 2]

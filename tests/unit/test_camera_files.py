@@ -71,8 +71,9 @@ def test_a_raw_file_that_nothing_can_develop_is_refused(tmp_path):
         mff.read_image(tmp_path / "a.nef")
 
 
-def test_a_photograph_behind_a_preview_is_read_where_it_is_no_sensor_data(tmp_path):
-    (tmp_path / "a.tif").write_bytes(dng(smooth_light(), sensor=False))
+@pytest.mark.parametrize("admits", [True, False])
+def test_a_photograph_behind_a_preview_is_read_where_it_is_no_sensor_data(tmp_path, admits):
+    (tmp_path / "a.tif").write_bytes(dng(smooth_light(), sensor=False, admits_preview=admits))
     np.testing.assert_array_equal(mff.read_image(tmp_path / "a.tif"), smooth_light())
 
 

@@ -57,6 +57,13 @@ def test_a_frame_that_was_turned_by_a_program_is_used_upright(tmp_path):
     assert notes == []
 
 
+def test_orientations_that_do_not_exist_are_none(tmp_path):
+    paths = [save(tmp_path / f"{i}.png", image, turn) for i, (image, turn) in enumerate(zip(WIDE, (0, 9), strict=True))]
+    stack, notes = notes_of(lambda: as_stack(paths))
+    np.testing.assert_array_equal(stack.images, WIDE)
+    assert notes == []
+
+
 def test_square_frames_turn_as_the_sensor_too(tmp_path):
     square = WIDE[:, :, :30]
     paths = [save(tmp_path / f"{i}.png", image, turn) for i, (image, turn) in enumerate(zip(square, (1, 6), strict=True))]

@@ -160,6 +160,13 @@ def test_the_profile_and_resolution_of_slices_are_kept(write):
     assert metadata.dpi == pytest.approx((254, 254))
 
 
+def test_slices_with_a_table_of_colours(write):
+    table = RNG.integers(0, 256, (3, 256)).astype(np.uint16) * 257
+    numbers = RNG.integers(0, 256, (5, 21, 23), dtype=np.uint8)
+    path = write(numbers, photometric="palette", colormap=table, metadata=None)
+    np.testing.assert_array_equal(as_stack(path).images, np.moveaxis(table[:, numbers] // 257, 0, -1))
+
+
 def test_slices_are_inverted_where_white_is_zero(write):
     np.testing.assert_array_equal(as_stack(write(65535 - SLICES, photometric="miniswhite")).images, SLICES)
 
