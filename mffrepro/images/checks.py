@@ -40,11 +40,12 @@ class Outlier:
     reason: str
 
 
-def find_outliers(images: Sequence[np.ndarray]) -> list[Outlier]:
+def find_outliers(images: Sequence[np.ndarray], *, registered: bool = True) -> list[Outlier]:
     """Find frames that do not belong to a stack or repeat an earlier one.
 
     Args:
         images: N of (H, W) or (H, W, 3), uint8, uint16 or float in [0, 1].
+        registered: Whether a displaced frame does not belong; with False only brightness counts, as before a registration.
 
     Returns:
         One entry for each such frame, in their order; none where over a third of the frames would be left out, since then the
@@ -53,7 +54,7 @@ def find_outliers(images: Sequence[np.ndarray]) -> list[Outlier]:
     small = np.stack([_shrink(image) for image in images])
     repeated = _repeated(images, small)
     rest = [i for i in range(len(images)) if i not in {one.index for one in repeated}]
-    strange = _strange(small[rest], rest) if len(rest) >= LEAST_FRAMES else []
+    strange = _strange(small[rest], rest, registered) if len(rest) >= LEAST_FRAMES else []
     return sorted(repeated + strange, key=lambda one: one.index)
 
 
@@ -77,12 +78,13 @@ def _repeated(images: Sequence[np.ndarray], small: np.ndarray) -> list[Outlier]:
     return found
 
 
-def _strange(small: np.ndarray, numbers: Sequence[int]) -> list[Outlier]:
+def _strange(small: np.ndarray, numbers: Sequence[int], registered: bool) -> list[Outlier]:
     means, spreads = small.mean((1, 2)), small.std((1, 2))
-    difference = _differences(small)
-    most = max(LEAST_DIFFERENCE, TIMES_MEDIAN * float(np.median(difference)))
     share = means / max(float(np.median(means)), 1e-6)
-    odd = (difference > most) | (share < DARKER) | (share > BRIGHTER)
+    odd = (spreads < min(EMPTY, float(np.median(spreads)) / 2)) | (share < DARKER) | (share > BRIGHTER)
+    if registered:
+        difference = _differences(small)
+        odd |= difference > max(LEAST_DIFFERENCE, TIMES_MEDIAN * float(np.median(difference)))
     if odd.sum() > len(numbers) / 3:
         return []
     return [Outlier(numbers[i], _reason(means[i], spreads[i], share[i])) for i in np.flatnonzero(odd)]

@@ -98,6 +98,12 @@ def test_breathing_and_drift_are_no_outliers(lens):
     assert find_outliers(images) == []
 
 
+def test_before_a_registration_displaced_frames_belong(lens):
+    assert find_outliers(harmed(lens, "displaced", 3), registered=False) == []
+    for harm in ("black", "white", "too dark"):
+        assert [one.index for one in find_outliers(harmed(lens, harm, 3), registered=False)] == [3]
+
+
 def test_a_repeated_frame_is_found_and_changes_nothing(lens):
     images = np.insert(lens.images, 5, lens.images[2], 0)
     (outlier,) = find_outliers(images)
