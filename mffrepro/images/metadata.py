@@ -78,7 +78,7 @@ def parse_exif(data: bytes) -> "Exif":
     return exif
 
 
-def result_exif(metadata: Metadata, size: tuple[int, int], *, with_dpi: bool = True) -> "Exif":
+def result_exif(metadata: Metadata, size: tuple[int, int]) -> "Exif":
     """Build the EXIF of a fused image.
 
     It is that of the source, but upright, with the size of the result and the name of this program.
@@ -86,11 +86,10 @@ def result_exif(metadata: Metadata, size: tuple[int, int], *, with_dpi: bool = T
     Args:
         metadata: Of the source.
         size: (width, height) of the result, pixels.
-        with_dpi: Whether resolution is stored here; False where the format has another place for it.
     """
     exif = parse_exif(metadata.exif)
     exif[ORIENTATION], exif[_SOFTWARE] = 1, SOFTWARE
-    if metadata.dpi and with_dpi:
+    if metadata.dpi:
         exif[_X_DPI], exif[_Y_DPI], exif[_UNIT] = *metadata.dpi, _INCH
     exif.get_ifd(_EXIF).update({_WIDTH: size[0], _HEIGHT: size[1]})
     return exif

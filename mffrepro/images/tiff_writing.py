@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 #: Tags that point to directories of their own: EXIF and GPS.
 _DIRECTORIES = (0x8769, 0x8825)
+#: Tags that tifffile writes itself or that a TIFF must not repeat: unit of the resolution, and in EXIF width and height.
+_UNIT, _SIDES = 296, (0xA002, 0xA003)
 #: A file of 4 GiB is a BigTIFF, whose directories are laid out in another way.
 _CLASSIC = 2**32 - 2**20
 
@@ -38,7 +40,7 @@ def encode_tiff(image: np.ndarray, metadata: Metadata | None, *, has_alpha: bool
     if metadata is None:
         imwrite(buffer, image, software=False, **options)
         return buffer.getvalue()
-    exif = result_exif(metadata, image.shape[1::-1], with_dpi=False)
+    exif = result_exif(metadata, image.shape[1::-1])
     options |= {"iccprofile": profile_for(metadata, is_colour=is_colour)}
     options |= {"resolution": metadata.dpi, "resolutionunit": "inch"} if metadata.dpi else {}
     imwrite(buffer, image, software=False, extratags=list(_first_tags(exif)), **options)
@@ -54,11 +56,15 @@ def _first_tags(exif: "Exif") -> Iterator[tuple]:
             yield tag, "s", len(text) + 1, text, True
         elif isinstance(value, bytes):
             yield tag, "B", len(value), value, True
-        elif isinstance(value, int) and tag not in _DIRECTORIES:
+        elif isinstance(value, int) and tag not in (*_DIRECTORIES, _UNIT):
             yield tag, "H", 1, value, True
     for tag in _DIRECTORIES:
-        if exif.get_ifd(tag):
+        if _directory(exif, tag):
             yield tag - 1, "I", 1, 0, True  # tifffile writes no tag of this kind, so the one before keeps its place
+
+
+def _directory(exif: "Exif", tag: int) -> dict[int, object]:
+    return {name: value for name, value in exif.get_ifd(tag).items() if name not in _SIDES}
 
 
 def _with_directories(tiff: bytes, exif: "Exif") -> bytes:
@@ -75,7 +81,7 @@ def _with_directories(tiff: bytes, exif: "Exif") -> bytes:
         data += b"\0" * (len(data) % 2)  # directories begin at even places
         start = len(data)
         directory = ImageFileDirectory_v2(ifh=b"II*\0\0\0\0\0" if order == "little" else b"MM\0*\0\0\0\0")
-        directory.update(exif.get_ifd(tag))
+        directory.update(_directory(exif, tag))
         data += directory.tobytes(start)
         data[place : place + 2] = tag.to_bytes(2, order)
         data[place + 8 : place + 12] = start.to_bytes(4, order)

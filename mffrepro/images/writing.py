@@ -158,7 +158,7 @@ def _encode_by_pillow(image: np.ndarray, kind: str, metadata: Metadata | None, q
     options = {"JPEG": {"quality": quality or 95, "subsampling": 0}, "WebP": _webp_quality(quality)}.get(kind, {})
     if metadata is not None and kind != "BMP":
         colour = image.ndim == 3 and image.shape[2] >= 3
-        exif = exif_bytes(result_exif(metadata, image.shape[1::-1], with_dpi=kind == "WebP"))
+        exif = exif_bytes(result_exif(metadata, image.shape[1::-1]))
         options |= {"exif": _within_a_segment(exif, metadata, image) if kind == "JPEG" else exif}
         options |= {"icc_profile": profile_for(metadata, is_colour=colour)}
         options |= {"dpi": metadata.dpi} if metadata.dpi and kind != "WebP" else {}
@@ -175,7 +175,7 @@ def _within_a_segment(exif: bytes, metadata: Metadata, image: np.ndarray) -> byt
     """Return EXIF that fits one segment of a JPEG, 64 KiB: the software tag alone where the source's is longer."""
     if len(exif) < 65533:
         return exif
-    return exif_bytes(result_exif(Metadata(dpi=metadata.dpi), image.shape[1::-1], with_dpi=False))
+    return exif_bytes(result_exif(Metadata(dpi=metadata.dpi), image.shape[1::-1]))
 
 
 def _encode_deep_png(image: np.ndarray, alpha: np.ndarray | None, metadata: Metadata | None) -> bytes:
@@ -192,7 +192,7 @@ def _encode_deep_png(image: np.ndarray, alpha: np.ndarray | None, metadata: Meta
     if metadata is None:
         return png
     model = _encode_by_pillow(np.zeros((1, 1, *image.shape[2:]), np.uint8), "PNG", metadata, None)
-    exif = exif_bytes(result_exif(metadata, image.shape[1::-1], with_dpi=False)).removeprefix(b"Exif\0\0")
+    exif = exif_bytes(result_exif(metadata, image.shape[1::-1])).removeprefix(b"Exif\0\0")
     chunks = b"".join(chunk for kind, chunk in _chunks(model) if kind in (b"iCCP", b"pHYs"))
     return png[:33] + chunks + _chunk(b"eXIf", exif) + png[33:]  # the header ends at byte 33
 
