@@ -28,23 +28,27 @@ def fill(path: Path, name: str) -> Path:
     return filled
 
 
-def find_stacks(root: Path, gap: float, *, like_sizes: bool = False) -> Mapping[str, Callable[[], list[Path]]]:
+def find_stacks(
+    root: Path, gap: float, *, targets: Sequence[Path] = (), like_sizes: bool = False
+) -> Mapping[str, Callable[[], list[Path]]]:
     """List the stacks under a folder by name, with functions that list their files.
 
     Args:
         root: Each sub-folder with images is a stack. Without any, its own images are split where more time passed between two of
             them than `gap`; each stack then has the name of its first image.
         gap: Seconds.
+        targets: Patterns of the results, whose folders are no stacks.
         like_sizes: Keep images of nearly the size of most, to be cropped.
 
     Raises:
         DataError: There is no such folder, no stack in it, or images that do not say when they were taken.
     """
-    from mffrepro.data.folder import list_folders, list_images, list_sources
+    from mffrepro.data.folder import holds_sources, list_folders, list_sources
 
     if not root.is_dir():
         raise DataError(f"{root} is not a folder; give --each the folder that holds the stacks")
-    folders = [folder for folder in list_folders(root) if list_images(folder)]
+    results = {target.parent.resolve() for target in targets}
+    folders = [folder for folder in list_folders(root) if folder.resolve() not in results and holds_sources(folder)]
     if folders:
         return {folder.name: lambda folder=folder: list_sources(folder, like_sizes=like_sizes) for folder in folders}
     return {

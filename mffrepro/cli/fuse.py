@@ -75,7 +75,7 @@ def _fuse_each(job: "Job", root: Path, output: list[Path], decision: Path | None
         check_targets(sources, targets)
         return f"{name}: " + fuse_files(job, sources, targets[: len(output)], *targets[len(output) :])
 
-    return run_each(find_stacks(root, gap, like_sizes=job.crop), work)
+    return run_each(find_stacks(root, gap, targets=patterns, like_sizes=job.crop), work)
 
 
 def _sources(images: list[Path], targets: list[Path], crop: bool) -> list[Path]:

@@ -34,7 +34,7 @@ def folder_stacks(*, root: str | Path) -> Mapping[str, Callable[[], FocusStack]]
     root = Path(root).expanduser()
     if not root.is_dir():
         raise DataError(f"{root} is not a folder; give root= the folder that holds the stacks")
-    found = {path.name: without_results(list_images(path)) for path in list_folders(root)}
+    found = {path.name: without_results(list_images(path)) for path in list_folders(root) if holds_sources(path)}
     for path in list_images(root):
         if match := NUMBERED.fullmatch(path.stem):
             found.setdefault(match["stack"], []).append(path)
@@ -78,6 +78,11 @@ def list_sources(folder: Path, *, leave_out: Sequence[Path] = (), like_sizes: bo
     if len(images) < 2:
         raise DataError(f"{folder} holds {len(images)} images; put at least two photographs of one scene there")
     return images
+
+
+def holds_sources(folder: Path) -> bool:
+    """Tell whether a folder holds an image that this program did not write."""
+    return any(not read_header(image).is_result for image in list_images(folder))
 
 
 def without_results(images: Sequence[Path]) -> list[Path]:

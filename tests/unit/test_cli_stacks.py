@@ -276,6 +276,25 @@ def test_each_sub_folder_is_a_stack(run, folder, frames):
     assert read_header("out/fly.jpg").is_result
 
 
+@pytest.mark.parametrize("pattern", ["root/out/{name}.png", "root/{name}/fused.png"])
+def test_results_among_the_stacks_are_not_fused_again(run, folder, frames, pattern):
+    for name, part in (("root/fly", frames[:3]), ("root/beetle", frames[3:6])):
+        save(name, part)
+    for _ in range(2):
+        code, out, _ = run("fuse", "--each", "root", "-o", pattern, *LP)
+        assert code == 0
+        assert [line.split(" of ")[0] for line in out.splitlines()] == ["beetle: lp: 3 images", "fly: lp: 3 images"]
+
+
+def test_a_folder_of_results_is_no_stack_among_others(run, folder, frames):
+    for name, part in (("root/fly", frames[:3]), ("root/beetle", frames[3:6])):
+        save(name, part)
+    assert run("fuse", "--each", "root", "-o", "root/lp/{name}.png", *LP)[0] == 0
+    code, out, _ = run("fuse", "--each", "root", "-o", "root/average/{name}.png", "-m", "average")
+    assert (code, len(out.splitlines())) == (0, 2)
+    assert load("folder", root="root").names == ("beetle", "fly")
+
+
 def test_an_error_does_not_stop_the_other_stacks(run, folder, frames):
     for name in ("a", "b", "c", "d"):
         save(f"root/{name}", frames[:3])
