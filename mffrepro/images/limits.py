@@ -12,6 +12,8 @@ from mffrepro.errors import ImageError
 MAX_PIXELS = 1_000_000_000
 #: Pixels from which Pillow warns of a hostile file, unless it is told otherwise.
 PILLOW_PIXELS = 2**30 // 12
+#: Bytes of decoded pixels from which the free memory is looked at.
+LARGE = 2**28
 _LOCK = Lock()
 
 
@@ -24,10 +26,10 @@ def check_pixels(width: int, height: int, name: str, bytes_per_pixel: int = 3) -
         width: Width, pixels.
         height: Height, pixels.
         name: The file, for the error.
-        bytes_per_pixel: Size of a decoded pixel.
+        bytes_per_pixel: Size of a decoded pixel, in all images of a file that is read at once.
     """
-    pixels = width * height
-    if pixels > MAX_PIXELS or (pixels > PILLOW_PIXELS and pixels * bytes_per_pixel > free_memory()):
+    pixels, size = width * height, width * height * bytes_per_pixel
+    if pixels > MAX_PIXELS or (size > LARGE and size > free_memory()):
         raise too_large(name)
 
 

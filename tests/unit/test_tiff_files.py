@@ -318,8 +318,13 @@ def test_more_pixels_than_pillow_allows_are_read(tmp_path, monkeypatch):
     assert Pillow.MAX_IMAGE_PIXELS == 100
 
 
-def test_an_image_larger_than_the_memory_is_refused(tmp_path, monkeypatch):
-    path = mff.write_image(tmp_path / "a.png", np.zeros((40, 50, 3), np.uint8))
-    monkeypatch.setattr("mffrepro.images.limits.PILLOW_PIXELS", 100)
-    monkeypatch.setattr("mffrepro.images.limits.free_memory", lambda: 1000)
-    assert "has more pixels than can be read; crop it" in refusal(mff.read_image, path)
+def test_what_is_larger_than_the_memory_is_refused(tmp_path, write, monkeypatch):
+    image = mff.write_image(tmp_path / "image.png", np.zeros((40, 50, 3), np.uint8))
+    stack = write(SLICES)
+    monkeypatch.setattr("mffrepro.images.limits.LARGE", 100)
+    monkeypatch.setattr("mffrepro.images.limits.free_memory", lambda: SLICES.nbytes - 1)
+    assert "has more pixels than can be read; crop it" in refusal(mff.read_image, image)
+    assert "has more pixels than can be read; crop it" in refusal(as_stack, stack)
+    monkeypatch.setattr("mffrepro.images.limits.free_memory", lambda: 10**6)
+    assert mff.read_image(image).shape == (40, 50, 3)
+    np.testing.assert_array_equal(as_stack(stack).images, SLICES)
