@@ -1,4 +1,10 @@
-"""Images, stacks of them, and the result of a fusion."""
+"""Images, stacks of them, and the result of a fusion.
+
+Reading goes from `files` to `formats`, which picks a decoder (`tiff`, `camera`, `jpeg`, or Pillow) and returns a `picture`:
+stored pixels, `orientation` and `metadata`. `joining` brings the pictures of one scene together, `depth` scales them to the
+range of their type, and `stack` holds them. `writing` and `tiff_writing` put a result into a file. `checks`, `balance` (in
+linear `light`) and `hot_pixels` find and mend faults of a stack; `headers` and `limits` look at a file before it is decoded.
+"""
 
 from mffrepro.images.arrays import (
     GRAY_WEIGHTS,

@@ -10,7 +10,7 @@ import numpy as np
 
 from mffrepro.errors import ImageError
 from mffrepro.images.arrays import check_image
-from mffrepro.images.depth import overshoot, scale_to_white
+from mffrepro.images.depth import check_white, overshoot, scale_to_white
 from mffrepro.images.formats import Chroma, decode
 from mffrepro.images.picture import Picture
 
@@ -34,12 +34,14 @@ def read_image(path: str | os.PathLike, *, chroma: Chroma = "interpolated", whit
 
     Raises:
         ImageError: The file is missing, not an image, truncated, or of a kind that cannot be read.
+        OptionError: `white` does not suit the type of the image.
     """
     picture = read_picture(path, chroma=chroma).upright()
     name = os.fspath(path)
     if picture.alpha is not None:
         warnings.warn(f"{name}: the alpha channel is dropped", stacklevel=2)
     pixels = picture.pixels
+    check_white(white, pixels.dtype)
     if white is None and np.issubdtype(pixels.dtype, np.floating):
         white = overshoot(pixels.max(initial=0))
     return np.ascontiguousarray(check_image(scale_to_white(pixels, white), name))

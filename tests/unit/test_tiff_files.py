@@ -253,6 +253,19 @@ def test_white_that_cannot_be_is_refused(images, white, message):
         as_stack(list(images), white=white)
 
 
+def test_floats_of_any_range_have_a_white():
+    images = FLOATS * np.float32(200)
+    result = mff.fuse(list(images), "average", white=255)
+    np.testing.assert_allclose(result.image, images.mean(0), rtol=1e-5)
+
+
+def test_one_image_is_read_with_its_white(write):
+    path = write(TWELVE[0])
+    np.testing.assert_array_equal(mff.read_image(path, white=4095), as_stack(list(TWELVE), white=4095).images[0])
+    with pytest.raises(OptionError, match="a number above 0"):
+        mff.read_image(path, white=0)
+
+
 def test_values_beyond_white_are_cut_off_with_a_note():
     with pytest.warns(UserWarning, match=r"of the values exceed white, 2000, and are cut off"):
         stack = as_stack(list(TWELVE), white=2000)
