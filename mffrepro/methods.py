@@ -11,7 +11,9 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from mffrepro.errors import OptionError, unknown
+from mffrepro.fusion.ranges import clamp_to_sources, fuse_alpha
 from mffrepro.images import FocusStack, FusionResult, ImageOrPath, as_stack, from_unit
+from mffrepro.images.depth import note_unused_bits, scale_from_white
 from mffrepro.methods_table import CARDS, MethodCard
 
 if TYPE_CHECKING:
@@ -30,13 +32,15 @@ def fuse(
     weights: str = "default",
     device: str = "auto",
     strategy: str = "auto",
+    clamp: bool = False,
+    white: float | None = None,
     **options: Any,
 ) -> FusionResult:
     """Fuse photographs with different focus into one that is sharp everywhere.
 
     Args:
-        images: Two or more arrays (H, W) or (H, W, 3), uint8, uint16 or float in [0, 1]; or paths; or a stack. All of one
-            size, registered.
+        images: Two or more arrays (H, W) or (H, W, 3), uint8, uint16 or float in [0, 1]; or paths; or the path of one TIFF with
+            several slices; or a stack. All of one size, registered.
         method: A name of `list_methods`; ``"gacn.published"`` is short for ``weights="published"``, and ``"tlcnn.printed"`` for
             the options of the rule that the paper prints.
         weights: For networks: ``"default"`` (shipped), ``"published"`` (the authors', fetched), other names on the method's
@@ -44,10 +48,15 @@ def fuse(
         device: For networks: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         strategy: How a method that compares two images combines more than two; ``mffrepro list methods NAME`` shows its
             strategies, of which ``"auto"`` is the first.
+        clamp: Keep each value of the result between the least and the largest that the sources have at that pixel and channel.
+            Transforms overshoot near edges.
+        white: Value of white in images of 16 bits or floats, such as 4095 for 12-bit data: networks and some classical methods
+            take another decision where images seem dark. The result has the range of the sources.
         options: The method's own options; ``mffrepro list methods NAME`` shows them.
 
     Returns:
-        ``.image`` in the dtype, shape and range of the inputs, ``.decision`` (N, H, W) or None, ``.seconds``, ``.method``.
+        ``.image`` in the dtype, shape and range of the inputs, ``.decision`` (N, H, W) or None, ``.seconds``, ``.method``; and
+        for `mffrepro.write_image` ``.metadata`` of the first file, ``.alpha`` (H, W) where all sources have one, and ``.white``.
 
     Raises:
         ImageError: Images cannot be fused; the sentence names which.
@@ -64,12 +73,19 @@ def fuse(
     """
     card, chosen = check_options(method, {"weights": weights, "device": device, "strategy": strategy} | options)
     chroma = card.published_chroma if chosen.get("as_published") else "interpolated"
-    stack = as_stack(images, min_side=card.min_side, chroma=chroma)
+    stack = as_stack(images, min_side=card.min_side, chroma=chroma, white=white)
+    if stack.white is None:
+        note_unused_bits(stack.images)
     work = _work(card, stack, chosen)
     started = time.perf_counter()
     image, decision = work()
     image = from_unit(image, stack.images.dtype)
-    return FusionResult(image, decision, time.perf_counter() - started, card.name)
+    if clamp:
+        image = clamp_to_sources(image, stack.images)
+    seconds = time.perf_counter() - started
+    alpha = None if stack.alpha is None else fuse_alpha(stack.alpha, decision)
+    image = scale_from_white(image, stack.white)
+    return FusionResult(image, decision, seconds, card.name, metadata=stack.metadata, alpha=alpha, white=stack.white)
 
 
 def _work(card: MethodCard, stack: FocusStack, chosen: dict[str, Any]) -> Callable[[], tuple]:

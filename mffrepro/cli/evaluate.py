@@ -9,22 +9,28 @@ from typing import Annotated
 
 import typer
 
-from mffrepro.cli.terminal import ARROWS, number, show_table, steps, waiting
-from mffrepro.errors import DataError, OptionError
+from mffrepro.cli.terminal import ARROWS, number, say, show_table, steps, waiting
+from mffrepro.errors import DataError, ImageError, OptionError
 
 Scores = Mapping[str, float]
 
+#: Where the name of a stack goes in the pattern of its result.
+PLACE = "{stack}"
+
 
 def evaluate(
-    fused: Annotated[Path, typer.Option("--fused", "-f", help="The fused image; with --pairs, the folder of fused images.")],
+    fused: Annotated[
+        Path,
+        typer.Option("--fused", "-f", help="The fused image; with --pairs, a folder or a pattern such as out/{stack}_GFF.png."),
+    ],
     images: Annotated[list[Path] | None, typer.Argument(help="The photographs that were fused.")] = None,
     pairs: Annotated[Path | None, typer.Option(help="A folder of stacks; each is scored with the image of its name.")] = None,
     metrics: Annotated[str, typer.Option(help="Names with commas, all, or everything (variants too).")] = "all",
-    reference: Annotated[Path | None, typer.Option(help="The all-in-focus image; with --pairs, a folder of them.")] = None,
+    reference: Annotated[Path | None, typer.Option(help="The all-in-focus image; with --pairs, a folder or pattern.")] = None,
     gray: Annotated[str, typer.Option(help="Gray conversion: matlab or skimage.")] = "matlab",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
-) -> None:
+) -> int:
     """Score fused images by every common fusion metric.
 
     Example: mffrepro evaluate near.jpg far.jpg -f fused.png --metrics qabf,qg,mi
@@ -37,9 +43,12 @@ def evaluate(
     if pairs is None:
         scores = _score(images, fused, wanted, reference, gray)
         (_print_json if as_json else _print_csv if as_csv else _print_scores)(scores)
-        return
-    rows = _score_folder(pairs, fused, wanted, reference, gray)
+        return 0
+    rows, failed = _score_folder(pairs, fused, wanted, reference, gray)
     (_print_rows_json if as_json else _print_rows_csv if as_csv else _print_rows)(rows, mean(rows))
+    if failed:
+        say(f"{len(failed)} of {len(rows) + len(failed)} stacks have no scores: {', '.join(failed)}")
+    return 1 if failed else 0
 
 
 def split_metrics(text: str) -> str | list[str]:
@@ -87,29 +96,39 @@ def _score(images: list[Path], fused: Path, metrics: str | list[str], reference:
 
 def _score_folder(
     pairs: Path, fused: Path, metrics: str | list[str], reference: Path | None, gray: str
-) -> dict[str, dict[str, float]]:
+) -> tuple[dict[str, dict[str, float]], list[str]]:
+    """Score each stack of a folder; returns the scores, and the names of stacks with a file that cannot be used."""
     from mffrepro.data import load
     from mffrepro.metrics import evaluate as score
 
     stacks = load("folder", root=pairs)
     results = _match(fused, stacks.names, "fused images")
     references = dict.fromkeys(stacks.names) if reference is None else _match(reference, stacks.names, "references")
-    return {
-        name: score(stacks[name], results[name], metrics, references[name], gray=gray)
-        for name in steps(stacks.names, "scoring", "stack")
-    }
+    rows, failed = {}, []
+    for name in steps(stacks.names, "scoring", "stack"):
+        try:
+            rows[name] = score(stacks[name], results[name], metrics, references[name], gray=gray)
+        except ImageError as error:
+            say(f"{name}: {error}")
+            failed.append(name)
+    return rows, failed
 
 
-def _match(folder: Path, names: tuple[str, ...], what: str) -> dict[str, Path]:
-    """Match the image of each stack's name."""
+def _match(place: Path, names: tuple[str, ...], what: str) -> dict[str, Path]:
+    """Find the image of each stack: by a pattern, or by its name in a folder."""
     from mffrepro.data.folder import list_images
 
-    if not folder.is_dir():
-        raise DataError(f"{folder} is not a folder; with --pairs, give the folder of the {what}")
-    found = {path.stem: path for path in list_images(folder)}
+    if PLACE in str(place):
+        found = {name: Path(str(place).replace(PLACE, name)) for name in names}
+        if not any(path.exists() for path in found.values()):
+            raise DataError(f"{place} matches no file, such as {found[names[0]]}; correct the pattern")
+        return found
+    if not place.is_dir():
+        raise DataError(f"{place} is not a folder; with --pairs, give the folder of the {what}, or a pattern with {PLACE}")
+    found = {path.stem: path for path in list_images(place)}
     for name in names:
         if name not in found:
-            raise DataError(f"{folder} holds no image for the stack {name!r}; name it {name}.png")
+            raise DataError(f"{place} holds no image for the stack {name!r}; name it {name}.png, or give a pattern with {PLACE}")
     return found
 
 

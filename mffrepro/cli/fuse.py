@@ -5,80 +5,109 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mffrepro.cli.terminal import waiting
 from mffrepro.cli.values import parse_settings
-from mffrepro.errors import DataError, OptionError
+from mffrepro.errors import OptionError
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from mffrepro.cli.fusing import Job
     from mffrepro.methods import MethodCard
 
 
 def fuse(
-    images: Annotated[list[Path], typer.Argument(help="Two or more photographs of one scene, or one folder of them.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write: .png, .tif, .jpg, .webp or .bmp.")],
+    output: Annotated[
+        list[Path], typer.Option("--output", "-o", help="Where to write: .png, .tif, .jpg, .webp or .bmp; repeat for more.")
+    ],
+    images: Annotated[
+        list[Path] | None, typer.Argument(help="Two or more photographs of one scene, a folder of them, or a TIFF of slices.")
+    ] = None,
     method: Annotated[str, typer.Option("--method", "-m", help="A name of: mffrepro list methods.")] = "gacn",
     weights: Annotated[str, typer.Option(help="Of a network: default, published, or a .safetensors file.")] = "default",
     device: Annotated[str, typer.Option(help="For networks: auto, cpu or cuda.")] = "auto",
     strategy: Annotated[str, typer.Option(help="For more than two images; see mffrepro list methods NAME.")] = "auto",
     option: Annotated[list[str] | None, typer.Option(help="An option of the method, name=value; repeat for more.")] = None,
     decision: Annotated[Path | None, typer.Option(help="Write the decision map: white is the first image.")] = None,
-) -> None:
+    each: Annotated[
+        Path | None, typer.Option(help="Fuse every stack under this folder: its sub-folders, or its images split by time.")
+    ] = None,
+    gap: Annotated[float, typer.Option(min=0, help="With --each: seconds between two photographs that part two stacks.")] = 10,
+    white: Annotated[float | None, typer.Option(help="Value of white in the images, such as 4095 for 12-bit data.")] = None,
+    crop: Annotated[bool, typer.Option("--crop", help="Crop images of different sizes to what all have.")] = False,
+    clamp: Annotated[bool, typer.Option("--clamp", help="Keep values within those of the sources.")] = False,
+    balance: Annotated[bool, typer.Option("--balance", help="Bring all images to the same light.")] = False,
+    hot_pixels: Annotated[bool, typer.Option("--hot-pixels", help="Fill pixels that stand out in every image.")] = False,
+    checks: Annotated[bool, typer.Option("--checks/--no-checks", help="Leave out images that do not belong.")] = True,
+    bits: Annotated[int | None, typer.Option(help="Write 8 or 16 bits a sample; by default as many as the images have.")] = None,
+    quality: Annotated[int | None, typer.Option(help="Of JPEG and WebP, 1 to 100.")] = None,
+) -> int:
     """Fuse photographs with different focus into one that is sharp everywhere.
 
     Example: mffrepro fuse near.jpg far.jpg -o fused.png
     """
-    from mffrepro import methods
-    from mffrepro.images import as_stack, check_target, write_image
+    from mffrepro.cli.fusing import Job, check_targets, fuse_files
+    from mffrepro.cli.preparing import Preparation
 
-    paths = _sources(images, [output] if decision is None else [output, decision])
-    card, *_ = methods.parse(method)
+    if bool(images) == (each is not None):
+        raise OptionError("give either the images to fuse or --each with a folder of stacks")
+    card, chosen = _method(method, option or [], {"weights": weights, "device": device, "strategy": strategy})
     if decision is not None and not card.has_decision:
         raise OptionError(f"{card.name} has no decision map; leave --decision out or choose another method")
-    chosen = {"weights": weights, "device": device, "strategy": strategy} | _options(card, option or [])
-    methods.check_options(method, chosen)
-    stack = as_stack(paths, min_side=card.min_side)
-    check_target(output, stack.images.dtype)
-    if decision is not None:
-        check_target(decision, "uint8")
-    with waiting(f"{method}: fusing {len(stack)} images"):
-        result = methods.fuse(stack, method, **chosen)
-    if decision is not None:
-        write_image(decision, _picture(result.decision))
-    write_image(output, result.image)
-    height, width = result.image.shape[:2]
-    print(f"{method}: {len(stack)} images of {width}x{height} in {result.seconds:.2f} s -> {output}")
+    preparation = Preparation(checks, balance, hot_pixels)
+    job = Job(method, chosen | {"clamp": clamp}, white, crop, preparation, _checked_bits(bits), _checked_quality(quality, output))
+    if each is not None:
+        return _fuse_each(job, each, output, decision, gap)
+    targets = [*output, *([] if decision is None else [decision])]
+    sources = _sources(images, targets, crop)
+    check_targets(sources, targets)
+    print(fuse_files(job, sources, output, decision))
+    return 0
 
 
-def _sources(images: list[Path], targets: list[Path]) -> list[Path]:
-    from mffrepro.data.folder import list_images
+def _fuse_each(job: "Job", root: Path, output: list[Path], decision: Path | None, gap: float) -> int:
+    from mffrepro.cli.batch import check_pattern, fill, find_stacks, run_each
+    from mffrepro.cli.fusing import check_targets, fuse_files
+
+    patterns = [*output, *([] if decision is None else [decision])]
+    for pattern in patterns:
+        check_pattern(pattern)
+
+    def work(name: str, sources: list[Path]) -> str:
+        targets = [fill(pattern, name) for pattern in patterns]
+        check_targets(sources, targets)
+        return f"{name}: " + fuse_files(job, sources, targets[: len(output)], *targets[len(output) :])
+
+    return run_each(find_stacks(root, gap, targets=patterns, like_sizes=job.crop), work)
+
+
+def _sources(images: list[Path], targets: list[Path], crop: bool) -> list[Path]:
+    from mffrepro.data.folder import list_sources
 
     if len(images) == 1 and images[0].is_dir():
-        folder, images = images[0], list_images(images[0])
-        taken = {target.resolve() for target in targets}
-        images = [image for image in images if image.resolve() not in taken]  # the result of an earlier run
-        if len(images) < 2:
-            raise DataError(f"{folder} holds {len(images)} images; put at least two photographs of one scene there")
-    for target in targets:
-        if target.resolve() in [image.resolve() for image in images]:
-            raise OptionError(f"{target} is one of the images to fuse and would be lost; choose another name")
-    if len({target.resolve() for target in targets}) < len(targets):
-        raise OptionError(f"{targets[0]} cannot hold both the fused image and the decision map; choose two names")
+        return list_sources(images[0], leave_out=targets, like_sizes=crop)
     return images
 
 
-def _options(card: "MethodCard", texts: list[str]) -> dict[str, object]:
-    from mffrepro.methods import COMMON
+def _method(method: str, texts: list[str], chosen: dict[str, object]) -> tuple["MethodCard", dict[str, object]]:
+    """Check the method and its options before anything is read."""
+    from mffrepro import methods
 
-    kinds = {name: parameter.annotation for name, parameter in card.options().items() if name not in COMMON}
-    return parse_settings(texts, kinds, f"option of {card.name}")
+    card, *_ = methods.parse(method)
+    kinds = {name: parameter.annotation for name, parameter in card.options().items() if name not in methods.COMMON}
+    chosen = chosen | parse_settings(texts, kinds, f"option of {card.name}")
+    methods.check_options(method, chosen)
+    return card, chosen
 
 
-def _picture(decision: "np.ndarray") -> "np.ndarray":
-    """Draw shares (N, H, W) as one gray image, from white for the first source to black for the last."""
-    import numpy as np
+def _checked_bits(bits: int | None) -> int | None:
+    if bits not in (None, 8, 16):
+        raise OptionError(f"--bits is {bits}; give 8 or 16")
+    return bits
 
-    from mffrepro.images import from_unit
 
-    return from_unit(np.tensordot(np.linspace(1, 0, len(decision)), decision, 1), np.dtype(np.uint8))
+def _checked_quality(quality: int | None, output: list[Path]) -> int | None:
+    if quality is None:
+        return None
+    if not 1 <= quality <= 100:
+        raise OptionError(f"--quality is {quality}; give a number from 1 to 100")
+    if not any(path.suffix.lower() in (".jpg", ".jpeg", ".webp") for path in output):
+        raise OptionError("--quality is for .jpg and .webp; leave it out, as other formats lose nothing")
+    return quality

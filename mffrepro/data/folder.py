@@ -1,14 +1,20 @@
 """Stacks from a folder of the reader's own photographs."""
 
 import re
-from collections.abc import Callable, Mapping
+import warnings
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from mffrepro.errors import DataError
 from mffrepro.images import FocusStack, as_stack
+from mffrepro.images.camera import HEIC_SUFFIXES, RAW_SUFFIXES
+from mffrepro.images.headers import read_header
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"}
+SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", *HEIC_SUFFIXES, *RAW_SUFFIXES}
+#: Share of a side by which images that are to be cropped may differ: more is a preview or another picture.
+LIKE_SIZE = 0.05
 #: NAME_1, NAME-A, NAME 02: what is before the last separator names the stack.
 NUMBERED = re.compile(r"(?P<stack>.+?)[-_ ](?P<number>\d+|[A-Za-z])")
 
@@ -28,7 +34,7 @@ def folder_stacks(*, root: str | Path) -> Mapping[str, Callable[[], FocusStack]]
     root = Path(root).expanduser()
     if not root.is_dir():
         raise DataError(f"{root} is not a folder; give root= the folder that holds the stacks")
-    found = {path.name: list_images(path) for path in sorted(root.iterdir()) if path.is_dir() and not path.name.startswith(".")}
+    found = {path.name: without_results(list_images(path)) for path in list_folders(root) if holds_sources(path)}
     for path in list_images(root):
         if match := NUMBERED.fullmatch(path.stem):
             found.setdefault(match["stack"], []).append(path)
@@ -42,6 +48,78 @@ def list_images(path: Path) -> list[Path]:
     """List the images in a folder in the order of their numbers: 2 before 10."""
     files = (file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and not file.name.startswith("."))
     return sorted(files, key=lambda file: _natural(file.name.lower()))
+
+
+def list_folders(path: Path) -> list[Path]:
+    """List the sub-folders of a folder, in the order of their numbers."""
+    folders = (folder for folder in path.iterdir() if folder.is_dir() and not folder.name.startswith("."))
+    return sorted(folders, key=lambda folder: _natural(folder.name.lower()))
+
+
+def list_sources(folder: Path, *, leave_out: Sequence[Path] = (), like_sizes: bool = False) -> list[Path]:
+    """List the photographs in a folder that make one stack.
+
+    Results of this program, which a run may have written beside its sources, and images of another size than most, such as
+    previews, are left out with a warning.
+
+    Args:
+        folder: The folder.
+        leave_out: Files that are not sources, such as the targets of this run.
+        like_sizes: Keep images whose sides differ from those of most by at most `LIKE_SIZE`, to be cropped.
+
+    Raises:
+        DataError: Fewer than two images are left, or one photograph is there in two formats.
+    """
+    taken = {path.resolve() for path in leave_out}
+    images = [image for image in list_images(folder) if image.resolve() not in taken]
+    images = without_results(images)
+    _check_stems(folder, images)
+    images = _of_one_size(images, LIKE_SIZE if like_sizes else 0.0)
+    if len(images) < 2:
+        raise DataError(f"{folder} holds {len(images)} images; put at least two photographs of one scene there")
+    return images
+
+
+def holds_sources(folder: Path) -> bool:
+    """Tell whether a folder holds an image that this program did not write."""
+    return any(not read_header(image).is_result for image in list_images(folder))
+
+
+def without_results(images: Sequence[Path]) -> list[Path]:
+    """Leave out what this program wrote, with a warning.
+
+    Where there is nothing else to fuse, all of it is kept: slabs of a stack may be fused in turn.
+    """
+    results = [image for image in images if read_header(image).is_result]
+    if not results or len(results) == len(images):
+        return list(images)
+    warnings.warn(f"{_listed(results)}: written by mffrepro, not taken for a source", stacklevel=3)
+    return [image for image in images if image not in results]
+
+
+def _check_stems(folder: Path, images: Sequence[Path]) -> None:
+    stems = Counter(image.stem for image in images)
+    for stem, count in stems.items():
+        if count > 1:
+            first, *others = (image for image in images if image.stem == stem)
+            files = f"{first.name} and {others[0].name}, two files of one name"
+            raise DataError(f"{folder} holds {files}; name the files to fuse, such as {folder}/*{first.suffix}")
+
+
+def _of_one_size(images: Sequence[Path], tolerance: float) -> list[Path]:
+    """Leave out images of another size than over half of them have, with a warning; a turned image has the same size."""
+    sizes = {image: size and tuple(sorted(size)) for image in images if (size := read_header(image).size) is not None}
+    most, count = Counter(sizes.values()).most_common(1)[0] if sizes else (None, 0)
+    others = [image for image, size in sizes.items() if any(abs(a - b) > tolerance * b for a, b in zip(size, most, strict=True))]
+    if not others or count <= len(images) / 2:
+        return list(images)
+    wanted = "x".join(str(side) for side in reversed(most))
+    warnings.warn(f"{_listed(others)}: left out, as most images here have {wanted} pixels", stacklevel=3)
+    return [image for image in images if image not in others]
+
+
+def _listed(paths: Sequence[Path]) -> str:
+    return str(paths[0]) if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
 
 
 def _natural(name: str) -> list[str | int]:

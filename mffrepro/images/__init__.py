@@ -1,4 +1,10 @@
-"""Images, stacks of them, and the result of a fusion."""
+"""Images, stacks of them, and the result of a fusion.
+
+Reading goes from `files` to `formats`, which picks a decoder (`tiff`, `camera`, `jpeg`, or Pillow) and returns a `picture`:
+stored pixels, `orientation` and `metadata`. `joining` brings the pictures of one scene together, `depth` scales them to the
+range of their type, and `stack` holds them. `writing` and `tiff_writing` put a result into a file. `checks`, `balance` (in
+linear `light`) and `hot_pixels` find and mend faults of a stack; `headers` and `limits` look at a file before it is decoded.
+"""
 
 from mffrepro.images.arrays import (
     GRAY_WEIGHTS,
@@ -12,8 +18,11 @@ from mffrepro.images.arrays import (
     to_gray,
     to_unit,
 )
-from mffrepro.images.files import ORIENTATION, check_target, locked, read_image, write_atomically, write_image
+from mffrepro.images.files import locked, read_image, write_atomically
+from mffrepro.images.metadata import Metadata
+from mffrepro.images.orientation import ORIENTATION
 from mffrepro.images.stack import FocusStack, FusionResult, as_stack, require_side
+from mffrepro.images.writing import check_target, write_image
 
 __all__ = [
     "GRAY_WEIGHTS",
@@ -22,6 +31,7 @@ __all__ = [
     "FusionResult",
     "Image",
     "ImageOrPath",
+    "Metadata",
     "as_stack",
     "check_image",
     "check_same_shape",

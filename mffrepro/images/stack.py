@@ -7,8 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from mffrepro.errors import ImageError
-from mffrepro.images.arrays import ImageOrPath, check_image, check_same_size
-from mffrepro.images.files import Chroma, read_image
+from mffrepro.images.arrays import ImageOrPath, check_image
+from mffrepro.images.depth import check_white, overshoot, scale_to_white
+from mffrepro.images.files import read_picture
+from mffrepro.images.formats import Chroma
+from mffrepro.images.joining import join
+from mffrepro.images.metadata import Metadata
+from mffrepro.images.picture import Picture, split_alpha
+from mffrepro.images.tiff import is_tiff, read_slices
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,12 +26,18 @@ class FocusStack:
         images: (N, H, W) or (N, H, W, 3), N >= 2; uint8, uint16 or float in [0, 1].
         reference: All-in-focus image of the same size and dtype, where it is known.
         decision: True share of each source per pixel, (N, H, W) float32 summing to 1, where it is known.
+        metadata: Colour profile, EXIF and resolution of the first source that was read from a file; None for arrays.
+        alpha: Opacity of each source, (N, H, W) of the same dtype, where all have one.
+        white: Value of white in the sources, where it was not that of their type; `images` are scaled from it.
     """
 
     name: str
     images: np.ndarray
     reference: np.ndarray | None = None
     decision: np.ndarray | None = None
+    metadata: Metadata | None = None
+    alpha: np.ndarray | None = None
+    white: float | None = None
 
     def __post_init__(self) -> None:
         if self.images.ndim not in (3, 4) or len(self.images) < 2:
@@ -55,50 +67,114 @@ class FusionResult:
         decision: (N, H, W) float32, the share of each source per pixel, summing to 1; None where a method has none.
         seconds: Wall-clock time of the fusion itself, without reading files or loading weights.
         method: Name of the method.
+        metadata: Colour profile, EXIF and resolution of the first source, for `mffrepro.write_image`; None for arrays.
+        alpha: Opacity (H, W) where all sources have one, else None.
+        white: Value of white in the image, where it is not that of its type.
     """
 
     image: np.ndarray
     decision: np.ndarray | None
     seconds: float
     method: str
+    metadata: Metadata | None = None
+    alpha: np.ndarray | None = None
+    white: float | None = None
 
 
 def as_stack(
-    images: FocusStack | Sequence[ImageOrPath], name: str = "stack", min_side: int = 1, *, chroma: Chroma = "interpolated"
+    images: FocusStack | ImageOrPath | Sequence[ImageOrPath],
+    name: str = "stack",
+    min_side: int = 1,
+    *,
+    chroma: Chroma = "interpolated",
+    white: float | None = None,
+    crop: bool = False,
 ) -> FocusStack:
     """Make a checked FocusStack from arrays or paths.
 
+    Frames that disagree are brought together where one right way is known, with a warning: gray ones become colour where others
+    are, and EXIF orientations that differ while the stored sizes agree are ignored.
+
     Args:
-        images: Two or more arrays or paths (they may be mixed), or a stack, which is checked again.
+        images: Two or more arrays or paths (they may be mixed); the path of one TIFF file that holds a stack; or a stack, which
+            is checked again.
         name: Name of the new stack.
         min_side: Smallest height and width that the caller can work with.
         chroma: How the chroma of JPEG files is enlarged, see `read_image`.
+        white: Value of white in sources of 16 bits or floats, such as 4095 for 12-bit data. Floats that overshoot 1 by less than
+            half have their maximum as white.
+        crop: Crop images of different sizes to the largest size that all have, around their centres.
 
     Raises:
         ImageError: Fewer than two images, or one that cannot be used; the sentence names which.
+        OptionError: `white` does not suit the type of the images.
     """
     if isinstance(images, FocusStack):
-        for i, image in enumerate(images.images):
-            check_image(image, f"image {i + 1} of {images.name}", min_side)
-        return images
+        return _checked_again(images, min_side, white)
     if isinstance(images, (str, os.PathLike)):
-        raise ImageError(f"{os.fspath(images)} is one path; give at least two images")
+        return _from_one_file(images, name, min_side, white)
+    if len(images) == 1 and isinstance(images[0], (str, os.PathLike)) and is_tiff(images[0]):
+        return _from_one_file(images[0], name, min_side, white)
     if len(images) < 2:
         raise ImageError(f"fusion needs at least two images, {len(images)} given; add the other focus settings")
     names = [os.fspath(i) if isinstance(i, (str, os.PathLike)) else f"image {n + 1}" for n, i in enumerate(images)]
-    if isinstance(images, np.ndarray) and images.dtype in (np.uint8, np.uint16):  # as it lies: large stacks would be held twice
+    if white is None and _is_plain(images):  # as it lies: large stacks would be held twice
         checked = [check_image(image, called, min_side) for image, called in zip(images, names, strict=True)]
         if checked[0].shape == images.shape[1:]:
             return FocusStack(name, images)
-    stacked = None
-    for i, (given, called) in enumerate(zip(images, names, strict=True)):
-        image = read_image(given, chroma=chroma) if isinstance(given, (str, os.PathLike)) else given
-        image = check_image(image, called, min_side)
-        if stacked is None:
-            stacked = np.empty((len(images), *image.shape), np.result_type(image))
-        check_same_size([stacked[0], image], [names[0], called])
-        stacked[i] = image  # one by one: a list of them beside the stack would take the memory twice
-    return FocusStack(name, stacked)
+    joined, alpha, metadata = join((_picture(given, chroma) for given in images), names, crop=crop)
+    first = next((one for one in metadata if one is not None), None)
+    return _finish(name, joined, alpha, first, names, min_side, white)
+
+
+def _is_plain(images: Sequence[ImageOrPath]) -> bool:
+    """Tell whether images are one array of integers, gray or RGB."""
+    return isinstance(images, np.ndarray) and images.dtype in (np.uint8, np.uint16) and images.shape[3:] in ((), (3,))
+
+
+def _picture(given: ImageOrPath, chroma: Chroma) -> Picture:
+    if isinstance(given, (str, os.PathLike)):
+        return read_picture(given, chroma=chroma)
+    array = np.asarray(given)
+    return Picture(*split_alpha(array)) if array.shape[2:] == (4,) else Picture(array)
+
+
+def _from_one_file(path: str | os.PathLike, name: str, min_side: int, white: float | None) -> FocusStack:
+    if os.path.exists(path) and not is_tiff(path):
+        raise ImageError(f"{os.fspath(path)} is one path; give at least two images, or a TIFF of several slices")
+    images, alpha, metadata = read_slices(path)
+    names = [f"slice {i + 1} of {os.fspath(path)}" for i in range(len(images))]
+    return _finish(name, images, alpha, metadata, names, min_side, white)
+
+
+def _finish(
+    name: str,
+    images: np.ndarray,
+    alpha: np.ndarray | None,
+    metadata: Metadata | None,
+    names: Sequence[str],
+    min_side: int,
+    white: float | None,
+) -> FocusStack:
+    """Scale the images to the range of their type and check each of them."""
+    check_white(white, images.dtype)
+    if white is None and np.issubdtype(images.dtype, np.floating):
+        white = overshoot(float(images.max(initial=0)))
+    images = scale_to_white(images, white)
+    for image, called in zip(images, names, strict=True):
+        check_image(image, called, min_side)
+    return FocusStack(name, images, metadata=metadata, alpha=alpha, white=white)
+
+
+def _checked_again(stack: FocusStack, min_side: int, white: float | None) -> FocusStack:
+    for i, image in enumerate(stack.images):
+        check_image(image, f"image {i + 1} of {stack.name}", min_side)
+    if white is None or white == stack.white:
+        return stack
+    check_white(white, stack.images.dtype)
+    return FocusStack(
+        stack.name, scale_to_white(stack.images, white), stack.reference, stack.decision, stack.metadata, stack.alpha, white
+    )
 
 
 def require_side(stack: FocusStack, side: int) -> None:

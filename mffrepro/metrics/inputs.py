@@ -24,9 +24,14 @@ from mffrepro.images import (
     as_stack,
     check_image,
     check_same_shape,
+    from_unit,
     read_image,
     to_255,
+    to_gray,
+    to_unit,
 )
+from mffrepro.images.depth import scale_to_white
+from mffrepro.images.files import read_picture
 
 GRAYS = ("matlab", "skimage")
 
@@ -89,6 +94,7 @@ class FusionInputs(FeatureCache):
         reference: The all-in-focus image, where it is known.
         decision: The true (N, H, W) share of each source per pixel, where it is known.
         gray: Name of the gray conversion.
+        white: Value of white in the sources and their type, where it is not the white of that type.
     """
 
     def __init__(
@@ -99,6 +105,7 @@ class FusionInputs(FeatureCache):
         reference: GrayImage | None = None,
         decision: np.ndarray | None = None,
         gray: str = "matlab",
+        white: tuple[float, np.dtype] | None = None,
     ) -> None:
         super().__init__()
         self.sources = sources
@@ -106,6 +113,7 @@ class FusionInputs(FeatureCache):
         self.reference = reference
         self.decision = decision
         self.gray = gray
+        self.white = white
 
     @classmethod
     def read(
@@ -129,8 +137,10 @@ class FusionInputs(FeatureCache):
             OptionError: Unknown gray conversion.
         """
         check_gray(gray)
-        images = as_stack(sources).images
-        inputs = cls([as_gray(image, gray) for image in images], images.shape[1:], gray=gray)
+        stack = as_stack(sources)
+        images = stack.images
+        white = None if stack.white is None else (stack.white, images.dtype)
+        inputs = cls([as_gray(image, gray) for image in images], images.shape[1:], gray=gray, white=white)
         if reference is not None:
             inputs.reference = inputs.read_image(reference, "the reference")
         if decision is not None:
@@ -153,7 +163,8 @@ class FusionInputs(FeatureCache):
         """Read and check a fused image of these sources.
 
         Args:
-            image: Image of the sources' size and number of channels, or its path.
+            image: Image of the sources' size, or its path; a gray one of colour sources, or a colour one of gray sources, is
+                compared as gray.
             decision: (N, H, W) share of each source per pixel that the fusion chose.
 
         Raises:
@@ -165,8 +176,8 @@ class FusionInputs(FeatureCache):
         return fused
 
     def read_image(self, image: ImageOrPath, name: str) -> GrayImage:
-        """Read an image, check its size and channels, and convert it to gray."""
-        array = _checked(image, name)
+        """Read an image, check its size, and convert it to gray."""
+        array = _with_channels(_checked(image, name, self.white), len(self.shape))
         check_same_shape(array.shape, self.shape, name, "the first source" if self.sources else "the reference")
         return as_gray(array, self.gray)
 
@@ -176,8 +187,21 @@ class FusionInputs(FeatureCache):
         return check_decision(decision, (count, *self.shape[:2]), name)
 
 
-def _checked(image: ImageOrPath, name: str) -> Image:
-    return check_image(image if isinstance(image, np.ndarray) else read_image(image), name)
+def _checked(image: ImageOrPath, name: str, white: tuple[float, np.dtype] | None = None) -> Image:
+    """Read and check an image; where the sources have a white of their own, an image of their type has the same."""
+    if white is None:
+        return check_image(image if isinstance(image, np.ndarray) else read_image(image), name)
+    pixels = image if isinstance(image, np.ndarray) else read_picture(image).upright().pixels
+    return check_image(scale_to_white(pixels, white[0] if pixels.dtype.kind == white[1].kind else None), name)
+
+
+def _with_channels(image: Image, ndim: int) -> Image:
+    """Give a gray image three equal channels, or a colour image one, as the images that it is compared with have."""
+    if image.ndim == 2 and ndim == 3:
+        return np.repeat(image[..., None], 3, -1)
+    if image.ndim == 3 and ndim == 2:
+        return from_unit(to_gray(to_unit(image, np.float64), "matlab"), image.dtype)
+    return image
 
 
 def check_decision(decision: np.ndarray, shape: tuple[int, ...] | None, name: str) -> np.ndarray:

@@ -76,6 +76,33 @@ def images(*suffixes: str) -> dict[str, bytes]:
     return files
 
 
+@cache
+def tiff_stacks() -> dict[str, bytes]:
+    from tifffile import imwrite
+
+    images = np.stack([_picture(1, np.uint16)] * 5)
+    layouts = {"pages": {}, "imagej": {"imagej": True}, "ome": {"ome": True}, "deflate": {"compression": "zlib"}}
+    files = {}
+    for name, options in layouts.items():
+        buffer = io.BytesIO()
+        imwrite(buffer, images, photometric="minisblack", metadata={"axes": "ZYX"}, **options)
+        files[f"{name}.tif"] = buffer.getvalue()
+    return files
+
+
+def read_stack(path: Path) -> None:
+    from mffrepro.images import as_stack
+
+    assert as_stack(path).images.ndim in (3, 4)
+
+
+def read_header(path: Path) -> None:
+    """Any file has a header, an empty one if need be."""
+    from mffrepro.images.headers import read_header as read
+
+    read(path)
+
+
 def read_image(path: Path) -> None:
     import mffrepro as mff
 
@@ -304,6 +331,8 @@ TARGETS = {
     "png": Target(partial(images, "png"), one_of(mutations.png, mutations.png, blind), read_image, 3),
     "jpeg": Target(partial(images, "jpg"), one_of(mutations.jpeg, mutations.jpeg, blind), read_image, 3),
     "tiff": Target(partial(images, "tif"), one_of(mutations.tiff, mutations.tiff, blind), read_image, 4),
+    "tiff stack": Target(tiff_stacks, one_of(mutations.tiff, mutations.tiff, blind), read_stack, 2),
+    "header": Target(partial(images, "png", "jpg", "tif", "webp"), blind, read_header, 1),
     "webp, bmp, gif": Target(partial(images, "webp", "bmp", "gif"), blind, read_image, 1),
     "manifest": Target(manifests, one_of(mutations.text, blind), read_manifest, 2),
     "tar": Target(manifests, _tar, read_archive, 1),

@@ -273,11 +273,6 @@ def test_a_variant_is_asked_for_by_its_dotted_name_or_by_option():
         ),
         (lambda: evaluate([near, far], sharp[:50]), ImageError, "the fused image is 64x50 pixels but the first source is 64x64;"),
         (lambda: evaluate([near, far[:50]], sharp), ImageError, "image 2 is 64x50 pixels but image 1 is 64x64;"),
-        (
-            lambda: evaluate([near, far], np.dstack([sharp] * 3)),
-            ImageError,
-            "the fused image and the first source are not both gray or both colour; convert one of them",
-        ),
         (lambda: evaluate([near, far], sharp * 2.0), ImageError, "the fused image is float with values in"),
         (
             lambda: evaluate([near, far], np.where(sharp > 99, np.nan, 0.5)),

@@ -1,0 +1,106 @@
+"""Prepare the stack of a command: leave out frames that do not belong, even out their light, fill hot pixels, and say so."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from mffrepro.errors import OptionError
+
+if TYPE_CHECKING:
+    from mffrepro.images import FocusStack
+
+#: Change of light from the trend of the stack, as a factor, from which a note suggests to balance.
+NOTICEABLE = 1.05
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """Say what is done to a stack before it is fused.
+
+    Attributes:
+        checks: Leave out frames that do not belong.
+        balance: Bring all frames to the same light.
+        hot_pixels: Fill pixels that stand out in every frame.
+    """
+
+    checks: bool = True
+    balance: bool = False
+    hot_pixels: bool = False
+
+
+def prepare(stack: "FocusStack", names: Sequence[str], how: Preparation) -> "FocusStack":
+    """Prepare a stack for its fusion; everything that changes it is a warning.
+
+    Args:
+        stack: N images.
+        names: What warnings call them.
+        how: What to do.
+
+    Raises:
+        OptionError: Hot pixels are to be filled in a stack of too few images.
+    """
+    if how.checks:
+        stack = _without_outliers(stack, names)
+    if how.hot_pixels:
+        stack = _without_hot_pixels(stack)
+    if how.balance:
+        stack = _balanced(stack)
+    elif how.checks:
+        _suggest_balance(stack)
+    return stack
+
+
+def _without_outliers(stack: "FocusStack", names: Sequence[str]) -> "FocusStack":
+    from mffrepro.images.checks import find_outliers
+
+    if len(stack) < 3:
+        return stack
+    outliers = find_outliers(stack.images)
+    if not outliers:
+        return stack
+    for one in outliers:
+        warnings.warn(f"{names[one.index]} {one.reason}; it is left out (--no-checks keeps it)", stacklevel=4)
+    left_out = {one.index for one in outliers}
+    kept = [i for i in range(len(stack)) if i not in left_out]
+    return replace(stack, images=stack.images[kept], alpha=None if stack.alpha is None else stack.alpha[kept])
+
+
+def _without_hot_pixels(stack: "FocusStack") -> "FocusStack":
+    from mffrepro.images.hot_pixels import LEAST_FRAMES, fill_hot_pixels
+
+    if len(stack) < LEAST_FRAMES:
+        raise OptionError(f"--hot-pixels needs {LEAST_FRAMES} images or more, {len(stack)} are left; leave it out")
+    images, count = fill_hot_pixels(stack.images)
+    warnings.warn(f"{count} hot pixels found and filled" if count else "no hot pixels found", stacklevel=4)
+    return replace(stack, images=images)
+
+
+def _balanced(stack: "FocusStack") -> "FocusStack":
+    import numpy as np
+
+    from mffrepro.images.balance import balance
+
+    images, gains = balance(stack.images)
+    changed = int((gains != 1).any(1).sum())
+    if changed:
+        warnings.warn(
+            f"light of {changed} of {len(stack)} frames changed by factors from {np.min(gains):.3g} to {np.max(gains):.3g}",
+            stacklevel=4,
+        )
+    return replace(stack, images=images)
+
+
+def _suggest_balance(stack: "FocusStack") -> None:
+    import numpy as np
+
+    from mffrepro.images.balance import exposures
+
+    logs = np.log(exposures(stack.images))
+    most = np.exp(np.abs(logs).max())
+    if most > NOTICEABLE:
+        count = int((np.abs(logs).max(1) > np.log(NOTICEABLE)).sum())
+        warnings.warn(
+            f"the light of {count} of {len(stack)} frames differs from the others' by up to {most - 1:.0%}; add --balance",
+            stacklevel=4,
+        )

@@ -1,0 +1,94 @@
+"""Find frames of a stack that are brighter or darker than their neighbours, and bring all to one brightness.
+
+Flashes recycle, sunlight and lamps flicker, shutters vary: a frame may then win where it is not the sharpest, and the fused image
+has patches. Defocus moves light but does not take any away, so small copies of neighbours are equal but for the exposure.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from mffrepro.images.arrays import to_unit
+from mffrepro.images.light import multiply_light, to_linear
+
+#: Longer side of the small copies, pixels; values are converted to light on copies so many times finer, for speed.
+SIDE, FINER = 128, 4
+#: Frames from which a trend can be told from frames that are off.
+LEAST_FOR_TREND = 5
+#: Values, as shares of white, between which a pixel counts: neither lost in noise nor cut off.
+DARK, BRIGHT = 0.02, 0.95
+#: Least share of pixels that must count for a gain to be trusted.
+LEAST_SHARE = 0.005
+#: Changes of light that are not worth correcting, as a logarithm.
+UNSEEN = 0.005
+
+
+def exposures(images: Sequence[np.ndarray]) -> np.ndarray:
+    """Measure how far the light of each frame is from the trend of the stack.
+
+    Each frame is compared with the next, since only neighbours are alike enough. A steady change over the stack is no error:
+    lenses gather less light at close range.
+
+    Args:
+        images: N of (H, W) or (H, W, C), uint8, uint16 or float in [0, 1].
+
+    Returns:
+        (N, C) factors of linear light, C = 1 for gray; 1 is what the trend says.
+    """
+    small = [_shrink(image) for image in images]
+    steps = [_step(first, second) for first, second in pairwise(small)]
+    logs = np.concatenate([np.zeros((1, small[0][0].shape[-1])), np.cumsum(steps, 0)])
+    return np.exp(logs - _trend(logs))
+
+
+def _trend(logs: np.ndarray) -> np.ndarray:
+    """Fit a line to each column (N,) that outliers do not move (Theil and Sen); a constant where a line would follow them."""
+    numbers = np.arange(len(logs))[:, None]
+    first, second = np.triu_indices(len(logs), 1)
+    slope = np.median((logs[second] - logs[first]) / (second - first)[:, None], 0) if len(logs) >= LEAST_FOR_TREND else 0.0
+    return slope * numbers + np.median(logs - slope * numbers, 0)
+
+
+def balance(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Bring the light of each frame and channel to the trend of the stack.
+
+    Args:
+        images: (N, H, W) or (N, H, W, 3), uint8, uint16 or float in [0, 1].
+
+    Returns:
+        Images of that shape and dtype, and the (N, C) factors that were applied.
+    """
+    gains = 1 / exposures(images)
+    gains[np.abs(np.log(gains)) < UNSEEN] = 1
+    changed = np.empty_like(images)
+    for i, image in enumerate(images):
+        changed[i] = image if (gains[i] == 1).all() else multiply_light(image, gains[i])
+    return changed, gains
+
+
+def _shrink(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a small copy (h, w, C) in linear light, and where each of its pixels is made of values that count."""
+    unit = to_unit(_resized(image, FINER * SIDE))
+    unit = unit[..., None] if unit.ndim == 2 else unit
+    counts = ((unit > DARK) & (unit < BRIGHT)).astype(np.float32)
+    return _resized(to_linear(unit), SIDE), _resized(counts, SIDE) > 0.99
+
+
+def _resized(image: np.ndarray, side: int) -> np.ndarray:
+    """Shrink an image to a longer side by the means of its areas; keeps a third axis."""
+    import cv2
+
+    scale = min(1.0, side / max(image.shape[:2]))
+    size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], *image.shape[2:])
+
+
+def _step(first: tuple[np.ndarray, np.ndarray], second: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """Return the logarithm of the change of light from a frame to the next, for each channel."""
+    steps = np.zeros(first[0].shape[-1])
+    for channel in range(len(steps)):
+        counts = first[1][..., channel] & second[1][..., channel]
+        if counts.mean() >= LEAST_SHARE:
+            steps[channel] = np.median(np.log(second[0][..., channel][counts] / first[0][..., channel][counts]))
+    return steps

@@ -1,0 +1,51 @@
+"""Read what a file says about itself without decoding its pixels: size, who wrote it, when it was taken."""
+
+import os
+from dataclasses import dataclass
+from datetime import datetime
+
+from mffrepro.images.camera import HEIC_SUFFIXES, is_raw
+from mffrepro.images.limits import pillow_without_limit
+from mffrepro.images.metadata import is_own_result, parse_exif, time_taken
+
+
+@dataclass(frozen=True)
+class Header:
+    """Hold what is known of a file before it is decoded.
+
+    Attributes:
+        size: Stored (width, height) in pixels; None where only decoding tells.
+        is_result: Whether this program wrote it.
+        taken: When the photograph was taken.
+    """
+
+    size: tuple[int, int] | None = None
+    is_result: bool = False
+    taken: datetime | None = None
+
+
+def read_header(path: str | os.PathLike) -> Header:
+    """Read the header of an image file.
+
+    It is empty where that is not possible: reading the whole file will say why.
+    """
+    from PIL import Image
+
+    try:
+        if os.fspath(path).lower().endswith(tuple(HEIC_SUFFIXES)):
+            return _heic(path)
+        with pillow_without_limit():
+            opened = Image.open(path)
+        with opened as picture:
+            exif = picture.getexif() if picture.format != "PNG" or "exif" in picture.info else parse_exif(b"")
+            size = None if is_raw(os.fspath(path)) else picture.size  # the size of a preview
+            return Header(size, is_own_result(exif), time_taken(exif))
+    except Exception:  # a damaged file is refused with errors of many kinds
+        return Header()
+
+
+def _heic(path: str | os.PathLike) -> Header:
+    import pillow_heif
+
+    file = pillow_heif.open_heif(path)
+    return Header(tuple(file.size), taken=time_taken(parse_exif(file.info.get("exif") or b"")))

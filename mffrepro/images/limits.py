@@ -1,0 +1,74 @@
+"""Refuse images that the memory cannot hold, before they are decoded."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+
+from mffrepro.errors import ImageError
+
+#: Most pixels of one image. The largest photographs and mosaics of slides have some hundred million; a damaged or hostile header
+#: says any number.
+MAX_PIXELS = 1_000_000_000
+#: Pixels from which Pillow warns of a hostile file, unless it is told otherwise.
+PILLOW_PIXELS = 2**30 // 12
+#: Bytes of decoded pixels from which the free memory is looked at.
+LARGE = 2**28
+_LOCK = Lock()
+
+
+def check_pixels(width: int, height: int, name: str, bytes_per_pixel: int = 3) -> None:
+    """Raise ImageError where an image is too large to be decoded.
+
+    That is beyond `MAX_PIXELS`, and for large ones beyond the free memory.
+
+    Args:
+        width: Width, pixels.
+        height: Height, pixels.
+        name: The file, for the error.
+        bytes_per_pixel: Size of a decoded pixel, in all images of a file that is read at once.
+    """
+    pixels, size = width * height, width * height * bytes_per_pixel
+    if pixels > MAX_PIXELS or (size > LARGE and size > free_memory()):
+        raise too_large(name)
+
+
+def too_large(name: str) -> ImageError:
+    """Build the error for a file with too many pixels."""
+    return ImageError(f"{name} says that it has more pixels than can be read; crop it, or copy it again if it is damaged")
+
+
+def free_memory() -> float:
+    """Return the bytes of memory that can still be had.
+
+    It is infinity where the system does not say.
+    """
+    try:
+        with open("/proc/meminfo") as file:
+            lines = dict(line.split(":", 1) for line in file)
+        return int(lines["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError, IndexError):
+        pass
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return float("inf")
+
+
+@contextmanager
+def pillow_without_limit() -> Iterator[None]:
+    """Open files with Pillow without its limit of 179 million pixels.
+
+    `check_pixels` must follow.
+
+    Pillow looks at the limit when it opens a file, and again when it loads a TIFF, so the limit is gone for that moment only, and
+    for one thread at a time.
+    """
+    from PIL import Image
+
+    with _LOCK:
+        kept, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = kept
