@@ -6,13 +6,28 @@ from typing import get_args
 
 import numpy as np
 
-from mffrepro.alignment.estimate import chain, prepare
+from mffrepro.alignment.chain import estimate_chain, neighbour_offsets, prepare
+from mffrepro.alignment.file import check_transforms, load_transforms, save_transforms
 from mffrepro.alignment.geometry import Model, common_area, covered
-from mffrepro.alignment.resample import resample
+from mffrepro.alignment.resample import credit_source, resample
 from mffrepro.errors import unknown
 from mffrepro.images import FocusStack, ImageOrPath, as_stack
 
-__all__ = ["Model", "align", "apply", "covered", "common_area", "estimate"]
+__all__ = [
+    "Model",
+    "align",
+    "apply",
+    "common_area",
+    "covered",
+    "credit_source",
+    "estimate",
+    "load_transforms",
+    "misalignment",
+    "save_transforms",
+]
+
+#: Longer side of the copies on which `misalignment` measures, in pixels.
+MEASURED = 384
 
 
 def align(
@@ -24,12 +39,15 @@ def align(
 ) -> FocusStack:
     """Align the frames of a focal stack to a fraction of a pixel.
 
+    Neighbours are matched by local features and small tiles, chained from the middle of the stack. All frames are then moved by
+    fractions of a pixel that soften them alike. A stack that is aligned to a twentieth of a pixel is left as it is.
+
     Args:
         images: Two or more arrays (H, W) or (H, W, 3), uint8, uint16 or float in [0, 1]; or paths; or a stack. All of one size,
             in the order of their focus.
         model: ``"similarity"`` (shift, rotation, magnification), or ``"homography"`` for a camera that was tilted.
         crop: Whether to crop to what all frames cover. Otherwise a frame repeats its neighbour where it does not reach.
-        transforms: (N, 3, 3) of `estimate`; by default they are estimated.
+        transforms: (N, 3, 3) of `mffrepro.alignment.estimate`, from each frame to the common pixels; estimated by default.
 
     Returns:
         The frames as a new stack of the same dtype, without reference and decision.
@@ -41,24 +59,84 @@ def align(
 
     References:
         Features of [lowe2004], tiles by [lucas1981].
+
+    Example:
+        >>> import numpy as np, mffrepro as mff
+        >>> near, far = mff.load("embedded")["coffee_blur2"].images
+        >>> mff.align([near[:, 5:], far[:, :-5]]).images.shape
+        (2, 341, 502, 3)
     """
     stack = as_stack(images)
     transforms = estimate(stack, model=model) if transforms is None else transforms
-    return apply(stack, transforms, crop=crop)
+    return apply(stack, transforms, crop=crop, overwrite=not isinstance(images, FocusStack | np.ndarray))
 
 
-def estimate(
-    images: FocusStack | Sequence[ImageOrPath], *, model: Model = "similarity", names: Sequence[str] | None = None
-) -> np.ndarray:
-    """Estimate the transforms (N, 3, 3) that align a focal stack."""
+def estimate(images: FocusStack | Sequence[ImageOrPath], *, model: Model = "similarity", names: Sequence[str] = ()) -> np.ndarray:
+    """Estimate the transforms (N, 3, 3) that align a focal stack.
+
+    Args:
+        images: As for `align`.
+        model: As for `align`.
+        names: What errors call the frames; by default their numbers.
+
+    Returns:
+        (N, 3, 3) float64, from each frame to the common pixels: (x, y, 1), pixel centres at whole numbers, last element 1. The
+        common pixels lie about where the middle frame does, halfway between two.
+
+    Raises:
+        ImageError: As for `align`.
+        OptionError: There is no such model.
+    Chapter: 02_baselines
+    """
     if model not in get_args(Model):
         raise unknown("model of alignment", model, get_args(Model))
     stack = as_stack(images)
-    names = names or [f"frame {n + 1}" for n in range(len(stack))]
-    return chain((prepare(image, name) for image, name in zip(stack.images, names, strict=True)), model)
+    frames = (prepare(image, name) for image, name in zip(stack.images, _names(stack, names), strict=True))
+    return estimate_chain(frames, model)
 
 
-def apply(images: FocusStack | Sequence[ImageOrPath], transforms: np.ndarray, *, crop: bool = True) -> FocusStack:
-    """Move the frames of a stack by transforms (N, 3, 3) of `estimate`."""
+def apply(
+    images: FocusStack | Sequence[ImageOrPath], transforms: np.ndarray, *, crop: bool = True, overwrite: bool = False
+) -> FocusStack:
+    """Move the frames of a stack by known transforms.
+
+    Args:
+        images: As for `align`.
+        transforms: (N, 3, 3) as `estimate` gives them.
+        crop: As for `align`.
+        overwrite: Whether the memory of the images may be reused, so that a large stack is held only once.
+
+    Raises:
+        ImageError: The transforms do not fit the images, or the frames have too little in common.
+    Chapter: 02_baselines
+    """
     stack = as_stack(images)
-    return replace(stack, images=resample(stack.images, transforms, crop=crop), reference=None, decision=None)
+    transforms = check_transforms(transforms, len(stack), stack.images.shape[1:3])
+    moved = resample(stack.images, transforms, crop=crop, into=stack.images if overwrite else None)
+    return replace(stack, images=moved, reference=None, decision=None)
+
+
+def misalignment(images: FocusStack | Sequence[ImageOrPath], *, names: Sequence[str] = ()) -> str | None:
+    """Measure whether neighbours in a stack lie off each other, and say so.
+
+    Args:
+        images: As for `align`.
+        names: What the sentence calls the frames; by default their numbers.
+
+    Returns:
+        A sentence such as "frame 4 is 7.2 px off frame 3" on the worst pair. None where all lie within 1.5 pixels of each
+        other, or within what the reduced copies can tell.
+    Chapter: 02_baselines
+    """
+    stack = as_stack(images)
+    names = _names(stack, names)
+    frames = (prepare(image, name, MEASURED) for image, name in zip(stack.images, names, strict=True))
+    offsets = np.nan_to_num(neighbour_offsets(frames))
+    worst = int(offsets.argmax())
+    if offsets[worst] < max(1.5, 0.15 * max(stack.images.shape[1:3]) / MEASURED):
+        return None
+    return f"{names[worst + 1]} is {offsets[worst]:.1f} px off {names[worst]}"
+
+
+def _names(stack: FocusStack, names: Sequence[str]) -> Sequence[str]:
+    return names or [f"frame {n + 1}" for n in range(len(stack))]

@@ -16,6 +16,25 @@ def move(transform: np.ndarray, points: np.ndarray) -> np.ndarray:
     return mapped[..., :2] / mapped[..., 2:]
 
 
+def move_patches(transform: np.ndarray, centres: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """Map patches of pixels by a transform, linearly within a patch.
+
+    Args:
+        transform: (3, 3).
+        centres: (K, 2).
+        pixels: (S, S, 2), relative to the centre.
+
+    Returns:
+        (K, S, S, 2) float32.
+    """
+    mapped = move(transform, centres)
+    depth = centres @ transform[2, :2] + transform[2, 2]
+    linear = (transform[None, :2, :2] - mapped[:, :, None] * transform[2, :2]) / depth[:, None, None]
+    side = len(pixels)
+    inner = (linear.astype(np.float32) @ pixels.reshape(-1, 2).T.astype(np.float32)).transpose(0, 2, 1)
+    return inner.reshape(-1, side, side, 2) + mapped.astype(np.float32)[:, None, None]
+
+
 def shift(x: float, y: float) -> np.ndarray:
     """Make the transform that moves points by (x, y)."""
     return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], np.float64)

@@ -10,7 +10,7 @@ from mffrepro.errors import ImageError
 
 
 def resample(images: np.ndarray, transforms: np.ndarray, *, crop: bool, into: np.ndarray | None = None) -> np.ndarray:
-    """Resample frames by Lanczos' kernel over 8 x 8 pixels.
+    """Resample frames by cubic interpolation.
 
     Where a frame does not reach, it repeats its neighbour towards the middle of the stack, so that a fusion never takes what no
     lens saw.
@@ -51,7 +51,7 @@ def _moved(image: np.ndarray, transform: np.ndarray, size: tuple[int, int]) -> n
     if np.array_equal(transform, np.eye(3)) and size == image.shape[:2]:
         return image
     work = image.astype(np.float32) if image.dtype == np.float16 else image
-    options = {"flags": cv2.INTER_LANCZOS4, "borderMode": cv2.BORDER_REFLECT_101}
+    options = {"flags": cv2.INTER_CUBIC, "borderMode": cv2.BORDER_REFLECT_101}
     if transform[2, :2].any():
         moved = cv2.warpPerspective(work, transform, size[::-1], **options)
     else:
@@ -71,3 +71,21 @@ def inward(count: int) -> list[tuple[int, int]]:
 def _fill(frames: np.ndarray, valid: Sequence[np.ndarray]) -> None:
     for frame, neighbour in inward(len(frames)):
         frames[frame][~valid[frame]] = frames[neighbour][~valid[frame]]
+
+
+def credit_source(decision: np.ndarray, transforms: np.ndarray) -> np.ndarray:
+    """Move shares to the frames that were repeated where others do not reach.
+
+    Args:
+        decision: (N, H, W), the share of each frame at the common pixels, not cropped.
+        transforms: (N, 3, 3), from each frame to the common pixels.
+
+    Returns:
+        (N, H, W), zero wherever a frame does not reach but the middle one.
+    """
+    decision = decision.copy()
+    for frame, neighbour in reversed(inward(len(decision))):
+        outside = ~covered(transforms[frame], decision.shape[1:])
+        decision[neighbour][outside] += decision[frame][outside]
+        decision[frame][outside] = 0
+    return decision

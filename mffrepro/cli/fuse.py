@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mffrepro.cli import align
 from mffrepro.cli.terminal import waiting
 from mffrepro.cli.values import parse_settings
 from mffrepro.errors import DataError, OptionError
@@ -24,14 +25,21 @@ def fuse(
     strategy: Annotated[str, typer.Option(help="For more than two images; see mffrepro list methods NAME.")] = "auto",
     option: Annotated[list[str] | None, typer.Option(help="An option of the method, name=value; repeat for more.")] = None,
     decision: Annotated[Path | None, typer.Option(help="Write the decision map: white is the first image.")] = None,
+    align_frames: Annotated[bool, typer.Option("--align", help="Align the images first, as mffrepro align does.")] = False,
+    model: align.Model = "similarity",
+    crop: align.Crop = True,
+    save_transforms: align.Save = None,
+    use_transforms: align.Use = None,
 ) -> None:
     """Fuse photographs with different focus into one that is sharp everywhere.
 
     Example: mffrepro fuse near.jpg far.jpg -o fused.png
     """
     from mffrepro import methods
+    from mffrepro.alignment import credit_source
     from mffrepro.images import as_stack, check_target, write_image
 
+    how = _alignment(align_frames, align.Alignment(model, crop, save_transforms, use_transforms))
     paths = _sources(images, [output] if decision is None else [output, decision])
     card, *_ = methods.parse(method)
     if decision is not None and not card.has_decision:
@@ -42,10 +50,15 @@ def fuse(
     check_target(output, stack.images.dtype)
     if decision is not None:
         check_target(decision, "uint8")
+    if how is None:
+        align.note_misalignment(stack, paths)
+    else:
+        stack, transforms = align.aligned(stack, paths, how)
     with waiting(f"{method}: fusing {len(stack)} images"):
         result = methods.fuse(stack, method, **chosen)
     if decision is not None:
-        write_image(decision, _picture(result.decision))
+        shares = result.decision if how is None or how.crop else credit_source(result.decision, transforms)
+        write_image(decision, _picture(shares))
     write_image(output, result.image)
     height, width = result.image.shape[:2]
     print(f"{method}: {len(stack)} images of {width}x{height} in {result.seconds:.2f} s -> {output}")
@@ -66,6 +79,13 @@ def _sources(images: list[Path], targets: list[Path]) -> list[Path]:
     if len({target.resolve() for target in targets}) < len(targets):
         raise OptionError(f"{targets[0]} cannot hold both the fused image and the decision map; choose two names")
     return images
+
+
+def _alignment(wanted: bool, how: align.Alignment) -> align.Alignment | None:
+    """Return how to align if it is wanted; refuse settings of what is not."""
+    if not wanted and how != align.Alignment():
+        raise OptionError("options of the alignment are given without it; add --align")
+    return how if wanted else None
 
 
 def _options(card: "MethodCard", texts: list[str]) -> dict[str, object]:

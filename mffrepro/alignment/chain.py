@@ -13,11 +13,11 @@ import numpy as np
 
 from mffrepro.alignment import features
 from mffrepro.alignment.geometry import Model, grid, halve, is_plausible, move, normalise, offset, reduction, shift
-from mffrepro.alignment.tiles import Fit, refine
+from mffrepro.alignment.tiles import LEAST, Fit, refine
 from mffrepro.errors import ImageError
 
 #: Longer side of the reduced copies, in pixels.
-REDUCED = 640
+REDUCED = 512
 #: Most tiles of a pair, the cells (columns, rows) that give one each, and the window of their detail.
 TILES, CELLS, WINDOW = 200, (24, 18), 15
 #: A place with less of the strongest detail of a frame gives no tile.
@@ -45,12 +45,18 @@ class Frame:
     name: str
 
 
-def prepare(image: np.ndarray, name: str) -> Frame:
-    """Reduce an image (H, W) or (H, W, 3) and detect its features."""
+def prepare(image: np.ndarray, name: str, side: int = REDUCED) -> Frame:
+    """Reduce an image (H, W) or (H, W, 3) and detect its features.
+
+    Args:
+        image: uint8, uint16 or float in [0, 1].
+        name: How errors call the frame.
+        side: Longer side of the reduced copy, in pixels.
+    """
     image = image if image.dtype in (np.uint8, np.uint16) else image.astype(np.float32, copy=False)
     gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 else image
-    ratio = min(1.0, REDUCED / max(gray.shape))
-    size = tuple(max(1, round(side * ratio)) for side in gray.shape[::-1])
+    ratio = min(1.0, side / max(gray.shape))
+    size = tuple(max(1, round(length * ratio)) for length in gray.shape[::-1])
     reduced = _stretched(cv2.resize(gray, size, interpolation=cv2.INTER_AREA))
     return Frame(gray, reduced, features.detect(reduced), name)
 
@@ -67,21 +73,38 @@ def match(first: Frame, second: Frame, model: Model) -> np.ndarray:
     Raises:
         ImageError: They have too little in common; the sentence names the second.
     """
-    rough = features.rough_similarity(first.features, second.features)
-    starts = [start for start in (rough, np.eye(3)) if start is not None and is_plausible(start, first.reduced.shape)]
-    fit, places = Fit(np.eye(3), 0.0, 0), np.zeros((0, 2))
-    for start in starts:  # frames without features may still lie near enough
-        places = _places(first.reduced, second.reduced, start)
-        fit = refine(first.reduced, second.reduced, start, places, model, steps=3)
-        if fit.agreeing >= AGREEING:
-            break
+    fit, places = match_reduced(first, second)
     to_reduced = reduction(first.gray.shape, first.reduced.shape)
-    transform = normalise(np.linalg.inv(to_reduced) @ fit.transform @ to_reduced)
+    transform = to_full(fit, first)
     _check(fit, transform, first, second)
-    if first.reduced.shape != first.gray.shape:
-        finest = refine(first.gray, second.gray, transform, move(np.linalg.inv(to_reduced), places), model, steps=3)
-        transform = finest.transform if finest.agreeing else transform
-    return transform
+    finest = refine(first.gray, second.gray, transform, move(np.linalg.inv(to_reduced), places), model, steps=3)
+    if not finest.agreeing:  # tiles without detail at full resolution
+        return transform
+    _check(fit, finest.transform, first, second)
+    return finest.transform
+
+
+def to_full(fit: Fit, frame: Frame) -> np.ndarray:
+    """Convert the transform between two reduced copies to one between frames."""
+    to_reduced = reduction(frame.gray.shape, frame.reduced.shape)
+    return normalise(np.linalg.inv(to_reduced) @ fit.transform @ to_reduced)
+
+
+def match_reduced(first: Frame, second: Frame) -> tuple[Fit, np.ndarray]:
+    """Fit a similarity transform to the reduced copies of two frames.
+
+    Returns:
+        The fit from the second to the first, and the centres (K, 2) of its tiles in the first.
+    """
+    rough = features.rough_similarity(first.features, second.features)
+    fit, places = Fit(np.eye(3), 0.0, 0), np.zeros((0, 2))
+    for start in (rough, np.eye(3)):  # frames without features may still lie near enough
+        if start is not None and is_plausible(start, first.reduced.shape):
+            places = _places(first.reduced, second.reduced, start)
+            fit = refine(first.reduced, second.reduced, start, places, "similarity", steps=3)
+            if fit.agreeing >= AGREEING:
+                break
+    return fit, places
 
 
 def _places(first: np.ndarray, second: np.ndarray, start: np.ndarray) -> np.ndarray:
@@ -103,7 +126,7 @@ def _places(first: np.ndarray, second: np.ndarray, start: np.ndarray) -> np.ndar
 def _check(fit: Fit, transform: np.ndarray, first: Frame, second: Frame) -> None:
     """Raise ImageError unless a match can be believed."""
     pair = f"{second.name} cannot be aligned with {first.name}"
-    if fit.tiles < 8:
+    if fit.tiles < LEAST:
         raise ImageError(f"{pair}: they share too little detail; leave {second.name} out, or do without alignment")
     if fit.agreeing < AGREEING:
         reason = f"only {fit.agreeing:.0%} of their detail matches, {AGREEING:.0%} are needed"
@@ -112,7 +135,7 @@ def _check(fit: Fit, transform: np.ndarray, first: Frame, second: Frame) -> None
         raise ImageError(f"{pair}: their magnifications differ by more than a fifth; leave {second.name} out")
 
 
-def chain(frames: Iterable[Frame], model: Model) -> np.ndarray:
+def estimate_chain(frames: Iterable[Frame], model: Model) -> np.ndarray:
     """Estimate the transforms (N, 3, 3) of frames that come one by one.
 
     Only two are held at a time.
@@ -124,6 +147,21 @@ def chain(frames: Iterable[Frame], model: Model) -> np.ndarray:
         first, shape = frame, frame.gray.shape
         names.append(frame.name)
     return _from_middle(pairs, shape, names)
+
+
+def neighbour_offsets(frames: Iterable[Frame]) -> np.ndarray:
+    """Measure on reduced copies how far neighbours lie off each other.
+
+    Returns:
+        (N - 1,) in pixels, the root mean square over the frame; NaN where two frames do not match.
+    """
+    offsets, first = [], None
+    for frame in frames:
+        if first is not None:
+            fit, _ = match_reduced(first, frame)
+            offsets.append(offset(to_full(fit, first), first.gray.shape) if fit.agreeing >= AGREEING else np.nan)
+        first = frame
+    return np.array(offsets)
 
 
 def _from_middle(pairs: Sequence[np.ndarray], shape: tuple[int, ...], names: Sequence[str]) -> np.ndarray:

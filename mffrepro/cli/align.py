@@ -1,0 +1,128 @@
+"""``mffrepro align``: the frames of a focal stack, moved over each other; and the same for ``mffrepro fuse --align``."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mffrepro.cli.terminal import say, steps, waiting
+from mffrepro.cli.values import check_choice
+from mffrepro.errors import DataError, ImageError, OptionError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mffrepro.images import FocusStack
+
+Model = Annotated[str, typer.Option("--model", help="What differs between frames: similarity, or homography.")]
+Crop = Annotated[bool, typer.Option("--crop/--no-crop", help="Whether to crop to what all frames cover.")]
+Save = Annotated[Path | None, typer.Option("--save-transforms", help="Write the transforms to this JSON file.")]
+Use = Annotated[Path | None, typer.Option("--use-transforms", help="Read the transforms from this file, do not estimate.")]
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Hold what the command line says about alignment.
+
+    Attributes:
+        model: What may differ between frames.
+        crop: Whether to crop to what all frames cover.
+        save: Where to write the transforms.
+        use: Where to read them from.
+    """
+
+    model: str = "similarity"
+    crop: bool = True
+    save: Path | None = None
+    use: Path | None = None
+
+
+def align(
+    images: Annotated[list[Path], typer.Argument(help="Two or more photographs of one scene, or one folder of them.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to make for the aligned frames; it must not exist.")],
+    model: Model = "similarity",
+    crop: Crop = True,
+    save_transforms: Save = None,
+    use_transforms: Use = None,
+) -> None:
+    """Align the frames of a focal stack, and write each under its own name.
+
+    Example: mffrepro align IMG_01.tif IMG_02.tif IMG_03.tif -o aligned
+    """
+    from mffrepro.data.folder import list_images
+    from mffrepro.images import as_stack, write_image
+
+    paths = list_images(images[0]) if len(images) == 1 and images[0].is_dir() else images
+    _check_folder(output, paths)
+    stack, _ = aligned(as_stack(paths), paths, Alignment(model, crop, save_transforms, use_transforms))
+    with _new_folder(output) as folder:
+        for image, path in zip(stack.images, steps(paths, "writing", "image"), strict=True):
+            write_image(folder / path.name, image)
+    height, width = stack.images.shape[1:3]
+    print(f"{len(stack)} frames of {width}x{height} -> {output}")
+
+
+def aligned(stack: "FocusStack", paths: Sequence[Path], how: Alignment) -> tuple["FocusStack", "np.ndarray"]:
+    """Align a stack that was read from files.
+
+    Returns:
+        The aligned stack, and the transforms (N, 3, 3).
+    """
+    from mffrepro import alignment
+
+    check_choice("model of alignment", how.model, ("similarity", "homography"))
+    shape = stack.images.shape[1:3]
+    if how.use is not None:
+        transforms = alignment.load_transforms(how.use, len(stack), shape)
+    else:
+        with waiting(f"aligning {len(stack)} frames"):
+            transforms = alignment.estimate(stack, model=how.model, names=_names(paths))
+    if how.save is not None:
+        alignment.save_transforms(how.save, transforms, shape)
+    return alignment.apply(stack, transforms, crop=how.crop, overwrite=True), transforms
+
+
+def note_misalignment(stack: "FocusStack", paths: Sequence[Path]) -> None:
+    """Print a note if frames lie off each other.
+
+    They do without a tripod, or if the lens changes its magnification as it focuses.
+    """
+    from mffrepro import alignment
+
+    if off := alignment.misalignment(stack, names=_names(paths)):
+        say(f"note: {off}; add --align")
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    return [f"frame {n} ({path.name})" for n, path in enumerate(paths, 1)]
+
+
+def _check_folder(output: Path, paths: Sequence[Path]) -> None:
+    """Check before the work that every frame can be written under its name into a new folder."""
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise OptionError(f"{output} exists; choose a new folder")
+    if not output.parent.is_dir():
+        raise ImageError(f"{output} cannot be made (its folder does not exist); choose another place")
+    names = [path.name.casefold() for path in paths]
+    if double := next((name for name in names if names.count(name) > 1), None):
+        raise DataError(f"two of the images are called {double}; rename one, since all go into one folder")
+
+
+@contextmanager
+def _new_folder(output: Path) -> Iterator[Path]:
+    """Make a folder that appears when it is complete, or not at all."""
+    temporary = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}."))
+    try:
+        yield temporary
+        temporary.chmod(0o755)
+        if output.exists():
+            output.rmdir()  # it was empty
+        temporary.rename(output)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
