@@ -89,11 +89,14 @@ def check_transforms(transforms: Any, count: int, shape: tuple[int, ...], name: 
 def _parse(path: Path) -> dict[str, Any]:
     """Read the file as the dictionary it must be."""
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise ImageError(f"{path} is too large for a file of transforms; check the path")
-        content = json.loads(path.read_bytes(), parse_constant=_refuse)
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise ImageError(f"{path} cannot be read ({error.strerror}); check the path") from None
+    if len(data) > MOST_BYTES:
+        raise ImageError(f"{path} is too large for a file of transforms; check the path")
+    try:
+        content = json.loads(data, parse_constant=_refuse)
     except (ValueError, RecursionError):
         content = None
     known = {"format", "width", "height", "transforms"}

@@ -91,9 +91,11 @@ def is_plausible(transform: np.ndarray, shape: tuple[int, ...]) -> bool:
 
     It can without reflection and fold, and with a magnification within `SCALES` at every corner.
     """
+    if not np.isfinite(transform).all() or np.abs(transform).max() > 1e6:
+        return False
     depth = corners(shape) @ transform[2, :2] + transform[2, 2]
     area = np.linalg.det(transform)
-    if not np.isfinite(transform).all() or area <= 0 or depth.min() <= 0:
+    if area <= 0 or depth.min() <= 0:
         return False
     scales = np.sqrt(area / depth**3)
     return bool(scales.min() >= SCALES[0] and scales.max() <= SCALES[1])
