@@ -6,9 +6,10 @@ from typing import get_args
 
 import numpy as np
 
-from mffrepro.alignment.chain import estimate_chain, neighbour_offsets, prepare
+from mffrepro.alignment.chain import estimate_chain, prepare
 from mffrepro.alignment.file import check_transforms, load_transforms, save_transforms
 from mffrepro.alignment.geometry import Model, common_area, covered
+from mffrepro.alignment.measure import describe_worst
 from mffrepro.alignment.resample import credit_source, resample
 from mffrepro.errors import unknown
 from mffrepro.images import FocusStack, ImageOrPath, as_stack
@@ -25,9 +26,6 @@ __all__ = [
     "misalignment",
     "save_transforms",
 ]
-
-#: Longer side of the copies on which `misalignment` measures, in pixels.
-MEASURED = 384
 
 
 def align(
@@ -117,25 +115,22 @@ def apply(
 
 
 def misalignment(images: FocusStack | Sequence[ImageOrPath], *, names: Sequence[str] = ()) -> str | None:
-    """Measure whether neighbours in a stack lie off each other, and say so.
+    """Measure whether the frames of a stack lie off each other, and say so.
+
+    It is done on reduced copies, and takes about 0.07 s of one core for a frame.
 
     Args:
         images: As for `align`.
         names: What the sentence calls the frames; by default their numbers.
 
     Returns:
-        A sentence such as "frame 4 is 7.2 px off frame 3" on the worst pair. None where all lie within 1.5 pixels of each
-        other, or within what the reduced copies can tell.
+        A sentence such as "frame 4 is 7.2 px off frame 3" on the worst frame: the root mean square over the frame. None where all
+        lie within 1.5 pixels of their neighbours and 3 of the middle frame, or within what the reduced copies can tell; frames
+        that do not match are not judged.
     Chapter: 02_baselines
     """
     stack = as_stack(images)
-    names = _names(stack, names)
-    frames = (prepare(image, name, MEASURED) for image, name in zip(stack.images, names, strict=True))
-    offsets = np.nan_to_num(neighbour_offsets(frames))
-    worst = int(offsets.argmax())
-    if offsets[worst] < max(1.5, 0.15 * max(stack.images.shape[1:3]) / MEASURED):
-        return None
-    return f"{names[worst + 1]} is {offsets[worst]:.1f} px off {names[worst]}"
+    return describe_worst(stack.images, _names(stack, names))
 
 
 def _names(stack: FocusStack, names: Sequence[str]) -> Sequence[str]:

@@ -90,8 +90,13 @@ def to_full(fit: Fit, frame: Frame) -> np.ndarray:
     return normalise(np.linalg.inv(to_reduced) @ fit.transform @ to_reduced)
 
 
-def match_reduced(first: Frame, second: Frame) -> tuple[Fit, np.ndarray]:
+def match_reduced(first: Frame, second: Frame, tiles: int = TILES) -> tuple[Fit, np.ndarray]:
     """Fit a similarity transform to the reduced copies of two frames.
+
+    Args:
+        first: The frame that stays in place.
+        second: Its neighbour.
+        tiles: Most tiles.
 
     Returns:
         The fit from the second to the first, and the centres (K, 2) of its tiles in the first.
@@ -100,7 +105,7 @@ def match_reduced(first: Frame, second: Frame) -> tuple[Fit, np.ndarray]:
     fit, places = Fit(np.eye(3), 0.0, 0), np.zeros((0, 2))
     for start in (rough, np.eye(3)):  # frames without features may still lie near enough
         if start is not None and is_plausible(start, first.reduced.shape):
-            places = _places(first.reduced, second.reduced, start)
+            places = _places(first.reduced, second.reduced, start)[:tiles]
             fit = refine(first.reduced, second.reduced, start, places, "similarity", steps=3)
             if fit.agreeing >= AGREEING:
                 break
@@ -147,21 +152,6 @@ def estimate_chain(frames: Iterable[Frame], model: Model) -> np.ndarray:
         first, shape = frame, frame.gray.shape
         names.append(frame.name)
     return _from_middle(pairs, shape, names)
-
-
-def neighbour_offsets(frames: Iterable[Frame]) -> np.ndarray:
-    """Measure on reduced copies how far neighbours lie off each other.
-
-    Returns:
-        (N - 1,) in pixels, the root mean square over the frame; NaN where two frames do not match.
-    """
-    offsets, first = [], None
-    for frame in frames:
-        if first is not None:
-            fit, _ = match_reduced(first, frame)
-            offsets.append(offset(to_full(fit, first), first.gray.shape) if fit.agreeing >= AGREEING else np.nan)
-        first = frame
-    return np.array(offsets)
 
 
 def _from_middle(pairs: Sequence[np.ndarray], shape: tuple[int, ...], names: Sequence[str]) -> np.ndarray:

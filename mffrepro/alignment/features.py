@@ -6,7 +6,7 @@ import numpy as np
 #: A match counts if its descriptor is this much nearer than the second nearest [lowe2004].
 RATIO = 0.8
 #: Features that are kept of a frame, and the least contrast of one: frames out of focus have faint ones only.
-FEATURES, CONTRAST = 1000, 0.01
+FEATURES, CONTRAST = 600, 0.01
 #: How far off a match may be that supports a transform, in reduced pixels.
 TOLERANCE = 2.0
 

@@ -251,6 +251,11 @@ def test_a_misaligned_stack_is_measured():
     assert alignment.misalignment(frames, names="abcd") == "c is 7.2 px off b"
 
 
+def test_a_slow_drift_is_measured_against_the_middle():
+    frames = moved_stack(photograph(), [zoom(x=1.2 * n) for n in range(9)], blur=1)
+    assert alignment.misalignment(frames) in ("frame 1 is 4.8 px off frame 5", "frame 9 is 4.8 px off frame 5")
+
+
 @pytest.mark.parametrize("name", ["astronaut_blur5", "coffee_blur5", "rocket_spread", "motorcycle_lens"])
 def test_a_registered_stack_gets_no_note(name):
     assert alignment.misalignment(mff.load("embedded")[name]) is None
