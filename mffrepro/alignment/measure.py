@@ -17,7 +17,7 @@ FROM_MIDDLE = 2
 
 
 def describe_worst(images: Sequence[np.ndarray], names: Sequence[str]) -> str | None:
-    """Say which frame lies farthest off its neighbour, if any does, or else off the middle.
+    """Say which frame lies farthest off its neighbour, or off the middle.
 
     Args:
         images: Frames (H, W) or (H, W, 3) of one size.

@@ -52,17 +52,21 @@ def align(
 ) -> None:
     """Align the frames of a focal stack, and write each under its own name.
 
+    A format that cannot be written becomes TIFF.
+
     Example: mffrepro align IMG_01.tif IMG_02.tif IMG_03.tif -o aligned
     """
     from mffrepro.data.folder import list_images
     from mffrepro.images import as_stack, write_image
 
     paths = list_images(images[0]) if len(images) == 1 and images[0].is_dir() else images
-    _check_folder(output, paths)
-    stack, _ = aligned(as_stack(paths), paths, Alignment(model, crop, save_transforms, use_transforms))
+    _check_folder(output)
+    stack = as_stack(paths)
+    names = _targets(paths, output.parent, stack.images.dtype)
+    stack, _ = aligned(stack, paths, Alignment(model, crop, save_transforms, use_transforms))
     with _new_folder(output) as folder:
-        for image, path in zip(stack.images, steps(paths, "writing", "image"), strict=True):
-            write_image(folder / path.name, image)
+        for image, name in zip(stack.images, steps(names, "writing", "image"), strict=True):
+            write_image(folder / name, image)
     height, width = stack.images.shape[1:3]
     print(f"{len(stack)} frames of {width}x{height} -> {output}")
 
@@ -102,15 +106,28 @@ def _names(paths: Sequence[Path]) -> list[str]:
     return [f"frame {n} ({path.name})" for n, path in enumerate(paths, 1)]
 
 
-def _check_folder(output: Path, paths: Sequence[Path]) -> None:
-    """Check before the work that every frame can be written under its name into a new folder."""
+def _check_folder(output: Path) -> None:
+    """Check before the work that a new folder can be made."""
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise OptionError(f"{output} exists; choose a new folder")
     if not output.parent.is_dir():
         raise ImageError(f"{output} cannot be made (its folder does not exist); choose another place")
-    names = [path.name.casefold() for path in paths]
-    if double := next((name for name in names if names.count(name) > 1), None):
-        raise DataError(f"two of the images are called {double}; rename one, since all go into one folder")
+
+
+def _targets(paths: Sequence[Path], folder: Path, dtype: "np.dtype") -> list[str]:
+    """Name the files to write: as the sources, with another suffix where that format cannot hold an aligned frame."""
+    from mffrepro.images import check_target
+
+    names = []
+    for path in paths:
+        try:
+            names.append(check_target(folder / path.name, dtype).name)
+        except ImageError:
+            names.append(f"{path.stem}.tif")
+    folded = [name.casefold() for name in names]
+    if double := next((name for name in folded if folded.count(name) > 1), None):
+        raise DataError(f"two of the aligned images would be called {double}; rename one, since all go into one folder")
+    return names
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from aligned import moved_stack, photograph, zoom
+from PIL import Image
 
 import mffrepro as mff
 from mffrepro import alignment
@@ -155,6 +156,15 @@ def test_align_writes_every_frame_under_its_name(tmp_path, paths, frames):
         np.testing.assert_array_equal(mff.read_image(path), image)
 
 
+def test_a_format_that_cannot_be_written_becomes_tiff(tmp_path, frames):
+    paths = []
+    for n, frame in enumerate(frames):
+        paths.append(str(tmp_path / f"{n}.ppm"))
+        Image.fromarray(frame).save(paths[-1])
+    assert main(["align", *paths, "-o", str(tmp_path / "aligned")]) == 0
+    assert sorted(path.name for path in (tmp_path / "aligned").iterdir()) == ["0.tif", "1.tif", "2.tif"]
+
+
 def test_align_leaves_nothing_behind_where_it_fails(tmp_path, paths, capsys):
     flat = str(mff.write_image(tmp_path / "flat.png", np.full((320, 320, 3), 99, np.uint8)))
     before = sorted(tmp_path.iterdir())
@@ -177,6 +187,6 @@ def test_align_refuses_a_folder_that_holds_something(tmp_path, paths, capsys):
     assert main(["align", *paths, "-o", str(tmp_path)]) == 2
     assert "exists; choose a new folder" in capsys.readouterr().err
     assert main(["align", *paths, paths[0], "-o", str(tmp_path / "new")]) == 2
-    assert "two of the images are called shot_0.png" in capsys.readouterr().err
+    assert "two of the aligned images would be called shot_0.png" in capsys.readouterr().err
     assert main(["align", *paths, "-o", str(tmp_path / "no" / "new")]) == 2
     assert "its folder does not exist" in capsys.readouterr().err
