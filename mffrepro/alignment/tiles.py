@@ -15,11 +15,11 @@ from mffrepro.alignment.geometry import Model, halve, move, move_patches, normal
 from mffrepro.images import to_255
 
 #: Side of a tile in pixels, and what is sampled around it for smoothing and derivatives.
-SIDE, RIM = 31, 6
+SIDE, RIM = 31, 8
 #: Positions are multiples of this, which OpenCV would round to.
 FRACTION = np.float32(1 / 32)
-#: Standard deviations in pixels of the smoothing that makes two versions equally sharp.
-BLURS = (0.7, 1.0, 1.5, 2.0, 3.0, 4.0)
+#: Standard deviations in pixels between which the smoothing that makes two versions equally sharp is interpolated.
+BLURS = (0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 5.5)
 #: A tile agrees if its versions correlate so much and lie so few pixels from where the transform says.
 CORRELATION, TOLERANCE = 0.6, 0.5
 #: Iterations end when the tiles move by less, in pixels.
@@ -107,18 +107,16 @@ def _blur_between(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     sharpness = [_sharpness(tiles) for tiles in (first, second)]
     goal, second_sharper = np.minimum(*sharpness), sharpness[1] > sharpness[0]
     sharper = np.where(second_sharper[:, None, None], second, first)
-    tried = [np.maximum(*sharpness), *(_sharpness(_smoothed(sharper, sigma)) for sigma in BLURS)]
-    nearest = np.abs(np.log((np.stack(tried) + 1e-9) / (goal + 1e-9))).argmin(0)
-    return np.array([0, *BLURS])[nearest] * np.where(second_sharper, -1, 1)
+    tried = np.stack([np.maximum(*sharpness), *(_sharpness(_smoothed(sharper, sigma)) for sigma in BLURS)])
+    tried, goal = np.log(tried[::-1].T + 1e-9), np.log(goal + 1e-9)  # from the strongest smoothing, so that sharpness rises
+    sigmas = [np.interp(wanted, known, (0, *BLURS)[::-1]) for wanted, known in zip(goal, tried, strict=True)]
+    return np.array(sigmas) * np.where(second_sharper, -1, 1)
 
 
 def _blurred(tiles: np.ndarray, blur: np.ndarray) -> np.ndarray:
-    """Smooth the tiles whose blur is positive, as much as it says."""
-    tiles = tiles.copy()
-    for sigma in BLURS:
-        if (chosen := blur == sigma).any():
-            tiles[chosen] = _smoothed(tiles[chosen], sigma)
-    return tiles
+    """Smooth the tiles whose blur is positive, as much as it says; under 0.3 pixels nothing changes."""
+    pairs = zip(tiles, blur, strict=True)
+    return np.stack([tile if sigma < 0.3 else cv2.GaussianBlur(tile, (0, 0), sigma) for tile, sigma in pairs])
 
 
 def _sharpness(tiles: np.ndarray) -> np.ndarray:

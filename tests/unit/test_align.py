@@ -54,6 +54,16 @@ def test_a_strong_blur_of_half_the_frame_moves_nothing():
     assert geometry.offset(_between(alignment.estimate([near, far])), near.shape) < 0.1
 
 
+@pytest.mark.parametrize("sigma", [1, 2, 3])
+def test_halves_in_focus_are_aligned_to_a_fiftieth_of_a_pixel(sigma):
+    """Every place is blurred in one of the two frames."""
+    scene, share = photograph(), np.clip((np.arange(512) - 236) / 40, 0, 1).astype(np.float32)
+    soft = cv2.GaussianBlur(scene, (0, 0), sigma)
+    truth = [zoom(), zoom(1.05, 50, -20, degrees=1)]
+    near, far = (moved_stack(scene * one + soft * (1 - one), truth, blur=0.1)[n] for n, one in enumerate((share, 1 - share)))
+    assert residual(alignment.estimate([near, far]), truth) < 0.02
+
+
 def test_exposure_does_not_matter():
     frames = moved_stack(photograph(), BREATHING)
     frames[1] = np.rint(frames[1] * 0.8)
