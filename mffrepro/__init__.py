@@ -19,6 +19,7 @@ share_cores()
 #: Public name -> module that defines it.
 _PUBLIC = {
     "fuse": "mffrepro.methods",
+    "align": "mffrepro.alignment",
     "evaluate": "mffrepro.metrics",
     "load": "mffrepro.data",
     "benchmark": "mffrepro.benchmarks",
@@ -38,12 +39,13 @@ _PUBLIC = {
 }
 
 #: Public modules, imported when first used.
-_MODULES = ("data", "losses", "methods", "metrics")
+_MODULES = ("alignment", "data", "losses", "methods", "metrics")
 
 __all__ = [*_PUBLIC, *_MODULES, "__version__"]
 
 if TYPE_CHECKING:
-    from mffrepro import data, losses, methods, metrics
+    from mffrepro import alignment, data, losses, methods, metrics
+    from mffrepro.alignment import align
     from mffrepro.benchmarks import benchmark
     from mffrepro.data import list_datasets, load
     from mffrepro.errors import DataError, ImageError, MffError, OptionError

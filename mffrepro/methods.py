@@ -40,7 +40,9 @@ def fuse(
 
     Args:
         images: Two or more arrays (H, W) or (H, W, 3), uint8, uint16 or float in [0, 1]; or paths; or the path of one TIFF with
-            several slices; or a stack. All of one size, registered.
+            several slices; or a stack. All of one size, registered; `mff.align` registers them. Whether they are is not checked
+            here, since that takes longer than a fast method; `mffrepro.alignment.misalignment` measures it, and the command line
+            does so by itself.
         method: A name of `list_methods`; ``"gacn.published"`` is short for ``weights="published"``, and ``"tlcnn.printed"`` for
             the options of the rule that the paper prints.
         weights: For networks: ``"default"`` (shipped), ``"published"`` (the authors', fetched), other names on the method's

@@ -832,7 +832,7 @@ tables.plain(recorded, digits=3, caption=caption).format("{:+.3f}", subset=diffe
 # * `sf`: the scored image is the average of the sources. It results if the threshold is never reached, for instance because images in
 #   $[0, 1]$ are compared with a threshold meant for $[0, 255]$. The row *SF* of the paper's Table 1 is therefore the average.
 # * `focus_stack`: the program registers the images before it fuses them, although they are already registered. Its homography is slightly
-#   wrong, the second image is resampled, and $Q_g$ loses a tenth. With `register=True` our version does the same.
+#   wrong, the second image is resampled, and $Q_g$ loses a tenth. With `as_published=True` our version does the same.
 # * `dsift`: on some of the pairs $Q_g$ is that of the average as well, while the published image is the one computed here (table above). The
 #   remaining pairs are unexplained.
 #

@@ -5,13 +5,16 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from mffrepro import alignment
 from mffrepro.baselines.channels import fuse_by_decision, gray_levels
 from mffrepro.errors import OptionError
 from mffrepro.fusion import registration
 from mffrepro.images import FocusStack
 
 
-def fuse(stack: FocusStack, *, blur: int = 5, aperture: int = 5, register: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def fuse(
+    stack: FocusStack, *, blur: int = 5, aperture: int = 5, register: bool = False, as_published: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """Take each pixel from the source with the largest Laplacian.
 
     The images are smoothed first; the decision is made on gray.
@@ -20,14 +23,17 @@ def fuse(stack: FocusStack, *, blur: int = 5, aperture: int = 5, register: bool 
         stack: N >= 2 images of any size, gray or colour.
         blur: Side of the Gaussian window that takes noise off first, pixels, odd.
         aperture: Side of the Laplacian's window, pixels, odd, from 1 to 31.
-        register: Whether to draw the images over the first before; without a tripod it must be, but resampling costs sharpness.
+        register: Whether to align the images first as `mff.align` does, without cropping; no pixel is taken from an image that
+            does not reach there.
+        as_published: Register as the program does instead: by a homography to the first image, which alone stays sharp, and black
+            where an image does not reach.
 
     Returns:
         Pixels of the sources, and which source each came from.
 
     Raises:
         OptionError: `blur` or `aperture` is even or out of range.
-        ImageError: `register` finds too little in common.
+        ImageError: The images have too little in common to be registered.
     Deviations:
         The program always registers. Its later versions round gray and smoothed images to 8 bits and give ties to the last
         source; here nothing is rounded, as in the scores recorded by the authors of GACN, and ties go to the first.
@@ -40,9 +46,22 @@ def fuse(stack: FocusStack, *, blur: int = 5, aperture: int = 5, register: bool 
         raise OptionError(f"blur is {blur}; use an odd number")
     if aperture % 2 == 0 or not 1 <= aperture <= 31:
         raise OptionError(f"aperture is {aperture}; use an odd number from 1 to 31")
-    if register:
+    outside = None
+    if as_published:
         stack = replace(stack, images=registration.register(stack.images))
+    elif register:
+        stack, outside = _aligned(stack)
     smooth = (cv2.GaussianBlur(gray, (blur, blur), 0) for gray in gray_levels(stack))
-    winner = np.argmax([np.abs(cv2.Laplacian(gray, cv2.CV_64F, ksize=aperture)) for gray in smooth], 0)
-    decision = (winner == np.arange(len(stack))[:, None, None]).astype(np.float64)
+    sharpness = np.stack([np.abs(cv2.Laplacian(gray, cv2.CV_64F, ksize=aperture)) for gray in smooth])
+    if outside is not None:
+        sharpness[outside] = -1
+    decision = (np.argmax(sharpness, 0) == np.arange(len(stack))[:, None, None]).astype(np.float64)
     return fuse_by_decision(stack, decision)
+
+
+def _aligned(stack: FocusStack) -> tuple[FocusStack, np.ndarray]:
+    """Align a stack without cropping, and mark where its images do not reach, (N, H, W)."""
+    transforms = alignment.estimate(stack)
+    shape = stack.images.shape[1:3]
+    outside = np.stack([~alignment.covered(transform, shape) for transform in transforms])
+    return alignment.apply(stack, transforms, crop=False), outside

@@ -1,4 +1,4 @@
-"""The command line: ``mffrepro fuse | evaluate | benchmark | train | data | list | book``.
+"""The command line: ``mffrepro fuse | align | evaluate | benchmark | train | data | list | book``.
 
 Each command is a thin layer over the Python function of the same name, in a file of its own; what is heavy is imported when the
 command runs. Exit code 0: done; 1: the work failed; 2: the input or the arguments cannot be used as given.
@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from mffrepro.cli import benchmark, book, data, evaluate, fuse, listing, train
+from mffrepro.cli import align, benchmark, book, data, evaluate, fuse, listing, train
 from mffrepro.cli.terminal import say
 from mffrepro.errors import MffError
 
@@ -31,6 +31,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command("fuse")(fuse.fuse)
+app.command("align")(align.align)
 app.command("evaluate")(evaluate.evaluate)
 app.command("benchmark")(benchmark.benchmark)
 app.add_typer(train.app, name="train")

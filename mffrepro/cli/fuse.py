@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mffrepro.cli import align
 from mffrepro.cli.values import parse_settings
 from mffrepro.errors import OptionError
 
@@ -30,8 +31,17 @@ def fuse(
         Path | None, typer.Option(help="Fuse every stack under this folder: its sub-folders, or its images split by time.")
     ] = None,
     gap: Annotated[float, typer.Option(min=0, help="With --each: seconds between two photographs that part two stacks.")] = 10,
+    align_frames: Annotated[bool, typer.Option("--align", help="Align the images first, as mffrepro align does.")] = False,
+    model: align.Model = "similarity",
+    crop: Annotated[
+        bool | None,
+        typer.Option(
+            "--crop/--no-crop", help="Crop images of different sizes; aligned ones are cropped unless --no-crop is given."
+        ),
+    ] = None,
+    save_transforms: align.Save = None,
+    use_transforms: align.Use = None,
     white: Annotated[float | None, typer.Option(help="Value of white in the images, such as 4095 for 12-bit data.")] = None,
-    crop: Annotated[bool, typer.Option("--crop", help="Crop images of different sizes to what all have.")] = False,
     clamp: Annotated[bool, typer.Option("--clamp", help="Keep values within those of the sources.")] = False,
     balance: Annotated[bool, typer.Option("--balance", help="Bring all images to the same light.")] = False,
     hot_pixels: Annotated[bool, typer.Option("--hot-pixels", help="Fill pixels that stand out in every image.")] = False,
@@ -48,15 +58,20 @@ def fuse(
 
     if bool(images) == (each is not None):
         raise OptionError("give either the images to fuse or --each with a folder of stacks")
+    if each is not None and (save_transforms or use_transforms):
+        raise OptionError("--each aligns every stack by itself; leave --save-transforms and --use-transforms out")
     card, chosen = _method(method, option or [], {"weights": weights, "device": device, "strategy": strategy})
     if decision is not None and not card.has_decision:
         raise OptionError(f"{card.name} has no decision map; leave --decision out or choose another method")
-    preparation = Preparation(checks, balance, hot_pixels)
-    job = Job(method, chosen | {"clamp": clamp}, white, crop, preparation, _checked_bits(bits), _checked_quality(quality, output))
+    whole = crop is False
+    alignment = _alignment(align_frames, align.Alignment(model, not whole, save_transforms, use_transforms))
+    preparation = Preparation(checks, balance, hot_pixels, alignment)
+    limits = _checked_bits(bits), _checked_quality(quality, output)
+    job = Job(method, chosen | {"clamp": clamp}, white, crop is True, preparation, *limits)
     if each is not None:
         return _fuse_each(job, each, output, decision, gap)
     targets = [*output, *([] if decision is None else [decision])]
-    sources = _sources(images, targets, crop)
+    sources = _sources(images, targets, job.crop)
     check_targets(sources, targets)
     print(fuse_files(job, sources, output, decision))
     return 0
@@ -84,6 +99,13 @@ def _sources(images: list[Path], targets: list[Path], crop: bool) -> list[Path]:
     if len(images) == 1 and images[0].is_dir():
         return list_sources(images[0], leave_out=targets, like_sizes=crop)
     return images
+
+
+def _alignment(wanted: bool, how: align.Alignment) -> align.Alignment | None:
+    """Return how to align if it is wanted; refuse settings of what is not."""
+    if not wanted and how != align.Alignment():
+        raise OptionError("options of the alignment are given without it; add --align")
+    return how if wanted else None
 
 
 def _method(method: str, texts: list[str], chosen: dict[str, object]) -> tuple["MethodCard", dict[str, object]]:

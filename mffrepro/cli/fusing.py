@@ -59,10 +59,12 @@ def fuse_files(job: Job, sources: Sequence[Path], targets: Sequence[Path], decis
         check_target(decision, "uint8", stack.images.shape[1:])
     names = [str(source) for source in sources] if len(sources) == len(stack) else [f"slice {i + 1}" for i in range(len(stack))]
     with waiting(f"{job.method}: fusing {len(stack)} images"):
-        stack = prepare(stack, names, job.preparation)
+        stack, credit = prepare(stack, names, job.preparation)
         result = methods.fuse(stack, job.method, **job.options)
     if decision is not None:
-        write_image(decision, picture(result.decision), metadata=Metadata())  # tagged, so that it is not taken for a source
+        write_image(
+            decision, picture(credit(result.decision)), metadata=Metadata()
+        )  # tagged, so that it is not taken for a source
     for target in targets:
         lossy = target.suffix.lower() in (".jpg", ".jpeg", ".webp")
         write_image(target, result, bits=depths[target], quality=job.quality if lossy else None)

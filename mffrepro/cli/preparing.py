@@ -1,13 +1,18 @@
-"""Prepare the stack of a command: leave out frames that do not belong, even out their light, fill hot pixels, and say so."""
+"""Prepare the stack of a command: leave out frames that do not belong, fill hot pixels, align, even out the light, and say so."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mffrepro.cli.align import Alignment, aligned
 from mffrepro.errors import OptionError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from mffrepro.images import FocusStack
 
 #: Change of light from the trend of the stack, as a factor, from which a note suggests to balance.
@@ -22,14 +27,18 @@ class Preparation:
         checks: Leave out frames that do not belong.
         balance: Bring all frames to the same light.
         hot_pixels: Fill pixels that stand out in every frame.
+        alignment: How to align the frames; None leaves them where they are.
     """
 
     checks: bool = True
     balance: bool = False
     hot_pixels: bool = False
+    alignment: Alignment | None = None
 
 
-def prepare(stack: "FocusStack", names: Sequence[str], how: Preparation) -> "FocusStack":
+def prepare(
+    stack: "FocusStack", names: Sequence[str], how: Preparation
+) -> "tuple[FocusStack, Callable[[np.ndarray], np.ndarray]]":
     """Prepare a stack for its fusion; everything that changes it is a warning.
 
     Args:
@@ -37,33 +46,56 @@ def prepare(stack: "FocusStack", names: Sequence[str], how: Preparation) -> "Foc
         names: What warnings call them.
         how: What to do.
 
+    Returns:
+        The stack, and a function that gives the shares (N, H, W) of a fusion to the frames that the pixels come from.
+
     Raises:
         OptionError: Hot pixels are to be filled in a stack of too few images.
+        ImageError: The frames cannot be aligned; the sentence names one.
     """
-    if how.checks:
-        stack = _without_outliers(stack, names)
-    if how.hot_pixels:
+    numbered = [f"frame {n} ({Path(name).name})" for n, name in enumerate(names, 1)]
+    if how.checks:  # a displaced frame belongs to the stack if it is going to be aligned
+        stack, kept = _without_outliers(stack, names, registered=how.alignment is None)
+        numbered = [numbered[i] for i in kept]
+    if how.hot_pixels:  # before frames move: these pixels belong to the sensor
         stack = _without_hot_pixels(stack)
+    credit = _as_it_is
+    if how.alignment is not None:
+        stack, transforms = aligned(stack, numbered, how.alignment)
+        credit = _as_it_is if how.alignment.crop else partial(_credited, transforms)
+    elif how.checks:
+        _suggest_alignment(stack, numbered)
     if how.balance:
         stack = _balanced(stack)
     elif how.checks:
         _suggest_balance(stack)
-    return stack
+    return stack, credit
 
 
-def _without_outliers(stack: "FocusStack", names: Sequence[str]) -> "FocusStack":
+def _as_it_is(shares: "np.ndarray") -> "np.ndarray":
+    return shares
+
+
+def _credited(transforms: "np.ndarray", shares: "np.ndarray") -> "np.ndarray":
+    from mffrepro.alignment import credit_source
+
+    return credit_source(shares, transforms)
+
+
+def _without_outliers(stack: "FocusStack", names: Sequence[str], *, registered: bool) -> "tuple[FocusStack, Sequence[int]]":
     from mffrepro.images.checks import find_outliers
 
     if len(stack) < 3:
-        return stack
-    outliers = find_outliers(stack.images)
+        return stack, range(len(stack))
+    outliers = find_outliers(stack.images, registered=registered)
     if not outliers:
-        return stack
+        return stack, range(len(stack))
     for one in outliers:
         warnings.warn(f"{names[one.index]} {one.reason}; it is left out (--no-checks keeps it)", stacklevel=4)
     left_out = {one.index for one in outliers}
     kept = [i for i in range(len(stack)) if i not in left_out]
-    return replace(stack, images=stack.images[kept], alpha=None if stack.alpha is None else stack.alpha[kept])
+    stack = replace(stack, images=stack.images[kept], alpha=None if stack.alpha is None else stack.alpha[kept])
+    return stack, kept
 
 
 def _without_hot_pixels(stack: "FocusStack") -> "FocusStack":
@@ -89,6 +121,13 @@ def _balanced(stack: "FocusStack") -> "FocusStack":
             stacklevel=4,
         )
     return replace(stack, images=images)
+
+
+def _suggest_alignment(stack: "FocusStack", names: Sequence[str]) -> None:
+    from mffrepro.alignment import misalignment
+
+    if off := misalignment(stack, names=names):
+        warnings.warn(f"{off}; add --align", stacklevel=4)
 
 
 def _suggest_balance(stack: "FocusStack") -> None:

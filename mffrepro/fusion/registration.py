@@ -1,4 +1,7 @@
-"""Registration of a hand-held stack: local features, matched with those of the first image, tell how each image lies over it."""
+"""Registration as the program behind published scores of `focus_stack` does it: every image onto the first, by a homography.
+
+`mffrepro.alignment` aligns better; this is kept to repeat those scores.
+"""
 
 import cv2
 import numpy as np
@@ -13,7 +16,7 @@ MATCHES, TOLERANCE = 128, 2.0
 
 
 def register(images: np.ndarray) -> np.ndarray:
-    """Warp images onto the first of them; black where an image does not reach.
+    """Warp images onto the first of them as published, black where one does not reach.
 
     Args:
         images: (N, H, W) or (N, H, W, 3), uint8, uint16 or float in [0, 1].

@@ -37,11 +37,13 @@ class Metadata:
         icc: The ICC profile of the colours, None for none.
         exif: EXIF as bytes, without orientation, thumbnail, maker's notes and layout of the file; empty for none.
         dpi: Horizontal and vertical pixels per inch, None where unknown.
+        software: What the tag "Software" of a file will say. Fused images are known by it, and are no sources of a next fusion.
     """
 
     icc: bytes | None = None
     exif: bytes = b""
     dpi: tuple[float, float] | None = None
+    software: str = SOFTWARE
 
 
 def read_metadata(exif: "Exif", icc: bytes | None = None, dpi: Sequence[float] | None = None) -> Metadata:
@@ -88,7 +90,7 @@ def result_exif(metadata: Metadata, size: tuple[int, int]) -> "Exif":
         size: (width, height) of the result, pixels.
     """
     exif = parse_exif(metadata.exif)
-    exif[ORIENTATION], exif[_SOFTWARE] = 1, SOFTWARE
+    exif[ORIENTATION], exif[_SOFTWARE] = 1, metadata.software
     if metadata.dpi:
         exif[_X_DPI], exif[_Y_DPI], exif[_UNIT] = *metadata.dpi, _INCH
     exif.get_ifd(_EXIF).update({_WIDTH: size[0], _HEIGHT: size[1]})

@@ -27,7 +27,7 @@ IMAGES, RECORDS = (manifest_folder() / "fidelity" / name for name in ("images.cs
 RECORDED = (
     *((name, {}) for name in ("lp", "rp", "dwt", "dtcwt", "cvt", "nsct", "mwg", "dsift", "sf", "focus_stack")),
     ("sf", {"threshold": 255}),  # never reached: the average of the sources
-    ("focus_stack", {"register": True}),
+    ("focus_stack", {"as_published": True}),
 )
 #: Their programs hand out 8-bit images.
 WRITTEN = ("mwg", "dsift", "focus_stack")

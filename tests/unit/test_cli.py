@@ -25,7 +25,7 @@ from mffrepro.data import load
 from mffrepro.errors import OptionError
 from mffrepro.training import recipes
 
-COMMANDS = ["fuse", "evaluate", "benchmark", "train", "book"]
+COMMANDS = ["fuse", "align", "evaluate", "benchmark", "train", "book"]
 MIRROR = os.environ.get("MFFREPRO_MIRROR")
 GROUPS = {"data": ["list", "fetch", "verify"], "list": ["methods", "metrics", "datasets"]}
 ALL = [[name] for name in [*COMMANDS, *GROUPS]] + [[group, name] for group, names in GROUPS.items() for name in names]

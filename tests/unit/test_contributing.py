@@ -97,7 +97,11 @@ def test_the_example_of_a_metric_passes(copy):
 def lint(copy: Path) -> None:
     """Run what `make lint` runs."""
     recipe = (copy / "Makefile").read_text().partition("lint:")[2].partition("\n\n")[0]
-    assert re.findall(r"\$\(BIN\)/(.+)", recipe) == ["ruff check --no-cache .", "ruff format --check .", "lint-imports --no-cache"]
+    assert re.findall(r"\$\(BIN\)/(.+)", recipe) == [
+        "ruff check --no-cache .",
+        "ruff format --check .",
+        "lint-imports --no-cache",
+    ]
     run(copy, "-m", "ruff", "check", ".")
     run(copy, "-m", "ruff", "format", "--check", ".")
     run(copy, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command(['--no-cache'])")

@@ -42,12 +42,12 @@ def test_what_shows_something_else_is_refused(scene):
     with pytest.raises(ImageError, match="image 2 has too few details in common"):
         register(np.stack([scene, blank]))
     with pytest.raises(ImageError, match="leave registration out"):
-        mff.fuse([blank, blank], "focus_stack", register=True)
+        mff.fuse([blank, blank], "focus_stack", as_published=True)
 
 
-def test_focus_stack_registers_where_it_is_asked_to(scene):
+def test_focus_stack_registers_as_published_where_it_is_asked_to(scene):
     sources = [scene, moved(scene)]
-    fused = {flag: mff.fuse(sources, "focus_stack", register=flag).image for flag in (True, False)}
+    fused = {flag: mff.fuse(sources, "focus_stack", as_published=flag).image for flag in (True, False)}
     expected = mff.fuse(register(np.stack(sources)), "focus_stack").image
     np.testing.assert_array_equal(fused[True], expected)
     assert (fused[True] != fused[False]).any()
