@@ -586,8 +586,8 @@ figures.comparison(
         "and of three with Dice and Q_g, and the true map."
     ),
     caption=(
-        "Fig. 2 of the paper: initial maps after trainings with Dice, and with Dice and "
-        "Q_g. The first two have one seed. The truth has two regions."
+        "Fig. 2 of the paper: initial maps after trainings with Dice, and with Dice "
+        "and Q_g. The first two have one seed. The truth has two regions."
     ),
 )
 

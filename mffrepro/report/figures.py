@@ -176,6 +176,33 @@ def curves(
     return Shown(figure, alt=alt, caption=caption)
 
 
+def banded_curves(
+    x: Sequence[float], lines: Mapping[str, np.ndarray], *, xlabel: str, ylabel: str, alt: str, caption: str = ""
+) -> Shown:
+    """Draw the mean of several runs as a line within a band.
+
+    The band reaches from the lowest run to the highest.
+
+    Args:
+        x: Positions along the axis.
+        lines: Label to (runs, positions).
+        xlabel: Label of the axis.
+        ylabel: Label of the other axis.
+        alt: Alternative text.
+        caption: Caption.
+    """
+    with styled():
+        figure = Figure(figsize=(PAGE, 0.55 * PAGE))
+        axes = figure.subplots()
+        for i, (label, runs) in enumerate(lines.items()):
+            colour, style = PALETTE[i // 2 % 8], ("-", "--")[i % 2]
+            axes.plot(x, runs.mean(0), style, color=colour, label=label)
+            axes.fill_between(x, runs.min(0), runs.max(0), color=colour, alpha=0.18, linewidth=0)
+        axes.set(xlabel=xlabel, ylabel=ylabel)
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return Shown(figure, alt=alt, caption=caption)
+
+
 def pair_curves(tables: Mapping[str, pd.DataFrame], *, alt: str, caption: str = "") -> Shown:
     """Draw a panel per metric: the score of every method on every pair.
 

@@ -1,6 +1,6 @@
 """Show how shipped weights were trained, and what recorded studies of trainings say."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -77,6 +77,54 @@ def read_study(name: str) -> pd.DataFrame:
         One row per training, indexed by the first column.
     """
     return pd.read_csv(table_path(name), index_col=0)
+
+
+def study_curves(name: str, column: str) -> dict[str, dict[int, pd.DataFrame]]:
+    """Read the training logs that a study recorded.
+
+    Args:
+        name: A study of `mffrepro.training.studies`, such as ``"overfitting"``.
+        column: Column that tells its rows apart, such as ``"change"``.
+
+    Returns:
+        By row and seed: a row per epoch, with ``train_`` and ``val_`` losses.
+    """
+    path = table_path(name)
+    table = pd.read_csv(path, keep_default_na=False)
+    found: dict[str, dict[int, pd.DataFrame]] = {}
+    for _, row in table.sort_values("seed", kind="stable").iterrows():
+        found.setdefault(row[column], {})[int(row["seed"])] = pd.read_csv(path.parent / row["curve"])
+    return found
+
+
+def paired_by_seed(
+    first: Mapping[int, pd.DataFrame], second: Mapping[int, pd.DataFrame], measure: Callable[[pd.DataFrame], float]
+) -> tuple[list[int], np.ndarray]:
+    """Subtract what one training shows from what another shows, seed by seed.
+
+    Args:
+        first: Logs of one kind of training by seed.
+        second: Logs of the other.
+        measure: From a log to a number.
+
+    Returns:
+        The seeds that both have, and second minus first, (seeds, 1).
+    """
+    seeds = [seed for seed in first if seed in second]
+    return seeds, np.array([[measure(second[seed]) - measure(first[seed])] for seed in seeds])
+
+
+def epochs_until(values: Sequence[float], level: float) -> float:
+    """Count the epochs until a level is reached.
+
+    It is one more than there are where the level never is.
+    """
+    return min(first_epoch(values, level), len(values) + 1)
+
+
+def final_gap(log: pd.DataFrame) -> float:
+    """Compute validation loss minus training loss after the last epoch."""
+    return float(log["val_total"].iloc[-1] - log["train_total"].iloc[-1])
 
 
 def study_origin(study: pd.DataFrame) -> str:

@@ -14,20 +14,25 @@ from mffrepro.data.checkout import installed_commit
 from mffrepro.errors import DataError
 from mffrepro.models.transfer import SLIM, TransferNet
 from mffrepro.models.weights import card, shipped
-from mffrepro.report import tables
+from mffrepro.report import figures, tables
 from mffrepro.report.fold import fold
 from mffrepro.report.provenance import provenance
 from mffrepro.report.samples import defocus_samples, patch_row
 from mffrepro.report.trainings import (
     epoch_text,
+    epochs_until,
+    final_gap,
     first_epoch,
+    paired_by_seed,
     read_study,
+    study_curves,
     study_origin,
     study_table,
     training_curves,
     training_table,
 )
 from mffrepro.report.transfer_diagram import layer_flow, network_flow
+from mffrepro.training.studies import transfer
 
 
 def test_the_first_epoch_is_counted_from_one():
@@ -145,3 +150,47 @@ def test_the_commit_of_an_installed_package_is_what_pip_noted(monkeypatch):
     for text, commit in ((json.dumps({"vcs_info": {"commit_id": "0123456789abcdef"}}), "0123456789"), (None, "unknown")):
         monkeypatch.setattr("mffrepro.data.checkout.distribution", lambda name, text=text: Noted(text))
         assert installed_commit() == commit
+
+
+def log_of(*losses):
+    train, val, iou = np.array(losses).T
+    return pd.DataFrame({"train_total": train, "val_total": val, "val_iou": iou})
+
+
+def test_trainings_are_compared_seed_by_seed():
+    fast = {1: log_of((0.9, 1.0, 0.5), (0.5, 0.7, 0.8)), 2: log_of((0.9, 1.0, 0.8), (0.6, 0.7, 0.8)), 3: log_of((1, 1, 0))}
+    slow = {2: log_of((0.9, 1.0, 0.1), (0.2, 0.9, 0.2)), 1: log_of((0.9, 1.0, 0.1), (0.2, 0.8, 0.9))}
+    seeds, later = paired_by_seed(fast, slow, lambda log: epochs_until(log["val_iou"], 0.75))
+    assert seeds == [1, 2]
+    assert later.tolist() == [[0], [2]], "what is never reached counts as one epoch more than there are"
+    _, wider = paired_by_seed(fast, slow, final_gap)
+    assert wider == pytest.approx(np.array([[0.4], [0.6]]))
+
+
+def test_curves_of_a_study_are_those_that_were_recorded(tmp_path, monkeypatch):
+    table = pd.DataFrame(
+        {"change": ["b", "a", "b"], "seed": [2, 1, 1], "curve": ["curve/b2.csv", "curve/a1.csv", "curve/b1.csv"]}
+    )
+    folder = tmp_path / "recorded" / "studies"
+    (folder / "curve").mkdir(parents=True)
+    table.to_csv(folder / "overfitting.csv", index=False)
+    for name, value in (("b2", 2.0), ("a1", 1.0), ("b1", 3.0)):
+        log_of((value, value, value)).to_csv(folder / "curve" / f"{name}.csv", index=False)
+    monkeypatch.setattr("mffrepro.training.studies.manifest_folder", lambda: tmp_path)
+    found = study_curves("overfitting", "change")
+    assert {name: list(logs) for name, logs in found.items()} == {"a": [1], "b": [1, 2]}
+    assert found["b"][2]["val_total"].tolist() == [2.0]
+
+
+def test_the_recorded_study_of_over_fitting_has_three_seeds_of_both_kinds():
+    found = study_curves("overfitting", "change")
+    assert {name: list(logs) for name, logs in found.items()} == {name: [1, 2, 3] for name in transfer.OVERFITTING}
+    assert {len(log) for logs in found.values() for log in logs.values()} == {transfer.FEW["epochs"]}
+
+
+def test_bands_reach_from_the_lowest_run_to_the_highest():
+    runs = np.array([[1.0, 4.0], [3.0, 2.0]])
+    (axes,) = figures.banded_curves([1, 2], {"a": runs}, xlabel="x", ylabel="y", alt="").figure.axes
+    assert axes.lines[0].get_ydata().tolist() == [2, 3]
+    low, high = axes.collections[0].get_paths()[0].get_extents().get_points()[:, 1]
+    assert (low, high) == (1, 4)
