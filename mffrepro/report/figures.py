@@ -199,7 +199,7 @@ def banded_curves(
             axes.plot(x, runs.mean(0), style, color=colour, label=label)
             axes.fill_between(x, runs.min(0), runs.max(0), color=colour, alpha=0.18, linewidth=0)
         axes.set(xlabel=xlabel, ylabel=ylabel)
-        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        axes.legend()
     return Shown(figure, alt=alt, caption=caption)
 
 
