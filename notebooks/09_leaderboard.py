@@ -221,6 +221,8 @@ else:
 # Orange over a dozen methods does not say that they are equal. It says that so few pairs cannot show which is better. A paper that ranks such
 # methods by the fourth decimal of a mean shows nothing either.
 #
+# `tlcnn` and `tlcolor` are one network with one rule, trained with two seeds. The distance between their ranks is what a seed does.
+#
 # ## Rank them yourself
 #
 # The choice of metrics decides much. Choose others, leave out pairs or methods: the page ranks again, with intervals over the pairs and Nemenyi's
