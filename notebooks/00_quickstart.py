@@ -220,6 +220,30 @@ tables.plain(mff.list_methods()[["title", "kind", "weights", "options"]])
 # %% [markdown]
 # ## Exercises
 #
+# ### Check yourself
+#
+# <details><summary>Why can the average of two photographs never be as sharp as either of them?</summary>
+#
+# At each pixel it mixes a sharp value with a blurred one, half and half. An edge keeps its full height in one source only, so the
+# mean is lower. That makes the average the floor that every method must beat.
+#
+# </details>
+#
+# <details><summary>The shares of two sources at a pixel are 0.5 and 0.5. What does the fused image hold there?</summary>
+#
+# The mean of both. Decision maps that jump from 0 to 1 copy pixels, and maps with values in between blend them.
+#
+# </details>
+#
+# <details><summary>Why do the photographs have to be aligned to the pixel?</summary>
+#
+# All methods compare the same pixel of each source. If one is moved, its edges lie beside those of the other, and the fused image
+# shows both. `mff.align` moves them over each other first.
+#
+# </details>
+#
+# ### Try it
+#
 # 1. Vary the blur: `coffee_blur1` to `coffee_blur5`. At which blur does the network make its first mistakes, and where?
 # 2. Swap `near` and `far`. Does the result change? Should it?
 # 3. Fuse two photographs of your own. Where does the fusion fail, and what does the decision map show there?

@@ -728,6 +728,30 @@ print(
 # %% [markdown]
 # ## Exercises
 #
+# ### Check yourself
+#
+# <details><summary>A fused image is a plain copy of the first source. Why can its mutual information still be high?</summary>
+#
+# It shares all of its information with that source. The metric adds the information that is shared with each source, and does not
+# ask which source is in focus where.
+#
+# </details>
+#
+# <details><summary>Sharpening raises spatial frequency. Is the image better?</summary>
+#
+# Nobody can tell from this number. Spatial frequency looks at the fused image alone, so noise and overshoot raise it too.
+#
+# </details>
+#
+# <details><summary>What does Q_ABF say about a plain surface?</summary>
+#
+# Next to nothing. Each pixel is weighted by the strength of its edges in the sources, which is near zero there. Errors on plain
+# surfaces remain unseen.
+#
+# </details>
+#
+# ### Try it
+#
 # 1. Find a change to the fused image that raises *every* metric without a reference and lowers PSNR.
 # 2. Add a rung to the ladder: a shift by one pixel, a wrong white balance, ringing. Which metrics detect it?
 # 3. Minimise `qy_loss` and `qg_loss` over the pixels of an image, starting from the average of the sources. Which result looks better?

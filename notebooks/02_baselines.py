@@ -903,6 +903,29 @@ print("rank correlation of PSNR with", agreement)
 #
 # ## Exercises
 #
+# ### Check yourself
+#
+# <details><summary>Why does the result of dwt change when the frame moves by one pixel, and that of swt hardly?</summary>
+#
+# `dwt` keeps every second coefficient. After a move by one pixel it keeps the others, whose values differ. `swt` keeps all of them.
+#
+# </details>
+#
+# <details><summary>What does a guided filter with a very large epsilon do?</summary>
+#
+# Then $a_k$ is nearly zero and $b_k$ nearly the mean of the window: the filter becomes a box filter, and the border of the map is
+# blurred across outlines.
+#
+# </details>
+#
+# <details><summary>Why can principal components not make an image that is sharp everywhere?</summary>
+#
+# They give one weight to each source, the same at all pixels. Where one source is blurred, its share of blur is mixed in.
+#
+# </details>
+#
+# ### Try it
+#
 # 1. Add Gaussian noise to both sources. Which methods begin to copy the noise of the blurred source?
 # 2. `dwt` takes any wavelet: `mff.fuse(stack, "dwt", wavelet="db3", mode="symmetric")`. Is it less sensitive to the grid?
 # 3. Use `levels=1` to `levels=6` for `lp`. At which level does the ghost at the outline appear?

@@ -1143,6 +1143,31 @@ in_one_minute(
 #
 # ## Exercises
 #
+# ### Check yourself
+#
+# <details><summary>Which pixels does the printed rule decide by Q_ABF of the whole image, and not by the maps?</summary>
+#
+# Those on which both maps agree: both say in focus, or both say out of focus. The rule takes all of them from one candidate, so
+# that one comparison of two numbers decides over all.
+#
+# </details>
+#
+# <details><summary>RMSprop moves a weight by about the rate in a step. How far can a weight move in 50 epochs of 1125 steps at a rate of one millionth?</summary>
+#
+# By $50 \cdot 1125 \cdot 10^{-6} \approx 0.06$ if all steps point the same way, and by up to ten times as much with a momentum of
+# 0.9. Transferred weights stay close to where they began.
+#
+# </details>
+#
+# <details><summary>Why does a failure of our slim network not refute the paper?</summary>
+#
+# It is another network: a sixteenth of the channels, another source task, other photographs. It can show that the claim may hold,
+# and a failure may be its own fault.
+#
+# </details>
+#
+# ### Try it
+#
 # 1. Fuse the embedded lens stack with `m3="literal"`. Which candidate does the rule return, and how often?
 # 2. Find the threshold at which the two maps disagree on most pixels. How close does the printed rule come to the comparison there?
 # 3. Train without noise after the blur (`noise=0`, `size=400`). What is the accuracy on the validation photographs, and what on the

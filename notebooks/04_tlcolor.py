@@ -893,6 +893,30 @@ in_one_minute(
 #
 # ## Exercises
 #
+# ### Check yourself
+#
+# <details><summary>Compare-bn is worse than Proposed with one seed each. What else could explain it?</summary>
+#
+# The seed. It draws the first weights and every sample, and five trainings of one recipe differ among themselves. Only a difference
+# larger than theirs says something about normalisation.
+#
+# </details>
+#
+# <details><summary>Why is "better on every pair" harder to show than "better on average"?</summary>
+#
+# One pair on which it is worse refutes the first. A mean may hide many such pairs.
+#
+# </details>
+#
+# <details><summary>Why may a mean over other pairs not refute a claim about group 4?</summary>
+#
+# The claim is about certain photographs. If they cannot be identified, no other photographs stand for them, and the claim cannot be
+# tested.
+#
+# </details>
+#
+# ### Try it
+#
 # 1. Train `compare_initial` for four times as long. Does the initialisation still matter?
 # 2. Transfer from a VGG-19 with random convolutions instead of trained ones. Which helps: the trained weights, or their scale?
 # 3. Give the last decoder a larger weight in the loss (`stage_weights`). What happens to the borders of the map?

@@ -770,6 +770,28 @@ in_one_minute("icacs18", question, answer=answer, best="C2.9", learned=learned)
 #
 # ## Exercises
 #
+# ### Check yourself
+#
+# <details><summary>The patches have 16 × 16 pixels and the network halves its maps three times. How far apart are neighbouring scores of a whole image?</summary>
+#
+# Eight pixels. The map is enlarged to the size of the image, so borders lie on a grid of eight pixels before the cleaning.
+#
+# </details>
+#
+# <details><summary>Both score maps of a pair sum to nearly one. Does the network force them to?</summary>
+#
+# No. They come from two passes with swapped inputs. That they complement each other is learned.
+#
+# </details>
+#
+# <details><summary>Eight networks all have an accuracy of 100 %. Which one is the best?</summary>
+#
+# These patches cannot tell. A test at its ceiling shows no difference, however large it is elsewhere.
+#
+# </details>
+#
+# ### Try it
+#
 # 1. Swap the sources. Which steps depend on the order, and what do `symmetric=True, dilate=0` change?
 # 2. Fuse a pair whose second photograph is sharp in two places, with `cancel=1` and without.
 # 3. The network with zeros around patches is small here. Train it by the recipe `practical`. Do the scores of whole images and of

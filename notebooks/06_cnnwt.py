@@ -881,6 +881,29 @@ in_one_minute("cnnwt", question, answer=answer, best="C3.13", learned=learned)
 #
 # ## Exercises
 #
+# ### Check yourself
+#
+# <details><summary>A patch has 16 × 16 coefficients of the first level. How much of the photograph does it see?</summary>
+#
+# 32 × 32 pixels, since a level halves both sides. Decisions on sub-bands are coarser than those on pixels.
+#
+# </details>
+#
+# <details><summary>Why can the guided filter lower large errors at a border and raise the mean error?</summary>
+#
+# It turns a jump into a ramp. Pixels that were all wrong become half wrong, and those beside them, which were right, are mixed with
+# the other source.
+#
+# </details>
+#
+# <details><summary>The network saw Gaussian blur only. How would you find out whether that is enough?</summary>
+#
+# Test it on another kind: a disc, or real defocus with a known decision. Accuracy on Gaussian blur says nothing about it.
+#
+# </details>
+#
+# ### Try it
+#
 # 1. Train with `levels=(5,)`. Which accuracies fall, and does the fused image change?
 # 2. Replace the network for details by the larger magnitude. What does the decision of the low band still change?
 # 3. Use the decision of the details for the low band too. Are there fewer artefacts at the borders?

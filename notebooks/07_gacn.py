@@ -1189,6 +1189,31 @@ tables.plain(listed.assign(effect=listed["effect"].map(effects))).hide(axis="ind
 # %% [markdown]
 # ## Exercises
 #
+# ### Check yourself
+#
+# <details><summary>How many extractions and decisions do ten images need, serially and calibrated?</summary>
+#
+# Serially $2 \cdot 9 = 18$ extractions and 9 decisions; calibrated 10 extractions and 9 decisions. Only the extractions become
+# fewer.
+#
+# </details>
+#
+# <details><summary>The logit of a pixel is 0.1 and the slope is 1000. How large is the gradient of the sigmoid?</summary>
+#
+# $1000\,\sigma(100)\,(1 - \sigma(100)) \approx 4 \cdot 10^{-41}$, which is zero in float32. Such a pixel no longer learns, whether
+# it is right or wrong. Hence a slope that grows in the course of the training.
+#
+# </details>
+#
+# <details><summary>Why does calibration lose detail in a stack of eight frames although each comparison is right?</summary>
+#
+# Saturated maps say only that a frame beats the first, not by how much. Several frames then have the same clarity in Eq. 19, and
+# the earliest of them wins.
+#
+# </details>
+#
+# ### Try it
+#
 # 1. Set `slope_start` to 1000 in the recipe and train on the embedded photographs. How many epochs pass before the loss decreases?
 # 2. Swap the sources. How many pixels change sides, and why is the network not symmetric?
 # 3. Train for a map that says how much sharper an image is: leave out the slope, and use the share of one clarity in the sum of both as the target.

@@ -760,6 +760,29 @@ figures.curves(
 # %% [markdown]
 # ## Exercises
 #
+# ### Check yourself
+#
+# <details><summary>Why do decoders change pixels even where one source is perfectly sharp?</summary>
+#
+# They compute every value anew from features. A network with a decision map copies it, so that nothing can be lost.
+#
+# </details>
+#
+# <details><summary>Which of the two kinds can be sharper than both sources?</summary>
+#
+# Decoders only. That raises statistics such as spatial frequency, and is an error if a reference is at hand.
+#
+# </details>
+#
+# <details><summary>A network was trained on visible and infrared pairs. What does it do on a focal stack?</summary>
+#
+# It keeps what it learned to keep, such as the brighter value or the stronger contrast. Nothing in its training told it to look for
+# focus.
+#
+# </details>
+#
+# ### Try it
+#
 # 1. Fuse an image with itself by every decoder. How many gray levels does each lose, and where?
 # 2. Give IFCNN the same two images in the other order, then U2Fusion. Which result does not depend on the order, and why?
 # 3. Train U2Fusion with `temperature` ten times larger. Which image does its result approach now?

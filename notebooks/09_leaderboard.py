@@ -393,6 +393,28 @@ else:
 #
 # ## Exercises
 #
+# ### Check yourself
+#
+# <details><summary>The critical difference of 26 pairs is 16 ranks. How many pairs would halve it?</summary>
+#
+# Four times as many, 104, since it falls with the root of their number.
+#
+# </details>
+#
+# <details><summary>Why are scores not averaged over metrics?</summary>
+#
+# They have different units and spreads, so the metric with the largest numbers would decide. Ranks have one scale.
+#
+# </details>
+#
+# <details><summary>Two methods are not told apart. Are they equal?</summary>
+#
+# No. So few pairs cannot show which of them is better. More pairs might.
+#
+# </details>
+#
+# ### Try it
+#
 # 1. Rank by every metric that has a direction. Which method gains most, and which of the faults above does it commit?
 # 2. Leave out one ranking metric at a time. Which of the first five places stay the same?
 # 3. Compare two neighbours of the chart by Wilcoxon's signed-rank test on all pairs. Does it find a difference that Nemenyi's test does not?

@@ -132,6 +132,30 @@ claims.Entries(observed)
 # %% [markdown]
 # ## Exercises
 #
+# ### Check yourself
+#
+# <details><summary>What is the difference between "undecided" and "cannot be tested"?</summary>
+#
+# Undecided: the test was made, and its interval contains the threshold, or seeds differ by more than the effect. Cannot be tested:
+# something is missing that no number of runs replaces, such as the photographs that the claim is about.
+#
+# </details>
+#
+# <details><summary>A claim has ten parts, and one of them has a 95 % interval on the wrong side. Does the claim fail?</summary>
+#
+# Not yet. Of ten parts one may lie there by chance. It fails if the interval at the level $1 - 0.05/10 = 99.5$ % lies there too.
+#
+# </details>
+#
+# <details><summary>Why does a verdict name the scenes and the weights?</summary>
+#
+# They limit what it says. A test with the authors' weights on the paper's photographs can refute a claim, and a test with
+# substitutes can only make it more or less plausible.
+#
+# </details>
+#
+# ### Try it
+#
 # 1. Choose a claim that is not tested yet. What would you have to measure, and which result would refute the claim?
 # 2. Which verdicts would change if the threshold of the claim were stricter? `data_manifests/papers/claims.csv` has all thresholds.
 

@@ -264,6 +264,29 @@ for name, table in measured.items():
 # %% [markdown]
 # ## Exercises
 #
+# ### Check yourself
+#
+# <details><summary>A network needs fewer operations than another one and takes longer. How can that be?</summary>
+#
+# It may move more bytes: wide maps with little arithmetic wait for memory. Or its convolutions are too small to use all units of
+# the processor.
+#
+# </details>
+#
+# <details><summary>What is the least time of a network whose intensity lies far above the one at which the ceilings meet?</summary>
+#
+# $W / \pi$: arithmetic sets the limit, and faster memory would not help.
+#
+# </details>
+#
+# <details><summary>Why is the first call of a network slower than the next?</summary>
+#
+# It loads weights and libraries, and reserves memory. The table takes the fastest of the later calls.
+#
+# </details>
+#
+# ### Try it
+#
 # 1. Set the number of threads of torch to one (`torch.set_num_threads(1)`) and run the chapter again. Which of the two ceilings changes more?
 # 2. Fuse a pair of 1040 × 1040. Which networks take more than four times as long, and why?
 # 3. Count the work of one network in half precision. Which of its two limits halves?

@@ -183,3 +183,12 @@ def test_every_chapter_is_in_the_table_of_contents():
     assert [file.partition("/")[2] for file in files if file.startswith("notebooks/")] == CHAPTERS
     pages = {path.stem for path in (ROOT / "book").glob("*.md")}
     assert {file for file in [toc["root"], *files] if "/" not in file} == pages
+
+
+@each_chapter
+def test_three_questions_have_folded_answers(chapter):
+    """Their words are raw HTML, in which neither formulas nor Markdown are set."""
+    folds = re.findall(r"<details><summary>(.+?)</summary>\n\n(.+?)\n\n</details>", prose(chapter), re.DOTALL)
+    assert len(folds) == 3
+    assert all(question.endswith("?") and not set("$`*") & set(question) for question, _ in folds)
+    assert all(len(answer) > 60 for _, answer in folds)
