@@ -31,7 +31,7 @@ USED_BY: Mapping[str, str] = {
     "viewer.js": 'class="mff-gallery"',
     "ledger.js": 'class="mff-ledger"',
     "leaderboard.js": 'class="mff-board"',
-    "tables.js": "<table",
+    "take.js": "cell_output",
     "sphinx-thebe.js": "no page",
     "design-tabs.js": "sd-tab-set",
 }

@@ -226,6 +226,16 @@ def test_a_table_is_handed_out_as_csv(visit):
     assert waiting.value.suggested_filename.endswith(".csv")
 
 
+def test_a_chart_is_handed_out_as_a_file(visit):
+    page = visit("notebooks/09_leaderboard.html").page
+    links = page.get_by_text("Download as SVG")
+    assert links.count() > 0
+    address = links.first.get_attribute("href")
+    assert Path(address.removeprefix("file://")).read_bytes().lstrip().startswith(b"<?xml")
+    assert links.first.get_attribute("download").endswith(".svg")
+    assert page.locator(".mff-gallery").count() == 0 or page.locator("figure:has(.mff-gallery) .mff-take").count() == 0
+
+
 def test_claims_are_searched_and_filtered(visit):
     page = visit("notebooks/10_claims.html").page
     boxes = page.locator(".mff-ledger > .mff-box")

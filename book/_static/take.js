@@ -1,4 +1,4 @@
-/* Let wide tables scroll, with a cue that there is more, and hand out every table as CSV. */
+/* Let wide tables scroll, with a cue that there is more, and hand out every table as CSV and every chart as a file. */
 "use strict";
 
 (() => {
@@ -38,8 +38,21 @@
     box.after(line);
   };
 
-  const start = () =>
+  const offer = (figure) => {
+    const pictures = figure.querySelectorAll("img.mff-picture");
+    if (pictures.length !== 1 || figure.querySelector(".mff-gallery")) return;
+    const [name, kind] = pictures[0].src.split("/").pop().split(".");
+    const link = Object.assign(document.createElement("a"), { textContent: `Download as ${kind.toUpperCase()}`, href: pictures[0].src });
+    link.download = `${document.title.split(" ")[0]}-${figure.id || name}.${kind}`.replace(/[^\w.-]+/g, "-");
+    const line = Object.assign(document.createElement("p"), { className: "mff-take" });
+    line.append(link);
+    figure.append(line);
+  };
+
+  const start = () => {
     document.querySelectorAll(".bd-article .cell_output table:not(.dataTable):not(.dataTable *)").forEach(prepare);
+    document.querySelectorAll(".bd-article .cell_output figure").forEach(offer);
+  };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
   else start();
 })();
