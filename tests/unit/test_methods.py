@@ -214,7 +214,7 @@ def test_every_option_of_a_method_is_documented(card):
         ("gcan", {}, r"no method 'gcan'; did you mean 'gacn'\? \(see mffrepro list methods\)"),
         ("", {}, r"no method ''"),
         ("gacn.publishd", {}, r"no weights of gacn 'publishd'; did you mean 'published'"),
-        ("gacn", {"weights": "mine"}, r"no weights of gacn 'mine'; known: default, published, random"),
+        ("gacn", {"weights": "mine"}, r"no weights of gacn 'mine'; known: default, dice, published, random"),
         ("lp", {"level": 3}, r"no option of lp 'level'; did you mean 'levels'"),
         ("average", {"sharpness": 3}, r"no option of average 'sharpness'; known: none"),
         ("average", {"weights": "published"}, r"average takes no weights; leave weights='published' out"),
