@@ -917,7 +917,7 @@ losses = {
     for part, name in (("training", "train"), ("validation", "val"))
 }
 figures.banded_curves(
-    np.arange(2, 25),
+    np.arange(2, 2 + next(iter(losses.values())).shape[1]),
     losses,
     xlabel="epoch",
     ylabel="loss",

@@ -395,7 +395,7 @@ else:
 #
 # ### Check yourself
 #
-# <details><summary>The critical difference of 26 pairs is 16 ranks. How many pairs would halve it?</summary>
+# <details><summary>How many pairs would halve the critical difference of 26 pairs?</summary>
 #
 # Four times as many, 104, since it falls with the root of their number.
 #
