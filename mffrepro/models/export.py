@@ -41,7 +41,7 @@ def export_onnx(spec: str, path: str | os.PathLike) -> Path:
     """Write the decision of a network as ONNX.
 
     The model has the inputs ``first`` and ``second``, (1, 1, height, width) float32 gray in [0, 1], and the output ``share`` of
-    that shape: 1 where the first image is taken. Height and width are free, from 16 pixels on. Its metadata name method and weights.
+    that shape: 1 where the first image is taken. Height and width are free, from 16 pixels on. Metadata name method and weights.
     Another runtime adds up in another order, which GACN's steep sigmoid magnifies a thousandfold: shares agree with
     `mffrepro.fuse` to 1e-4 but for a few pixels in a thousand, whose source was a close call.
 
