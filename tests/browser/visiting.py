@@ -1,0 +1,38 @@
+"""What the tests of the built book share: where it lies, the browser, and a page opened in it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+HTML = Path(__file__).parents[2] / "book" / "_build" / "html"
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+PHONE = {"width": 390, "height": 844}
+
+NEEDS = [
+    pytest.mark.skipif(not (HTML / "index.html").exists(), reason="the book is not built; run make book"),
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+]
+
+
+class Visit:
+    """A page opened in a browser of its own, and what it complained about or reached for."""
+
+    def __init__(self, context, address: str) -> None:
+        self.strayed, self.complaints = [], []
+        context.route("**/*", self._allow_the_folder_only)
+        self.page = context.new_page()
+        self.page.on("console", lambda message: self.complaints.append(message.text) if message.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.goto(address, wait_until="load")
+
+    def _allow_the_folder_only(self, route) -> None:
+        if route.request.url.startswith((HTML.as_uri(), "data:", "blob:")):
+            route.continue_()
+        else:
+            self.strayed.append(route.request.url)
+            route.abort()
