@@ -55,7 +55,7 @@ def add_runtime(folder: Path) -> None:
 
 def _model() -> bytes:
     try:
-        from mffrepro.models.export import export_onnx
+        from mffrepro.export import export_onnx
 
         with tempfile.TemporaryDirectory() as folder:
             return export_onnx("gacn", Path(folder) / "gacn.onnx").read_bytes()

@@ -14,7 +14,7 @@ def export(
 
     Example: mffrepro export gacn gacn.onnx
     """
-    from mffrepro.models.export import export_onnx
+    from mffrepro.export import export_onnx
 
     path = export_onnx(method, output)
     print(f"{method}: {path.stat().st_size / 2**20:.2f} MiB -> {path}")
