@@ -20,6 +20,7 @@ share_cores()
 _PUBLIC = {
     "fuse": "mffrepro.methods",
     "align": "mffrepro.alignment",
+    "depth": "mffrepro.fusion.depth",
     "evaluate": "mffrepro.metrics",
     "load": "mffrepro.data",
     "benchmark": "mffrepro.benchmarks",
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from mffrepro.benchmarks import benchmark
     from mffrepro.data import list_datasets, load
     from mffrepro.errors import DataError, ImageError, MffError, OptionError
+    from mffrepro.fusion.depth import depth
     from mffrepro.images import FocusStack, FusionResult, read_image, write_image
     from mffrepro.methods import fuse, list_methods
     from mffrepro.metrics import evaluate, list_metrics

@@ -17,6 +17,7 @@ from mffrepro.images.depth import note_unused_bits, scale_from_white
 from mffrepro.methods_table import CARDS, MethodCard
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import nn
 
 __all__ = ["CARDS", "MethodCard", "check_options", "fuse", "get", "list_methods", "load_network", "parse", "within"]
@@ -33,6 +34,8 @@ def fuse(
     device: str = "auto",
     strategy: str = "auto",
     clamp: bool = False,
+    average_flat: bool = False,
+    depth: bool = False,
     white: float | None = None,
     **options: Any,
 ) -> FusionResult:
@@ -52,6 +55,10 @@ def fuse(
             strategies, of which ``"auto"`` is the first.
         clamp: Keep each value of the result between the least and the largest that the sources have at that pixel and channel.
             Transforms overshoot near edges.
+        average_flat: Take the mean of the sources where none is sharp and all have the same light: no method is quieter there.
+            The decision stays the method's.
+        depth: Also find which source is sharpest at each pixel, whatever the method chose; the sources are in the order of their
+            focus. See `mffrepro.depth`.
         white: Value of white in images of 16 bits or floats, such as 4095 for 12-bit data: networks and some classical methods
             take another decision where images seem dark. The result has the range of the sources.
         options: The method's own options; ``mffrepro list methods NAME`` shows them.
@@ -59,6 +66,7 @@ def fuse(
     Returns:
         ``.image`` in the dtype, shape and range of the inputs, ``.decision`` (N, H, W) or None, ``.seconds``, ``.method``; and
         for `mffrepro.write_image` ``.metadata`` of the first file, ``.alpha`` (H, W) where all sources have one, and ``.white``.
+        On request ``.depth`` and ``.confidence``; ``.averaged`` says which share of the pixels `average_flat` changed.
 
     Raises:
         ImageError: Images cannot be fused; the sentence names which.
@@ -84,10 +92,22 @@ def fuse(
     image = from_unit(image, stack.images.dtype)
     if clamp:
         image = clamp_to_sources(image, stack.images)
+    averaged = 0.0
+    if average_flat:
+        from mffrepro.fusion import flat
+
+        image, averaged = flat.average_flat(image, stack.images)
     seconds = time.perf_counter() - started
     alpha = None if stack.alpha is None else fuse_alpha(stack.alpha, decision)
     image = scale_from_white(image, stack.white)
-    return FusionResult(image, decision, seconds, card.name, metadata=stack.metadata, alpha=alpha, white=stack.white)
+    kept = {"metadata": stack.metadata, "alpha": alpha, "white": stack.white, "averaged": averaged}
+    return FusionResult(image, decision, seconds, card.name, **kept, **(_depth(stack) if depth else {}))
+
+
+def _depth(stack: FocusStack) -> "dict[str, np.ndarray]":
+    from mffrepro.fusion.depth import depth
+
+    return depth(stack)._asdict()
 
 
 def _work(card: MethodCard, stack: FocusStack, chosen: dict[str, Any]) -> Callable[[], tuple]:

@@ -69,6 +69,7 @@ from IPython.display import display
 
 import mffrepro as mff
 from mffrepro.benchmarks import computed_or_recorded
+from mffrepro.benchmarks.recorded_maps import read_maps
 from mffrepro.benchmarks.scores import directions, score_methods
 from mffrepro.data import load_regions
 from mffrepro.data.photographs import is_fetched
@@ -396,6 +397,20 @@ figures.comparison(
     caption=f"Fig. 9 of the paper, on {pair.name}: with and without transfer.",
 )
 
+# %% tags=["hide-input"]
+if koala is None:  # the photograph has not been fetched: what the networks made of it
+    display(
+        figures.comparison(
+            read_maps(tl, ["lytro_14"]),
+            columns=2,
+            alt="Decision maps of the network with and without transfer on the koala.",
+            caption=(
+                "Fig. 9 of the paper, on lytro_14 itself: recorded crops of the "
+                "decision maps. White: from the first source."
+            ),
+        )
+    )
+
 # %% [markdown]
 # ### Tables 4 to 9: six pairs, every method
 #
@@ -495,6 +510,9 @@ for s in [koala, *more] if koala else embedded_pairs[1:2]:
 
 # %% [markdown]
 # ### Fig. 16: further results
+#
+# Where Lytro has not been fetched, embedded pairs stand for its photographs, and recorded crops show the decision maps of the pairs
+# themselves.
 
 # %% tags=["hide-input"]
 further = lytro_pairs[:3] or [
@@ -514,6 +532,20 @@ figures.comparison(
     alt="Rows of two sources and the fused image.",
     caption="Fig. 16 of the paper: further results of the printed rule.",
 )
+
+# %% tags=["hide-input"]
+if not lytro_pairs:
+    display(
+        figures.comparison(
+            read_maps(["tlcolor.printed"], ["lytro_01", "lytro_02", "lytro_03"]),
+            columns=3,
+            alt="Three decision maps of the printed rule on pairs of Lytro.",
+            caption=(
+                "Fig. 16 of the paper, on three pairs of Lytro: recorded crops of the "
+                "decision maps. White: from the first source."
+            ),
+        )
+    )
 
 # %% [markdown]
 # ## Ablations

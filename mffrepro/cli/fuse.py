@@ -10,7 +10,7 @@ from mffrepro.cli.values import parse_settings
 from mffrepro.errors import OptionError
 
 if TYPE_CHECKING:
-    from mffrepro.cli.fusing import Job
+    from mffrepro.cli.fusing import Job, Targets
     from mffrepro.methods import MethodCard
 
 
@@ -27,6 +27,11 @@ def fuse(
     strategy: Annotated[str, typer.Option(help="For more than two images; see mffrepro list methods NAME.")] = "auto",
     option: Annotated[list[str] | None, typer.Option(help="An option of the method, name=value; repeat for more.")] = None,
     decision: Annotated[Path | None, typer.Option(help="Write the decision map: white is the first image.")] = None,
+    depth: Annotated[
+        Path | None, typer.Option(help="Write which image is sharpest, 0 for the first: numbers to .tif, colours to .png.")
+    ] = None,
+    step_um: Annotated[float | None, typer.Option(help="With --depth: micrometres from image to image; write these.")] = None,
+    confidence: Annotated[Path | None, typer.Option(help="Write how sure the depth is, 0 to 1.")] = None,
     each: Annotated[
         Path | None, typer.Option(help="Fuse every stack under this folder: its sub-folders, or its images split by time.")
     ] = None,
@@ -43,6 +48,13 @@ def fuse(
     use_transforms: align.Use = None,
     white: Annotated[float | None, typer.Option(help="Value of white in the images, such as 4095 for 12-bit data.")] = None,
     clamp: Annotated[bool, typer.Option("--clamp", help="Keep values within those of the sources.")] = False,
+    average_flat: Annotated[
+        bool | None,
+        typer.Option(
+            "--average-flat/--no-average-flat",
+            help="Take the mean of the images where none is sharp; done for three or more unless --no-average-flat is given.",
+        ),
+    ] = None,
     balance: Annotated[bool, typer.Option("--balance", help="Bring all images to the same light.")] = False,
     hot_pixels: Annotated[bool, typer.Option("--hot-pixels", help="Fill pixels that stand out in every image.")] = False,
     checks: Annotated[bool, typer.Option("--checks/--no-checks", help="Leave out images that do not belong.")] = True,
@@ -53,7 +65,7 @@ def fuse(
 
     Example: mffrepro fuse near.jpg far.jpg -o fused.png
     """
-    from mffrepro.cli.fusing import Job, check_targets, fuse_files
+    from mffrepro.cli.fusing import Job, Targets, check_targets, fuse_files
     from mffrepro.cli.preparing import Preparation
 
     if bool(images) == (each is not None):
@@ -67,30 +79,31 @@ def fuse(
     alignment = _alignment(align_frames, align.Alignment(model, not whole, save_transforms, use_transforms))
     preparation = Preparation(checks, balance, hot_pixels, alignment)
     limits = _checked_bits(bits), _checked_quality(quality, output)
-    job = Job(method, chosen | {"clamp": clamp}, white, crop is True, preparation, *limits)
+    job = Job(method, chosen | {"clamp": clamp}, white, crop is True, preparation, average_flat, *limits)
+    targets = Targets(output, decision, depth, confidence, _checked_step(step_um, depth))
     if each is not None:
-        return _fuse_each(job, each, output, decision, gap)
-    targets = [*output, *([] if decision is None else [decision])]
-    sources = _sources(images, targets, job.crop)
-    check_targets(sources, targets)
-    print(fuse_files(job, sources, output, decision))
+        return _fuse_each(job, each, targets, gap)
+    files = [*targets.images, *targets.maps()]
+    sources = _sources(images, files, job.crop)
+    check_targets(sources, files)
+    print(fuse_files(job, sources, targets))
     return 0
 
 
-def _fuse_each(job: "Job", root: Path, output: list[Path], decision: Path | None, gap: float) -> int:
+def _fuse_each(job: "Job", root: Path, patterns: "Targets", gap: float) -> int:
     from mffrepro.cli.batch import check_pattern, fill, find_stacks, run_each
     from mffrepro.cli.fusing import check_targets, fuse_files
 
-    patterns = [*output, *([] if decision is None else [decision])]
-    for pattern in patterns:
+    files = [*patterns.images, *patterns.maps()]
+    for pattern in files:
         check_pattern(pattern)
 
     def work(name: str, sources: list[Path]) -> str:
-        targets = [fill(pattern, name) for pattern in patterns]
-        check_targets(sources, targets)
-        return f"{name}: " + fuse_files(job, sources, targets[: len(output)], *targets[len(output) :])
+        targets = patterns.each(lambda pattern: fill(pattern, name))
+        check_targets(sources, [*targets.images, *targets.maps()])
+        return f"{name}: " + fuse_files(job, sources, targets)
 
-    return run_each(find_stacks(root, gap, targets=patterns, like_sizes=job.crop), work)
+    return run_each(find_stacks(root, gap, targets=files, like_sizes=job.crop), work)
 
 
 def _sources(images: list[Path], targets: list[Path], crop: bool) -> list[Path]:
@@ -117,6 +130,12 @@ def _method(method: str, texts: list[str], chosen: dict[str, object]) -> tuple["
     chosen = chosen | parse_settings(texts, kinds, f"option of {card.name}")
     methods.check_options(method, chosen)
     return card, chosen
+
+
+def _checked_step(step: float | None, depth: Path | None) -> float | None:
+    if step is not None and (depth is None or step <= 0):
+        raise OptionError(f"--step-um is {step:g}; give micrometres above 0, together with --depth")
+    return step
 
 
 def _checked_bits(bits: int | None) -> int | None:

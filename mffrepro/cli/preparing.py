@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mffrepro.cli.align import Alignment, aligned
 from mffrepro.errors import OptionError
@@ -36,9 +36,21 @@ class Preparation:
     alignment: Alignment | None = None
 
 
-def prepare(
-    stack: "FocusStack", names: Sequence[str], how: Preparation
-) -> "tuple[FocusStack, Callable[[np.ndarray], np.ndarray]]":
+class Prepared(NamedTuple):
+    """Hold a stack that is ready for its fusion.
+
+    Attributes:
+        stack: The frames that are left, as they are to be fused.
+        credit: Gives the shares (N, H, W) of a fusion to the frames that the pixels come from.
+        kept: Numbers of the frames that are left, from 0.
+    """
+
+    stack: "FocusStack"
+    credit: "Callable[[np.ndarray], np.ndarray]"
+    kept: Sequence[int]
+
+
+def prepare(stack: "FocusStack", names: Sequence[str], how: Preparation) -> Prepared:
     """Prepare a stack for its fusion; everything that changes it is a warning.
 
     Args:
@@ -46,14 +58,12 @@ def prepare(
         names: What warnings call them.
         how: What to do.
 
-    Returns:
-        The stack, and a function that gives the shares (N, H, W) of a fusion to the frames that the pixels come from.
-
     Raises:
         OptionError: Hot pixels are to be filled in a stack of too few images.
         ImageError: The frames cannot be aligned; the sentence names one.
     """
     numbered = [f"frame {n} ({Path(name).name})" for n, name in enumerate(names, 1)]
+    kept = range(len(stack))
     if how.checks:  # a displaced frame belongs to the stack if it is going to be aligned
         stack, kept = _without_outliers(stack, names, registered=how.alignment is None)
         numbered = [numbered[i] for i in kept]
@@ -69,7 +79,7 @@ def prepare(
         stack = _balanced(stack)
     elif how.checks:
         _suggest_balance(stack)
-    return stack, credit
+    return Prepared(stack, credit, kept)
 
 
 def _as_it_is(shares: "np.ndarray") -> "np.ndarray":

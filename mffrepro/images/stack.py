@@ -70,6 +70,9 @@ class FusionResult:
         metadata: Colour profile, EXIF and resolution of the first source, for `mffrepro.write_image`; None for arrays.
         alpha: Opacity (H, W) where all sources have one, else None.
         white: Value of white in the image, where it is not that of its type.
+        averaged: Share of the pixels that are the mean of all sources, since none is sharp there.
+        depth: (H, W) float32, the number of the sharpest source with fractions, 0 for the first; None unless asked for.
+        confidence: (H, W) float32 in [0, 1], how far that source stands out; None unless asked for.
     """
 
     image: np.ndarray
@@ -79,6 +82,9 @@ class FusionResult:
     metadata: Metadata | None = None
     alpha: np.ndarray | None = None
     white: float | None = None
+    averaged: float = 0.0
+    depth: np.ndarray | None = None
+    confidence: np.ndarray | None = None
 
 
 def as_stack(

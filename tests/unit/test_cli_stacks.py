@@ -399,3 +399,65 @@ def test_a_pattern_that_matches_nothing_is_refused(run, results):
     code, _, (err,) = run("evaluate", "--pairs", "pairs", "-f", "out/{stack}_GFK.png")
     assert code == 2
     assert err == "out/{stack}_GFK.png matches no file, such as out/beetle_GFK.png; correct the pattern"
+
+
+# ------------------------------------------------------------------------------------------------------- depth
+
+
+def test_depth_and_confidence_are_written(run, folder, frames):
+    depth = mff.depth(frames)
+    assert run("fuse", "stack", "-o", "f.png", *LP, "--depth", "d.tif", "--step-um", "25", "--confidence", "c.tif")[0] == 0
+    np.testing.assert_allclose(tifffile.imread("d.tif"), 25 * depth.depth, atol=1e-3)
+    np.testing.assert_allclose(tifffile.imread("c.tif"), depth.confidence, atol=1e-6)
+    assert run("fuse", "stack", "-o", "f.png", *LP, "--depth", "stack/d.png")[0] == 0
+    picture = mff.read_image("stack/d.png").astype(int)
+    near, far = depth.depth < 0.5, depth.depth > 6.5
+    assert picture[far][:, 0].mean() > picture[near][:, 0].mean() + 100  # viridis: from dark blue to yellow
+    assert "8 images" in run("fuse", "stack", "-o", "g.png", *LP)[1]  # the picture is not a ninth
+
+
+def test_depth_counts_frames_that_are_left_out(run, folder, frames):
+    mff.write_image("stack/1.png", np.zeros_like(frames[0]))
+    code, _, err = run("fuse", "stack", "-o", "f.png", *LP, "--depth", "d.tif")
+    assert code == 0
+    assert "is left out" in err[0]
+    others = mff.depth(np.delete(frames, 1, 0)).depth
+    np.testing.assert_allclose(tifffile.imread("d.tif"), np.interp(others, range(7), [0, 2, 3, 4, 5, 6, 7]), atol=1e-4)
+
+
+def test_each_stack_has_a_depth(run, folder, frames):
+    save("many/a", frames[:3])
+    assert run("fuse", "--each", "many", "-o", "out/{name}.png", "--depth", "out/{name}_d.tif", *LP)[0] == 0
+    assert tifffile.imread("out/a_d.tif").shape == frames.shape[1:3]
+
+
+@pytest.mark.parametrize("arguments", [("--step-um", "5"), ("--depth", "d.tif", "--step-um", "0")])
+def test_a_step_needs_a_depth_and_a_length(run, folder, arguments):
+    code, _, err = run("fuse", "stack", "-o", "f.png", *arguments)
+    assert (code, err) == (2, [f"--step-um is {arguments[-1]}; give micrometres above 0, together with --depth"])
+
+
+def test_the_decision_of_many_frames_shows_the_largest_share(run, folder, frames):
+    assert run("fuse", "stack", "-o", "f.png", "--decision", "d.png", "-m", "dsift")[0] == 0
+    index = mff.fuse(frames, "dsift").decision.argmax(0)
+    np.testing.assert_array_equal(mff.read_image("d.png"), np.floor(255 * (7 - index) / 7 + 0.5))
+
+
+# -------------------------------------------------------------------------------------------------- flat areas
+
+
+def test_flat_noise_is_averaged_with_a_note(run, folder):
+    flat = np.clip(np.rint(128 + np.random.default_rng(0).normal(0, 6, (8, 128, 160, 3))), 0, 255).astype(np.uint8)
+    save("flat", flat)
+    code, _, err = run("fuse", "flat", "-o", "f.png", *LP)
+    assert code == 0
+    (note,) = err
+    assert re.fullmatch(
+        r"note: (9\d|100)% of the picture is sharp in no image; the mean of all is taken there \(--no-average-flat .*\)", note
+    )
+    assert mff.read_image("f.png").std() < 1.1 * flat.mean(0).std()
+    assert run("fuse", "flat", "-o", "f.png", *LP, "--no-average-flat")[2] == []
+    assert mff.read_image("f.png").std() > 6
+    save("two", flat[:2])
+    assert run("fuse", "two", "-o", "f.png", *LP)[2] == []  # a pair is what the papers fuse
+    assert run("fuse", "two", "-o", "f.png", *LP, "--average-flat")[2] != []
