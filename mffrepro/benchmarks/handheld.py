@@ -94,6 +94,34 @@ def placement_errors(shots: Shots, transforms: np.ndarray | None = None, frames:
     return np.array([offset(back @ one, shape) for one in shots.to_scene(transforms, frames)])
 
 
+def depth_errors(depth: np.ndarray, truth: np.ndarray, confidence: np.ndarray | None = None) -> pd.DataFrame:
+    """Measure how far a depth map lies off the truth, in frames.
+
+    Args:
+        depth: (H, W), numbers of the sharpest frame.
+        truth: (H, W), of `Shots.true_depth`.
+        confidence: (H, W); with it each quarter of the pixels is measured too, from the least confident to the most.
+
+    Returns:
+        A row for all pixels and one for each quarter: ``median error``, ``mean error``, and ``within half a frame``, a share.
+    """
+    errors = np.abs(depth - truth)
+    groups = {"all pixels": np.ones(truth.shape, bool)}
+    if confidence is not None:
+        place = confidence.ravel().argsort(kind="stable").argsort(kind="stable").reshape(truth.shape)
+        names = ("least confident quarter", "second quarter", "third quarter", "most confident quarter")
+        groups |= {name: place * 4 // truth.size == n for n, name in enumerate(names)}
+    rows = {
+        name: {
+            "median error": np.median(errors[chosen]),
+            "mean error": errors[chosen].mean(),
+            "within half a frame": (errors[chosen] < 0.5).mean(),
+        }
+        for name, chosen in groups.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
 def without_one() -> dict[str, tuple[str, ...]]:
     """List all steps but one: label -> steps."""
     return {f"without: {title}": tuple(other for other in STEPS if other != name) for name, title in STEPS.items()}

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import mffrepro as mff
 from mffrepro.alignment.geometry import move
 from mffrepro.benchmarks import handheld
 from mffrepro.data.handheld import NONE, Faults, take_shots
@@ -132,3 +133,23 @@ def test_faults_can_be_switched_off():
     shots = take_shots(Faults(dark_frame=None, hot_pixels=0, light=0), frames=3, size=192)
     assert (shots.gains == 1).all()
     assert not shots.hot.any()
+
+
+def test_errors_of_depth_by_confidence():
+    truth = np.zeros((4, 4))
+    depth = np.repeat([[2.0], [1.0], [0.25], [0.0]], 4, 1)
+    table = handheld.depth_errors(depth, truth, confidence=np.arange(16).reshape(4, 4) / 16)
+    assert table["median error"].tolist() == [0.625, 2, 1, 0.25, 0]
+    assert table["within half a frame"].tolist() == [0.5, 0, 0, 1, 1]
+    assert table.loc["all pixels", "mean error"] == pytest.approx(13 / 16)
+    assert len(handheld.depth_errors(depth, truth)) == 1
+
+
+def test_depth_of_the_prepared_stack_is_near_the_truth(shots, whole):
+    """Counted among the frames that are left, which are not evenly spread: one was left out."""
+    depth = mff.depth(whole.stack).depth
+    truth = shots.true_depth(depth.shape, whole.transforms, whole.frames)
+    assert handheld.depth_errors(depth, truth).loc["all pixels", "median error"] < 0.3
+    beyond = truth > 4.5  # frame 6 was left out: counted among all frames, the truth is one more here
+    assert handheld.depth_errors(depth[beyond], truth[beyond]).iloc[0, 0] < 0.5
+    assert handheld.depth_errors(depth[beyond], truth[beyond] + 1).iloc[0, 0] > 0.5

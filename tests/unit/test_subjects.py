@@ -80,3 +80,11 @@ def test_the_mean_of_eight_frames_has_a_third_of_the_noise():
     flat = robustness.noisy_flat()
     assert flat.images[0].std() == pytest.approx(6, rel=0.05)
     assert robustness.remaining_noise(flat, "average") == pytest.approx(6 / np.sqrt(8), rel=0.1)
+
+
+def test_the_table_has_the_word_of_the_card_beside_the_measurement():
+    flat = robustness.noisy_flat(3, size=40)
+    table = robustness.robustness(["average", "lp"], flat)
+    assert table["order matters"].tolist() == ["no", "yes"]
+    assert table.loc["average", "changed by order"] == 0
+    assert table.loc["lp", "noise left"] > 6 > 4 > table.loc["lp", "with average_flat"]
