@@ -1,4 +1,4 @@
-"""The command line: ``mffrepro fuse | align | evaluate | benchmark | train | data | list | book``.
+"""The command line: ``mffrepro fuse | align | evaluate | benchmark | train | data | export | list | book``.
 
 Each command is a thin layer over the Python function of the same name, in a file of its own; what is heavy is imported when the
 command runs. Exit code 0: done; 1: the work failed; 2: the input or the arguments cannot be used as given.
@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from mffrepro.cli import align, benchmark, book, data, evaluate, fuse, listing, train
+from mffrepro.cli import align, benchmark, book, data, evaluate, export, fuse, listing, train
 from mffrepro.cli.terminal import say
 from mffrepro.errors import MffError
 
@@ -23,6 +23,7 @@ UsageError = typer.BadParameter.__base__
 EXTRAS = {
     "accelerate": "train", "distributed": "distributed", "dask": "distributed",
     "jupytext": "book", "papermill": "book", "nbformat": "book", "yaml": "book",
+    "onnx": "export", "onnxscript": "export",
 }  # fmt: skip
 
 app = typer.Typer(
@@ -36,6 +37,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("benchmark")(benchmark.benchmark)
 app.add_typer(train.app, name="train")
 app.add_typer(data.app, name="data")
+app.command("export")(export.export)
 app.add_typer(listing.app, name="list")
 app.command("book")(book.book)
 
