@@ -37,6 +37,8 @@ class MethodCard:
         variants: Named options, such as the rule that a paper prints: ``"tlcnn.printed"``.
         strategies: How it combines more than two images, the default first; empty where it takes any number at once.
         has_decision: Whether its result has a decision map.
+        order_matters: Whether another order of more than two frames changes the result visibly: ties go to the first frame, or
+            the frames are combined one after the other. `mffrepro.benchmarks.robustness` measures it.
         seconds: About what a colour pair of 520x520 takes on two cores after the first call; for choosing what to run.
         fast: Options with which a slow method takes a fraction of that, for a preview rather than for a table.
         published_chroma: How the authors' program enlarged the chroma of JPEG files, see `mffrepro.read_image`; used with
@@ -57,6 +59,7 @@ class MethodCard:
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     strategies: tuple[str, ...] = ()
     has_decision: bool = False
+    order_matters: bool = False
     seconds: float = 0.5
     fast: Mapping[str, Any] = field(default_factory=dict)
     published_chroma: Literal["interpolated", "dct"] = "interpolated"
@@ -108,6 +111,7 @@ _CARDS = (
         variants=PRINTED_RULE,
         strategies=CARRY_FIRST,
         seconds=1,
+        order_matters=True,
     ),
     _network(
         "tlcolor",
@@ -121,6 +125,7 @@ _CARDS = (
         variants=PRINTED_RULE,
         strategies=CARRY_FIRST,
         seconds=1,
+        order_matters=True,
     ),
     _network(
         "icacs18",
@@ -133,6 +138,7 @@ _CARDS = (
         strategies=PAIRWISE,
         seconds=1,
         note="shipped weights have half the maps of the paper",
+        order_matters=True,
     ),
     _network(
         "cnnwt",
@@ -145,6 +151,7 @@ _CARDS = (
         strategies=PAIRWISE,
         has_decision=True,
         note="decides for each band; its decision map is the share of each source in all coefficients",
+        order_matters=True,
     ),
     _network(
         "cnn_fuse",
@@ -155,8 +162,11 @@ _CARDS = (
         min_side=16,
         strategies=PAIRWISE,
         note="shipped weights have a quarter of the maps of the paper; python -m mffrepro.models.cnn_fuse converts the authors'",
+        order_matters=True,
     ),
-    _network("sesf", "SESF-Fuse", "ma2021sesf", "decision", min_side=11, weights=PUBLISHED, strategies=CARRY_FIRST),
+    _network(
+        "sesf", "SESF-Fuse", "ma2021sesf", "decision", min_side=11, weights=PUBLISHED, strategies=CARRY_FIRST, order_matters=True
+    ),
     _network(
         "drpl",
         "DRPL",
@@ -165,6 +175,7 @@ _CARDS = (
         strategies=PAIRWISE,
         seconds=1,
         note="the layout is our reading: the table of layers, code and weights are not available",
+        order_matters=True,
     ),
     _network(
         "ifcnn",
@@ -195,6 +206,7 @@ _CARDS = (
         weights=PUBLISHED,
         seconds=1,
         note="shipped weights have half the maps of the paper and never saw a VGG-16",
+        order_matters=True,
     ),
     _network(
         "fusiondn",
@@ -204,9 +216,18 @@ _CARDS = (
         min_side=2,
         seconds=2,
         note="shipped weights have half the maps of the paper and never saw a VGG-16; no weights are published",
+        order_matters=True,
     ),
-    _network("mff_gan", "MFF-GAN", "zhang2021mffgan", "luma", weights=PUBLISHED, extra_weights=("published.mfi_whu",)),
-    _network("pmgi", "PMGI", "zhang2020pmgi", "luma", min_side=2, weights=PUBLISHED),
+    _network(
+        "mff_gan",
+        "MFF-GAN",
+        "zhang2021mffgan",
+        "luma",
+        weights=PUBLISHED,
+        extra_weights=("published.mfi_whu",),
+        order_matters=True,
+    ),
+    _network("pmgi", "PMGI", "zhang2020pmgi", "luma", min_side=2, weights=PUBLISHED, order_matters=True),
     _classical(
         "mff_ssim",
         "MFF-SSIM",
@@ -220,24 +241,26 @@ _CARDS = (
         note="no network: the image itself is optimised",
     ),
     _classical("average", "Average", "stathaki2008fusion", "per-channel"),
-    _classical("lp", "Laplacian pyramid", "burt1983laplacian", "per-channel", min_side=17),
+    _classical("lp", "Laplacian pyramid", "burt1983laplacian", "per-channel", min_side=17, order_matters=True),
     _classical("pca", "Principal components", "naidu2008", "per-channel"),
-    _classical("dwt", "Wavelets", "li1995wavelet", "per-channel", min_side=17),
-    _classical("swt", "Stationary wavelets", "rockinger1997", "per-channel"),
-    _classical("rp", "Ratio pyramid", "toet1989", "per-channel", min_side=17),
-    _classical("dtcwt", "Complex wavelets", "lewis2007", "per-channel", min_side=17),
+    _classical("dwt", "Wavelets", "li1995wavelet", "per-channel", min_side=17, order_matters=True),
+    _classical("swt", "Stationary wavelets", "rockinger1997", "per-channel", order_matters=True),
+    _classical("rp", "Ratio pyramid", "toet1989", "per-channel", min_side=17, order_matters=True),
+    _classical("dtcwt", "Complex wavelets", "lewis2007", "per-channel", min_side=17, order_matters=True),
     _classical("gff", "Guided filter fusion", "li2013gff", "luma"),
     _classical("mgivf", "Multi-scale guided fusion", "bavirisetti2019", "per-channel"),
     _classical("msvd", "Multi-resolution SVD", "naidu2011", "per-channel"),
     _classical("cbf", "Cross bilateral filter", "kumar2015", "per-channel", min_side=6, seconds=1),
     _classical("sf", "Spatial frequency", "li2001frequency", "decision"),
-    _classical("eol", "Energy of Laplacian", "huang2007", "decision"),
-    _classical("sml", "Sum-modified-Laplacian", "nayar1994", "decision"),
-    _classical("nsct", "Contourlets", "zhang2009nsct", "per-channel", min_side=2, seconds=3),
-    _classical("nsst", "Shearlets", "easley2008", "per-channel", min_side=2, seconds=3),
-    _classical("cvt", "Curvelets", "nencini2007", "per-channel", seconds=1),
-    _classical("pcnn", "Pulse-coupled network", "qu2008", "luma", seconds=4, fast={"iterations": 50}),
-    _classical("gd", "Gradient domain", "paul2016gd", "luma", note="equalises the contrast, as its authors do"),
+    _classical("eol", "Energy of Laplacian", "huang2007", "decision", order_matters=True),
+    _classical("sml", "Sum-modified-Laplacian", "nayar1994", "decision", order_matters=True),
+    _classical("nsct", "Contourlets", "zhang2009nsct", "per-channel", min_side=2, seconds=3, order_matters=True),
+    _classical("nsst", "Shearlets", "easley2008", "per-channel", min_side=2, seconds=3, order_matters=True),
+    _classical("cvt", "Curvelets", "nencini2007", "per-channel", seconds=1, order_matters=True),
+    _classical("pcnn", "Pulse-coupled network", "qu2008", "luma", seconds=4, fast={"iterations": 50}, order_matters=True),
+    _classical(
+        "gd", "Gradient domain", "paul2016gd", "luma", note="equalises the contrast, as its authors do", order_matters=True
+    ),
     _classical("dchwt", "Cosine harmonic wavelets", "kumar2013", "per-channel"),
     _classical(
         "nmei",
@@ -245,12 +268,21 @@ _CARDS = (
         "nie2021exchange",
         "decision",
         note="the name has no reference; read as networks that exchange their pulses",
+        order_matters=True,
     ),
-    _classical("dsift", "Dense SIFT", "liu2015dsift", "decision", seconds=2),
+    _classical("dsift", "Dense SIFT", "liu2015dsift", "decision", seconds=2, order_matters=True),
     _classical(
         "sr", "Sparse representation", "yang2010sr", "per-channel", min_side=8, seconds=75, fast={"eps": 5.0, "stride": 2}
     ),
-    _classical("mst_sr", "Multi-scale transform with sparse coding", "liu2015mstsr", "per-channel", min_side=17, seconds=2),
+    _classical(
+        "mst_sr",
+        "Multi-scale transform with sparse coding",
+        "liu2015mstsr",
+        "per-channel",
+        min_side=17,
+        seconds=2,
+        order_matters=True,
+    ),
     _classical(
         "asr",
         "Adaptive sparse representation",
@@ -269,7 +301,16 @@ _CARDS = (
         seconds=27,
         fast={"tolerance": 0.01},
     ),
-    _classical("mwg", "Multi-scale weighted gradients", "zhou2014mwg", "luma", min_side=3, seconds=4, fast={"iterations": 100}),
+    _classical(
+        "mwg",
+        "Multi-scale weighted gradients",
+        "zhou2014mwg",
+        "luma",
+        min_side=3,
+        seconds=4,
+        fast={"iterations": 100},
+        order_matters=True,
+    ),
     _classical("focus_stack", "Focus-Stack", "mcguinness2015", "decision"),
 )
 

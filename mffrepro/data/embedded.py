@@ -59,12 +59,12 @@ def embedded_regions(size: int = 512) -> list[LabelledImage]:
 
 
 def _composite(name: str, level: int, size: int) -> FocusStack:
-    image, mask = _scene(name, size)
+    image, mask = outlined_scene(name, size)
     return _masked_stack(f"{name}_blur{level}", composite(image, mask, 2.0, size=7, level=level), image, mask)
 
 
 def _spread(name: str, size: int) -> FocusStack:
-    image, mask = _scene(name, size)
+    image, mask = outlined_scene(name, size)
     return _masked_stack(f"{name}_spread", defocus_spread(image, mask), image, mask)
 
 
@@ -73,34 +73,60 @@ def _masked_stack(name: str, images: np.ndarray, image: np.ndarray, mask: np.nda
 
 
 def _motorcycle(slices: int, size: int) -> FocusStack:
-    image, disparity = _stereo(size)
-    near_to_far = np.quantile(disparity, (0.98, 0.02))
-    focuses = np.linspace(*near_to_far, slices)
-    aperture = DEFOCUS * max(image.shape) / (near_to_far[0] - near_to_far[1])
+    image, disparity = stereo_scene(size)
+    focuses = focus_settings(disparity, slices)
+    aperture = DEFOCUS * max(image.shape) / (focuses[0] - focuses[-1])
     images = focal_stack(image, disparity, focuses, aperture)
     return FocusStack("motorcycle_lens", images, reference=image, decision=sharpest_slice(disparity, focuses))
+
+
+def focus_settings(disparity: np.ndarray, slices: int) -> np.ndarray:
+    """Spread focus settings evenly over the depths of a scene, near to far.
+
+    The outermost fiftieths of the scene are left out.
+
+    Args:
+        disparity: (H, W), larger is nearer.
+        slices: Number of settings.
+    """
+    return np.linspace(*np.quantile(disparity, (0.98, 0.02)), slices)
 
 
 # ------------------------------------------------------------------------------------------------- scenes
 
 
-def _scene(name: str, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Read photograph and outline, cropped and shrunk alike."""
+def outlined_scene(name: str, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Read photograph and outline, cropped and shrunk alike.
+
+    Args:
+        name: Of `OUTLINES`.
+        size: Longer side in pixels, at most.
+
+    Returns:
+        The photograph (H, W) or (H, W, 3) uint8, and what stands in front (H, W) bool.
+    """
     outline = OUTLINES[name]
     image, scale = _shrink(_open(outline.file)[outline.crop], size)
     return image, draw_outline(outline, image.shape[:2], scale)
 
 
 def _photograph(name: str, size: int) -> np.ndarray:
-    return _scene(name, size)[0]
+    return outlined_scene(name, size)[0]
 
 
 def _labels(name: str, size: int) -> tuple[np.ndarray]:
-    return (_scene(name, size)[1].astype(np.uint8),)
+    return (outlined_scene(name, size)[1].astype(np.uint8),)
 
 
-def _stereo(size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Read the left view and its disparity map without holes, shrunk alike."""
+def stereo_scene(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Read the motorcycle and its disparity map without holes, shrunk alike.
+
+    Args:
+        size: Longer side in pixels, at most.
+
+    Returns:
+        The photograph (H, W, 3) uint8, and disparities (H, W) float32 in its pixels; larger is nearer.
+    """
     image, scale = _shrink(_open("motorcycle_left.png"), size)
     with np.load(_data_folder() / "motorcycle_disp.npz") as file:
         disparity = fill_holes(file["arr_0"])

@@ -56,7 +56,7 @@ def headings(chapter: str) -> list[str]:
 def test_every_chapter_is_a_pair_and_has_a_number_of_its_own():
     assert sorted(path.stem for path in FOLDER.glob("*.ipynb")) == CHAPTERS
     numbers = [chapter[:2] for chapter in CHAPTERS]
-    assert all(re.fullmatch(r"\d\d_[a-z0-9]+", chapter) for chapter in CHAPTERS)
+    assert all(re.fullmatch(r"\d\d_[a-z0-9_]+", chapter) for chapter in CHAPTERS)
     assert len(set(numbers)) == len(numbers)
 
 

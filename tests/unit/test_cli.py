@@ -583,7 +583,9 @@ def test_lists_have_a_row_per_card(run):
 def test_list_methods_shows_the_options_of_one(run, refused):
     out = run("list", "methods", "lp")[1]
     assert re.search(r"levels +4 +int", out)
+    assert "order of more than two images changes the result" in out
     out = run("list", "methods", "gacn.published")[1]
+    assert "order of more than two images does not matter" in out
     assert re.search(r"strategy +'auto' +'rank' \| 'serial' \| 'carry' \| 'calibration' \| 'calibration_log'", out)
     assert re.search(r"weights +'default' +'default' \| 'published' \| 'random' \| 'smooth'", out)
     assert "did you mean 'lp'" in refused("list", "methods", "lpp")
