@@ -299,8 +299,8 @@ figures.comparison(
 
 # %% [markdown]
 # Depth is right where there is detail, and wrong in a band around the outline: the blurred edge of the motorcycle covers the background there,
-# so the near depth reaches over. This is a limit of depth from focus, and the confidence does not show all of it: compare the quarters of the table. Frames that were
-# left out count in the file of `--depth`, not in `mff.depth(stack)`, which knows only the frames it was given.
+# so the near depth reaches over. This is a limit of depth from focus, and the confidence does not show all of it: compare the quarters of the table. The file that
+# `--depth` writes counts all files of the stack; `mff.depth(stack)` counts the frames that it was given.
 #
 # ## What is each step worth?
 #
@@ -329,7 +329,7 @@ print(
 # %% [markdown]
 # ## What goes wrong, and how it looks
 #
-# Each picture lacks one step. Learn them as a physician learns symptoms:
+# Each picture after the second lacks one step, so it shows the symptom of one fault:
 
 # %% tags=["hide-input"]
 pictures = handheld.fuse_without(shots, "lp")
