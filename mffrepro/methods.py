@@ -80,14 +80,14 @@ def fuse(
         note_unused_bits(stack.images)
     work = _work(card, stack, chosen)
     started = time.perf_counter()
-    image, decision = work()
+    image, shares = work()
     image = from_unit(image, stack.images.dtype)
     if clamp:
         image = clamp_to_sources(image, stack.images)
     seconds = time.perf_counter() - started
-    alpha = None if stack.alpha is None else fuse_alpha(stack.alpha, decision)
+    alpha = None if stack.alpha is None else fuse_alpha(stack.alpha, shares)
     image = scale_from_white(image, stack.white)
-    return FusionResult(image, decision, seconds, card.name, metadata=stack.metadata, alpha=alpha, white=stack.white)
+    return FusionResult(image, shares, seconds, card.name, metadata=stack.metadata, alpha=alpha, white=stack.white)
 
 
 def _work(card: MethodCard, stack: FocusStack, chosen: dict[str, Any]) -> Callable[[], tuple]:

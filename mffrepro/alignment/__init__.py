@@ -102,7 +102,8 @@ def apply(
         images: As for `align`.
         transforms: (N, 3, 3) as `estimate` gives them.
         crop: As for `align`.
-        overwrite: Whether the memory of the images may be reused, so that a large stack is held only once.
+        overwrite: Whether the memory of an array may be reused, so that it is held only once. Frames of a large stack are
+            moved one by one into a temporary file.
 
     Raises:
         ImageError: The transforms do not fit the images, or the frames have too little in common.

@@ -12,7 +12,7 @@ from mffrepro.errors import OptionError
 if TYPE_CHECKING:
     import numpy as np
 
-    from mffrepro.images import FocusStack
+    from mffrepro.images import FocusStack, Shares
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,7 @@ def fuse_files(job: Job, sources: Sequence[Path], targets: Sequence[Path], decis
         stack, credit = prepare(stack, names, job.preparation)
         result = methods.fuse(stack, job.method, **job.options)
     if decision is not None:
-        write_image(
-            decision, picture(credit(result.decision)), metadata=Metadata()
-        )  # tagged, so that it is not taken for a source
+        write_image(decision, picture(credit(result.shares)), metadata=Metadata())  # tagged, so that it is not taken for a source
     for target in targets:
         lossy = target.suffix.lower() in (".jpg", ".jpeg", ".webp")
         write_image(target, result, bits=depths[target], quality=job.quality if lossy else None)
@@ -95,13 +93,14 @@ def check_targets(sources: Sequence[Path], targets: Sequence[Path]) -> None:
             raise OptionError(f"{target} cannot hold two results; choose two names")
 
 
-def picture(decision: "np.ndarray") -> "np.ndarray":
-    """Draw shares (N, H, W) as one gray image: white is the first source.
+def picture(shares: "Shares | np.ndarray") -> "np.ndarray":
+    """Draw the shares of N sources as one gray image: white is the first source.
 
     Black is the last one.
     """
     import numpy as np
 
-    from mffrepro.images import from_unit
+    from mffrepro.images import Shares, from_unit
 
-    return from_unit(np.tensordot(np.linspace(1, 0, len(decision)), decision, 1), np.dtype(np.uint8))
+    shares = shares if isinstance(shares, Shares) else Shares.of_planes(shares)
+    return from_unit(shares.weighted(np.linspace(1, 0, len(shares))), np.dtype(np.uint8))

@@ -13,7 +13,7 @@ from mffrepro.errors import OptionError
 if TYPE_CHECKING:
     import numpy as np
 
-    from mffrepro.images import FocusStack
+    from mffrepro.images import FocusStack, Shares
 
 #: Change of light from the trend of the stack, as a factor, from which a note suggests to balance.
 NOTICEABLE = 1.05
@@ -36,9 +36,7 @@ class Preparation:
     alignment: Alignment | None = None
 
 
-def prepare(
-    stack: "FocusStack", names: Sequence[str], how: Preparation
-) -> "tuple[FocusStack, Callable[[np.ndarray], np.ndarray]]":
+def prepare(stack: "FocusStack", names: Sequence[str], how: Preparation) -> "tuple[FocusStack, Callable[[Shares], Shares]]":
     """Prepare a stack for its fusion; everything that changes it is a warning.
 
     Args:
@@ -47,7 +45,7 @@ def prepare(
         how: What to do.
 
     Returns:
-        The stack, and a function that gives the shares (N, H, W) of a fusion to the frames that the pixels come from.
+        The stack, and a function that gives the shares of a fusion to the frames that the pixels come from.
 
     Raises:
         OptionError: Hot pixels are to be filled in a stack of too few images.
@@ -72,11 +70,11 @@ def prepare(
     return stack, credit
 
 
-def _as_it_is(shares: "np.ndarray") -> "np.ndarray":
+def _as_it_is(shares: "Shares") -> "Shares":
     return shares
 
 
-def _credited(transforms: "np.ndarray", shares: "np.ndarray") -> "np.ndarray":
+def _credited(transforms: "np.ndarray", shares: "Shares") -> "Shares":
     from mffrepro.alignment import credit_source
 
     return credit_source(shares, transforms)

@@ -77,8 +77,9 @@ def check_same_shape(shape: tuple[int, ...], wanted: tuple[int, ...], name: str,
 def to_unit(image: np.ndarray, dtype: np.dtype | type = np.float32) -> np.ndarray:
     """Convert any image to float in [0, 1] by its dtype.
 
-    uint8 / 255, uint16 / 65535, floats as they are.
+    uint8 / 255, uint16 / 65535, floats as they are. Of frames all are decoded.
     """
+    image = np.asarray(image)
     if image.dtype == np.uint8:
         return image.astype(dtype) / np.asarray(255, dtype)
     if image.dtype == np.uint16:

@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from mffrepro.images.arrays import to_unit
+from mffrepro.images.frames import Frames, stack_of
 from mffrepro.images.light import multiply_light, to_linear
 
 #: Longer side of the small copies, pixels; values are converted to light on copies so many times finer, for speed.
@@ -50,21 +51,20 @@ def _trend(logs: np.ndarray) -> np.ndarray:
     return slope * numbers + np.median(logs - slope * numbers, 0)
 
 
-def balance(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def balance(images: np.ndarray | Frames) -> tuple[np.ndarray | Frames, np.ndarray]:
     """Bring the light of each frame and channel to the trend of the stack.
 
     Args:
         images: (N, H, W) or (N, H, W, 3), uint8, uint16 or float in [0, 1].
 
     Returns:
-        Images of that shape and dtype, and the (N, C) factors that were applied.
+        Images of that shape and dtype, in a temporary file where these are frames; and the (N, C) factors that were applied.
     """
     gains = 1 / exposures(images)
     gains[np.abs(np.log(gains)) < UNSEEN] = 1
-    changed = np.empty_like(images)
-    for i, image in enumerate(images):
-        changed[i] = image if (gains[i] == 1).all() else multiply_light(image, gains[i])
-    return changed, gains
+    pairs = zip(images, gains, strict=True)
+    changed = (image if (gain == 1).all() else multiply_light(image, gain) for image, gain in pairs)
+    return stack_of(changed, images), gains
 
 
 def _shrink(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
