@@ -53,6 +53,11 @@ class Frames(Sequence):
         """Bytes that all images have together."""
         return int(np.prod(self.shape)) * self.dtype.itemsize
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether some rows of each image can be had without making the others."""
+        return all(hasattr(make, "rows") for make in self._makers)
+
     def __len__(self) -> int:
         return len(self._makers)
 
@@ -114,6 +119,11 @@ class Frames(Sequence):
         image.flags.writeable = False
         self._last[number] = image
         return image
+
+
+def rows_of(images: Sequence[np.ndarray], number: int, rows: slice) -> np.ndarray:
+    """Return some rows of one of several images."""
+    return images.rows(number, rows) if isinstance(images, Frames) else images[number][rows]
 
 
 def each(images: np.ndarray | Frames, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray | Frames:

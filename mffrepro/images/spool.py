@@ -16,6 +16,7 @@ from typing import BinaryIO
 import numpy as np
 
 from mffrepro.errors import ImageError
+from mffrepro.images.frames import Frames
 
 
 def folder() -> str:
@@ -95,6 +96,17 @@ class Kept:
             self.spool.file.seek(self.start + first * row)
             _all_bytes(image, self.spool.file.readinto)
         return image
+
+
+def spooled(images: np.ndarray | Frames) -> np.ndarray | Frames:
+    """Decode frames once into a temporary file, for work that reads some rows of all again and again.
+
+    Arrays are returned as they are; so are frames for which the disk has no room, which are then decoded each time.
+    """
+    if not isinstance(images, Frames) or images.is_kept or not has_room(images.nbytes):
+        return images
+    spool = Spool()
+    return Frames([spool.keep(image) for image in images], images.shape[1:], images.dtype)
 
 
 def _all_bytes(image: np.ndarray, move: Callable[[memoryview], int]) -> None:

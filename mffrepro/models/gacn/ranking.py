@@ -15,8 +15,10 @@ from torch.nn import functional as F
 
 from mffrepro.fusion.guided import guided_filter
 from mffrepro.fusion.multi_image import UnitImages, progress
-from mffrepro.images import Shares, to_gray
+from mffrepro.images import Frames, Shares, to_gray, to_unit
+from mffrepro.images.frames import rows_of
 from mffrepro.images.shares import NOTHING
+from mffrepro.images.spool import spooled
 from mffrepro.models.gacn import inference
 from mffrepro.models.gacn.inference import Features, GacnComparer
 from mffrepro.tiling import Strip, in_threads, strips
@@ -52,16 +54,17 @@ def rank(images: Sequence[np.ndarray], comparer: GacnComparer) -> tuple[np.ndarr
     return composite(images, winner, smooth=comparer.boundary != "none")
 
 
-def rank_in_bands(images: np.ndarray, comparer: GacnComparer) -> tuple[np.ndarray, Shares]:
+def rank_in_bands(images: np.ndarray | Frames, comparer: GacnComparer) -> tuple[np.ndarray, Shares]:
     """Fuse large images (N, H, W[, 3]) as `rank` does, band by band of rows."""
     halo = inference.DECISION_HALO + inference.ACTIVITY_HALO + CLARITY_RADIUS
+    images = spooled(images)  # every band needs rows of each
     weights = [comparer.extract(image).weights for image in progress(UnitImages(images))]
     winner = np.empty(images.shape[1:3], np.int32)
 
     def extract(band: Strip) -> Iterator[Features]:
-        for image, known in zip(UnitImages(images[:, band.with_halo]), weights, strict=True):
+        for number, known in enumerate(weights):
             with torch.inference_mode():
-                gray = comparer.gray(image)
+                gray = comparer.gray(to_unit(rows_of(images, number, band.with_halo)))
                 features = Features(gray, inference.activity_in_strips(comparer.network, gray, known))
             yield features
 
