@@ -7,6 +7,7 @@ import numpy as np
 
 from mffrepro.fusion.in_turn import Derived, derive, is_large, planes
 from mffrepro.images import FocusStack, Shares, from_unit, to_gray, to_unit
+from mffrepro.progress import parts
 
 
 def fuse_channels(
@@ -24,7 +25,7 @@ def fuse_channels(
         The fused image, float64, and None, since each channel decides for itself.
     """
     fused = None
-    for channel in range(3) if stack.is_colour else [None]:
+    for channel in parts(range(3) if stack.is_colour else [None]):
         sources = planes(stack.images, channel)
         plane = fuse_channel(np.stack(list(sources)) if whole and isinstance(sources, Derived) else sources)
         if channel is None:

@@ -7,6 +7,7 @@ import numpy as np
 
 from mffrepro.fusion import atrous
 from mffrepro.fusion.in_turn import choose, derive, mean
+from mffrepro.progress import parts
 
 
 class Level(NamedTuple):
@@ -32,13 +33,13 @@ def fuse_directions(
         pyramid: Filters of the pyramid, a key of `atrous.FILTERS`.
         choose_base: From the N bases (H, W) to the fused one; their mean by default.
     """
-    parts = derive(sources, lambda source: atrous.analyse(source, len(levels), filters=pyramid))
+    pyramids = derive(sources, lambda source: atrous.analyse(source, len(levels), filters=pyramid))
     fused = []
-    for number, level in enumerate(levels):
+    for number, level in enumerate(parts(levels)):
         # The directions of one level at a time: they are what fills the memory.
-        directions = derive(parts, lambda part, number=number, level=level: level.split(part[0][number]))
+        directions = derive(pyramids, lambda made, number=number, level=level: level.split(made[0][number]))
         fused.append(level.join(level.choose(directions)))
-    return atrous.synthesise(fused, choose_base(derive(parts, lambda part: part[1])), filters=pyramid)
+    return atrous.synthesise(fused, choose_base(derive(pyramids, lambda made: made[1])), filters=pyramid)
 
 
 def choose_max_each(bands: Sequence[np.ndarray]) -> np.ndarray:

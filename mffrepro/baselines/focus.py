@@ -9,9 +9,9 @@ from mffrepro.fusion.regions import majority, remove_small
 
 
 def sharpest(measures: Iterable[np.ndarray]) -> np.ndarray:
-    """Find the source with the largest measure (H, W) at each pixel, the first of equals.
+    """Find the source with the largest measure at each pixel.
 
-    The measures come one by one.
+    It is the first of equals. The measures (H, W) come one by one.
     """
     best, winner = None, None
     for number, measure in enumerate(measures):

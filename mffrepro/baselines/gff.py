@@ -12,6 +12,7 @@ from mffrepro.baselines.focus import sharpest
 from mffrepro.fusion.guided import guided_filter
 from mffrepro.fusion.in_turn import derive
 from mffrepro.images import FocusStack, to_unit
+from mffrepro.progress import steps
 
 
 def fuse(
@@ -50,7 +51,7 @@ def fuse(
         return smooth_weights((winner == number).astype(np.float64), gray[number], radius, eps)
 
     bases = details = of_bases = of_details = 0
-    for number, given in enumerate(stack.images):
+    for number, given in enumerate(steps(stack.images)):
         image = to_unit(given, np.float64)
         base = cv2.blur(image, (31, 31), borderType=cv2.BORDER_REPLICATE)
         of_base, of_detail = weights(number, base_radius, base_eps), weights(number, detail_radius, detail_eps)

@@ -9,6 +9,7 @@ from mffrepro.baselines.channels import fuse_channels
 from mffrepro.errors import OptionError, unknown
 from mffrepro.fusion.in_turn import choose, derive, mean
 from mffrepro.images import FocusStack
+from mffrepro.progress import parts
 
 
 def fuse(stack: FocusStack, *, wavelet: str = "haar", levels: int = 4) -> tuple[np.ndarray, None]:
@@ -47,9 +48,9 @@ def _fuse_channel(sources: Sequence[np.ndarray], wavelet: str, levels: int) -> n
     height, width = sources[0].shape
     margins = [(0, -side % 2**levels) for side in (height, width)]
     smooth, details = derive(sources, lambda source: np.pad(source, margins, mode="symmetric")), []
-    for level in range(levels):  # one at a time: all bands of all sources at once cost more in memory than in arithmetic
+    for level in parts(range(levels)):  # one at a time: all bands of all sources at once cost more in memory than in arithmetic
         split = partial(pywt.swt2, wavelet=wavelet, level=1, start_level=level, norm=True)
-        parts = derive(smooth, lambda source, split=split: split(source)[0])
-        details.append(tuple(choose(derive(parts, lambda part: part[1]))))
-        smooth = derive(parts, lambda part: part[0])
+        pairs = derive(smooth, lambda source, split=split: split(source)[0])
+        details.append(tuple(choose(derive(pairs, lambda pair: pair[1]))))
+        smooth = derive(pairs, lambda pair: pair[0])
     return pywt.iswt2([mean(smooth), *reversed(details)], wavelet, norm=True)[:height, :width]

@@ -42,6 +42,7 @@ def fuse(
     save_transforms: align.Save = None,
     use_transforms: align.Use = None,
     white: Annotated[float | None, typer.Option(help="Value of white in the images, such as 4095 for 12-bit data.")] = None,
+    slabs: Annotated[int | None, typer.Option(help="Fuse slabs of so many consecutive images first, then their results.")] = None,
     clamp: Annotated[bool, typer.Option("--clamp", help="Keep values within those of the sources.")] = False,
     balance: Annotated[bool, typer.Option("--balance", help="Bring all images to the same light.")] = False,
     hot_pixels: Annotated[bool, typer.Option("--hot-pixels", help="Fill pixels that stand out in every image.")] = False,
@@ -67,7 +68,7 @@ def fuse(
     alignment = _alignment(align_frames, align.Alignment(model, not whole, save_transforms, use_transforms))
     preparation = Preparation(checks, balance, hot_pixels, alignment)
     limits = _checked_bits(bits), _checked_quality(quality, output)
-    job = Job(method, chosen | {"clamp": clamp}, white, crop is True, preparation, *limits)
+    job = Job(method, chosen | {"clamp": clamp, "slabs": _checked_slabs(slabs)}, white, crop is True, preparation, *limits)
     if each is not None:
         return _fuse_each(job, each, output, decision, gap)
     targets = [*output, *([] if decision is None else [decision])]
@@ -117,6 +118,12 @@ def _method(method: str, texts: list[str], chosen: dict[str, object]) -> tuple["
     chosen = chosen | parse_settings(texts, kinds, f"option of {card.name}")
     methods.check_options(method, chosen)
     return card, chosen
+
+
+def _checked_slabs(slabs: int | None) -> int | None:
+    if slabs is not None and slabs < 2:
+        raise OptionError(f"--slabs is {slabs}; give the number of images of a slab, at least 2")
+    return slabs
 
 
 def _checked_bits(bits: int | None) -> int | None:

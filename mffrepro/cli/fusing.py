@@ -21,7 +21,7 @@ class Job:
 
     Attributes:
         method: Name of the method.
-        options: Its options, weights, device, strategy and clamp.
+        options: Its options, weights, device, strategy, clamp and slabs.
         white: Value of white in the sources.
         crop: Crop images of different sizes.
         preparation: What is done before the fusion.
@@ -52,6 +52,7 @@ def fuse_files(job: Job, sources: Sequence[Path], targets: Sequence[Path], decis
 
     card, *_ = methods.parse(job.method)
     stack = as_stack(list(sources), min_side=card.min_side, white=job.white, crop=job.crop)
+    methods.check_room(job.method, stack, **job.options)
     depths = {target: _bits(job, target, targets, stack) for target in targets}
     for target in targets:
         check_target(target, stack.images.dtype, stack.images.shape[1:], bits=depths[target])

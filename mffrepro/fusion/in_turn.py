@@ -11,6 +11,7 @@ import numpy as np
 
 from mffrepro.fusion.rules import Choice
 from mffrepro.images import Frames, to_unit
+from mffrepro.progress import portion, steps
 
 #: Bytes from which an array of images is treated as if it were not in memory: what is computed of all images would not be.
 LARGE = 2**29
@@ -64,16 +65,18 @@ def choose(sources: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
     Args:
         sources: The bands of each source; they are asked for twice.
     """
-    choices = [Choice(len(sources)) for _ in sources[0]] if not isinstance(sources, Derived) else []
-    for number, bands in enumerate(sources):
-        choices = choices or [Choice(len(sources)) for _ in bands]
-        for choice, band in zip(choices, bands, strict=True):
-            choice.look(number, band)
+    choices: list[Choice] = []
+    with portion(0, 0.5):
+        for number, bands in enumerate(steps(sources)):
+            choices = choices or [Choice(len(sources)) for _ in bands]
+            for choice, band in zip(choices, bands, strict=True):
+                choice.look(number, band)
     for choice in choices:
         choice.vote()
-    for number, bands in enumerate(sources):
-        for choice, band in zip(choices, bands, strict=True):
-            choice.take(number, band)
+    with portion(0.5, 1):
+        for number, bands in enumerate(steps(sources)):
+            for choice, band in zip(choices, bands, strict=True):
+                choice.take(number, band)
     return [choice.chosen for choice in choices]
 
 

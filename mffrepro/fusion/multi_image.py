@@ -11,16 +11,15 @@ images they compare and in how often they extract features:
 No strategy keeps more than three sets of features, or all images as floats.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
 from mffrepro.errors import unknown
 from mffrepro.images import to_unit
 from mffrepro.images.shares import Shares, SharesInTurn
-
-Part = TypeVar("Part")
+from mffrepro.progress import steps
 
 
 class Comparer(Protocol):
@@ -114,7 +113,7 @@ def carry(images: Sequence[np.ndarray], comparer: Comparer) -> tuple[np.ndarray,
 
 def _one_after_the_other(images: Sequence[np.ndarray], comparer: Comparer, features_of_result) -> tuple[np.ndarray, Shares]:
     fused, best, shares = None, None, None
-    for i, image in enumerate(progress(images)):
+    for i, image in enumerate(steps(images)):
         if i == 0:
             fused, best = image, comparer.extract(image)
             shares = SharesInTurn(image.shape[:2])
@@ -156,7 +155,7 @@ def calibration_log(images: Sequence[np.ndarray], comparer: Comparer) -> tuple[n
 def _compared_with_the_first(images: Sequence[np.ndarray], comparer: Comparer, clarity) -> tuple[np.ndarray, Shares]:
     """Compare all images with the first; `clarity` yields the clarity of the first, which it is given back, and of image `i`."""
     best, winner, fused, first, reference = None, None, None, None, None
-    for i, image in enumerate(progress(images)):
+    for i, image in enumerate(steps(images)):
         if i == 0:
             fused, first, winner = image.copy(), comparer.extract(image), np.zeros(image.shape[:2], np.uint16)
             continue
@@ -169,16 +168,6 @@ def _compared_with_the_first(images: Sequence[np.ndarray], comparer: Comparer, c
 
 #: Every strategy for more than two images, by name; a method's own strategies are those on its card.
 STRATEGIES = {"serial": serial, "carry": carry, "calibration": calibration, "calibration_log": calibration_log}
-
-
-def progress(parts: Sequence[Part], unit: str = "image") -> Iterable[Part]:
-    """Iterate over parts of the work, with a progress bar on a terminal.
-
-    The bar appears once two seconds have passed.
-    """
-    from tqdm import tqdm
-
-    return tqdm(parts, desc="fusing", unit=unit, delay=2, leave=False, disable=None)
 
 
 class UnitImages(Sequence):

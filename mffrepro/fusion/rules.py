@@ -12,9 +12,10 @@ _WINDOW = np.ones((3, 3), np.uint8)
 
 
 class Choice:
-    """Choose the coefficients of one band by Li's rule from sources that come one by one, twice.
+    """Choose the coefficients of one band by Li's rule.
 
-    First `look` at each of them, then `vote`, then `take` from each: `chosen` is then complete. See `choose_max`.
+    The sources come one by one, twice. First `look` at each of them, then `vote`, then `take` from each: `chosen` is then
+    complete. See `choose_max`.
 
     Args:
         count: How many sources there are.

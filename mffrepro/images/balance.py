@@ -12,6 +12,7 @@ import numpy as np
 from mffrepro.images.arrays import to_unit
 from mffrepro.images.frames import Frames, stack_of
 from mffrepro.images.light import multiply_light, to_linear
+from mffrepro.progress import steps
 
 #: Longer side of the small copies, pixels; values are converted to light on copies so many times finer, for speed.
 SIDE, FINER = 128, 4
@@ -37,9 +38,9 @@ def exposures(images: Sequence[np.ndarray]) -> np.ndarray:
     Returns:
         (N, C) factors of linear light, C = 1 for gray; 1 is what the trend says.
     """
-    small = [_shrink(image) for image in images]
-    steps = [_step(first, second) for first, second in pairwise(small)]
-    logs = np.concatenate([np.zeros((1, small[0][0].shape[-1])), np.cumsum(steps, 0)])
+    small = [_shrink(image) for image in steps(images, "measuring the light")]
+    changes = [_step(first, second) for first, second in pairwise(small)]
+    logs = np.concatenate([np.zeros((1, small[0][0].shape[-1])), np.cumsum(changes, 0)])
     return np.exp(logs - _trend(logs))
 
 

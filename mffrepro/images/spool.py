@@ -17,6 +17,7 @@ import numpy as np
 
 from mffrepro.errors import ImageError
 from mffrepro.images.frames import Frames
+from mffrepro.progress import steps
 
 
 def folder() -> str:
@@ -99,14 +100,15 @@ class Kept:
 
 
 def spooled(images: np.ndarray | Frames) -> np.ndarray | Frames:
-    """Decode frames once into a temporary file, for work that reads some rows of all again and again.
+    """Decode frames once into a temporary file.
 
-    Arrays are returned as they are; so are frames for which the disk has no room, which are then decoded each time.
+    It is for work that reads some rows of all of them again and again. Arrays are returned as they are; so are frames for which
+    the disk has no room, which are then decoded each time.
     """
     if not isinstance(images, Frames) or images.is_kept or not has_room(images.nbytes):
         return images
     spool = Spool()
-    return Frames([spool.keep(image) for image in images], images.shape[1:], images.dtype)
+    return Frames([spool.keep(image) for image in steps(images, "reading")], images.shape[1:], images.dtype)
 
 
 def _all_bytes(image: np.ndarray, move: Callable[[memoryview], int]) -> None:

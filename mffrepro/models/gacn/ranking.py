@@ -14,13 +14,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mffrepro.fusion.guided import guided_filter
-from mffrepro.fusion.multi_image import UnitImages, progress
+from mffrepro.fusion.multi_image import UnitImages
 from mffrepro.images import Frames, Shares, to_gray, to_unit
 from mffrepro.images.frames import rows_of
 from mffrepro.images.shares import NOTHING
 from mffrepro.images.spool import spooled
 from mffrepro.models.gacn import inference
 from mffrepro.models.gacn.inference import Features, GacnComparer
+from mffrepro.progress import portion, steps
 from mffrepro.tiling import Strip, in_threads, strips
 
 #: Half width of the window that the activity level is averaged in for the ranking: noise would rank single pixels at random.
@@ -30,6 +31,8 @@ CLARITY_RADIUS = 3
 BLEND_RADIUS, BLEND_EPS = 2, 0.1
 #: Pixels of a strip there, which stays in the processor's cache.
 BLEND_PIXELS = 2**15
+#: Share of the time that the weights of channel attention take, before the bands.
+EXTRACTING = 0.4
 
 
 class Rank(NamedTuple):
@@ -50,7 +53,7 @@ def rank(images: Sequence[np.ndarray], comparer: GacnComparer) -> tuple[np.ndarr
     Returns:
         The fused image, and the share of each source per pixel.
     """
-    winner = winners((comparer.extract(image) for image in progress(UnitImages(images))), comparer)
+    winner = winners((comparer.extract(image) for image in steps(UnitImages(images))), comparer)
     return composite(images, winner, smooth=comparer.boundary != "none")
 
 
@@ -58,7 +61,8 @@ def rank_in_bands(images: np.ndarray | Frames, comparer: GacnComparer) -> tuple[
     """Fuse large images (N, H, W[, 3]) as `rank` does, band by band of rows."""
     halo = inference.DECISION_HALO + inference.ACTIVITY_HALO + CLARITY_RADIUS
     images = spooled(images)  # every band needs rows of each
-    weights = [comparer.extract(image).weights for image in progress(UnitImages(images))]
+    with portion(0, EXTRACTING):
+        weights = [comparer.extract(image).weights for image in steps(UnitImages(images))]
     winner = np.empty(images.shape[1:3], np.int32)
 
     def extract(band: Strip) -> Iterator[Features]:
@@ -69,8 +73,9 @@ def rank_in_bands(images: np.ndarray | Frames, comparer: GacnComparer) -> tuple[
             yield features
 
     bands = list(strips(*winner.shape, inference.BAND_PIXELS, halo=halo))
-    for band in progress(bands, unit="band"):
-        winner[band.rows] = band.crop(winners(extract(band), comparer))
+    with portion(EXTRACTING, 1):
+        for band in steps(bands, unit="band"):
+            winner[band.rows] = band.crop(winners(extract(band), comparer))
     return composite(images, winner, smooth=comparer.boundary != "none")
 
 
