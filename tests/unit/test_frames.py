@@ -9,7 +9,7 @@ from PIL import Image as Pillow
 import mffrepro as mff
 from mffrepro import alignment
 from mffrepro.errors import ImageError
-from mffrepro.images import Frames, as_stack, frames, opening, spool, stack, write_image
+from mffrepro.images import Frames, as_stack, frames, opening, spool, stack, tiff, write_image
 from mffrepro.images.balance import balance
 from mffrepro.images.hot_pixels import fill_hot_pixels
 
@@ -133,6 +133,18 @@ def floats(folder):
     return [write_image(folder / f"{i}.tif", (image / 255).astype(np.float32)) for i, image in enumerate(IMAGES)]
 
 
+def slices(folder, **options):
+    import tifffile
+
+    path = folder / "stack.tif"
+    tifffile.imwrite(path, IMAGES, photometric="rgb", **options)
+    return path
+
+
+def hyperstack(folder):
+    return slices(folder, imagej=True, metadata={"axes": "ZYXS"})
+
+
 def gray_among_colour(folder):
     return [*save(folder)[:2], write_image(folder / "g.png", IMAGES[0, ..., 0])]
 
@@ -153,7 +165,7 @@ def turned(folder):
     return paths
 
 
-@pytest.mark.parametrize("make", [save, sixteen, floats, gray_among_colour, transparent, turned])
+@pytest.mark.parametrize("make", [save, sixteen, floats, gray_among_colour, transparent, turned, slices, hyperstack])
 @pytest.mark.parametrize("white", [None, 2047])
 def test_large_stacks_are_what_small_ones_are(tmp_path, monkeypatch, make, white):
     if white and make is not sixteen:
@@ -161,6 +173,7 @@ def test_large_stacks_are_what_small_ones_are(tmp_path, monkeypatch, make, white
     paths, found = make(tmp_path), []
     for limit in (2**27, -1):
         monkeypatch.setattr(stack, "SMALL", limit)
+        monkeypatch.setattr(tiff, "SMALL", limit)
         with warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always")
             found.append((as_stack(paths, white=white), [str(note.message) for note in notes]))
