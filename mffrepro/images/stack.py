@@ -124,6 +124,8 @@ def as_stack(
         ImageError: Fewer than two images, or one that cannot be used; the sentence names which.
         OptionError: `white` does not suit the type of the images.
     """
+    if isinstance(images, Frames):
+        images = FocusStack(name, images)
     if isinstance(images, FocusStack):
         return _checked_again(images, min_side, white)
     if isinstance(images, (str, os.PathLike)):

@@ -252,3 +252,15 @@ def test_temporary_files_have_no_name(tmp_path, monkeypatch):
     kept = spool.Spool().keep(IMAGES[0])
     assert list(tmp_path.iterdir()) == []
     np.testing.assert_array_equal(kept(), IMAGES[0])
+
+
+def test_frames_can_be_fused_as_they_are():
+    assert isinstance(as_stack(array_like()).images, Frames)
+    np.testing.assert_array_equal(mff.fuse(array_like(), "lp").image, mff.fuse(IMAGES, "lp").image)
+    with pytest.raises(ImageError, match="image 1 of stack is 40x30 pixels; at least 99x99 are needed"):
+        as_stack(array_like(), min_side=99)
+
+
+def test_large_stacks_of_files_can_be_scored(tmp_path, nothing_is_small):
+    paths = save(tmp_path, suffix=".png")
+    assert mff.evaluate(paths, IMAGES[0], ["qabf", "mi"]) == mff.evaluate(IMAGES, IMAGES[0], ["qabf", "mi"])

@@ -131,3 +131,12 @@ def test_gacn_makes_no_array_for_each_source():
     np.testing.assert_allclose(result.decision.sum(0), 1, atol=1e-6)
     rebuilt = (result.decision[..., None] * to_unit(stack)).sum(0)
     assert np.abs(from_unit(rebuilt, np.dtype(np.uint8)).astype(int) - result.image).max() <= 1
+
+
+def test_scores_of_the_decision_need_no_array_for_each_source(monkeypatch):
+    dense, names = mostly_whole(4), ["mask_iou", "mask_accuracy", "boundary_f"]
+    images, true = np.random.default_rng(0).random((*SHAPE,)), mostly_whole(5)
+    expected = mff.evaluate(images, images[0], names, decision=dense, true_decision=true)
+    result = FusionResult(images[0], Shares.of_planes(dense), 0.0, "x")
+    monkeypatch.setattr(Shares, "dense", lambda self: pytest.fail("all shares were asked for"))
+    assert mff.evaluate(images, result, names, true_decision=true) == expected
