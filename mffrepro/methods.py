@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from mffrepro.errors import OptionError, unknown
 from mffrepro.fusion.ranges import clamp_to_sources, fuse_alpha
+from mffrepro.fusion.slabs import fuse_in_slabs
 from mffrepro.images import FocusStack, FusionResult, ImageOrPath, as_stack, from_unit
 from mffrepro.images.depth import note_unused_bits, scale_from_white
 from mffrepro.methods_table import CARDS, MethodCard
+from mffrepro.room import check_memory
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,6 +39,7 @@ def fuse(
     average_flat: bool = False,
     depth: bool = False,
     white: float | None = None,
+    slabs: int | None = None,
     **options: Any,
 ) -> FusionResult:
     """Fuse photographs with different focus into one that is sharp everywhere.
@@ -61,6 +64,8 @@ def fuse(
             focus. See `mffrepro.depth`.
         white: Value of white in images of 16 bits or floats, such as 4095 for 12-bit data: networks and some classical methods
             take another decision where images seem dark. The result has the range of the sources.
+        slabs: Fuse overlapping slabs of so many consecutive images first, and then their results: for long stacks with methods
+            that need the memory of all images at once or that let noise pile up. `mffrepro.fusion.slabs` says how.
         options: The method's own options; ``mffrepro list methods NAME`` shows them.
 
     Returns:
@@ -70,6 +75,7 @@ def fuse(
 
     Raises:
         ImageError: Images cannot be fused; the sentence names which.
+            Or the method needs more memory than is free.
         OptionError: There is no such method, weights or option.
         DataError: Weights cannot be read or fetched.
     Chapter: 00_quickstart
@@ -86,9 +92,10 @@ def fuse(
     stack = as_stack(images, min_side=card.min_side, chroma=chroma, white=white)
     if stack.white is None:
         note_unused_bits(stack.images)
-    work = _work(card, stack, chosen)
+    _check_room(card, stack, chosen["device"] if card.kind == "network" else "cpu", slabs)
+    work = _work(card, chosen)
     started = time.perf_counter()
-    image, decision = work()
+    image, shares = work(stack) if slabs is None else fuse_in_slabs(stack, work, slabs)
     image = from_unit(image, stack.images.dtype)
     if clamp:
         image = clamp_to_sources(image, stack.images)
@@ -98,10 +105,10 @@ def fuse(
 
         image, averaged = flat.average_flat(image, stack.images)
     seconds = time.perf_counter() - started
-    alpha = None if stack.alpha is None else fuse_alpha(stack.alpha, decision)
+    alpha = None if stack.alpha is None else fuse_alpha(stack.alpha, shares)
     image = scale_from_white(image, stack.white)
     kept = {"metadata": stack.metadata, "alpha": alpha, "white": stack.white, "averaged": averaged}
-    return FusionResult(image, decision, seconds, card.name, **kept, **(_depth(stack) if depth else {}))
+    return FusionResult(image, shares, seconds, card.name, **kept, **(_depth(stack) if depth else {}))
 
 
 def _depth(stack: FocusStack) -> "dict[str, np.ndarray]":
@@ -110,17 +117,40 @@ def _depth(stack: FocusStack) -> "dict[str, np.ndarray]":
     return depth(stack)._asdict()
 
 
-def _work(card: MethodCard, stack: FocusStack, chosen: dict[str, Any]) -> Callable[[], tuple]:
+def check_room(method: str, stack: FocusStack, *, device: str = "auto", slabs: int | None = None, **_: Any) -> None:
+    """Check whether the memory holds a fusion, before other long work.
+
+    Args:
+        method: As for `fuse`, like the rest.
+        stack: What is going to be fused.
+        device: For networks.
+        slabs: Images of a slab.
+
+    Raises:
+        ImageError: The method needs more memory than is free; the sentence says how much, and what to do.
+    """
+    _check_room(parse(method)[0], stack, device, slabs)
+
+
+def _check_room(card: MethodCard, stack: FocusStack, device: str, slabs: int | None) -> None:
+    if card.kind == "network" and device != "cpu":
+        import torch
+
+        if torch.cuda.is_available():  # it has a memory of its own, and its own ways to go on without it
+            return
+    check_memory(card, stack, len(stack) if slabs is None else min(slabs, len(stack)))
+
+
+def _work(card: MethodCard, chosen: dict[str, Any]) -> Callable[[FocusStack], tuple]:
     """Prepare a fusion: load the network that the options name, if any, and leave the work itself to be timed."""
     if card.kind != "network":
-        return partial(card.function(), stack, **chosen)
+        return partial(card.function(), **chosen)
     from mffrepro.models.memory import with_room
 
     weights, device = chosen.pop("weights"), chosen.pop("device")
     network = _loaded(card.name, weights, device)
-    return partial(
-        with_room, lambda network: card.function()(stack, network, **chosen), network, lambda: _loaded(card.name, weights, "cpu")
-    )
+    on_cpu = partial(_loaded, card.name, weights, "cpu")
+    return lambda stack: with_room(lambda network: card.function()(stack, network, **chosen), network, on_cpu)
 
 
 def load_network(spec: str = "gacn", *, device: str = "auto") -> "nn.Module":

@@ -41,6 +41,8 @@ class MethodCard:
             the frames are combined one after the other. `mffrepro.benchmarks.robustness` measures it.
         seconds: About what a colour pair of 520x520 takes on two cores after the first call; for choosing what to run.
         fast: Options with which a slow method takes a fraction of that, for a preview rather than for a table.
+        memory: Peak of the memory that a large colour stack takes beyond the program itself: bytes a pixel, and bytes a pixel and
+            frame. ``make memory`` measures them; the second is 0 where frames are read one by one.
         published_chroma: How the authors' program enlarged the chroma of JPEG files, see `mffrepro.read_image`; used with
             ``as_published``.
         note: What a user should know.
@@ -62,6 +64,7 @@ class MethodCard:
     order_matters: bool = False
     seconds: float = 0.5
     fast: Mapping[str, Any] = field(default_factory=dict)
+    memory: tuple[float, float] = (60, 0)
     published_chroma: Literal["interpolated", "dct"] = "interpolated"
     note: str = ""
 

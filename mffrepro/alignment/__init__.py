@@ -13,6 +13,7 @@ from mffrepro.alignment.measure import describe_worst
 from mffrepro.alignment.resample import credit_source, resample
 from mffrepro.errors import unknown
 from mffrepro.images import FocusStack, ImageOrPath, as_stack
+from mffrepro.progress import steps
 
 __all__ = [
     "Model",
@@ -89,7 +90,7 @@ def estimate(images: FocusStack | Sequence[ImageOrPath], *, model: Model = "simi
     if model not in get_args(Model):
         raise unknown("model of alignment", model, get_args(Model))
     stack = as_stack(images)
-    frames = (prepare(image, name) for image, name in zip(stack.images, _names(stack, names), strict=True))
+    frames = (prepare(image, name) for image, name in zip(steps(stack.images, "aligning"), _names(stack, names), strict=True))
     return estimate_chain(frames, model)
 
 
@@ -102,7 +103,8 @@ def apply(
         images: As for `align`.
         transforms: (N, 3, 3) as `estimate` gives them.
         crop: As for `align`.
-        overwrite: Whether the memory of the images may be reused, so that a large stack is held only once.
+        overwrite: Whether the memory of an array may be reused, so that it is held only once. Frames of a large stack are
+            moved one by one into a temporary file.
 
     Raises:
         ImageError: The transforms do not fit the images, or the frames have too little in common.

@@ -7,6 +7,7 @@ import numpy as np
 
 from mffrepro.alignment.chain import AGREEING, Frame, match_reduced, prepare, to_full
 from mffrepro.alignment.geometry import offset
+from mffrepro.progress import steps
 
 #: Longer side of the copies in pixels, and tiles of a pair.
 SIDE, TILES = 384, 80
@@ -27,7 +28,7 @@ def describe_worst(images: Sequence[np.ndarray], names: Sequence[str]) -> str | 
     """
     if max(images[0].shape[:2]) < SMALLEST:
         return None
-    frames = (prepare(image, name, SIDE) for image, name in zip(images, names, strict=True))
+    frames = (prepare(image, name, SIDE) for image, name in zip(steps(images, "measuring"), names, strict=True))
     shape, middle = images[0].shape[:2], (len(images) - 1) // 2
     limit = max(WORTH, WORTH_REDUCED * max(shape) / SIDE)
     pairs = list(_pairs(frames))

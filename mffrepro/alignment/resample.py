@@ -7,9 +7,13 @@ import numpy as np
 
 from mffrepro.alignment.geometry import common_area, covered, shift
 from mffrepro.errors import ImageError
+from mffrepro.images import Frames, Shares
+from mffrepro.images.spool import Spool
 
 
-def resample(images: np.ndarray, transforms: np.ndarray, *, crop: bool, into: np.ndarray | None = None) -> np.ndarray:
+def resample(
+    images: np.ndarray | Frames, transforms: np.ndarray, *, crop: bool, into: np.ndarray | None = None
+) -> np.ndarray | Frames:
     """Resample frames by cubic interpolation.
 
     Where a frame does not reach, it repeats its neighbour towards the middle of the stack, so that a fusion never takes what no
@@ -19,10 +23,10 @@ def resample(images: np.ndarray, transforms: np.ndarray, *, crop: bool, into: np
         images: (N, H, W) or (N, H, W, 3), uint8, uint16 or float in [0, 1].
         transforms: (N, 3, 3), from each frame to the common pixels.
         crop: Whether to keep only what all frames cover.
-        into: Where to write; it may be `images` itself. By default new memory.
+        into: Where to write; it may be `images` itself. By default new memory; frames go to a temporary file in any case.
 
     Returns:
-        (N, h, w[, 3]) of the dtype of `images`.
+        (N, h, w[, 3]) of the dtype of `images`; frames where these are frames.
 
     Raises:
         ImageError: `crop`, and the frames have less than a quarter of their area in common.
@@ -32,13 +36,26 @@ def resample(images: np.ndarray, transforms: np.ndarray, *, crop: bool, into: np
     size = rows.stop - rows.start, columns.stop - columns.start
     if size[0] * size[1] * 4 < shape[0] * shape[1]:
         raise ImageError(f"the frames share only {size[1]}x{size[0]} of {shape[1]}x{shape[0]} pixels; leave out those far off")
-    out = _room(images if into is None else into, size, new=into is None)
     origin = shift(-columns.start, -rows.start)
+    if isinstance(images, Frames):
+        return _spooled(images, origin @ transforms, size, fill=not crop)
+    out = _room(images if into is None else into, size, new=into is None)
     for image, transform, target in zip(images, transforms, out, strict=True):
         target[...] = _moved(image, origin @ transform, size)
     if not crop:
         _fill(out, [covered(transform, shape) for transform in transforms])
     return out
+
+
+def _spooled(images: Frames, transforms: np.ndarray, size: tuple[int, int], *, fill: bool) -> Frames:
+    """Resample frames into a temporary file, from the middle outwards, so that each finds its neighbour there."""
+    spool, kept = Spool(), {}
+    for frame, neighbour in [((len(images) - 1) // 2, None), *inward(len(images))]:
+        moved = _moved(images[frame], transforms[frame], size)
+        if fill and neighbour is not None and not (valid := covered(transforms[frame], size)).all():
+            moved = np.where(valid if moved.ndim == 2 else valid[..., None], moved, kept[neighbour]())
+        kept[frame] = spool.keep(moved)
+    return Frames([kept[n] for n in range(len(images))], (*size, *images.shape[3:]), images.dtype)
 
 
 def _room(like: np.ndarray, size: tuple[int, int], *, new: bool) -> np.ndarray:
@@ -73,16 +90,20 @@ def _fill(frames: np.ndarray, valid: Sequence[np.ndarray]) -> None:
         frames[frame][~valid[frame]] = frames[neighbour][~valid[frame]]
 
 
-def credit_source(decision: np.ndarray, transforms: np.ndarray) -> np.ndarray:
+def credit_source(decision: np.ndarray | Shares, transforms: np.ndarray) -> np.ndarray | Shares:
     """Move shares to the frames that were repeated where others do not reach.
 
     Args:
-        decision: (N, H, W), the share of each frame at the common pixels, not cropped.
+        decision: The share of each frame at the common pixels, not cropped: (N, H, W), or as `FusionResult.shares` keeps them.
         transforms: (N, 3, 3), from each frame to the common pixels.
 
     Returns:
-        (N, H, W), zero wherever a frame does not reach but the middle one.
+        Of the kind of `decision`, zero wherever a frame does not reach but the middle one.
     """
+    if isinstance(decision, Shares):
+        for frame, neighbour in reversed(inward(len(decision))):
+            decision = decision.moved(~covered(transforms[frame], decision.shape[1:]), frame, neighbour)
+        return decision
     decision = decision.copy()
     for frame, neighbour in reversed(inward(len(decision))):
         outside = ~covered(transforms[frame], decision.shape[1:])

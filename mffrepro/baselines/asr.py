@@ -54,7 +54,7 @@ def fuse(
     def fuse_channel(sources: np.ndarray) -> np.ndarray:
         return fuse_by_codes(255 * sources, atoms, eps=tolerance, stride=stride, pick=_direction_of_sharpest) / 255
 
-    return fuse_channels(stack, fuse_channel)
+    return fuse_channels(stack, fuse_channel, whole=True)
 
 
 def _direction_of_sharpest(patches: np.ndarray) -> np.ndarray:

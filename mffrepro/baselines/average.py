@@ -2,7 +2,9 @@
 
 import numpy as np
 
+from mffrepro.fusion.in_turn import mean
 from mffrepro.images import FocusStack, to_unit
+from mffrepro.progress import steps
 
 
 def fuse(stack: FocusStack) -> tuple[np.ndarray, None]:
@@ -18,4 +20,4 @@ def fuse(stack: FocusStack) -> tuple[np.ndarray, None]:
         [stathaki2008fusion], as the trivial method of every comparison.
     Chapter: 02_baselines
     """
-    return to_unit(stack.images).mean(0), None
+    return mean(map(to_unit, steps(stack.images))), None

@@ -1,10 +1,15 @@
 """Cross bilateral filter fusion: smooth each source along the edges of the other; weigh by the strength of what that removed."""
 
+from collections.abc import Sequence
+from functools import partial
+
 import cv2
 import numpy as np
 
 from mffrepro.baselines.channels import fuse_channels
+from mffrepro.fusion.in_turn import derive, mean
 from mffrepro.images import FocusStack, require_side
+from mffrepro.progress import steps
 
 #: Side of the window that the strength of detail is measured in.
 STRENGTH_SIDE = 5
@@ -35,17 +40,19 @@ def fuse(stack: FocusStack, *, radius: int = 5, spatial_sigma: float = 1.8, rang
     Chapter: 02_baselines
     """
     require_side(stack, max(radius, STRENGTH_SIDE // 2) + 1)
-    return fuse_channels(stack, lambda s: _fuse_channel(255 * s, radius, spatial_sigma, range_sigma) / 255)
+    fuse_channel = partial(_fuse_channel, radius=radius, spatial_sigma=spatial_sigma, range_sigma=range_sigma)
+    return fuse_channels(stack, lambda s: fuse_channel(derive(s, lambda plane: 255 * plane)) / 255)
 
 
-def _fuse_channel(images: np.ndarray, radius: int, spatial_sigma: float, range_sigma: float) -> np.ndarray:
-    others = (images.sum(0) - images) / (len(images) - 1)
-    details = [
-        image - cross_bilateral(image, other, radius=radius, spatial_sigma=spatial_sigma, range_sigma=range_sigma)
-        for image, other in zip(images, others, strict=True)
-    ]
-    weights = np.stack([detail_strength(detail) for detail in details])
-    return (weights * images).sum(0) / weights.sum(0)
+def _fuse_channel(images: Sequence[np.ndarray], radius: int, spatial_sigma: float, range_sigma: float) -> np.ndarray:
+    together = len(images) * mean(images)
+    total = weights = 0
+    for image in steps(images):
+        other = (together - image) / (len(images) - 1)
+        smooth = cross_bilateral(image, other, radius=radius, spatial_sigma=spatial_sigma, range_sigma=range_sigma)
+        weight = detail_strength(image - smooth)
+        total, weights = total + weight * image, weights + weight
+    return total / weights
 
 
 def cross_bilateral(image: np.ndarray, guide: np.ndarray, *, radius: int, spatial_sigma: float, range_sigma: float) -> np.ndarray:

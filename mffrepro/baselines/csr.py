@@ -68,7 +68,7 @@ def fuse(
         chosen = sum(np.where(winner == n, maps, 0) for n, maps in enumerate(codes))
         return np.take_along_axis(bases, winner[None], 0)[0] + synthesise(chosen, filters)
 
-    return fuse_channels(stack, fuse_channel)
+    return fuse_channels(stack, fuse_channel, whole=True)
 
 
 def _mean(activity: np.ndarray, radius: int) -> np.ndarray:

@@ -1,10 +1,12 @@
 """Curvelet fusion: wedges of direction that grow finer with the scale, on grids no denser than each needs."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mffrepro.baselines.channels import fuse_channels
 from mffrepro.fusion.curvelet import analyse, synthesise
-from mffrepro.fusion.rules import choose_max
+from mffrepro.fusion.in_turn import choose, derive, mean
 from mffrepro.images import FocusStack
 
 
@@ -33,13 +35,8 @@ def fuse(stack: FocusStack, *, scales: int = 5, angles: int = 16) -> tuple[np.nd
     return fuse_channels(stack, lambda s: _fuse_channel(s, scales, angles))
 
 
-def _fuse_channel(sources: np.ndarray, scales: int, angles: int) -> np.ndarray:
-    transforms = [analyse(source, scales, angles) for source in sources]
-    levels = zip(*(details for details, _ in transforms), strict=True)
-    details = [[_choose(np.stack(bands)) for bands in zip(*level, strict=True)] for level in levels]
-    base = sum(base for _, base in transforms) / len(transforms)
-    return synthesise(details, base, sources[0].shape, angles)
-
-
-def _choose(bands: np.ndarray) -> np.ndarray:
-    return choose_max(bands.real) + 1j * choose_max(bands.imag)
+def _fuse_channel(sources: Sequence[np.ndarray], scales: int, angles: int) -> np.ndarray:
+    parts = derive(sources, lambda source: analyse(source, scales, angles))
+    chosen = iter(choose(derive(parts, lambda part: [x for level in part[0] for band in level for x in (band.real, band.imag)])))
+    details = [[next(chosen) + 1j * next(chosen) for _ in level] for level in parts[0][0]]
+    return synthesise(details, mean(derive(parts, lambda part: part[1])), sources[0].shape, angles)

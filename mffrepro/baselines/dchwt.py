@@ -39,7 +39,7 @@ def fuse(stack: FocusStack, *, levels: int = 3) -> tuple[np.ndarray, None]:
     """
     if levels < 1:
         raise OptionError(f"levels is {levels}; use 1 or more")
-    return fuse_channels(stack, lambda s: _fuse_channel(s, levels))
+    return fuse_channels(stack, lambda s: _fuse_channel(s, levels), whole=True)
 
 
 def _fuse_channel(sources: np.ndarray, levels: int) -> np.ndarray:

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from mffrepro.fusion import atrous
-from mffrepro.fusion.rules import choose_max
+from mffrepro.fusion.in_turn import choose, derive, mean
+from mffrepro.progress import parts
 
 
 class Level(NamedTuple):
@@ -14,15 +15,15 @@ class Level(NamedTuple):
 
     split: Callable[[np.ndarray], np.ndarray]  # a level (H, W) as its directions (D, H, W)
     join: Callable[[np.ndarray], np.ndarray]  # and back
-    choose: Callable[[np.ndarray], np.ndarray]  # from coefficients of N sources (N, D, H, W) to the fused ones (D, H, W)
+    choose: Callable[[Sequence[np.ndarray]], np.ndarray]  # from coefficients (D, H, W) of N sources to the fused ones
 
 
 def fuse_directions(
-    sources: np.ndarray,
+    sources: Sequence[np.ndarray],
     levels: Sequence[Level],
     *,
     pyramid: str,
-    choose_base: Callable[[np.ndarray], np.ndarray] = lambda bases: bases.mean(0),
+    choose_base: Callable[[Sequence[np.ndarray]], np.ndarray] = mean,
 ) -> np.ndarray:
     """Fuse sources (N, H, W), one channel each.
 
@@ -30,16 +31,17 @@ def fuse_directions(
         sources: N images.
         levels: From fine to coarse.
         pyramid: Filters of the pyramid, a key of `atrous.FILTERS`.
-        choose_base: From the bases (N, H, W) to the fused one; their mean by default.
+        choose_base: From the N bases (H, W) to the fused one; their mean by default.
     """
-    details, bases = zip(*(atrous.analyse(source, len(levels), filters=pyramid) for source in sources), strict=True)
+    pyramids = derive(sources, lambda source: atrous.analyse(source, len(levels), filters=pyramid))
     fused = []
-    for level, of_sources in zip(levels, zip(*details, strict=True), strict=True):
+    for number, level in enumerate(parts(levels)):
         # The directions of one level at a time: they are what fills the memory.
-        fused.append(level.join(level.choose(np.stack([level.split(detail) for detail in of_sources]))))
-    return atrous.synthesise(fused, choose_base(np.stack(bases)), filters=pyramid)
+        directions = derive(pyramids, lambda made, number=number, level=level: level.split(made[0][number]))
+        fused.append(level.join(level.choose(directions)))
+    return atrous.synthesise(fused, choose_base(derive(pyramids, lambda made: made[1])), filters=pyramid)
 
 
-def choose_max_each(bands: np.ndarray) -> np.ndarray:
-    """Choose by Li's rule in every direction separately: (N, D, H, W) to (D, H, W)."""
-    return np.stack([choose_max(band) for band in np.moveaxis(bands, 1, 0)])
+def choose_max_each(bands: Sequence[np.ndarray]) -> np.ndarray:
+    """Choose by Li's rule in every direction separately, from N of (D, H, W)."""
+    return np.stack(choose(bands))

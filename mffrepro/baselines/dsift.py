@@ -12,8 +12,8 @@ import numpy as np
 from scipy import ndimage
 
 from mffrepro.errors import OptionError
-from mffrepro.fusion.multi_image import serial
-from mffrepro.images import FocusStack, from_unit, to_gray, to_unit
+from mffrepro.fusion.multi_image import UnitImages, serial
+from mffrepro.images import FocusStack, Shares, from_unit, to_gray, to_unit
 from mffrepro.tiling import in_threads
 
 #: A descriptor is a histogram of this many directions in each of BINS x BINS cells.
@@ -26,7 +26,7 @@ CUT = 0.2
 REACH = 3
 
 
-def fuse(stack: FocusStack, *, scale: int = 48, block: int = 8, smallest: int = 3600) -> tuple[np.ndarray, np.ndarray]:
+def fuse(stack: FocusStack, *, scale: int = 48, block: int = 8, smallest: int = 3600) -> tuple[np.ndarray, Shares]:
     """Fuse by the focus of dense SIFT descriptors, refined by matching them.
 
     The decision is made on gray.
@@ -55,11 +55,9 @@ def fuse(stack: FocusStack, *, scale: int = 48, block: int = 8, smallest: int = 
         raise OptionError(f"scale is {scale}; use a positive multiple of 8")
     if block < 1:
         raise OptionError(f"block is {block}; use 1 or more")
-    scaled = to_unit(stack.images, np.float64)
-    _, decision = serial(scaled, DescriptorComparer(scale // 2, block, smallest))
-    shares = decision[..., None] if stack.is_colour else decision
-    fused = (shares * (255 * scaled)).sum(0) / 255  # halves of 8-bit values are exact on this scale, and round up
-    return fused, decision
+    _, shares = serial(UnitImages(stack.images, np.float64), DescriptorComparer(scale // 2, block, smallest))
+    fused = shares.blend(stack.images, lambda image: 255 * to_unit(image, np.float64))  # halves of 8 bits are exact, and round up
+    return fused / 255, shares
 
 
 class Features(NamedTuple):

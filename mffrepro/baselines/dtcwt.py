@@ -1,13 +1,18 @@
 """Dual-tree complex wavelet fusion: six directions an octave, and magnitudes that hardly depend on where the grid falls."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mffrepro.baselines.channels import fuse_channels
 from mffrepro.errors import OptionError, unknown
 from mffrepro.fusion.dtcwt import FIRST_LEVEL, analyse, synthesise
+from mffrepro.fusion.in_turn import choose, derive, mean
 from mffrepro.fusion.pyramid import smallest_side
-from mffrepro.fusion.rules import choose_max
 from mffrepro.images import FocusStack, require_side
+
+#: Directions of an octave.
+DIRECTIONS = 6
 
 
 def fuse(stack: FocusStack, *, levels: int = 4, first: str = "near_sym_a") -> tuple[np.ndarray, None]:
@@ -41,12 +46,8 @@ def fuse(stack: FocusStack, *, levels: int = 4, first: str = "near_sym_a") -> tu
     return fuse_channels(stack, lambda s: _fuse_channel(s, levels, first))
 
 
-def _fuse_channel(sources: np.ndarray, levels: int, first: str) -> np.ndarray:
-    transforms = [analyse(source, levels, first=first) for source in sources]
-    details = [_choose_directions(level) for level in zip(*(details for details, _ in transforms), strict=True)]
-    base = sum(base for _, base in transforms) / len(transforms)
-    return synthesise(details, base, sources[0].shape, first=first)
-
-
-def _choose_directions(level: tuple[np.ndarray, ...]) -> np.ndarray:
-    return np.stack([choose_max(np.stack(bands)) for bands in zip(*level, strict=True)])
+def _fuse_channel(sources: Sequence[np.ndarray], levels: int, first: str) -> np.ndarray:
+    parts = derive(sources, lambda source: analyse(source, levels, first=first))
+    chosen = choose(derive(parts, lambda part: [band for directions in part[0] for band in directions]))
+    details = [np.stack(chosen[at : at + DIRECTIONS]) for at in range(0, len(chosen), DIRECTIONS)]
+    return synthesise(details, mean(derive(parts, lambda part: part[1])), sources[0].shape, first=first)

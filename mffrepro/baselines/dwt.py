@@ -4,12 +4,14 @@ The wavelet transform splits each source into three directions of detail an octa
 result depend on where the grid falls; the stationary transform of `swt` does not.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mffrepro.baselines.channels import fuse_channels
 from mffrepro.errors import OptionError, unknown
+from mffrepro.fusion.in_turn import choose, derive, mean
 from mffrepro.fusion.pyramid import smallest_side
-from mffrepro.fusion.rules import choose_max
 from mffrepro.images import FocusStack, require_side
 
 
@@ -48,14 +50,15 @@ def fuse(stack: FocusStack, *, wavelet: str = "db1", levels: int = 4, mode: str 
     return fuse_channels(stack, lambda s: _fuse_level(s, wavelet, levels, mode))
 
 
-def _fuse_level(sources: np.ndarray, wavelet: str, levels: int, mode: str) -> np.ndarray:
+def _fuse_level(sources: Sequence[np.ndarray], wavelet: str, levels: int, mode: str) -> np.ndarray:
     """Fuse the details of one level, the level below by recursion, and put both together."""
     import pywt
 
     if levels == 0:
-        return sources.mean(0)
-    smaller, bands = pywt.dwt2(sources, wavelet, mode)
-    details = tuple(choose_max(band) for band in bands)
-    base = _fuse_level(smaller, wavelet, levels - 1, mode)
+        return mean(sources)
+    height, width = sources[0].shape
+    parts = derive(sources, lambda source: pywt.dwt2(source, wavelet, mode))
+    details = tuple(choose(derive(parts, lambda part: part[1])))
+    base = _fuse_level(derive(parts, lambda part: part[0]), wavelet, levels - 1, mode)
     fused = pywt.idwt2((base, details), wavelet, mode)
-    return fused[: sources.shape[1], : sources.shape[2]]  # an odd side comes back one sample longer
+    return fused[:height, :width]  # an odd side comes back one sample longer

@@ -3,14 +3,14 @@
 import cv2
 import numpy as np
 
-from mffrepro.baselines.channels import fuse_by_decision, gray_levels
+from mffrepro.baselines.channels import fuse_by_winner, gray_levels
 from mffrepro.baselines.focus import decide
-from mffrepro.images import FocusStack
+from mffrepro.images import FocusStack, Shares
 
 LAPLACIAN = np.array([[-1, -4, -1], [-4, 20, -4], [-1, -4, -1]], np.float64)
 
 
-def fuse(stack: FocusStack, *, radius: int = 3, smallest: float = 0.01) -> tuple[np.ndarray, np.ndarray]:
+def fuse(stack: FocusStack, *, radius: int = 3, smallest: float = 0.01) -> tuple[np.ndarray, Shares]:
     """Take each pixel from the source with the largest energy of Laplacian.
 
     The decision is made on gray.
@@ -30,5 +30,5 @@ def fuse(stack: FocusStack, *, radius: int = 3, smallest: float = 0.01) -> tuple
         [huang2007].
     Chapter: 02_baselines
     """
-    energy = [cv2.filter2D(image, -1, LAPLACIAN, borderType=cv2.BORDER_REPLICATE) ** 2 for image in gray_levels(stack)]
-    return fuse_by_decision(stack, decide(np.stack(energy), radius, smallest))
+    energy = (cv2.filter2D(image, -1, LAPLACIAN, borderType=cv2.BORDER_REPLICATE) ** 2 for image in gray_levels(stack))
+    return fuse_by_winner(stack, decide(energy, radius, smallest))

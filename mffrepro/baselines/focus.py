@@ -1,23 +1,40 @@
 """From a measure of focus per pixel to the source each pixel is taken from."""
 
+from collections.abc import Iterable
+
 import cv2
 import numpy as np
 
 from mffrepro.fusion.regions import majority, remove_small
 
 
-def decide(measures: np.ndarray, radius: int, smallest: float) -> np.ndarray:
+def sharpest(measures: Iterable[np.ndarray]) -> np.ndarray:
+    """Find the source with the largest measure at each pixel.
+
+    It is the first of equals. The measures (H, W) come one by one.
+    """
+    best, winner = None, None
+    for number, measure in enumerate(measures):
+        if best is None:
+            best, winner = measure, np.zeros(measure.shape, np.uint16)
+            continue
+        np.copyto(winner, number, where=measure > best)
+        best = np.maximum(best, measure)
+    return winner
+
+
+def decide(measures: Iterable[np.ndarray], radius: int, smallest: float) -> np.ndarray:
     """Decide by the largest sum over a window, a majority vote, and no islands.
 
     Args:
-        measures: (N, H, W), focus per pixel; larger is sharper.
+        measures: N of (H, W), focus per pixel; larger is sharper. They come one by one.
         radius: Half width of the window of the sum and of the vote, pixels.
         smallest: Least area of a region that stays, as a share of the image.
 
     Returns:
-        (N, H, W), 1 where the source is taken, else 0.
+        (H, W), the number of the source that each pixel is taken from.
     """
     window = (2 * radius + 1,) * 2
-    sums = [cv2.boxFilter(m, -1, window, normalize=False, borderType=cv2.BORDER_REFLECT) for m in measures]
-    labels = remove_small(majority(np.argmax(sums, 0), radius), smallest * measures[0].size)
-    return (labels == np.arange(len(measures))[:, None, None]).astype(np.float64)
+    sums = (cv2.boxFilter(m, -1, window, normalize=False, borderType=cv2.BORDER_REFLECT) for m in measures)
+    winner = sharpest(sums)
+    return remove_small(majority(winner, radius), smallest * winner.size)

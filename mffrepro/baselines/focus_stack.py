@@ -6,15 +6,16 @@ import cv2
 import numpy as np
 
 from mffrepro import alignment
-from mffrepro.baselines.channels import fuse_by_decision, gray_levels
+from mffrepro.baselines.channels import fuse_by_winner, gray_levels
+from mffrepro.baselines.focus import sharpest
 from mffrepro.errors import OptionError
 from mffrepro.fusion import registration
-from mffrepro.images import FocusStack
+from mffrepro.images import FocusStack, Shares
 
 
 def fuse(
     stack: FocusStack, *, blur: int = 5, aperture: int = 5, register: bool = False, as_published: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, Shares]:
     """Take each pixel from the source with the largest Laplacian.
 
     The images are smoothed first; the decision is made on gray.
@@ -46,22 +47,15 @@ def fuse(
         raise OptionError(f"blur is {blur}; use an odd number")
     if aperture % 2 == 0 or not 1 <= aperture <= 31:
         raise OptionError(f"aperture is {aperture}; use an odd number from 1 to 31")
-    outside = None
+    reach = None
     if as_published:
         stack = replace(stack, images=registration.register(stack.images))
     elif register:
-        stack, outside = _aligned(stack)
+        reach = alignment.estimate(stack)
+        stack = alignment.apply(stack, reach, crop=False)
     smooth = (cv2.GaussianBlur(gray, (blur, blur), 0) for gray in gray_levels(stack))
-    sharpness = np.stack([np.abs(cv2.Laplacian(gray, cv2.CV_64F, ksize=aperture)) for gray in smooth])
-    if outside is not None:
-        sharpness[outside] = -1
-    decision = (np.argmax(sharpness, 0) == np.arange(len(stack))[:, None, None]).astype(np.float64)
-    return fuse_by_decision(stack, decision)
-
-
-def _aligned(stack: FocusStack) -> tuple[FocusStack, np.ndarray]:
-    """Align a stack without cropping, and mark where its images do not reach, (N, H, W)."""
-    transforms = alignment.estimate(stack)
-    shape = stack.images.shape[1:3]
-    outside = np.stack([~alignment.covered(transform, shape) for transform in transforms])
-    return alignment.apply(stack, transforms, crop=False), outside
+    sharpness = (np.abs(cv2.Laplacian(gray, cv2.CV_64F, ksize=aperture)) for gray in smooth)
+    if reach is not None:
+        shape = stack.images.shape[1:3]
+        sharpness = (np.where(alignment.covered(one, shape), sharp, -1) for one, sharp in zip(reach, sharpness, strict=True))
+    return fuse_by_winner(stack, sharpest(sharpness))

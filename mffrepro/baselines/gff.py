@@ -8,8 +8,11 @@ import cv2
 import numpy as np
 
 from mffrepro.baselines.channels import byte_levels, gray_levels
+from mffrepro.baselines.focus import sharpest
 from mffrepro.fusion.guided import guided_filter
+from mffrepro.fusion.in_turn import derive
 from mffrepro.images import FocusStack, to_unit
+from mffrepro.progress import steps
 
 
 def fuse(
@@ -41,16 +44,20 @@ def fuse(
         [li2013gff], filter of [he2013guided], results compared: [liu2020survey].
     Chapter: 02_baselines
     """
-    gray = byte_levels(gray_levels(stack) / 255)
-    saliency = np.stack([measure_saliency(image) for image in gray])
-    rough = (saliency.argmax(0) == np.arange(len(gray))[:, None, None]).astype(np.float64)
-    base_weights = smooth_weights(rough, gray, base_radius, base_eps)
-    detail_weights = smooth_weights(rough, gray, detail_radius, detail_eps)
-    fused = 0
-    for image, of_base, of_detail in zip(to_unit(stack.images, np.float64), base_weights, detail_weights, strict=True):
+    gray = derive(gray_levels(stack), lambda image: byte_levels(image / 255))
+    winner = sharpest(map(measure_saliency, gray))
+
+    def weights(number: int, radius: int, eps: float) -> np.ndarray:
+        return smooth_weights((winner == number).astype(np.float64), gray[number], radius, eps)
+
+    bases = details = of_bases = of_details = 0
+    for number, given in enumerate(steps(stack.images)):
+        image = to_unit(given, np.float64)
         base = cv2.blur(image, (31, 31), borderType=cv2.BORDER_REPLICATE)
-        fused += (base.T * of_base.T + (image - base).T * of_detail.T).T
-    return fused, None
+        of_base, of_detail = weights(number, base_radius, base_eps), weights(number, detail_radius, detail_eps)
+        bases, details = bases + base.T * of_base.T, details + (image - base).T * of_detail.T
+        of_bases, of_details = of_bases + of_base, of_details + of_detail
+    return (bases / of_bases.T + details / of_details.T).T, None
 
 
 def measure_saliency(gray: np.ndarray) -> np.ndarray:
@@ -60,8 +67,7 @@ def measure_saliency(gray: np.ndarray) -> np.ndarray:
     return cv2.GaussianBlur(contrast, (11, 11), 5, borderType=cv2.BORDER_REPLICATE)
 
 
-def smooth_weights(rough: np.ndarray, guides: np.ndarray, radius: int, eps: float) -> np.ndarray:
-    """Smooth rough weights along the edges of their sources, and normalise them."""
-    filtered = [guided_filter(g, weight, radius=radius, eps=eps) for g, weight in zip(guides, rough, strict=True)]
-    weights = byte_levels(np.stack(filtered)) + 1e-12  # a pixel that no source wants is shared
-    return weights / weights.sum(0)
+def smooth_weights(rough: np.ndarray, guide: np.ndarray, radius: int, eps: float) -> np.ndarray:
+    """Smooth rough weights (H, W) along the edges of their source."""
+    smooth = guided_filter(guide, rough, radius=radius, eps=eps)
+    return byte_levels(smooth) + 1e-12  # a pixel that no source wants is shared

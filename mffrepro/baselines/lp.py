@@ -9,9 +9,10 @@ from functools import partial
 import numpy as np
 
 from mffrepro.errors import OptionError
-from mffrepro.fusion.pyramid import detail_strip, reduce, smallest_side, synthesise
+from mffrepro.fusion.in_turn import Derived, choose, is_large
+from mffrepro.fusion.pyramid import analyse, detail_strip, reduce, smallest_side, synthesise
 from mffrepro.fusion.rules import choose_max
-from mffrepro.images import FocusStack, require_side, to_255
+from mffrepro.images import FocusStack, Frames, require_side, to_255
 from mffrepro.tiling import Strip, in_threads, strips
 
 #: Pixels of a strip of all sources together that stay in the processor's cache.
@@ -41,9 +42,34 @@ def fuse(stack: FocusStack, *, levels: int = 4) -> tuple[np.ndarray, None]:
     if levels < 1:
         raise OptionError(f"levels is {levels}; use 1 or more")
     require_side(stack, smallest_side(levels))
+    if is_large(stack.images):
+        return _fuse_in_turn(stack.images, levels), None
     channels = [stack.images[..., c] for c in range(3)] if stack.is_colour else [stack.images]
     fused = [_fuse_channel(list(images), levels) / np.float32(255) for images in channels]
     return np.stack(fused, -1) if stack.is_colour else fused[0], None
+
+
+def _fuse_in_turn(images: np.ndarray | Frames, levels: int) -> np.ndarray:
+    """Fuse images of which memory holds two; each is split twice, first to find the sharpest, then to take what it won."""
+    colour = images.ndim == 4
+    bases, counted = [0] * (3 if colour else 1), set()
+
+    def split(numbered: tuple[int, np.ndarray]) -> list[np.ndarray]:
+        number, image = numbered
+        planes = [image[..., c] for c in range(3)] if colour else [image]
+        pyramids = in_threads(lambda plane: analyse(to_255(plane, np.float32), levels), planes)
+        for channel, (_, base) in enumerate(pyramids if number not in counted else ()):
+            bases[channel] = bases[channel] + base
+        counted.add(number)
+        return [detail for details, _ in pyramids for detail in details]
+
+    numbered = Derived(range(len(images)), lambda number: (number, images[number]))
+    details = choose(Derived(numbered, split))
+    out = np.empty(images.shape[1:], np.float32)
+    for channel, base in enumerate(bases):
+        plane = synthesise(details[channel * levels : (channel + 1) * levels], base / len(images), images.shape[1:3])
+        (out[..., channel] if colour else out)[...] = plane / np.float32(255)
+    return out
 
 
 def _fuse_channel(images: list[np.ndarray], levels: int) -> np.ndarray:

@@ -34,7 +34,7 @@ def fuse(stack: FocusStack, *, levels: int = 4, radius: int = 9, eps: float = 1e
     """
     if levels < 1:
         raise OptionError(f"levels is {levels}; use 1 or more")
-    return fuse_channels(stack, lambda s: _fuse_channel(255 * s, levels, radius, eps) / 255)
+    return fuse_channels(stack, lambda s: _fuse_channel(255 * s, levels, radius, eps) / 255, whole=True)
 
 
 def _fuse_channel(images: np.ndarray, levels: int, radius: int, eps: float) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Multi-scale transform with sparse coding: details by the larger magnitude, the base by sparse codes instead of the mean."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -15,8 +15,8 @@ from mffrepro.fusion.rules import choose_max
 from mffrepro.fusion.sparse import fuse_by_codes
 from mffrepro.images import FocusStack, require_side
 
-#: From the bases of all sources (N, H, W) to the fused one.
-FuseBase = Callable[[np.ndarray], np.ndarray]
+#: From the bases of all N sources (H, W) to the fused one.
+FuseBase = Callable[[Sequence[np.ndarray]], np.ndarray]
 
 
 def fuse(
@@ -63,9 +63,13 @@ def fuse(
         raise OptionError(f"levels is {levels}; use 1 or more, and {len(DIRECTIONS)} for 'nsct'")
     check_options(eps, stride)
     require_side(stack, pyramid.smallest_side(levels))
-    fuse_base = partial(fuse_by_codes, dictionaries=dictionaries.load("sr", dictionary), eps=eps, stride=stride)
+    atoms = dictionaries.load("sr", dictionary)
+
+    def fuse_base(bases: Sequence[np.ndarray]) -> np.ndarray:
+        return fuse_by_codes(np.stack(list(bases)), atoms, eps=eps, stride=stride)
+
     fuse_channel = partial(TRANSFORMS[transform], levels=levels, fuse_base=fuse_base)
-    return fuse_channels(stack, lambda s: fuse_channel(255 * s) / 255)
+    return fuse_channels(stack, lambda s: fuse_channel(255 * s) / 255, whole=True)
 
 
 def _fuse_pyramid(sources: np.ndarray, levels: int, fuse_base: FuseBase) -> np.ndarray:

@@ -4,9 +4,12 @@ The left singular vectors of all 2x2 blocks of an image take the place of a wave
 vectors, and the fused image is rebuilt with their mean.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mffrepro.baselines.channels import fuse_channels
+from mffrepro.fusion.in_turn import derive
 from mffrepro.images import FocusStack
 
 
@@ -32,12 +35,12 @@ def fuse(stack: FocusStack) -> tuple[np.ndarray, None]:
     return fuse_channels(stack, _fuse_channel)
 
 
-def _fuse_channel(sources: np.ndarray) -> np.ndarray:
-    blocks = np.stack([to_blocks(source) for source in sources])
+def _fuse_channel(sources: Sequence[np.ndarray]) -> np.ndarray:
+    blocks = derive(sources, to_blocks)
     return _from_blocks(_fuse_blocks(blocks, block_bases(blocks)), sources[0].shape)
 
 
-def block_bases(blocks: np.ndarray) -> np.ndarray:
+def block_bases(blocks: Sequence[np.ndarray]) -> np.ndarray:
     """Compute left singular vectors (N, 4, 4) of the blocks of each source.
 
     They stand in columns, strongest first, with the signs of the first source.
@@ -47,11 +50,17 @@ def block_bases(blocks: np.ndarray) -> np.ndarray:
     return np.where(agreement < 0, -bases, bases)
 
 
-def _fuse_blocks(blocks: np.ndarray, bases: np.ndarray) -> np.ndarray:
-    bands = bases.transpose(0, 2, 1) @ blocks
-    winner = np.abs(bands).argmax(0)  # ties to the first
-    fused = np.take_along_axis(bands, winner[None], 0)[0]
-    fused[0] = bands[:, 0].mean(0)
+def _fuse_blocks(blocks: Sequence[np.ndarray], bases: np.ndarray) -> np.ndarray:
+    fused, strongest, total = None, None, 0
+    for basis, of_source in zip(bases, blocks, strict=True):
+        bands = basis.T @ of_source
+        strength, total = np.abs(bands), total + bands[0]
+        if fused is None:
+            fused, strongest = bands, strength
+            continue
+        np.copyto(fused, bands, where=strength > strongest)  # ties to the first
+        np.maximum(strongest, strength, out=strongest)
+    fused[0] = total / len(bases)
     return bases.mean(0) @ fused
 
 

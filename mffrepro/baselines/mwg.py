@@ -61,7 +61,7 @@ def fuse(
     if border not in ("published", "sharp"):
         raise unknown("border", border, ("published", "sharp"))
     images = 255 * to_unit(stack.images, np.float64)
-    fused, gray = images[0], gray_levels(stack)
+    fused, gray = images[0], np.stack(list(gray_levels(stack)))
     seen = gray[0]
     for image, other in zip(images[1:], gray[1:], strict=True):
         if (fused == image).all():

@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from mffrepro.baselines.channels import fuse_by_decision, gray_levels
+from mffrepro.baselines.channels import fuse_by_winner, gray_levels
 from mffrepro.baselines.focus import decide
 from mffrepro.baselines.pulses import firings, spatial_frequency
-from mffrepro.images import FocusStack
+from mffrepro.images import FocusStack, Shares
 
 
 def fuse(
     stack: FocusStack, *, exchange: float = 0.5, iterations: int = 200, radius: int = 3, smallest: float = 0.01
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, Shares]:
     """Take each pixel from the source whose neurons around it fire most often.
 
     The decision is made on gray.
@@ -37,4 +37,4 @@ def fuse(
     focus = np.stack([spatial_frequency(image) for image in gray_levels(stack)])
     stimuli = focus / max(focus.max(), np.finfo(float).eps)  # one scale for all sources, so that their firings compare
     counts = firings(stimuli, exchange=exchange, iterations=iterations)
-    return fuse_by_decision(stack, decide(counts + stimuli / 2, radius, smallest))  # the stimulus breaks ties
+    return fuse_by_winner(stack, decide(counts + stimuli / 2, radius, smallest))  # the stimulus breaks ties

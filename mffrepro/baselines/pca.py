@@ -26,7 +26,7 @@ def fuse(stack: FocusStack) -> tuple[np.ndarray, None]:
         [naidu2008].
     Chapter: 02_baselines
     """
-    return fuse_channels(stack, _fuse_channel)
+    return fuse_channels(stack, _fuse_channel, whole=True)
 
 
 def _fuse_channel(sources: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Pulse-coupled neural network fusion: directions of the contourlet transform feed neurons, and the more lively one wins."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -65,14 +65,14 @@ def fuse(
         linking=linking,
         threshold_rise=threshold_rise,
     )
-    gray = gray_levels(stack) / 255
+    gray = [image / 255 for image in gray_levels(stack)]
     details, bases = zip(*(atrous.analyse(source, len(directions)) for source in gray), strict=True)
     levels = []
     for count, of_sources in zip(directions, zip(*details, strict=True), strict=True):
         winners = _winners(np.stack([split(detail, count) for detail in of_sources]), count_firings)
         levels.append(Level(partial(split, count=count), join, partial(_take, winners=winners)))
     choose_base = partial(_take, winners=_winners(np.stack(bases)[:, None], count_firings)[0])
-    return fuse_channels(stack, lambda s: fuse_directions(s, levels, pyramid="pyrexc", choose_base=choose_base))
+    return fuse_channels(stack, lambda s: fuse_directions(s, levels, pyramid="pyrexc", choose_base=choose_base), whole=True)
 
 
 def _winners(bands: np.ndarray, count_firings: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
@@ -84,5 +84,5 @@ def _winners(bands: np.ndarray, count_firings: Callable[[np.ndarray], np.ndarray
     return counts.reshape(bands.shape).argmax(0).astype(np.uint8)
 
 
-def _take(bands: np.ndarray, winners: np.ndarray) -> np.ndarray:
-    return np.take_along_axis(bands, winners[None], 0)[0]
+def _take(bands: Sequence[np.ndarray], winners: np.ndarray) -> np.ndarray:
+    return np.take_along_axis(np.stack(list(bands)), winners[None], 0)[0]

@@ -4,14 +4,14 @@ Each level holds an image divided by its own low-pass version, which is local co
 ratio wins and the coarsest images are averaged.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from mffrepro.baselines.channels import fuse_channels
 from mffrepro.errors import OptionError
+from mffrepro.fusion.in_turn import choose, derive, mean
 from mffrepro.fusion.pyramid import analyse, smallest_side, synthesise
-from mffrepro.fusion.rules import choose_max
 from mffrepro.images import FocusStack, require_side
 
 #: Keeps the ratio finite in black, on a scale of 0..255.
@@ -42,22 +42,28 @@ def fuse(stack: FocusStack, *, levels: int = 4) -> tuple[np.ndarray, None]:
     if levels < 1:
         raise OptionError(f"levels is {levels}; use 1 or more")
     require_side(stack, smallest_side(levels))
-    return fuse_channels(stack, lambda s: fuse_ratios(255 * s, levels) / 255)
+    return fuse_channels(stack, lambda s: fuse_ratios(derive(s, lambda plane: 255 * plane), levels) / 255)
 
 
 def fuse_ratios(
-    sources: np.ndarray, levels: int, fuse_base: Callable[[np.ndarray], np.ndarray] = lambda bases: bases.mean(0)
+    sources: Sequence[np.ndarray], levels: int, fuse_base: Callable[[Sequence[np.ndarray]], np.ndarray] = mean
 ) -> np.ndarray:
-    """Fuse the ratios of one level of (N, H, W), lower levels by recursion.
+    """Fuse the ratios of one level of N sources (H, W), lower levels by recursion.
 
     Values are on 0..255; the levels are multiplied.
     """
     if levels == 0:
         return fuse_base(sources)
-    height, width = sources.shape[1:]
-    sources = np.pad(sources, [(0, 0), (0, height % 2), (0, width % 2)], mode="reflect")
-    pyramids = [analyse(source, 1) for source in sources]
-    ratios = [source / (source - detail + FLOOR) for source, ((detail,), _) in zip(sources, pyramids, strict=True)]
-    base = fuse_ratios(np.stack([base for _, base in pyramids]), levels - 1, fuse_base)
-    expanded = synthesise([np.zeros_like(sources[0])], base, sources.shape[1:])
-    return (choose_max(np.stack(ratios)) * (expanded + FLOOR))[:height, :width]
+    height, width = sources[0].shape
+    parts = derive(sources, _split)
+    (ratio,) = choose(derive(parts, lambda part: part[:1]))
+    base = fuse_ratios(derive(parts, lambda part: part[1]), levels - 1, fuse_base)
+    expanded = synthesise([np.zeros_like(ratio)], base, ratio.shape)
+    return (ratio * (expanded + FLOOR))[:height, :width]
+
+
+def _split(source: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Split an image into its ratio to the next level, with even sides, and that level."""
+    source = np.pad(source, [(0, side % 2) for side in source.shape], mode="reflect")
+    (detail,), base = analyse(source, 1)
+    return source / (source - detail + FLOOR), base

@@ -3,12 +3,12 @@
 import cv2
 import numpy as np
 
-from mffrepro.baselines.channels import fuse_by_decision, gray_levels
+from mffrepro.baselines.channels import fuse_by_shares, gray_levels
 from mffrepro.errors import OptionError
-from mffrepro.images import FocusStack
+from mffrepro.images import FocusStack, Shares
 
 
-def fuse(stack: FocusStack, *, block: int = 8, threshold: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+def fuse(stack: FocusStack, *, block: int = 8, threshold: float = 0.0) -> tuple[np.ndarray, Shares]:
     """Take each block from the source with the largest spatial frequency.
 
     The neighbouring blocks vote; the decision is made on gray.
@@ -39,8 +39,8 @@ def fuse(stack: FocusStack, *, block: int = 8, threshold: float = 0.0) -> tuple[
     votes = [cv2.boxFilter(share, -1, (3, 3), normalize=False, borderType=cv2.BORDER_REFLECT) for share in shares]
     decision = _shares(np.stack(votes), 1e-9)
     height, width = stack.images.shape[1:3]
-    pixels = decision.repeat(block, 1).repeat(block, 2)[:, :height, :width]
-    return fuse_by_decision(stack, pixels)
+    pixels = (share.repeat(block, 0).repeat(block, 1)[:height, :width] for share in decision)
+    return fuse_by_shares(stack, Shares.of_planes(pixels))
 
 
 def _block_frequency(gray: np.ndarray, block: int) -> np.ndarray:

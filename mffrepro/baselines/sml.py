@@ -3,12 +3,12 @@
 import cv2
 import numpy as np
 
-from mffrepro.baselines.channels import fuse_by_decision, gray_levels
+from mffrepro.baselines.channels import fuse_by_winner, gray_levels
 from mffrepro.baselines.focus import decide
-from mffrepro.images import FocusStack
+from mffrepro.images import FocusStack, Shares
 
 
-def fuse(stack: FocusStack, *, radius: int = 3, threshold: float = 0.0, smallest: float = 0.01) -> tuple[np.ndarray, np.ndarray]:
+def fuse(stack: FocusStack, *, radius: int = 3, threshold: float = 0.0, smallest: float = 0.01) -> tuple[np.ndarray, Shares]:
     """Take each pixel from the source with the largest sum-modified-Laplacian.
 
     The decision is made on gray.
@@ -29,9 +29,13 @@ def fuse(stack: FocusStack, *, radius: int = 3, threshold: float = 0.0, smallest
         [nayar1994], as a measure for fusion: [huang2007].
     Chapter: 02_baselines
     """
-    measures = np.stack([modified_laplacian(image) for image in gray_levels(stack)])
-    measures[measures < threshold] = 0
-    return fuse_by_decision(stack, decide(measures, radius, smallest))
+
+    def measure(image: np.ndarray) -> np.ndarray:
+        laplacian = modified_laplacian(image)
+        laplacian[laplacian < threshold] = 0
+        return laplacian
+
+    return fuse_by_winner(stack, decide(map(measure, gray_levels(stack)), radius, smallest))
 
 
 def modified_laplacian(gray: np.ndarray) -> np.ndarray:

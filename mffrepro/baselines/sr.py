@@ -37,7 +37,7 @@ def fuse(stack: FocusStack, *, dictionary: str = "default", eps: float = 0.1, st
     """
     check_options(eps, stride)
     atoms = dictionaries.load("sr", dictionary)
-    return fuse_channels(stack, lambda s: fuse_by_codes(255 * s, atoms, eps=eps, stride=stride) / 255)
+    return fuse_channels(stack, lambda s: fuse_by_codes(255 * s, atoms, eps=eps, stride=stride) / 255, whole=True)
 
 
 def check_options(eps: float, stride: int) -> None:

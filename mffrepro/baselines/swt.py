@@ -1,11 +1,15 @@
 """Stationary wavelet fusion: the wavelet transform without decimation, so that a shifted scene gives the shifted result."""
 
+from collections.abc import Sequence
+from functools import partial
+
 import numpy as np
 
 from mffrepro.baselines.channels import fuse_channels
 from mffrepro.errors import OptionError, unknown
-from mffrepro.fusion.rules import choose_max
+from mffrepro.fusion.in_turn import choose, derive, mean
 from mffrepro.images import FocusStack
+from mffrepro.progress import parts
 
 
 def fuse(stack: FocusStack, *, wavelet: str = "haar", levels: int = 4) -> tuple[np.ndarray, None]:
@@ -38,14 +42,15 @@ def fuse(stack: FocusStack, *, wavelet: str = "haar", levels: int = 4) -> tuple[
     return fuse_channels(stack, lambda s: _fuse_channel(s, wavelet, levels))
 
 
-def _fuse_channel(sources: np.ndarray, wavelet: str, levels: int) -> np.ndarray:
+def _fuse_channel(sources: Sequence[np.ndarray], wavelet: str, levels: int) -> np.ndarray:
     import pywt
 
-    height, width = sources.shape[1:]
-    margins = [(0, 0), *((0, -side % 2**levels) for side in (height, width))]
-    padded = np.pad(sources, margins, mode="symmetric")
-    smooth, details = padded, []
-    for level in range(levels):  # one at a time: all bands of all sources at once cost more in memory than in arithmetic
-        ((smooth, bands),) = pywt.swt2(smooth, wavelet, 1, start_level=level, norm=True)
-        details.append(tuple(choose_max(band) for band in bands))
-    return pywt.iswt2([smooth.mean(0), *reversed(details)], wavelet, norm=True)[:height, :width]
+    height, width = sources[0].shape
+    margins = [(0, -side % 2**levels) for side in (height, width)]
+    smooth, details = derive(sources, lambda source: np.pad(source, margins, mode="symmetric")), []
+    for level in parts(range(levels)):  # one at a time: all bands of all sources at once cost more in memory than in arithmetic
+        split = partial(pywt.swt2, wavelet=wavelet, level=1, start_level=level, norm=True)
+        pairs = derive(smooth, lambda source, split=split: split(source)[0])
+        details.append(tuple(choose(derive(pairs, lambda pair: pair[1]))))
+        smooth = derive(pairs, lambda pair: pair[0])
+    return pywt.iswt2([mean(smooth), *reversed(details)], wavelet, norm=True)[:height, :width]

@@ -47,6 +47,7 @@ def fuse(
     save_transforms: align.Save = None,
     use_transforms: align.Use = None,
     white: Annotated[float | None, typer.Option(help="Value of white in the images, such as 4095 for 12-bit data.")] = None,
+    slabs: Annotated[int | None, typer.Option(help="Fuse slabs of so many consecutive images first, then their results.")] = None,
     clamp: Annotated[bool, typer.Option("--clamp", help="Keep values within those of the sources.")] = False,
     average_flat: Annotated[
         bool | None,
@@ -79,7 +80,9 @@ def fuse(
     alignment = _alignment(align_frames, align.Alignment(model, not whole, save_transforms, use_transforms))
     preparation = Preparation(checks, balance, hot_pixels, alignment)
     limits = _checked_bits(bits), _checked_quality(quality, output)
-    job = Job(method, chosen | {"clamp": clamp}, white, crop is True, preparation, average_flat, *limits)
+    job = Job(
+        method, chosen | {"clamp": clamp, "slabs": _checked_slabs(slabs)}, white, crop is True, preparation, average_flat, *limits
+    )
     targets = Targets(output, decision, depth, confidence, _checked_step(step_um, depth))
     if each is not None:
         return _fuse_each(job, each, targets, gap)
@@ -136,6 +139,12 @@ def _checked_step(step: float | None, depth: Path | None) -> float | None:
     if step is not None and (depth is None or step <= 0):
         raise OptionError(f"--step-um is {step:g}; give micrometres above 0, together with --depth")
     return step
+
+
+def _checked_slabs(slabs: int | None) -> int | None:
+    if slabs is not None and slabs < 2:
+        raise OptionError(f"--slabs is {slabs}; give the number of images of a slab, at least 2")
+    return slabs
 
 
 def _checked_bits(bits: int | None) -> int | None:

@@ -13,7 +13,7 @@ from mffrepro.errors import OptionError
 if TYPE_CHECKING:
     import numpy as np
 
-    from mffrepro.images import FocusStack, FusionResult
+    from mffrepro.images import FocusStack, FusionResult, Shares
 
 #: From this share of averaged pixels on, a line says so.
 NOTICEABLE = 0.01
@@ -50,7 +50,7 @@ class Job:
 
     Attributes:
         method: Name of the method.
-        options: Its options, weights, device, strategy and clamp.
+        options: Its options, weights, device, strategy, clamp and slabs.
         white: Value of white in the sources.
         crop: Crop images of different sizes.
         preparation: What is done before the fusion.
@@ -82,6 +82,7 @@ def fuse_files(job: Job, sources: Sequence[Path], targets: Targets) -> str:
 
     card, *_ = methods.parse(job.method)
     stack = as_stack(list(sources), min_side=card.min_side, white=job.white, crop=job.crop)
+    methods.check_room(job.method, stack, **job.options)
     depths = {target: _bits(job, target, targets.images, stack) for target in targets.images}
     for target in targets.images:
         check_target(target, stack.images.dtype, stack.images.shape[1:], bits=depths[target])
@@ -113,7 +114,7 @@ def _write_maps(targets: Targets, result: "FusionResult", prepared: Prepared) ->
     from mffrepro.images.maps import write_map
 
     if targets.decision is not None:
-        write_image(targets.decision, picture(prepared.credit(result.decision)), metadata=Metadata())
+        write_image(targets.decision, picture(prepared.credit(result.shares)), metadata=Metadata())
     if targets.depth is not None:
         frames = np.interp(result.depth, np.arange(len(prepared.kept)), prepared.kept)  # numbers count frames left out, too
         step = targets.step or 1.0
@@ -144,8 +145,8 @@ def check_targets(sources: Sequence[Path], targets: Sequence[Path]) -> None:
             raise OptionError(f"{target} cannot hold two results; choose two names")
 
 
-def picture(decision: "np.ndarray") -> "np.ndarray":
-    """Draw shares (N, H, W) as one gray image.
+def picture(shares: "Shares | np.ndarray") -> "np.ndarray":
+    """Draw the shares of N sources as one gray image.
 
     White is the first source, black is the last one.
 
@@ -154,8 +155,9 @@ def picture(decision: "np.ndarray") -> "np.ndarray":
     """
     import numpy as np
 
-    from mffrepro.images import from_unit
+    from mffrepro.images import Shares, from_unit
 
-    if len(decision) == 2:
-        return from_unit(decision[0], np.dtype(np.uint8))
-    return from_unit(np.linspace(1, 0, len(decision))[decision.argmax(0)], np.dtype(np.uint8))
+    if len(shares) == 2:
+        return from_unit(shares[0], np.dtype(np.uint8))
+    main = shares.main if isinstance(shares, Shares) else shares.argmax(0)
+    return from_unit(np.linspace(1, 0, len(shares))[main], np.dtype(np.uint8))

@@ -46,10 +46,17 @@ def _show_options(card) -> None:
     own = {name: parameter for name, parameter in card.options().items() if name not in choices}
     rows += [(name, repr(parameter.default), _kind(parameter.annotation)) for name, parameter in own.items()]
     print(f"{card.name}: {card.title}, {card.kind}, for images from {card.min_side}x{card.min_side} pixels")
+    print(_memory(*card.memory))
     print((card.function().__doc__ or "").partition("\n")[0])
     print(f"The order of more than two images {'changes the result' if card.order_matters else 'does not matter'}.")
     if rows:
         show_table(("option", "default", "values"), rows)
+
+
+def _memory(fixed: float, each: float) -> str:
+    """Say how much memory a large colour stack takes at its peak."""
+    text = f"a large colour stack takes {fixed:.0f} MB of memory a megapixel"
+    return text + (f", and {each:.0f} MB a megapixel and image" if each else ", whatever the number of images")
 
 
 def _kind(annotation: object) -> str:

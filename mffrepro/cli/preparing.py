@@ -13,7 +13,7 @@ from mffrepro.errors import OptionError
 if TYPE_CHECKING:
     import numpy as np
 
-    from mffrepro.images import FocusStack
+    from mffrepro.images import FocusStack, Shares
 
 #: Change of light from the trend of the stack, as a factor, from which a note suggests to balance.
 NOTICEABLE = 1.05
@@ -41,12 +41,12 @@ class Prepared(NamedTuple):
 
     Attributes:
         stack: The frames that are left, as they are to be fused.
-        credit: Gives the shares (N, H, W) of a fusion to the frames that the pixels come from.
+        credit: Gives the shares of a fusion to the frames that the pixels come from.
         kept: Numbers of the frames that are left, from 0.
     """
 
     stack: "FocusStack"
-    credit: "Callable[[np.ndarray], np.ndarray]"
+    credit: "Callable[[Shares], Shares]"
     kept: Sequence[int]
 
 
@@ -82,11 +82,11 @@ def prepare(stack: "FocusStack", names: Sequence[str], how: Preparation) -> Prep
     return Prepared(stack, credit, kept)
 
 
-def _as_it_is(shares: "np.ndarray") -> "np.ndarray":
+def _as_it_is(shares: "Shares") -> "Shares":
     return shares
 
 
-def _credited(transforms: "np.ndarray", shares: "np.ndarray") -> "np.ndarray":
+def _credited(transforms: "np.ndarray", shares: "Shares") -> "Shares":
     from mffrepro.alignment import credit_source
 
     return credit_source(shares, transforms)

@@ -1,9 +1,12 @@
 """Show tables, progress and one-line messages, for a terminal or for a pipe."""
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
+
+from mffrepro.progress import Clock, listening
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -13,6 +16,8 @@ T = TypeVar("T")
 ARROWS = {"higher": "↑", "lower": "↓", None: ""}
 #: Width of tables in a pipe or a file, which must not be folded to the width of a screen.
 PIPE_WIDTH = 10_000
+#: Seconds between two lines on progress where stderr is no terminal.
+EVERY = 5.0
 
 
 def console(*, stderr: bool = False) -> "Console":
@@ -59,16 +64,57 @@ def number(value: float) -> str:
 
 @contextmanager
 def waiting(text: str) -> Iterator[None]:
-    """Show a moving bar with the elapsed time, for work without countable steps.
+    """Show how far the work in a ``with`` statement is, and the time that remains.
 
-    Nothing is shown where stderr is no terminal.
+    On a terminal it is a moving bar. Elsewhere it is a line every `EVERY` seconds, for work that reports its progress.
     """
+    with _bar(text) if sys.stderr.isatty() else listening(Lines()):
+        yield
+
+
+@contextmanager
+def _bar(text: str) -> Iterator[None]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        bar.add_task(text, total=None)
-        yield
+    clock = Clock()
+    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TextColumn("{task.fields[left]}")
+    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
+        task = bar.add_task(text, total=None, left="")
+
+        def show(doing: str, done: float) -> None:
+            left = clock.remaining(doing, done)
+            bar.update(task, total=1, completed=clock.done, description=f"{text}: {doing}", left=f"{duration(left)} left")
+
+        with listening(show):
+            yield
+
+
+class Lines:
+    """Print a line on the progress of work every few seconds.
+
+    Args:
+        now: Returns the time in seconds.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now, self._clock, self._last = now, Clock(now), now()
+
+    def __call__(self, doing: str, done: float) -> None:
+        """Hear what is being done, and the share that is done."""
+        left = self._clock.remaining(doing, done)
+        if self._now() - self._last >= EVERY:
+            self._last = self._now()
+            say(f"{doing}: {self._clock.done:.0%} done, {duration(left)} left")
+
+
+def duration(seconds: float | None) -> str:
+    """Write a time as people say it: ``40 s``, ``3 min``, ``2 h 5 min``."""
+    if seconds is None:
+        return "unknown time"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def steps(items: Sequence[T], text: str, unit: str) -> Iterator[T]:

@@ -11,15 +11,15 @@ images they compare and in how often they extract features:
 No strategy keeps more than three sets of features, or all images as floats.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
 from mffrepro.errors import unknown
 from mffrepro.images import to_unit
-
-Part = TypeVar("Part")
+from mffrepro.images.shares import Shares, SharesInTurn
+from mffrepro.progress import steps
 
 
 class Comparer(Protocol):
@@ -72,7 +72,7 @@ def mix(first: np.ndarray, second: np.ndarray, share: np.ndarray) -> np.ndarray:
     return weight * first + (1 - weight) * second
 
 
-def combine(images: Sequence[np.ndarray], comparer: Comparer, strategy: str = "serial") -> tuple[np.ndarray, np.ndarray]:
+def combine(images: Sequence[np.ndarray], comparer: Comparer, strategy: str = "serial") -> tuple[np.ndarray, Shares]:
     """Fuse any number of images by comparing two at a time.
 
     Args:
@@ -81,7 +81,7 @@ def combine(images: Sequence[np.ndarray], comparer: Comparer, strategy: str = "s
         strategy: One of `STRATEGIES`, see the module. Two images have one comparison, whatever the strategy.
 
     Returns:
-        The fused image, and the decision (N, H, W): the share of each source per pixel. With ``"calibration"`` and
+        The fused image, and the decision: the share of each source per pixel. With ``"calibration"`` and
         ``"calibration_log"`` every pixel of more than two images is copied from one source.
 
     Raises:
@@ -95,7 +95,7 @@ def combine(images: Sequence[np.ndarray], comparer: Comparer, strategy: str = "s
     return (serial if len(images) == 2 else STRATEGIES[strategy])(images, comparer)
 
 
-def serial(images: Sequence[np.ndarray], comparer: Comparer) -> tuple[np.ndarray, np.ndarray]:
+def serial(images: Sequence[np.ndarray], comparer: Comparer) -> tuple[np.ndarray, Shares]:
     """Fuse the first two images, then the result with the third, and so on.
 
     Arguments as for `combine`.
@@ -103,7 +103,7 @@ def serial(images: Sequence[np.ndarray], comparer: Comparer) -> tuple[np.ndarray
     return _one_after_the_other(images, comparer, lambda best, new, final, fused: comparer.extract(fused))
 
 
-def carry(images: Sequence[np.ndarray], comparer: Comparer) -> tuple[np.ndarray, np.ndarray]:
+def carry(images: Sequence[np.ndarray], comparer: Comparer) -> tuple[np.ndarray, Shares]:
     """Fuse one image after the other, blending features instead of extracting them.
 
     The next image is always compared with the sharpest so far, so that two images that both beat the first are told apart.
@@ -111,26 +111,24 @@ def carry(images: Sequence[np.ndarray], comparer: Comparer) -> tuple[np.ndarray,
     return _one_after_the_other(images, comparer, lambda best, new, final, fused: comparer.blend(best, new, final))
 
 
-def _one_after_the_other(images: Sequence[np.ndarray], comparer: Comparer, features_of_result) -> tuple[np.ndarray, np.ndarray]:
+def _one_after_the_other(images: Sequence[np.ndarray], comparer: Comparer, features_of_result) -> tuple[np.ndarray, Shares]:
     fused, best, shares = None, None, None
-    for i, image in enumerate(progress(images)):
+    for i, image in enumerate(steps(images)):
         if i == 0:
             fused, best = image, comparer.extract(image)
-            shares = np.zeros((len(images), *image.shape[:2]), np.float32)
-            shares[0] = 1
+            shares = SharesInTurn(image.shape[:2])
             continue
         new = comparer.extract(image)
         final, _ = comparer.decide(best, new)
-        shares[:i] *= final
-        shares[i] = 1 - final
+        shares.add(final)
         fused = mix(fused, image, final)
         if i + 1 < len(images):
             best = features_of_result(best, new, final, fused)
         del new  # features of large images fill the memory: free them before the next extraction
-    return fused, shares
+    return fused, shares.shares()
 
 
-def calibration(images: Sequence[np.ndarray], comparer: Comparer) -> tuple[np.ndarray, np.ndarray]:
+def calibration(images: Sequence[np.ndarray], comparer: Comparer) -> tuple[np.ndarray, Shares]:
     """Copy each pixel from the clearest image by Eq. 19 of GACN on the final maps.
 
     Every image is compared with the first.
@@ -146,7 +144,7 @@ def calibration(images: Sequence[np.ndarray], comparer: Comparer) -> tuple[np.nd
     return _compared_with_the_first(images, comparer, clarity)
 
 
-def calibration_log(images: Sequence[np.ndarray], comparer: Comparer) -> tuple[np.ndarray, np.ndarray]:
+def calibration_log(images: Sequence[np.ndarray], comparer: Comparer) -> tuple[np.ndarray, Shares]:
     """Copy each pixel from the clearest image by the logarithm of Eq. 19 (A4.6).
 
     Every image is compared with the first.
@@ -154,42 +152,37 @@ def calibration_log(images: Sequence[np.ndarray], comparer: Comparer) -> tuple[n
     return _compared_with_the_first(images, comparer, lambda i, final, logit, first: (np.zeros_like(logit), -logit))
 
 
-def _compared_with_the_first(images: Sequence[np.ndarray], comparer: Comparer, clarity) -> tuple[np.ndarray, np.ndarray]:
+def _compared_with_the_first(images: Sequence[np.ndarray], comparer: Comparer, clarity) -> tuple[np.ndarray, Shares]:
     """Compare all images with the first; `clarity` yields the clarity of the first, which it is given back, and of image `i`."""
     best, winner, fused, first, reference = None, None, None, None, None
-    for i, image in enumerate(progress(images)):
+    for i, image in enumerate(steps(images)):
         if i == 0:
-            fused, first, winner = image.copy(), comparer.extract(image), np.zeros(image.shape[:2], np.intp)
+            fused, first, winner = image.copy(), comparer.extract(image), np.zeros(image.shape[:2], np.uint16)
             continue
         reference, value = clarity(i, *comparer.decide(first, comparer.extract(image)), reference)
         best = reference.copy() if best is None else best
         better = value > best
         fused[better], winner[better], best[better] = image[better], i, value[better]
-    return fused, (winner == np.arange(len(images))[:, None, None]).astype(np.float32)
+    return fused, Shares.of_winner(winner, len(images))
 
 
 #: Every strategy for more than two images, by name; a method's own strategies are those on its card.
 STRATEGIES = {"serial": serial, "carry": carry, "calibration": calibration, "calibration_log": calibration_log}
 
 
-def progress(parts: Sequence[Part], unit: str = "image") -> Iterable[Part]:
-    """Iterate over parts of the work, with a progress bar on a terminal.
-
-    The bar appears once two seconds have passed.
-    """
-    from tqdm import tqdm
-
-    return tqdm(parts, desc="fusing", unit=unit, delay=2, leave=False, disable=None)
-
-
 class UnitImages(Sequence):
-    """Convert each image of a stack to float32 in [0, 1] when it is asked for."""
+    """Convert each image of a stack to floats in [0, 1] when it is asked for.
 
-    def __init__(self, images: np.ndarray) -> None:
-        self.images = images
+    Args:
+        images: N images of any type.
+        dtype: float32 or float64.
+    """
+
+    def __init__(self, images: Sequence[np.ndarray], dtype: np.dtype | type = np.float32) -> None:
+        self.images, self.dtype = images, dtype
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        return to_unit(self.images[index])
+        return to_unit(self.images[index], self.dtype)

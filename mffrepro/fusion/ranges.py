@@ -1,10 +1,11 @@
 """Keep a fused image within its sources: its values, and its opacity."""
 
 from collections.abc import Sequence
+from functools import reduce
 
 import numpy as np
 
-from mffrepro.images import from_unit, to_unit
+from mffrepro.images import Shares, from_unit
 
 
 def clamp_to_sources(image: np.ndarray, sources: Sequence[np.ndarray]) -> np.ndarray:
@@ -23,7 +24,7 @@ def clamp_to_sources(image: np.ndarray, sources: Sequence[np.ndarray]) -> np.nda
     return np.clip(image, low, high)
 
 
-def fuse_alpha(alpha: np.ndarray, decision: np.ndarray | None) -> np.ndarray:
+def fuse_alpha(alpha: Sequence[np.ndarray], decision: Shares | np.ndarray | None) -> np.ndarray:
     """Fuse the opacity of the sources along with their colours.
 
     Where a method has a decision map, the result is as opaque as the sources that it takes. Where it has none, all sources
@@ -31,12 +32,13 @@ def fuse_alpha(alpha: np.ndarray, decision: np.ndarray | None) -> np.ndarray:
     no source shows so.
 
     Args:
-        alpha: (N, H, W), any dtype.
-        decision: (N, H, W) share of each source, or None.
+        alpha: N of (H, W), any dtype; asked for one by one.
+        decision: Share of each source, N of (H, W), or None.
 
     Returns:
         (H, W) of the dtype of `alpha`.
     """
     if decision is None:
-        return alpha.max(0)
-    return from_unit(sum(share * to_unit(one) for share, one in zip(decision, alpha, strict=True)), alpha.dtype)
+        return reduce(np.maximum, alpha)
+    shares = decision if isinstance(decision, Shares) else Shares.of_planes(decision)
+    return from_unit(shares.blend(alpha), alpha.dtype)

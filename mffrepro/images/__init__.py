@@ -2,8 +2,10 @@
 
 Reading goes from `files` to `formats`, which picks a decoder (`tiff`, `camera`, `jpeg`, or Pillow) and returns a `picture`:
 stored pixels, `orientation` and `metadata`. `joining` brings the pictures of one scene together, `depth` scales them to the
-range of their type, and `stack` holds them. `writing` and `tiff_writing` put a result into a file. `checks`, `balance` (in
-linear `light`) and `hot_pixels` find and mend faults of a stack; `headers` and `limits` look at a file before it is decoded.
+range of their type, and `stack` holds them: in an array, or for a large stack in `frames` that `opening` makes, which decode a
+file when it is needed; frames that took work to make lie in a `spool`. `shares` say which source a fused pixel comes from.
+`writing` and `tiff_writing` put a result into a file. `checks`, `balance` (in linear `light`) and `hot_pixels` find and mend
+faults of a stack; `headers` and `limits` look at a file before it is decoded.
 """
 
 from mffrepro.images.arrays import (
@@ -19,8 +21,10 @@ from mffrepro.images.arrays import (
     to_unit,
 )
 from mffrepro.images.files import locked, read_image, write_atomically
+from mffrepro.images.frames import Frames
 from mffrepro.images.metadata import Metadata
 from mffrepro.images.orientation import ORIENTATION
+from mffrepro.images.shares import Shares
 from mffrepro.images.stack import FocusStack, FusionResult, as_stack, require_side
 from mffrepro.images.writing import check_target, write_image
 
@@ -28,10 +32,12 @@ __all__ = [
     "GRAY_WEIGHTS",
     "ORIENTATION",
     "FocusStack",
+    "Frames",
     "FusionResult",
     "Image",
     "ImageOrPath",
     "Metadata",
+    "Shares",
     "as_stack",
     "check_image",
     "check_same_shape",

@@ -11,6 +11,9 @@ import numpy as np
 
 from mffrepro.errors import ImageError
 
+#: Values that `from_unit` converts at once: few enough that its floats stay in the processor's cache.
+BLOCK = 2**18
+
 Image = np.ndarray
 ImageOrPath = np.ndarray | str | os.PathLike
 
@@ -77,8 +80,9 @@ def check_same_shape(shape: tuple[int, ...], wanted: tuple[int, ...], name: str,
 def to_unit(image: np.ndarray, dtype: np.dtype | type = np.float32) -> np.ndarray:
     """Convert any image to float in [0, 1] by its dtype.
 
-    uint8 / 255, uint16 / 65535, floats as they are.
+    uint8 / 255, uint16 / 65535, floats as they are. Of frames all are decoded.
     """
+    image = np.asarray(image)
     if image.dtype == np.uint8:
         return image.astype(dtype) / np.asarray(255, dtype)
     if image.dtype == np.uint16:
@@ -97,12 +101,17 @@ def to_255(image: Image, dtype: type = np.float64) -> np.ndarray:
 
 def from_unit(image: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Convert floats near [0, 1] back to a dtype: clipped, rounded half up."""
-    image = np.clip(image, 0, 1)
     if np.issubdtype(dtype, np.floating):
-        return image.astype(dtype, copy=False)
-    image *= np.asarray(np.iinfo(dtype).max, image.dtype)
-    image += np.asarray(0.5, image.dtype)
-    return np.floor(image, out=image).astype(dtype)
+        return np.clip(image, 0, 1).astype(dtype, copy=False)
+    converted, image = np.empty(np.shape(image), dtype), np.asarray(image)
+    rows = max(1, BLOCK * max(1, len(converted)) // max(1, converted.size)) if converted.ndim else 1
+    for top in range(0, len(converted), rows) if converted.ndim else [...]:
+        part = slice(top, top + rows) if converted.ndim else ...
+        scaled = np.clip(image[part], 0, 1)
+        scaled *= np.asarray(np.iinfo(dtype).max, image.dtype)
+        scaled += np.asarray(0.5, image.dtype)
+        converted[part] = np.floor(scaled, out=scaled)
+    return converted
 
 
 def to_gray(image: np.ndarray, weights: str = "skimage") -> np.ndarray:

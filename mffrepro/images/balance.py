@@ -10,7 +10,9 @@ from itertools import pairwise
 import numpy as np
 
 from mffrepro.images.arrays import to_unit
+from mffrepro.images.frames import Frames, stack_of
 from mffrepro.images.light import multiply_light, to_linear
+from mffrepro.progress import steps
 
 #: Longer side of the small copies, pixels; values are converted to light on copies so many times finer, for speed.
 SIDE, FINER = 128, 4
@@ -36,9 +38,9 @@ def exposures(images: Sequence[np.ndarray]) -> np.ndarray:
     Returns:
         (N, C) factors of linear light, C = 1 for gray; 1 is what the trend says.
     """
-    small = [_shrink(image) for image in images]
-    steps = [_step(first, second) for first, second in pairwise(small)]
-    logs = np.concatenate([np.zeros((1, small[0][0].shape[-1])), np.cumsum(steps, 0)])
+    small = [_shrink(image) for image in steps(images, "measuring the light")]
+    changes = [_step(first, second) for first, second in pairwise(small)]
+    logs = np.concatenate([np.zeros((1, small[0][0].shape[-1])), np.cumsum(changes, 0)])
     return np.exp(logs - _trend(logs))
 
 
@@ -50,21 +52,20 @@ def _trend(logs: np.ndarray) -> np.ndarray:
     return slope * numbers + np.median(logs - slope * numbers, 0)
 
 
-def balance(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def balance(images: np.ndarray | Frames) -> tuple[np.ndarray | Frames, np.ndarray]:
     """Bring the light of each frame and channel to the trend of the stack.
 
     Args:
         images: (N, H, W) or (N, H, W, 3), uint8, uint16 or float in [0, 1].
 
     Returns:
-        Images of that shape and dtype, and the (N, C) factors that were applied.
+        Images of that shape and dtype, in a temporary file where these are frames; and the (N, C) factors that were applied.
     """
     gains = 1 / exposures(images)
     gains[np.abs(np.log(gains)) < UNSEEN] = 1
-    changed = np.empty_like(images)
-    for i, image in enumerate(images):
-        changed[i] = image if (gains[i] == 1).all() else multiply_light(image, gains[i])
-    return changed, gains
+    pairs = zip(images, gains, strict=True)
+    changed = (image if (gain == 1).all() else multiply_light(image, gain) for image, gain in pairs)
+    return stack_of(changed, images), gains
 
 
 def _shrink(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mffrepro.images.arrays import to_gray, to_unit
+from mffrepro.progress import steps
 
 #: Longer side of the small copies, and the standard deviation of their blur, pixels.
 SIDE, BLUR = 512, 4.0
@@ -51,7 +52,7 @@ def find_outliers(images: Sequence[np.ndarray], *, registered: bool = True) -> l
         One entry for each such frame, in their order; none where over a third of the frames would be left out, since then the
         stack itself is unlike what these checks assume. With under four frames only repeated ones are found.
     """
-    small = np.stack([_shrink(image) for image in images])
+    small = np.stack([_shrink(image) for image in steps(images, "checking")])
     repeated = _repeated(images, small)
     rest = [i for i in range(len(images)) if i not in {one.index for one in repeated}]
     strange = _strange(small[rest], rest, registered) if len(rest) >= LEAST_FRAMES else []

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 
 from mffrepro.errors import ImageError, OptionError
+from mffrepro.images.frames import Frames, each, mean_of
 
 #: Floats may reach so far beyond [0, 1]: resampling and sharpening overshoot by some per cent. Beyond, they mean something else.
 OVERSHOOT, UNDERSHOOT = 1.5, -0.05
@@ -77,26 +78,27 @@ def overshoot(high: float) -> float | None:
     return high
 
 
-def scale_to_white(images: np.ndarray, white: float | None) -> np.ndarray:
+def scale_to_white(images: np.ndarray | Frames, white: float | None) -> np.ndarray | Frames:
     """Scale images so that `white` becomes 1 or 65535; values beyond are cut off.
 
     Args:
-        images: uint16 or float, of any shape. Floats are also cut off where they leave [0, 1] by a little: at the low end by
-            `UNDERSHOOT`, and at the high end, without `white`, by `ROUNDING`.
+        images: uint16 or float, of any shape, or frames. Floats are also cut off where they leave [0, 1] by a little: at the low
+            end by `UNDERSHOOT`, and at the high end, without `white`, by `ROUNDING`.
         white: Value of white, None for that of the type.
     """
     if np.issubdtype(images.dtype, np.floating):
-        scaled = images if white is None else images / np.asarray(white, images.dtype)
-        low, high = (scaled.min(), scaled.max()) if scaled.size else (0, 0)
+        scaled = images if white is None else each(images, lambda image: image / np.asarray(white, images.dtype))
+        low, high = (scaled.min(), scaled.max()) if 0 not in scaled.shape else (0, 0)
         if not (low < 0 or high > 1) or low < UNDERSHOOT or (white is None and high > 1 + ROUNDING):
             return scaled
         _note_cut(scaled, low, high)
-        return np.clip(scaled, 0, 1)
+        return each(scaled, lambda image: np.clip(image, 0, 1))
     if white is None or images.dtype != np.uint16:
         return images
     if images.max(initial=0) > white:
-        warnings.warn(f"{(images > white).mean():.2%} of the values exceed white, {white:g}, and are cut off", stacklevel=4)
-    return _scaled(images, white)
+        share = mean_of(images, lambda image: image > white)
+        warnings.warn(f"{share:.2%} of the values exceed white, {white:g}, and are cut off", stacklevel=4)
+    return each(images, lambda image: _scaled(image, white))
 
 
 def scale_from_white(image: np.ndarray, white: float | None) -> np.ndarray:
@@ -109,7 +111,7 @@ def scale_from_white(image: np.ndarray, white: float | None) -> np.ndarray:
     return table[image]
 
 
-def note_unused_bits(images: np.ndarray) -> None:
+def note_unused_bits(images: np.ndarray | Frames) -> None:
     """Warn where 16-bit images hold values of a smaller depth only."""
     if images.dtype != np.uint16 or not (highest := int(images.max(initial=0))):
         return
@@ -123,9 +125,9 @@ def note_unused_bits(images: np.ndarray) -> None:
             return
 
 
-def _note_cut(scaled: np.ndarray, low: float, high: float) -> None:
+def _note_cut(scaled: np.ndarray | Frames, low: float, high: float) -> None:
     if low < -ROUNDING or high > 1 + ROUNDING:
-        share = np.mean((scaled < 0) | (scaled > 1))
+        share = mean_of(scaled, lambda image: (image < 0) | (image > 1))
         warnings.warn(
             f"{share:.2%} of the values lie outside black and white, from {low:.3g} to {high:.3g}, and are cut off", stacklevel=5
         )

@@ -1,6 +1,7 @@
 """Find out what a file holds, and decode it with the library that keeps all its bits."""
 
 import io
+import os
 import warnings
 from contextlib import nullcontext
 from typing import Literal
@@ -15,10 +16,20 @@ from mffrepro.images.jpeg import decode_dct_chroma
 from mffrepro.images.limits import PILLOW_PIXELS, check_pixels, pillow_without_limit, too_large
 from mffrepro.images.metadata import Metadata, read_metadata, read_orientation
 from mffrepro.images.orientation import orient, turned_back
-from mffrepro.images.picture import Picture, split_alpha
+from mffrepro.images.picture import Picture, blank, split_alpha
 
 #: How the chroma of a JPEG file becomes as large as its luma.
 Chroma = Literal["interpolated", "dct"]
+#: Format and mode of Pillow -> channels of the decoded picture, alpha included, for files whose header says all.
+_OUTLINES = {
+    ("JPEG", "L"): (),
+    ("JPEG", "RGB"): (3,),
+    ("JPEG", "CMYK"): (3,),
+    ("MPO", "RGB"): (3,),
+    ("BMP", "RGB"): (3,),
+    ("BMP", "L"): (),
+}
+_OUTLINES |= {("WEBP", "RGB"): (3,), ("WEBP", "RGBA"): (4,)}
 
 
 def decode(data: bytes, name: str, chroma: Chroma = "interpolated") -> Picture:
@@ -39,6 +50,36 @@ def decode(data: bytes, name: str, chroma: Chroma = "interpolated") -> Picture:
     if data[:2] in (b"II", b"MM") and tiff.has_hidden_photograph(data):
         return _hidden(data, name)
     return _by_pillow(data, name, chroma)
+
+
+def read_outline(path: str | os.PathLike) -> Picture | None:
+    """Read what the header of a file says of its picture.
+
+    Pixels and alpha are blank. It is None for a file of which only decoding tells all, or that cannot be read: decoding will say
+    why.
+
+    Raises:
+        ImageError: It is too large.
+    """
+    from PIL import Image as Pillow
+
+    try:
+        with pillow_without_limit():
+            opened = Pillow.open(path)
+        with opened as picture:
+            samples = _OUTLINES.get((picture.format, picture.mode))
+            if samples is None or is_raw(os.fspath(path)):
+                return None
+            exif = picture.getexif()
+            metadata = read_metadata(exif, picture.info.get("icc_profile"), picture.info.get("dpi"))
+            pixels = blank((picture.height, picture.width, *samples), np.uint8)
+            check_pixels(*picture.size, os.fspath(path), 4)
+    except ImageError:
+        raise
+    except Exception:  # parsers refuse damaged files by errors of many kinds
+        return None
+    colour, alpha = split_alpha(pixels)
+    return Picture(colour, alpha, read_orientation(exif), metadata)
 
 
 def _hidden(data: bytes, name: str) -> Picture:

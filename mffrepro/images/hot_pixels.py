@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mffrepro.images.arrays import to_unit
+from mffrepro.images.frames import Frames, stack_of
 
 #: Side of the median filter that smooths a frame; it removes clusters of up to twelve pixels.
 WINDOW = 5
@@ -18,6 +19,8 @@ LEAST, TIMES_NOISE = 0.04, 8.0
 LARGEST_SHARE = 0.002
 #: So many frames at most are looked at, evenly spread over the stack; a median needs no more, and memory holds them as floats.
 MOST_FRAMES = 12
+#: Pixels of the bands of rows that are looked at in all these frames at once, at up to 300 bytes a pixel.
+BAND_PIXELS = 2**22
 #: With fewer frames, small sharp details cannot be told from hot pixels.
 LEAST_FRAMES = 3
 
@@ -32,30 +35,36 @@ def find_hot_pixels(images: Sequence[np.ndarray]) -> np.ndarray:
         (H, W) or (H, W, 3) bool, True for a hot or dead value; all False where too many would be.
     """
     chosen = np.unique(np.linspace(0, len(images) - 1, min(len(images), MOST_FRAMES)).round().astype(int))
-    residue = np.stack([_residue(images[i]) for i in chosen])
-    typical = np.median(residue, 0)
+    height, width = images[0].shape[:2]
+    step = max(16, BAND_PIXELS // width)
+    parts = [_outstanding(images, chosen, slice(top, top + step)) for top in range(0, height, step)]
+    typical, steady = (np.concatenate(rows) for rows in zip(*parts, strict=True))
     noise = 1.4826 * np.median(np.abs(typical))
-    hot = np.abs(typical) > max(LEAST, TIMES_NOISE * noise)
-    steady = (np.abs(residue) > LEAST / 2).mean(0) > 0.75
-    hot &= steady & _stands_alone(typical)
+    hot = (np.abs(typical) > max(LEAST, TIMES_NOISE * noise)) & steady & _stands_alone(typical)
     return hot if hot.mean() <= LARGEST_SHARE else np.zeros_like(hot)
 
 
-def fill_hot_pixels(images: np.ndarray) -> tuple[np.ndarray, int]:
+def _outstanding(images: Sequence[np.ndarray], chosen: np.ndarray, rows: slice) -> tuple[np.ndarray, np.ndarray]:
+    """Measure in some rows by how much values typically stand out, and find those that do in most of the chosen images."""
+    above = min(WINDOW // 2, rows.start)  # the median looks so far
+    around, inside = slice(rows.start - above, rows.stop + WINDOW // 2), slice(above, above + rows.stop - rows.start)
+    residue = np.stack([_residue(images[i][around])[inside] for i in chosen])
+    return np.median(residue, 0), (np.abs(residue) > LEAST / 2).mean(0) > 0.75
+
+
+def fill_hot_pixels(images: np.ndarray | Frames) -> tuple[np.ndarray | Frames, int]:
     """Replace hot pixels of all frames by the median of their surroundings.
 
     Args:
         images: (N, H, W) or (N, H, W, 3), N >= 3, uint8, uint16 or float in [0, 1].
 
     Returns:
-        Images of that shape and dtype, and the number of pixels that were filled.
+        Images of that shape and dtype, in a temporary file where these are frames; and the number of pixels that were filled.
     """
     hot = find_hot_pixels(images)
     if not hot.any():
         return images, 0
-    filled = images.copy()
-    for frame in filled:
-        frame[hot] = _smooth(frame)[hot]
+    filled = stack_of((np.where(hot, _smooth(frame).astype(frame.dtype, copy=False), frame) for frame in images), images)
     return filled, int(hot.any(-1).sum() if hot.ndim == 3 else hot.sum())
 
 

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -51,6 +51,52 @@ def join(
     return np.stack([frame.pixels for frame in frames]), alpha, metadata
 
 
+@dataclass(frozen=True)
+class Agreement:
+    """Say how the pictures of a stack are brought together.
+
+    Attributes:
+        shape: (H, W) or (H, W, 3) of each image.
+        dtype: Its type.
+        as_stored: Whether the pictures are used as the sensor stored them, not turned.
+        has_alpha: Whether all have alpha.
+        metadata: Of each picture.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    as_stored: bool
+    has_alpha: bool
+    metadata: list[Metadata | None]
+
+    def fit(self, picture: Picture) -> Picture:
+        """Turn, crop and convert a decoded picture."""
+        frame = picture if self.as_stored else picture.upright()
+        alpha = _middle(frame.alpha, *self.shape[:2]) if self.has_alpha else None
+        pixels = _middle(frame.pixels, *self.shape[:2])
+        pixels = pixels[..., 0] if pixels.shape[2:] == (1,) else pixels
+        if pixels.ndim < len(self.shape):
+            pixels = _tripled(pixels)
+        return Picture(np.ascontiguousarray(pixels), None if alpha is None else np.ascontiguousarray(alpha))
+
+
+def agree(outlines: Sequence[Picture], names: Sequence[str], *, crop: bool = False) -> Agreement:
+    """Find out how pictures come together.
+
+    What they hold does not matter, so that outlines will do. Arguments and errors are those of `join`.
+    """
+    for outline, name in zip(outlines, names, strict=True):
+        _check_shape(outline.pixels, name)
+    turns, metadata = [outline.orientation for outline in outlines], [outline.metadata for outline in outlines]
+    _note_profiles(metadata, names)
+    frames = _settle([outline.upright() for outline in outlines], turns, names, crop)
+    has_alpha = _keeps_alpha(frames, names)
+    for frame, name in zip(frames, names, strict=True):
+        check_same_size([frames[0].pixels, frame.pixels], [names[0], name])
+    as_stored = follow_sensor([outline.pixels.shape[:2] for outline in outlines], turns)
+    return Agreement(frames[0].pixels.shape, frames[0].pixels.dtype, as_stored, has_alpha, metadata)
+
+
 def _settle(frames: list[Picture], turns: Sequence[int], names: Sequence[str], crop: bool) -> list[Picture]:
     """Settle what upright pictures disagree about."""
     frames = _as_stored(frames, turns)
@@ -89,11 +135,16 @@ def _cropped(frames: list[Picture], names: Sequence[str]) -> list[Picture]:
         return frames
     warnings.warn(f"{_listed(changed)}: cropped to {width}x{height} pixels, which all images have", stacklevel=5)
 
-    def middle(array: np.ndarray) -> np.ndarray:
-        top, left = (array.shape[0] - height) // 2, (array.shape[1] - width) // 2
-        return array[top : top + height, left : left + width]
+    def middle(array: np.ndarray | None) -> np.ndarray | None:
+        return None if array is None else _middle(array, height, width)
 
-    return [replace(f, pixels=middle(f.pixels), alpha=None if f.alpha is None else middle(f.alpha)) for f in frames]
+    return [replace(f, pixels=middle(f.pixels), alpha=middle(f.alpha)) for f in frames]
+
+
+def _middle(array: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Cut the middle out of an array (H, W, ...)."""
+    top, left = (array.shape[0] - height) // 2, (array.shape[1] - width) // 2
+    return array[top : top + height, left : left + width]
 
 
 def _all_colour(frames: list[Picture], names: Sequence[str]) -> list[Picture]:
@@ -103,7 +154,11 @@ def _all_colour(frames: list[Picture], names: Sequence[str]) -> list[Picture]:
     if not gray or len(gray) == len(frames):
         return frames
     warnings.warn(f"{_listed(gray)}: gray among colour images, converted to colour", stacklevel=5)
-    return [replace(f, pixels=np.repeat(f.pixels[..., None], 3, -1)) if f.pixels.ndim == 2 else f for f in frames]
+    return [replace(f, pixels=_tripled(f.pixels)) if f.pixels.ndim == 2 else f for f in frames]
+
+
+def _tripled(gray: np.ndarray) -> np.ndarray:
+    return np.broadcast_to(gray[..., None], (*gray.shape, 3))
 
 
 def _keeps_alpha(frames: Sequence[Picture], names: Sequence[str]) -> bool:

@@ -1,6 +1,6 @@
 """One decoded picture with what its file says about it, before it is turned upright."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,6 +30,16 @@ class Picture:
             return self
         alpha = None if self.alpha is None else orient(self.alpha, self.orientation)
         return Picture(orient(self.pixels, self.orientation), alpha, 1, self.metadata)
+
+    def outline(self) -> "Picture":
+        """Return the same picture without its values."""
+        alpha = None if self.alpha is None else blank(self.alpha.shape, self.alpha.dtype)
+        return replace(self, pixels=blank(self.pixels.shape, self.pixels.dtype), alpha=alpha)
+
+
+def blank(shape: tuple[int, ...], dtype: np.dtype | type) -> np.ndarray:
+    """Return an array of zeros that takes no memory, and must not be changed."""
+    return np.broadcast_to(np.zeros((), dtype), shape)
 
 
 def split_alpha(image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -11,9 +12,12 @@ from mffrepro.images.arrays import ImageOrPath, check_image
 from mffrepro.images.depth import check_white, overshoot, scale_to_white
 from mffrepro.images.files import read_picture
 from mffrepro.images.formats import Chroma
+from mffrepro.images.frames import SMALL, Frames
 from mffrepro.images.joining import join
 from mffrepro.images.metadata import Metadata
-from mffrepro.images.picture import Picture, split_alpha
+from mffrepro.images.opening import decoded_size, open_frames
+from mffrepro.images.picture import Picture, blank, split_alpha
+from mffrepro.images.shares import Shares
 from mffrepro.images.tiff import is_tiff, read_slices
 
 
@@ -23,20 +27,21 @@ class FocusStack:
 
     Attributes:
         name: Short identifier, unique in its data set.
-        images: (N, H, W) or (N, H, W, 3), N >= 2; uint8, uint16 or float in [0, 1].
+        images: (N, H, W) or (N, H, W, 3), N >= 2; uint8, uint16 or float in [0, 1]. An array, or for a stack of files that is
+            large the `mffrepro.images.Frames`, which decode an image when it is asked for and are read like an array.
         reference: All-in-focus image of the same size and dtype, where it is known.
         decision: True share of each source per pixel, (N, H, W) float32 summing to 1, where it is known.
         metadata: Colour profile, EXIF and resolution of the first source that was read from a file; None for arrays.
-        alpha: Opacity of each source, (N, H, W) of the same dtype, where all have one.
+        alpha: Opacity of each source, (N, H, W) of the same dtype, where all have one; frames where the images are.
         white: Value of white in the sources, where it was not that of their type; `images` are scaled from it.
     """
 
     name: str
-    images: np.ndarray
+    images: np.ndarray | Frames
     reference: np.ndarray | None = None
     decision: np.ndarray | None = None
     metadata: Metadata | None = None
-    alpha: np.ndarray | None = None
+    alpha: np.ndarray | Frames | None = None
     white: float | None = None
 
     def __post_init__(self) -> None:
@@ -64,7 +69,9 @@ class FusionResult:
 
     Attributes:
         image: Same dtype, shape and range as one source.
-        decision: (N, H, W) float32, the share of each source per pixel, summing to 1; None where a method has none.
+        shares: The decision as it was made: an array (N, H, W), or `mffrepro.images.Shares`, which take little memory.
+        decision: (N, H, W) float32, the share of each source per pixel, summing to 1; None where a method has none. It is made
+            of `shares` when it is asked for, and then kept.
         seconds: Wall-clock time of the fusion itself, without reading files or loading weights.
         method: Name of the method.
         metadata: Colour profile, EXIF and resolution of the first source, for `mffrepro.write_image`; None for arrays.
@@ -76,7 +83,7 @@ class FusionResult:
     """
 
     image: np.ndarray
-    decision: np.ndarray | None
+    shares: np.ndarray | Shares | None
     seconds: float
     method: str
     metadata: Metadata | None = None
@@ -85,6 +92,11 @@ class FusionResult:
     averaged: float = 0.0
     depth: np.ndarray | None = None
     confidence: np.ndarray | None = None
+
+    @cached_property
+    def decision(self) -> np.ndarray | None:
+        """Return the shares (N, H, W) float32, None where a method has none."""
+        return self.shares.dense() if isinstance(self.shares, Shares) else self.shares
 
 
 def as_stack(
@@ -101,6 +113,9 @@ def as_stack(
     Frames that disagree are brought together where one right way is known, with a warning: gray ones become colour where others
     are, and EXIF orientations that differ while the stored sizes agree are ignored.
 
+    Files are decoded once where all together have at most `mffrepro.images.frames.SMALL` bytes of pixels, else whenever an image
+    is asked for; arrays stay arrays.
+
     Args:
         images: Two or more arrays or paths (they may be mixed); the path of one TIFF file that holds a stack; or a stack, which
             is checked again.
@@ -115,6 +130,8 @@ def as_stack(
         ImageError: Fewer than two images, or one that cannot be used; the sentence names which.
         OptionError: `white` does not suit the type of the images.
     """
+    if isinstance(images, Frames):
+        images = FocusStack(name, images)
     if isinstance(images, FocusStack):
         return _checked_again(images, min_side, white)
     if isinstance(images, (str, os.PathLike)):
@@ -128,7 +145,11 @@ def as_stack(
         checked = [check_image(image, called, min_side) for image, called in zip(images, names, strict=True)]
         if checked[0].shape == images.shape[1:]:
             return FocusStack(name, images)
-    joined, alpha, metadata = join((_picture(given, chroma) for given in images), names, crop=crop)
+    if sum(map(_size, images)) > SMALL:
+        given = [one if isinstance(one, (str, os.PathLike)) else _picture(one, chroma) for one in images]
+        joined, alpha, metadata = open_frames(given, names, chroma=chroma, crop=crop)
+    else:
+        joined, alpha, metadata = join((_picture(given, chroma) for given in images), names, crop=crop)
     first = next((one for one in metadata if one is not None), None)
     return _finish(name, joined, alpha, first, names, min_side, white)
 
@@ -136,6 +157,11 @@ def as_stack(
 def _is_plain(images: Sequence[ImageOrPath]) -> bool:
     """Tell whether images are one array of integers, gray or RGB."""
     return isinstance(images, np.ndarray) and images.dtype in (np.uint8, np.uint16) and images.shape[3:] in ((), (3,))
+
+
+def _size(given: ImageOrPath) -> int:
+    """Return how many bytes an image that has to be decoded will take; an array is there already."""
+    return decoded_size(given) if isinstance(given, (str, os.PathLike)) else 0
 
 
 def _picture(given: ImageOrPath, chroma: Chroma) -> Picture:
@@ -155,8 +181,8 @@ def _from_one_file(path: str | os.PathLike, name: str, min_side: int, white: flo
 
 def _finish(
     name: str,
-    images: np.ndarray,
-    alpha: np.ndarray | None,
+    images: np.ndarray | Frames,
+    alpha: np.ndarray | Frames | None,
     metadata: Metadata | None,
     names: Sequence[str],
     min_side: int,
@@ -167,14 +193,21 @@ def _finish(
     if white is None and np.issubdtype(images.dtype, np.floating):
         white = overshoot(float(images.max(initial=0)))
     images = scale_to_white(images, white)
-    for image, called in zip(images, names, strict=True):
-        check_image(image, called, min_side)
+    _check_each(images, names, min_side)
     return FocusStack(name, images, metadata=metadata, alpha=alpha, white=white)
 
 
+def _check_each(images: np.ndarray | Frames, names: Sequence[str], min_side: int) -> None:
+    """Check every image; the shape of integers says all, so that no frame is decoded for it."""
+    if isinstance(images, Frames) and not np.issubdtype(images.dtype, np.floating):
+        check_image(blank(images.shape[1:], images.dtype), names[0], min_side)
+        return
+    for image, called in zip(images, names, strict=True):
+        check_image(image, called, min_side)
+
+
 def _checked_again(stack: FocusStack, min_side: int, white: float | None) -> FocusStack:
-    for i, image in enumerate(stack.images):
-        check_image(image, f"image {i + 1} of {stack.name}", min_side)
+    _check_each(stack.images, [f"image {i + 1} of {stack.name}" for i in range(len(stack))], min_side)
     if white is None or white == stack.white:
         return stack
     check_white(white, stack.images.dtype)

@@ -12,6 +12,7 @@ import numpy as np
 
 from mffrepro.errors import ImageError
 from mffrepro.images.depth import expand_bits, to_usable
+from mffrepro.images.frames import SMALL, Frames
 from mffrepro.images.limits import check_pixels, pillow_without_limit, too_large
 from mffrepro.images.metadata import Metadata, parse_exif, read_metadata, read_orientation
 from mffrepro.images.orientation import ORIENTATION
@@ -90,14 +91,15 @@ def photograph(pages) -> "TiffPage":
 # -------------------------------------------------------------------------------------------------- stacks
 
 
-def read_slices(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray | None, Metadata]:
+def read_slices(path: str | os.PathLike) -> tuple[np.ndarray | Frames, np.ndarray | Frames | None, Metadata]:
     """Read a focal stack from the slices in one TIFF file.
 
     Args:
         path: File with several pages, an ImageJ hyperstack, or OME-TIFF.
 
     Returns:
-        Images (N, H, W) or (N, H, W, 3), their alpha (N, H, W) or None, and the metadata of the file.
+        Images (N, H, W) or (N, H, W, 3), their alpha (N, H, W) or None, and the metadata of the file. Of more than `SMALL` bytes
+        whose slices lie one after the other, images and alpha are frames that are read when they are asked for.
 
     Raises:
         ImageError: The file holds one image only, or images of several channels or points in time.
@@ -116,13 +118,37 @@ def read_slices(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray | None,
         sides = _check_axes(series, name)
         axes, page = "".join(sides), series.keyframe
         count = sides[_stack_axis(axes)]
-        check_pixels(page.imagewidth, page.imagelength, name, _pixel_size(page) * count)
+        in_turn = _lies_in_order(series, axes, count) and _pixel_size(page) * count * page.imagewidth * page.imagelength > SMALL
+        check_pixels(page.imagewidth, page.imagelength, name, _pixel_size(page) * (1 if in_turn else count))
         if page.compression == 1 and count * page.imagewidth * page.imagelength * page.bitspersample // 8 > size:
             raise ImageError(f"{name} is damaged or truncated (its slices end beyond the file); copy it again")
+        if in_turn:
+            return *_slice_frames(name, count, file.series.index(series)), _first_metadata(path)
         samples = _complete(series.asarray, page, name).reshape(tuple(sides.values()))
         order = [axes.index(axis) for axis in (_stack_axis(axes), "Y", "X", *("S" if "S" in axes else ""))]
         images, alpha = _convert(samples.transpose(order), page, name)
     return images, alpha, _first_metadata(path)
+
+
+def _lies_in_order(series, axes: str, count: int) -> bool:
+    """Tell whether slice n is page n of a series, or of the one block that holds all."""
+    return axes in (f"{axes[0]}YX", f"{axes[0]}YXS") and axes[0] not in "YXS" and len(series.pages) == count
+
+
+def _slice_frames(name: str, count: int, number: int) -> tuple[Frames, Frames | None]:
+    """Read slices when they are asked for."""
+
+    def read(slice_number: int) -> tuple[np.ndarray, np.ndarray | None]:
+        with _opened(name, name) as file:
+            series = file.series[number]
+            samples = _complete(lambda: series.asarray(key=slice_number), series.keyframe, name)
+            return _convert(samples, series.keyframe, name)
+
+    pixels, alpha = read(0)
+    images = Frames([lambda i=i: read(i)[0] for i in range(count)], pixels.shape, pixels.dtype)
+    if alpha is None:
+        return images, None
+    return images, Frames([lambda i=i: read(i)[1] for i in range(count)], alpha.shape, alpha.dtype)
 
 
 def _first_metadata(path: str | os.PathLike) -> Metadata:

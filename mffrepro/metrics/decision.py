@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from mffrepro.images import Shares
 from mffrepro.metrics import programs
 from mffrepro.metrics.inputs import FusionInputs, GrayImage
 from mffrepro.metrics.registry import metric
@@ -16,9 +17,9 @@ from mffrepro.metrics.registry import metric
 TOLERANCE = 2
 
 
-def labels(decision: np.ndarray) -> np.ndarray:
+def labels(decision: np.ndarray | Shares) -> np.ndarray:
     """Return the index (H, W) of the source with the largest share, from (N, H, W)."""
-    return decision.argmax(axis=0)
+    return decision.main if isinstance(decision, Shares) else decision.argmax(axis=0)
 
 
 def boundary(label: np.ndarray) -> np.ndarray:

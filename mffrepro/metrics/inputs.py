@@ -21,6 +21,7 @@ from mffrepro.images import (
     FocusStack,
     Image,
     ImageOrPath,
+    Shares,
     as_stack,
     check_image,
     check_same_shape,
@@ -159,7 +160,7 @@ class FusionInputs(FeatureCache):
         decision = check_decision(decision, None, "the true decision map")
         return cls([], decision.shape[1:], decision=decision)
 
-    def read_fused(self, image: ImageOrPath, decision: np.ndarray | None = None) -> GrayImage:
+    def read_fused(self, image: ImageOrPath, decision: np.ndarray | Shares | None = None) -> GrayImage:
         """Read and check a fused image of these sources.
 
         Args:
@@ -181,8 +182,8 @@ class FusionInputs(FeatureCache):
         check_same_shape(array.shape, self.shape, name, "the first source" if self.sources else "the reference")
         return as_gray(array, self.gray)
 
-    def check_decision(self, decision: np.ndarray, name: str) -> np.ndarray:
-        """Return a decision map as an array after checking its shape and values."""
+    def check_decision(self, decision: np.ndarray | Shares, name: str) -> np.ndarray | Shares:
+        """Return a decision map after checking its shape and values."""
         count = len(self.sources) if self.decision is None else len(self.decision)
         return check_decision(decision, (count, *self.shape[:2]), name)
 
@@ -204,23 +205,24 @@ def _with_channels(image: Image, ndim: int) -> Image:
     return image
 
 
-def check_decision(decision: np.ndarray, shape: tuple[int, ...] | None, name: str) -> np.ndarray:
-    """Check the shape and the values of a decision map and return it as an array.
+def check_decision(decision: np.ndarray | Shares, shape: tuple[int, ...] | None, name: str) -> np.ndarray | Shares:
+    """Check the shape and the values of a decision map; lists become arrays.
 
     Args:
-        decision: (N, H, W) share of each source per pixel.
+        decision: (N, H, W) share of each source per pixel, or `mffrepro.images.Shares`.
         shape: Shape that it must have; None for two or more maps of any size.
         name: Name for errors.
 
     Raises:
         ImageError: Another shape, or NaN or infinite values.
     """
-    decision = np.asarray(decision)
-    if shape is None and (decision.ndim != 3 or len(decision) < 2 or not decision.size):
+    decision = decision if isinstance(decision, Shares) else np.asarray(decision)
+    if shape is None and (len(decision.shape) != 3 or len(decision) < 2 or 0 in decision.shape):
         raise ImageError(f"{name} has shape {decision.shape}; give (N, H, W), one map per source, N >= 2")
     if shape is not None and decision.shape != shape:
         raise ImageError(f"{name} has shape {decision.shape}; {shape} is needed, one map per source")
-    if not np.all(np.isfinite(decision)):
+    values = [shares for _, shares in decision.mixed] if isinstance(decision, Shares) else decision
+    if not all(np.isfinite(part).all() for part in values):
         raise ImageError(f"{name} contains NaN or infinite values; replace them first")
     return decision
 

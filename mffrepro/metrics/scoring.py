@@ -75,7 +75,7 @@ class Scorer:
             One float per metric, by name.
         """
         if isinstance(fused, FusionResult):
-            fused, decision = fused.image, fused.decision if decision is None else decision
+            fused, decision = fused.image, fused.shares if decision is None else decision
         image = self.inputs.read_fused(fused, decision)
         possible = self._possible(image)
         values = in_threads(lambda card: compute(card, self.inputs, image), possible)

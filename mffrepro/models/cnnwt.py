@@ -20,7 +20,7 @@ from torch import nn
 from mffrepro.errors import unknown
 from mffrepro.fusion.dtcwt import analyse, synthesise
 from mffrepro.fusion.multi_image import UnitImages, combine
-from mffrepro.images import FocusStack, to_gray
+from mffrepro.images import FocusStack, Shares, to_gray
 from mffrepro.models.cnn_fuse import CnnFuse, check_limits, segment
 from mffrepro.models.siamese import Border, Features, PatchComparer, gray
 from mffrepro.models.weights import NetworkSource
@@ -194,14 +194,15 @@ def fuse(
     fused_low, share_low = combine(_Bands(images, transform, 0), low, strategy)
     fused_high, share_high = combine(_Bands(images, transform, 1), high, strategy)
     fused = join(fused_low, fused_high, stack.images.shape[1:], transform)
-    shares = (_to_pixels(share, stack.images.shape[1:3]) for share in (share_low, share_high))
-    return fused, sum(weight * share for weight, share in zip((LOW_SHARE, 1 - LOW_SHARE), shares, strict=True))
+    size, pairs = stack.images.shape[1:3], zip(share_low, share_high, strict=True)
+    shares = (LOW_SHARE * _to_pixels(low, size) + (1 - LOW_SHARE) * _to_pixels(high, size) for low, high in pairs)
+    return fused, Shares.of_planes(shares)
 
 
-def _to_pixels(shares: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Spread shares (N, h, w) of coefficients over the pixels (N, H, W) below them."""
-    factor = round(shape[0] / shares.shape[1])
-    return shares.repeat(factor, 1).repeat(factor, 2)[:, : shape[0], : shape[1]]
+def _to_pixels(share: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Spread a share (h, w) of coefficients over the pixels (H, W) below them."""
+    factor = round(shape[0] / share.shape[0])
+    return share.repeat(factor, 0).repeat(factor, 1)[: shape[0], : shape[1]]
 
 
 def check_transform(transform: str) -> None:

@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from mffrepro.errors import unknown
 from mffrepro.fusion.boxes import box_sum
 from mffrepro.fusion.guided import box_mean, guided_filter
-from mffrepro.fusion.multi_image import combine, mix
+from mffrepro.fusion.multi_image import UnitImages, combine, mix
 from mffrepro.fusion.regions import fill_holes
-from mffrepro.images import FocusStack, to_gray, to_unit
+from mffrepro.images import FocusStack, to_gray
 from mffrepro.models.gacn import ConvBlock, FeaturePath, squared_differences
 from mffrepro.models.gacn.inference import features_in_strips
 from mffrepro.models.layers import device_of, to_array, to_tensor, truncated
@@ -216,6 +216,6 @@ def fuse(
     if post_processing not in ("all", "morphology", "none"):
         raise unknown("post_processing of sesf", post_processing, ("all", "morphology", "none"))
     comparer = SesfComparer(network, post_processing=post_processing, as_published=as_published)
-    images = to_unit(stack.images, np.float64)  # a cut-off result would show the rounding of float32
+    images = UnitImages(stack.images, np.float64)  # a cut-off result would show the rounding of float32
     fused, decision = combine(images, comparer, strategy)
     return truncated(fused) if as_published else fused, decision

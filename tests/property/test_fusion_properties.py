@@ -75,5 +75,6 @@ def test_serial_shares_rebuild_the_fused_image(seed, count):
 
     images = list(rng.random((count, 6, 7)))
     fused, shares = serial(images, Undecided())
+    shares = shares.dense()
     np.testing.assert_allclose(shares.sum(0), 1, atol=1e-6)
     np.testing.assert_allclose((shares * np.stack(images)).sum(0), fused, atol=1e-6)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import mffrepro as mff
+from mffrepro.data.embedded import focus_settings, stereo_scene
 from mffrepro.data.lens import focal_stack, sharpest_slice
 from mffrepro.fusion.flat import average_flat
 from mffrepro.fusion.noise import noise_variance
@@ -57,12 +58,9 @@ def test_types_agree(plane, convert):
 
 
 def test_half_of_the_motorcycle_is_right_to_an_eighth_of_a_frame():
-    from mffrepro.data.embedded import DEFOCUS, _stereo
-
-    image, disparity = _stereo(512)
-    near, far = np.quantile(disparity, (0.98, 0.02))
-    focuses = np.linspace(near, far, 8)
-    images = focal_stack(image, disparity, focuses, DEFOCUS * max(image.shape) / (near - far))
+    (stack,) = mff.load("embedded", kind="lens")
+    images, (_, disparity) = stack.images, stereo_scene(512)
+    focuses = focus_settings(disparity, 8)
     truth = np.interp(-disparity, -focuses, np.arange(8))
     error = np.abs(mff.depth(images).depth - truth)
     assert np.median(error) < 0.125

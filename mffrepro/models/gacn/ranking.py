@@ -14,10 +14,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mffrepro.fusion.guided import guided_filter
-from mffrepro.fusion.multi_image import UnitImages, progress
-from mffrepro.images import to_gray
+from mffrepro.fusion.multi_image import UnitImages
+from mffrepro.images import Frames, Shares, to_gray, to_unit
+from mffrepro.images.frames import rows_of
+from mffrepro.images.shares import NOTHING
+from mffrepro.images.spool import spooled
 from mffrepro.models.gacn import inference
 from mffrepro.models.gacn.inference import Features, GacnComparer
+from mffrepro.progress import portion, steps
 from mffrepro.tiling import Strip, in_threads, strips
 
 #: Half width of the window that the activity level is averaged in for the ranking: noise would rank single pixels at random.
@@ -27,6 +31,8 @@ CLARITY_RADIUS = 3
 BLEND_RADIUS, BLEND_EPS = 2, 0.1
 #: Pixels of a strip there, which stays in the processor's cache.
 BLEND_PIXELS = 2**15
+#: Share of the time that the weights of channel attention take, before the bands.
+EXTRACTING = 0.4
 
 
 class Rank(NamedTuple):
@@ -37,37 +43,40 @@ class Rank(NamedTuple):
     source: np.ndarray
 
 
-def rank(images: Sequence[np.ndarray], comparer: GacnComparer) -> tuple[np.ndarray, np.ndarray]:
+def rank(images: Sequence[np.ndarray], comparer: GacnComparer) -> tuple[np.ndarray, Shares]:
     """Fuse images by ranking them pixel by pixel.
 
     Args:
-        images: N >= 2 of (H, W) or (H, W, 3), float in [0, 1].
+        images: N >= 2 of (H, W) or (H, W, 3), of any type.
         comparer: GACN.
 
     Returns:
-        The fused image, and the share (N, H, W) of each source per pixel.
+        The fused image, and the share of each source per pixel.
     """
-    winner = winners((comparer.extract(image) for image in progress(images)), comparer)
+    winner = winners((comparer.extract(image) for image in steps(UnitImages(images))), comparer)
     return composite(images, winner, smooth=comparer.boundary != "none")
 
 
-def rank_in_bands(images: np.ndarray, comparer: GacnComparer) -> tuple[np.ndarray, np.ndarray]:
+def rank_in_bands(images: np.ndarray | Frames, comparer: GacnComparer) -> tuple[np.ndarray, Shares]:
     """Fuse large images (N, H, W[, 3]) as `rank` does, band by band of rows."""
     halo = inference.DECISION_HALO + inference.ACTIVITY_HALO + CLARITY_RADIUS
-    weights = [comparer.extract(image).weights for image in progress(UnitImages(images))]
+    images = spooled(images)  # every band needs rows of each
+    with portion(0, EXTRACTING):
+        weights = [comparer.extract(image).weights for image in steps(UnitImages(images))]
     winner = np.empty(images.shape[1:3], np.int32)
 
     def extract(band: Strip) -> Iterator[Features]:
-        for image, known in zip(UnitImages(images[:, band.with_halo]), weights, strict=True):
+        for number, known in enumerate(weights):
             with torch.inference_mode():
-                gray = comparer.gray(image)
+                gray = comparer.gray(to_unit(rows_of(images, number, band.with_halo)))
                 features = Features(gray, inference.activity_in_strips(comparer.network, gray, known))
             yield features
 
     bands = list(strips(*winner.shape, inference.BAND_PIXELS, halo=halo))
-    for band in progress(bands, unit="band"):
-        winner[band.rows] = band.crop(winners(extract(band), comparer))
-    return composite(UnitImages(images), winner, smooth=comparer.boundary != "none")
+    with portion(EXTRACTING, 1):
+        for band in steps(bands, unit="band"):
+            winner[band.rows] = band.crop(winners(extract(band), comparer))
+    return composite(images, winner, smooth=comparer.boundary != "none")
 
 
 def winners(features: Iterable[Features], comparer: GacnComparer) -> np.ndarray:
@@ -127,33 +136,47 @@ def _exchange(first: Features, second: Features, where: np.ndarray) -> None:
             ours[some], theirs[some] = theirs[some].to(ours.dtype), ours[some].to(theirs.dtype)
 
 
-def composite(images: Sequence[np.ndarray], winner: np.ndarray, *, smooth: bool) -> tuple[np.ndarray, np.ndarray]:
+def composite(images: Sequence[np.ndarray], winner: np.ndarray, *, smooth: bool) -> tuple[np.ndarray, Shares]:
     """Composite the image that `winner` selects at each pixel.
 
     Args:
-        images: N of (H, W) or (H, W, 3), float in [0, 1].
+        images: N of (H, W) or (H, W, 3), of any type.
         winner: (H, W), numbers of images.
         smooth: Whether to filter the shares by a guided filter.
 
     Returns:
-        The image, and the share (N, H, W) of each source per pixel.
+        The image, float32 in [0, 1], and the share of each source per pixel.
     """
-    radius = BLEND_RADIUS if smooth else 0
-    chosen = np.empty_like(images[0])
-    for i, image in enumerate(images):
-        chosen[winner == i] = image[winner == i]
-    guide = to_gray(chosen) if chosen.ndim == 3 else chosen
-    shares = np.zeros((len(images), *winner.shape), np.float32)
+    shares = Shares.of_winner(winner, len(images))
+    if smooth:
+        chosen = shares.blend(images)
+        shares = soften(winner, to_gray(chosen) if chosen.ndim == 3 else chosen, len(images))
+        del chosen
+    return shares.blend(images), shares
 
-    def soften(strip: Strip) -> None:
+
+def soften(winner: np.ndarray, guide: np.ndarray, count: int) -> Shares:
+    """Smooth the borders between the winners by a guided filter.
+
+    Args:
+        winner: (H, W), numbers of images.
+        guide: (H, W), the fused image in gray.
+        count: How many images there are.
+    """
+
+    def soften_strip(strip: Strip) -> tuple[np.ndarray, Shares]:
         numbers = winner[strip.with_halo]
-        for i in np.unique(numbers):
-            soft = guided_filter(guide[strip.with_halo], (numbers == i).astype(np.float32), radius=radius, eps=BLEND_EPS)
-            shares[i, strip.rows] = strip.crop(soft).clip(0, 1)
+        present = np.unique(numbers)
+        masks = ((numbers == i).astype(np.float32) for i in present)
+        soft = (guided_filter(guide[strip.with_halo], mask, radius=BLEND_RADIUS, eps=BLEND_EPS) for mask in masks)
+        planes = np.stack([strip.crop(one).clip(0, 1).astype(np.float32, copy=False) for one in soft])
+        return present, Shares.of_planes(planes / planes.sum(0))
 
-    in_threads(soften, strips(*winner.shape, BLEND_PIXELS, halo=2 * radius))
-    shares /= shares.sum(0)
-    fused = np.zeros_like(chosen)
-    for weight, image in zip(shares, images, strict=True):
-        fused += weight[..., None] * image if image.ndim == 3 else weight * image
-    return fused, shares
+    parts = list(strips(*winner.shape, BLEND_PIXELS, halo=2 * BLEND_RADIUS))
+    main, mixed = np.empty_like(winner), [([], []) for _ in range(count)]
+    for strip, (present, shares) in zip(parts, in_threads(soften_strip, parts), strict=True):
+        main[strip.rows] = present[shares.main]
+        for source, (pixels, values) in zip(present, shares.mixed, strict=True):
+            mixed[source][0].append(strip.rows.start * winner.shape[1] + pixels)
+            mixed[source][1].append(values)
+    return Shares(main, [tuple(map(np.concatenate, lists)) if lists[0] else NOTHING for lists in mixed])
