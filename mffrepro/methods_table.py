@@ -42,9 +42,9 @@ class MethodCard:
         seconds: About what a colour pair of 520x520 takes on two cores after the first call; for choosing what to run.
         fast: Options with which a slow method takes a fraction of that, for a preview rather than for a table.
         memory: Peak of the memory that a large colour stack takes beyond the program itself: bytes a pixel, and bytes a pixel and
-            frame. ``make memory`` measures them. The second is 0 where frames are read one by one, and not where a method holds all
-            of them at once, as sparse codes and networks of pulses do. The values of networks other than gacn, of sparse codes and
-            of mff_ssim are estimates from the arrays that they keep.
+            frame. ``make memory`` measures them. The second is 0 where frames are read one by one, and not where a method holds
+            all of them at once, as sparse codes and networks of pulses do. The values of networks other than gacn, of sparse
+            codes and of mff_ssim are estimates from the arrays that they keep.
         published_chroma: How the authors' program enlarged the chroma of JPEG files, see `mffrepro.read_image`; used with
             ``as_published``.
         note: What a user should know.
