@@ -40,7 +40,9 @@ class MethodCard:
         seconds: About what a colour pair of 520x520 takes on two cores after the first call; for choosing what to run.
         fast: Options with which a slow method takes a fraction of that, for a preview rather than for a table.
         memory: Peak of the memory that a large colour stack takes beyond the program itself: bytes a pixel, and bytes a pixel and
-            frame. ``make memory`` measures them; the second is 0 where frames are read one by one.
+            frame. ``make memory`` measures them. The second is 0 where frames are read one by one, and not where a method holds
+            all of them at once, as sparse codes and networks of pulses do. The values of networks other than gacn, of sparse
+            codes and of mff_ssim are estimates from the arrays that they keep.
         published_chroma: How the authors' program enlarged the chroma of JPEG files, see `mffrepro.read_image`; used with
             ``as_published``.
         note: What a user should know.
@@ -98,6 +100,7 @@ _CARDS = (
         extra_weights=("smooth", "dice", "seed2", "seed3"),
         strategies=("rank", *PAIRWISE),
         seconds=1,
+        memory=(110, 0),
     ),
     _network(
         "tlcnn",
@@ -159,7 +162,9 @@ _CARDS = (
         strategies=PAIRWISE,
         note="shipped weights have a quarter of the maps of the paper; python -m mffrepro.models.cnn_fuse converts the authors'",
     ),
-    _network("sesf", "SESF-Fuse", "ma2021sesf", "decision", min_side=11, weights=PUBLISHED, strategies=CARRY_FIRST),
+    _network(
+        "sesf", "SESF-Fuse", "ma2021sesf", "decision", min_side=11, weights=PUBLISHED, strategies=CARRY_FIRST, memory=(600, 0)
+    ),
     _network(
         "drpl",
         "DRPL",
@@ -178,6 +183,7 @@ _CARDS = (
         extra_weights=("published.sum", "published.mean"),
         published_chroma="dct",  # of the Pillow of 2019; found from their stored results of three sources
         note="fuses the channels together, not one by one",
+        memory=(60, 26),
     ),
     _network(
         "densefuse",
@@ -188,6 +194,7 @@ _CARDS = (
         weights=PUBLISHED,
         extra_weights=("published.rgb",),
         seconds=1.5,
+        memory=(60, 26),
     ),
     _network(
         "u2fusion",
@@ -198,6 +205,7 @@ _CARDS = (
         weights=PUBLISHED,
         seconds=1,
         note="shipped weights have half the maps of the paper and never saw a VGG-16",
+        memory=(80, 36),
     ),
     _network(
         "fusiondn",
@@ -207,9 +215,12 @@ _CARDS = (
         min_side=2,
         seconds=2,
         note="shipped weights have half the maps of the paper and never saw a VGG-16; no weights are published",
+        memory=(80, 36),
     ),
-    _network("mff_gan", "MFF-GAN", "zhang2021mffgan", "luma", weights=PUBLISHED, extra_weights=("published.mfi_whu",)),
-    _network("pmgi", "PMGI", "zhang2020pmgi", "luma", min_side=2, weights=PUBLISHED),
+    _network(
+        "mff_gan", "MFF-GAN", "zhang2021mffgan", "luma", weights=PUBLISHED, extra_weights=("published.mfi_whu",), memory=(80, 36)
+    ),
+    _network("pmgi", "PMGI", "zhang2020pmgi", "luma", min_side=2, weights=PUBLISHED, memory=(80, 36)),
     _classical(
         "mff_ssim",
         "MFF-SSIM",
@@ -221,39 +232,56 @@ _CARDS = (
         seconds=11,
         fast={"iterations": 40, "rate": 0.01},
         note="no network: the image itself is optimised",
+        memory=(150, 60),
     ),
     _classical("average", "Average", "stathaki2008fusion", "per-channel"),
-    _classical("lp", "Laplacian pyramid", "burt1983laplacian", "per-channel", min_side=17),
-    _classical("pca", "Principal components", "naidu2008", "per-channel"),
-    _classical("dwt", "Wavelets", "li1995wavelet", "per-channel", min_side=17),
-    _classical("swt", "Stationary wavelets", "rockinger1997", "per-channel"),
-    _classical("rp", "Ratio pyramid", "toet1989", "per-channel", min_side=17),
-    _classical("dtcwt", "Complex wavelets", "lewis2007", "per-channel", min_side=17),
-    _classical("gff", "Guided filter fusion", "li2013gff", "luma"),
-    _classical("mgivf", "Multi-scale guided fusion", "bavirisetti2019", "per-channel"),
-    _classical("msvd", "Multi-resolution SVD", "naidu2011", "per-channel"),
-    _classical("cbf", "Cross bilateral filter", "kumar2015", "per-channel", min_side=6, seconds=1),
+    _classical("lp", "Laplacian pyramid", "burt1983laplacian", "per-channel", min_side=17, memory=(90, 0)),
+    _classical("pca", "Principal components", "naidu2008", "per-channel", memory=(40, 16)),
+    _classical("dwt", "Wavelets", "li1995wavelet", "per-channel", min_side=17, memory=(80, 0)),
+    _classical("swt", "Stationary wavelets", "rockinger1997", "per-channel", memory=(220, 0)),
+    _classical("rp", "Ratio pyramid", "toet1989", "per-channel", min_side=17, memory=(90, 0)),
+    _classical("dtcwt", "Complex wavelets", "lewis2007", "per-channel", min_side=17, memory=(190, 0)),
+    _classical("gff", "Guided filter fusion", "li2013gff", "luma", memory=(240, 0)),
+    _classical("mgivf", "Multi-scale guided fusion", "bavirisetti2019", "per-channel", memory=(120, 48)),
+    _classical("msvd", "Multi-resolution SVD", "naidu2011", "per-channel", memory=(100, 0)),
+    _classical("cbf", "Cross bilateral filter", "kumar2015", "per-channel", min_side=6, seconds=1, memory=(170, 0)),
     _classical("sf", "Spatial frequency", "li2001frequency", "decision"),
-    _classical("eol", "Energy of Laplacian", "huang2007", "decision"),
-    _classical("sml", "Sum-modified-Laplacian", "nayar1994", "decision"),
-    _classical("nsct", "Contourlets", "zhang2009nsct", "per-channel", min_side=2, seconds=3),
-    _classical("nsst", "Shearlets", "easley2008", "per-channel", min_side=2, seconds=3),
-    _classical("cvt", "Curvelets", "nencini2007", "per-channel", seconds=1),
-    _classical("pcnn", "Pulse-coupled network", "qu2008", "luma", seconds=4, fast={"iterations": 50}),
-    _classical("gd", "Gradient domain", "paul2016gd", "luma", note="equalises the contrast, as its authors do"),
-    _classical("dchwt", "Cosine harmonic wavelets", "kumar2013", "per-channel"),
+    _classical("eol", "Energy of Laplacian", "huang2007", "decision", memory=(95, 0)),
+    _classical("sml", "Sum-modified-Laplacian", "nayar1994", "decision", memory=(95, 0)),
+    _classical("nsct", "Contourlets", "zhang2009nsct", "per-channel", min_side=2, seconds=3, memory=(840, 0)),
+    _classical("nsst", "Shearlets", "easley2008", "per-channel", min_side=2, seconds=3, memory=(820, 0)),
+    _classical("cvt", "Curvelets", "nencini2007", "per-channel", seconds=1, memory=(300, 0)),
+    _classical("pcnn", "Pulse-coupled network", "qu2008", "luma", seconds=4, fast={"iterations": 50}, memory=(360, 390)),
+    _classical("gd", "Gradient domain", "paul2016gd", "luma", note="equalises the contrast, as its authors do", memory=(350, 64)),
+    _classical("dchwt", "Cosine harmonic wavelets", "kumar2013", "per-channel", memory=(50, 27)),
     _classical(
         "nmei",
         "Pulse exchange",
         "nie2021exchange",
         "decision",
         note="the name has no reference; read as networks that exchange their pulses",
+        memory=(45, 45),
     ),
-    _classical("dsift", "Dense SIFT", "liu2015dsift", "decision", seconds=2),
+    _classical("dsift", "Dense SIFT", "liu2015dsift", "decision", seconds=2, memory=(2000, 0)),
     _classical(
-        "sr", "Sparse representation", "yang2010sr", "per-channel", min_side=8, seconds=75, fast={"eps": 5.0, "stride": 2}
+        "sr",
+        "Sparse representation",
+        "yang2010sr",
+        "per-channel",
+        min_side=8,
+        seconds=75,
+        fast={"eps": 5.0, "stride": 2},
+        memory=(100, 100),
     ),
-    _classical("mst_sr", "Multi-scale transform with sparse coding", "liu2015mstsr", "per-channel", min_side=17, seconds=2),
+    _classical(
+        "mst_sr",
+        "Multi-scale transform with sparse coding",
+        "liu2015mstsr",
+        "per-channel",
+        min_side=17,
+        seconds=2,
+        memory=(100, 30),
+    ),
     _classical(
         "asr",
         "Adaptive sparse representation",
@@ -262,6 +290,7 @@ _CARDS = (
         min_side=8,
         seconds=85,
         fast={"eps": 5.0, "stride": 2},
+        memory=(100, 100),
     ),
     _classical(
         "csr",
@@ -271,9 +300,19 @@ _CARDS = (
         min_side=8,
         seconds=27,
         fast={"tolerance": 0.01},
+        memory=(100, 300),
     ),
-    _classical("mwg", "Multi-scale weighted gradients", "zhou2014mwg", "luma", min_side=3, seconds=4, fast={"iterations": 100}),
-    _classical("focus_stack", "Focus-Stack", "mcguinness2015", "decision"),
+    _classical(
+        "mwg",
+        "Multi-scale weighted gradients",
+        "zhou2014mwg",
+        "luma",
+        min_side=3,
+        seconds=4,
+        fast={"iterations": 100},
+        memory=(140, 43),
+    ),
+    _classical("focus_stack", "Focus-Stack", "mcguinness2015", "decision", memory=(80, 0)),
 )
 
 CARDS: dict[str, MethodCard] = {card.name: card for card in _CARDS}

@@ -55,7 +55,11 @@ def _show_options(card) -> None:
 def _memory(fixed: float, each: float) -> str:
     """Say how much memory a large colour stack takes at its peak."""
     text = f"a large colour stack takes {fixed:.0f} MB of memory a megapixel"
-    return text + (f", and {each:.0f} MB a megapixel and image" if each else ", whatever the number of images")
+    return text + (
+        f", and {each:.0f} MB a megapixel and image: it holds all images at once (see fuse --slabs)"
+        if each
+        else ", whatever the number of images"
+    )
 
 
 def _kind(annotation: object) -> str:
