@@ -45,6 +45,8 @@ class MethodCard:
             frame. ``make memory`` measures them. The second is 0 where frames are read one by one, and not where a method holds
             all of them at once, as sparse codes and networks of pulses do. The values of networks other than gacn, of sparse
             codes and of mff_ssim are estimates from the arrays that they keep.
+        whole: Most pixels of an image that is processed whole, and the bytes a pixel that this takes; larger ones are processed in
+            bands, for which `memory` holds.
         published_chroma: How the authors' program enlarged the chroma of JPEG files, see `mffrepro.read_image`; used with
             ``as_published``.
         note: What a user should know.
@@ -67,6 +69,7 @@ class MethodCard:
     seconds: float = 0.5
     fast: Mapping[str, Any] = field(default_factory=dict)
     memory: tuple[float, float] = (60, 0)
+    whole: tuple[int, float] = (0, 0)
     published_chroma: Literal["interpolated", "dct"] = "interpolated"
     note: str = ""
 
@@ -104,6 +107,7 @@ _CARDS = (
         strategies=("rank", *PAIRWISE),
         seconds=1,
         memory=(110, 0),
+        whole=(2**23, 900),
     ),
     _network(
         "tlcnn",

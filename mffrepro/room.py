@@ -21,9 +21,11 @@ def need(card: MethodCard, shape: tuple[int, ...], frames: int) -> float:
         shape: (H, W) or (H, W, 3) of one image.
         frames: How many are fused at once.
     """
-    fixed, each = card.memory
+    pixels, (fixed, each), (most, at_once) = shape[0] * shape[1], card.memory, card.whole
+    if pixels <= most:
+        return pixels * at_once
     values = _COLOUR if len(shape) == 3 else max(1.5, _COLOUR / 2)  # gray saves about half: maps of decisions stay
-    return shape[0] * shape[1] * (fixed + each * frames) * values / _COLOUR
+    return pixels * (fixed + each * frames) * values / _COLOUR
 
 
 def check_memory(card: MethodCard, stack: FocusStack, frames: int) -> None:

@@ -117,6 +117,13 @@ def test_memory_does_not_grow_with_the_number_of_frames(tmp_path):
 # ------------------------------------------------------------------------------------------------------ room
 
 
+def test_a_network_that_works_in_bands_needs_less_for_a_large_image_than_for_a_small_one():
+    card = methods.get("gacn")
+    small, large = (room.need(card, (height, 3000, 3), 5) for height in (2000, 8000))
+    assert small == pytest.approx(6e6 * 900)
+    assert large < small
+
+
 def test_too_little_memory_is_a_sentence_and_not_a_kill(monkeypatch):
     monkeypatch.setattr(room, "free_memory", lambda: 1e9)
     stack = FocusStack("s", Frames([lambda: pytest.fail("decoded")] * 9, (4000, 6000, 3), np.dtype(np.uint8)))
