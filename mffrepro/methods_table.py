@@ -45,8 +45,8 @@ class MethodCard:
             frame. ``make memory`` measures them. The second is 0 where frames are read one by one, and not where a method holds
             all of them at once, as sparse codes and networks of pulses do. The values of networks other than gacn, of sparse
             codes and of mff_ssim are estimates from the arrays that they keep.
-        whole: Most pixels of an image that is processed whole, and the bytes a pixel that this takes; larger ones are processed in
-            bands, for which `memory` holds.
+        whole: Most pixels of an image that is processed whole, and the bytes a pixel that this takes; larger ones are processed
+            in bands, for which `memory` holds.
         published_chroma: How the authors' program enlarged the chroma of JPEG files, see `mffrepro.read_image`; used with
             ``as_published``.
         note: What a user should know.

@@ -47,10 +47,9 @@ def _show_options(card) -> None:
     rows += [(name, repr(parameter.default), _kind(parameter.annotation)) for name, parameter in own.items()]
     print(f"{card.name}: {card.title}, {card.kind}, for images from {card.min_side}x{card.min_side} pixels")
     print(_memory(*card.memory))
-    if card.whole[0]:
-        print(
-            f"images of up to {card.whole[0] / 1e6:.0f} megapixels, which are processed whole, take {card.whole[1]:.0f} MB a megapixel"
-        )
+    most, whole = card.whole
+    if most:
+        print(f"images of up to {most / 1e6:.0f} megapixels are processed whole and take {whole:.0f} MB a megapixel")
     print((card.function().__doc__ or "").partition("\n")[0])
     print(f"The order of more than two images {'changes the result' if card.order_matters else 'does not matter'}.")
     if rows:
