@@ -1,4 +1,4 @@
-"""Write the pieces of Markdown that the prose pages include: status, API entries, ambiguities, how to cite, licences."""
+"""Write the pieces of Markdown that the prose pages include: status, API entries, memory, ambiguities, how to cite, licences."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ def write_pages(book: Book, chapters: list[str]) -> None:
     """
     from mffrepro.report.ambiguities import as_markdown
 
-    pieces = {"status": _status(book, chapters), "ambiguities": as_markdown()} | _api()
+    pieces = {"status": _status(book, chapters), "ambiguities": as_markdown()} | _api() | {"memory": _memory()}
     pieces |= {"citation": citation(book.root), "licences": licences(book.root / "mffrepro" / "weights")}
     for name, piece in pieces.items():
         write_atomically(book.generated / f"{name}.md", piece.encode())
@@ -33,6 +33,17 @@ def _status(book: Book, chapters: list[str]) -> str:
         )
     versions = book.read_note(chapters[-1])["versions"]
     lines += ["", "Versions: " + ", ".join(f"{name} {number}" for name, number in versions.items()) + "."]
+    return "\n".join(lines) + "\n"
+
+
+def _memory() -> str:
+    """Write the table of the memory that each method takes."""
+    from mffrepro import methods
+
+    lines = ["| method | MB a megapixel | and MB a megapixel and image |", "|---|---:|---:|"]
+    for card in methods.CARDS.values():
+        fixed, each = card.memory
+        lines.append(f"| `{card.name}` | {fixed:.0f} | {f'{each:.0f}' if each else 'none'} |")
     return "\n".join(lines) + "\n"
 
 
