@@ -43,8 +43,8 @@ class MethodCard:
         fast: Options with which a slow method takes a fraction of that, for a preview rather than for a table.
         memory: Peak of the memory that a large colour stack takes beyond the program itself: bytes a pixel, and bytes a pixel and
             frame. ``make memory`` measures them. The second is 0 where frames are read one by one, and not where a method holds
-            all of them at once, as sparse codes and networks of pulses do. The values of networks other than gacn, of sparse
-            codes and of mff_ssim are estimates from the arrays that they keep.
+            all of them at once, as sparse codes and networks of pulses do. The values of sparse codes and of mff_ssim are
+            estimates from the arrays that they keep.
         whole: Most pixels of an image that is processed whole, and the bytes a pixel that this takes; larger ones are processed
             in bands, for which `memory` holds.
         published_chroma: How the authors' program enlarged the chroma of JPEG files, see `mffrepro.read_image`; used with
@@ -122,6 +122,7 @@ _CARDS = (
         strategies=CARRY_FIRST,
         seconds=1,
         order_matters=True,
+        memory=(330, 0),
     ),
     _network(
         "tlcolor",
@@ -136,6 +137,7 @@ _CARDS = (
         strategies=CARRY_FIRST,
         seconds=1,
         order_matters=True,
+        memory=(330, 0),
     ),
     _network(
         "icacs18",
@@ -149,6 +151,7 @@ _CARDS = (
         seconds=1,
         note="shipped weights have half the maps of the paper",
         order_matters=True,
+        memory=(125, 0),
     ),
     _network(
         "cnnwt",
@@ -162,6 +165,7 @@ _CARDS = (
         has_decision=True,
         note="decides for each band; its decision map is the share of each source in all coefficients",
         order_matters=True,
+        memory=(120, 12),
     ),
     _network(
         "cnn_fuse",
@@ -173,6 +177,7 @@ _CARDS = (
         strategies=PAIRWISE,
         note="shipped weights have a quarter of the maps of the paper; python -m mffrepro.models.cnn_fuse converts the authors'",
         order_matters=True,
+        memory=(410, 0),
     ),
     _network(
         "sesf",
@@ -182,7 +187,7 @@ _CARDS = (
         min_side=11,
         weights=PUBLISHED,
         strategies=CARRY_FIRST,
-        memory=(600, 0),
+        memory=(450, 0),
         order_matters=True,
     ),
     _network(
@@ -194,6 +199,7 @@ _CARDS = (
         seconds=1,
         note="the layout is our reading: the table of layers, code and weights are not available",
         order_matters=True,
+        memory=(410, 0),
     ),
     _network(
         "ifcnn",
@@ -204,7 +210,7 @@ _CARDS = (
         extra_weights=("published.sum", "published.mean"),
         published_chroma="dct",  # of the Pillow of 2019; found from their stored results of three sources
         note="fuses the channels together, not one by one",
-        memory=(60, 26),
+        memory=(30, 42),
     ),
     _network(
         "densefuse",
@@ -215,7 +221,7 @@ _CARDS = (
         weights=PUBLISHED,
         extra_weights=("published.rgb",),
         seconds=1.5,
-        memory=(60, 26),
+        memory=(275, 54),
     ),
     _network(
         "u2fusion",
@@ -226,7 +232,7 @@ _CARDS = (
         weights=PUBLISHED,
         seconds=1,
         note="shipped weights have half the maps of the paper and never saw a VGG-16",
-        memory=(80, 36),
+        memory=(290, 21),
         order_matters=True,
     ),
     _network(
@@ -237,7 +243,7 @@ _CARDS = (
         min_side=2,
         seconds=2,
         note="shipped weights have half the maps of the paper and never saw a VGG-16; no weights are published",
-        memory=(80, 36),
+        memory=(410, 21),
         order_matters=True,
     ),
     _network(
@@ -247,10 +253,10 @@ _CARDS = (
         "luma",
         weights=PUBLISHED,
         extra_weights=("published.mfi_whu",),
-        memory=(80, 36),
+        memory=(95, 40),
         order_matters=True,
     ),
-    _network("pmgi", "PMGI", "zhang2020pmgi", "luma", min_side=2, weights=PUBLISHED, memory=(80, 36), order_matters=True),
+    _network("pmgi", "PMGI", "zhang2020pmgi", "luma", min_side=2, weights=PUBLISHED, memory=(85, 43), order_matters=True),
     _classical(
         "mff_ssim",
         "MFF-SSIM",
