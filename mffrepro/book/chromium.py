@@ -17,9 +17,12 @@ FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-backgroun
 #: Text on A4 paper between the margins of `SHEET`: width and height in CSS pixels, of which an inch has 96.
 WIDTH, HEIGHT = 680, 990
 #: Milliseconds that a page may take to load, to set its formulas, or to be printed.
-TIMEOUT = 300_000
+TIMEOUT = 120_000
 #: Only this script of the book runs in print; what a page holds without the others is what belongs on paper.
 RUNS = "/mathjax/"
+#: Waits for the formulas, and fails where MathJax does.
+FORMULAS = """(milliseconds) => Promise.race([window.MathJax?.startup?.promise, new Promise((_, fail) =>
+  setTimeout(() => fail(Error("MathJax does not set the formulas")), milliseconds))])"""
 PREPARE = Path(__file__).with_name("print.js")
 #: The sheet, its running title, and numbers that go on from the page before.
 SHEET = """
@@ -62,7 +65,7 @@ class Printer:
             The headings that it shows, in order.
         """
         self._page.goto(path.as_uri(), wait_until="load")
-        self._page.evaluate("() => window.MathJax?.startup?.promise")
+        self._page.evaluate(FORMULAS, TIMEOUT)
         return [Heading(**one) for one in self._page.evaluate(f"({PREPARE.read_text(encoding='utf-8').strip()})", WIDTH)]
 
     def print(self, *, number: int, title: str, numerals: str = "decimal", extra: str = "") -> bytes:

@@ -134,10 +134,12 @@ def _bookmarks(writer: "PdfWriter", pages: list[Printed], known: dict[str, Place
     part = None
     for page in pages:
         if page.part:
-            part = writer.add_outline_item(page.part, known[page.address][0], bold=True)
+            part = writer.add_outline_item(title=page.part, page_number=known[page.address][0], bold=True)
         above = {0: part}
         for heading in page.headings:
             number, top = known.get(f"{page.address}#{heading.id}", known[page.address])
             parent = above[max(level for level in above if level < heading.level)]
-            item = writer.add_outline_item(heading.title, number, parent=parent, fit=Fit.xyz(top=top), is_open=False)
+            item = writer.add_outline_item(
+                title=heading.title, page_number=number, parent=parent, fit=Fit.xyz(top=top), is_open=False
+            )
             above = {level: one for level, one in above.items() if level < heading.level} | {heading.level: item}
