@@ -66,7 +66,7 @@ class Printer:
         """
         self._page.goto(path.as_uri(), wait_until="load")
         self._page.evaluate(FORMULAS, TIMEOUT)
-        return [Heading(**one) for one in self._page.evaluate(f"({PREPARE.read_text(encoding='utf-8').strip()})", WIDTH)]
+        return [Heading(**one) for one in self._page.evaluate(f"({PREPARE.read_text(encoding='utf-8').strip()})", HEIGHT)]
 
     def print(self, *, number: int, title: str, numerals: str = "decimal", extra: str = "") -> bytes:
         """Print the page that is open.

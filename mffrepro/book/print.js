@@ -1,5 +1,5 @@
-// Make an opened page ready for paper, and return its headings. `width` is that of the text on paper, in CSS pixels.
-async (width) => {
+// Make an opened page ready for paper, and return its headings. `height` is that of the text on a sheet, in CSS pixels.
+async (height) => {
   const article = document.querySelector("article") ?? document.body;
   document.documentElement.dataset.theme = "light";
   // Paper cannot unfold: code that is folded stays in the notebook, and answers, hints and tables are printed.
@@ -113,6 +113,12 @@ async (width) => {
   for (const wide of article.querySelectorAll("table, mjx-container[display], svg")) {
     if (!wide.checkVisibility() || wide.parentElement.closest("table, svg, mjx-container")) continue;
     fit(...(wide.matches("table") && shrink(wide) < SMALLEST ? cut(wide) : [wide]));
+  }
+
+  // A figure that is taller than a sheet becomes narrower, so that it is not broken.
+  for (const tall of article.querySelectorAll("figure")) {
+    const share = (0.97 * height) / tall.getBoundingClientRect().height;
+    if (share < 0.97) Object.assign(tall.style, { width: `${100 * share}%`, marginInline: "auto" });
   }
 
   // Chromium keeps the place of an anchor only if a link of the same page leads there.
