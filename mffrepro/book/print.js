@@ -115,10 +115,11 @@ async (height) => {
     fit(...(wide.matches("table") && shrink(wide) < SMALLEST ? cut(wide) : [wide]));
   }
 
-  // A figure that is taller than a sheet becomes narrower, so that it is not broken.
+  // So does a figure that is taller than a sheet. It keeps its width in its own pixels, and so its rows of pictures.
   for (const tall of article.querySelectorAll("figure")) {
-    const share = (0.97 * height) / tall.getBoundingClientRect().height;
-    if (share < 0.97) Object.assign(tall.style, { width: `${100 * share}%`, marginInline: "auto" });
+    const box = tall.getBoundingClientRect();
+    const scale = (0.97 * height) / box.height;
+    if (scale < 1) Object.assign(tall.style, { width: `${box.width}px`, zoom: scale, marginInline: "auto" });
   }
 
   // Chromium keeps the place of an anchor only if a link of the same page leads there.

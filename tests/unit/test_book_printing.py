@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from mffrepro.book import chromium
+from mffrepro.book import build, chromium
 from mffrepro.book.chromium import Heading
 from mffrepro.book.joining import Printed, join
 from mffrepro.book.layout import HOME, Book, BookError
 from mffrepro.book.printing import print_book
+from mffrepro.errors import OptionError
 
 pypdf = pytest.importorskip("pypdf")
 Link = pytest.importorskip("pypdf.annotations").Link
@@ -46,7 +47,8 @@ and <a href="https://example.org/paper">a paper</a>.</p>
 <details><summary>Why?</summary><p>Because of the answer.</p></details>
 <div class="math">\\[ E = m c^2 \\]</div>{TABLE}
 <section id="deep"><h2>The deep part</h2><p>Down here; <a href="#second">up</a>.</p></section></section>""",
-    "first": '<section id="first"><h1>The first, which comes last</h1><p>End.</p></section>',
+    "first": '<section id="first"><h1>The first, which comes last</h1><p>End.</p>'
+    '<figure><div style="height: 1500px">Head of the figure</div><figcaption>Foot of the figure</figcaption></figure></section>',
 }
 LAYOUT = """<!DOCTYPE html><html><head><style>th, td {{ white-space: nowrap; font: 9px sans-serif; }}</style>
 <link rel="stylesheet" href="{up}_static/mffrepro.css"><script src="{up}_static/mathjax/tex.js"></script>
@@ -181,6 +183,12 @@ def test_a_wide_table_is_not_cut(printed, texts):
 
 @needs_chromium
 @pytest.mark.slow
+def test_a_figure_taller_than_a_sheet_is_not_broken(texts):
+    assert sheet_of(texts, "Head of the figure") == sheet_of(texts, "Foot of the figure")
+
+
+@needs_chromium
+@pytest.mark.slow
 def test_margins_are_white(printed, book, tmp_path):
     """What is too wide would reach into the margin, where text would still be extracted."""
     if not shutil.which("pdftoppm"):
@@ -231,6 +239,18 @@ def test_joined_links_find_their_places():
     assert joined.pages[0]["/Annots"][0].get_object()["/Dest"][3] == 500
     assert joined.page_labels == ["i", "ii", "1", "2", "3"]
     assert joined.metadata.title == "Both"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"format": "pfd"}, "no format 'pfd'; did you mean 'pdf'"),
+        ({"format": "pdf", "only": "07_gacn"}, "one chapter cannot become pdf"),
+    ],
+)
+def test_formats_that_cannot_be_made_are_refused(options, message):
+    with pytest.raises(OptionError, match=message):
+        build(**options)
 
 
 def test_a_page_that_is_not_built_is_named(tmp_path):
