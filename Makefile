@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 PROFILE ?= quick
+FORMAT ?= html
 BIN := .venv/bin
 READY := .venv/.ready
 
@@ -9,8 +10,8 @@ READY := .venv/.ready
 help: ## show this
 	@grep -hE '^[a-z ]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-book: $(READY) ## run the chapters and build the book (PROFILE=full for the published one)
-	@$(BIN)/mffrepro book --profile $(PROFILE)
+book: $(READY) ## run the chapters and build the book (PROFILE=full for the published one, FORMAT=pdf or zip for one file)
+	@$(BIN)/mffrepro book --profile $(PROFILE) --format $(FORMAT)
 
 test: $(READY) ## run the test suite
 	@$(BIN)/python -m pytest --ignore tests/branches

@@ -6,6 +6,12 @@ from pathlib import Path
 
 from mffrepro.errors import MffError
 from mffrepro.images import write_atomically
+from mffrepro.runtime import REPOSITORY
+
+#: Address of the published book.
+HOME = "https://{}.github.io/{}".format(*REPOSITORY.split("/"))
+#: Name of the files that hold the whole book, ``.pdf`` and ``.zip``, beside its pages.
+NAME = "mffrepro-book"
 
 
 class BookError(MffError):

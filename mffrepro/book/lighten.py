@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from functools import cache, partial
 from pathlib import Path
 
-from mffrepro.book.layout import BookError
+from mffrepro.book.layout import HOME, BookError
 from mffrepro.images import write_atomically
-from mffrepro.runtime import REPOSITORY
 
 ICONS = Path("_static/scripts/fontawesome.js")
 ICON = re.compile(r'<(?P<tag>i|span)\b(?P<attributes>[^>]*\bclass="(?P<classes>[^"]*\bfa-[^"]*)"[^>]*)>\s*</(?P=tag)>')
@@ -93,12 +92,11 @@ def _described(page: str, path: Path) -> str:
     first = next((text for text in texts if len(text) > 60), "")
     title = html.escape(re.sub(r"\s+", " ", re.search(r"<title>(.*?)</title>", page, re.DOTALL)[1]).strip(), quote=True)
     sentence = html.escape(first if len(first) <= 200 else first[:199].rpartition(" ")[0] + "…", quote=True)
-    home = "https://{}.github.io/{}".format(*REPOSITORY.split("/"))
     facts = {
         'name="description"': sentence,
         'property="og:title"': title,
         'property="og:description"': sentence,
-        'property="og:url"': f"{home}/{path.as_posix()}",
-        'property="og:image"': f"{home}/_static/hero.webp",
+        'property="og:url"': f"{HOME}/{path.as_posix()}",
+        'property="og:image"': f"{HOME}/_static/hero.webp",
     }
     return "".join(f'<meta {kind} content="{value}"/>\n' for kind, value in facts.items() if value)

@@ -16,11 +16,17 @@ def current(root: Path) -> str:
     return re.search(r'^REPOSITORY = "(.+)"$', (root / "mffrepro" / "runtime.py").read_text(), re.MULTILINE)[1]
 
 
+def site(address: str) -> str:
+    """Where GitHub publishes the pages of a repository."""
+    return "{}.github.io/{}".format(*address.split("/"))
+
+
 def rename(root: Path, new: str) -> list[Path]:
     """Replace the address in all tracked files; return those that changed."""
     if not re.fullmatch(r"[A-Za-z0-9][\w-]*/[\w.-]+", new):
         sys.exit(f"{new!r} is no address of a repository; give OWNER/NAME")
-    old = re.compile(rf"(?<![\w.-]){re.escape(current(root))}(?![\w-])")
+    before = current(root)
+    old = re.compile(rf"(?<![\w.-]){re.escape(before)}(?![\w-])")
     listed = subprocess.run(["git", "-C", str(root), "ls-files", "-z"], capture_output=True, text=True, check=True).stdout
     changed = []
     for path in (root / name for name in listed.split("\0") if name):
@@ -28,7 +34,7 @@ def rename(root: Path, new: str) -> list[Path]:
             text = path.read_text(encoding="utf-8")
         except (UnicodeDecodeError, FileNotFoundError):
             continue
-        if (renamed := old.sub(new, text)) != text:
+        if (renamed := old.sub(new, text.replace(site(before), site(new)))) != text:
             path.write_text(renamed, encoding="utf-8")
             changed.append(path)
     return changed

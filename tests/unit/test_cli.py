@@ -601,9 +601,11 @@ def test_book_passes_its_options_on(run, monkeypatch):
     monkeypatch.setattr(book, "build", lambda **options: calls.append(options))
     assert run("book")[0] == 0
     assert run("book", "--profile", "full", "--only", "07_gacn", "--rebuild")[0] == 0
+    assert run("book", "--format", "pdf")[0] == 0
     assert calls == [
-        {"profile": "quick", "only": None, "rebuild": False},
-        {"profile": "full", "only": "07_gacn", "rebuild": True},
+        {"profile": "quick", "only": None, "rebuild": False, "format": "html"},
+        {"profile": "full", "only": "07_gacn", "rebuild": True, "format": "html"},
+        {"profile": "quick", "only": None, "rebuild": False, "format": "pdf"},
     ]
 
 

@@ -147,6 +147,14 @@ def test_every_address_of_this_project_is_the_same():
     assert found == {REPOSITORY}
 
 
+def test_pages_name_the_address_where_the_book_is_published():
+    from mffrepro.book.layout import HOME
+
+    text = "\n".join(path.read_text() for path in [*ROOT.glob("*.md"), *(ROOT / "book").glob("*.md")])
+    found = set(re.findall(r"https://[\w-]+\.github\.io/[\w.-]+", text))
+    assert found == {HOME}
+
+
 def test_readme_lists_the_chapters_there_are():
     rows = re.findall(r"^\| \[(\w+)\]\((\S+?)\)", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert rows == [(chapter, f"notebooks/{chapter}.ipynb") for chapter in CHAPTERS]
