@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update")
+#: Without a sandbox, which root in a container cannot have, and without requests of its own.
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
 #: Text on A4 paper between the margins of `SHEET`: width and height in CSS pixels, of which an inch has 96.
 WIDTH, HEIGHT = 680, 990
 #: Milliseconds that a page may take to load, to set its formulas, or to be printed.
@@ -86,6 +90,11 @@ class Printer:
         return self._page.pdf(prefer_css_page_size=True, print_background=True)
 
 
+def installed() -> str | None:
+    """Find Chromium among the programs of this machine; None where there is none."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
 @contextmanager
 def open_printer() -> Iterator[Printer]:
     """Start Chromium and yield what prints.
@@ -97,8 +106,8 @@ def open_printer() -> Iterator[Printer]:
         from playwright.sync_api import Error, sync_playwright
     except ModuleNotFoundError:
         raise BookError("printing the book needs playwright; install it with: pip install 'mffrepro[book]'") from None
+    path = installed()
     with sync_playwright() as driver:
-        path = next(filter(None, map(shutil.which, NAMES)), None)
         try:
             browser = driver.chromium.launch(executable_path=path, args=list(FLAGS))
         except Error as error:

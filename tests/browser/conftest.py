@@ -1,14 +1,16 @@
 """The browser, and pages opened in it from disk."""
 
 import pytest
-from visiting import CHROMIUM, FLAGS, HTML, Visit
+from visiting import CHROMIUM, HTML, Visit
+
+from mffrepro.book.chromium import FLAGS
 
 
 @pytest.fixture(scope="session")
 def browser():
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
+        browser = driver.chromium.launch(executable_path=CHROMIUM, headless=True, args=list(FLAGS))
         yield browser
         browser.close()
 

@@ -1,16 +1,13 @@
 """What the tests of the built book share: where it lies, the browser, and a page opened in it."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 
+from mffrepro.book.chromium import installed
+
 HTML = Path(__file__).parents[2] / "book" / "_build" / "html"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+CHROMIUM = installed()
 PHONE = {"width": 390, "height": 844}
 
 NEEDS = [

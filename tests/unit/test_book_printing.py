@@ -21,7 +21,7 @@ pypdf = pytest.importorskip("pypdf")
 Link = pytest.importorskip("pypdf.annotations").Link
 pytest.importorskip("yaml")
 
-needs_chromium = pytest.mark.skipif(not any(map(shutil.which, chromium.NAMES)), reason="Chromium is not installed")
+needs_chromium = pytest.mark.skipif(not chromium.installed(), reason="Chromium is not installed")
 
 TOC = "root: intro\nparts:\n  - caption: Reading\n    chapters:\n      - file: notebooks/second\n      - file: first\n"
 COLUMNS = [f"metric{number:02}" for number in range(40)]
