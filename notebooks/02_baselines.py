@@ -411,6 +411,17 @@ from mffrepro.baselines import cbf, gff
 
 saliency = np.stack([gff.measure_saliency(image) for image in gray])
 rough = (saliency.argmax(0) == np.arange(2)[:, None, None]).astype(float)
+
+
+def share_of_near(radius, eps):
+    """Smooth the weights of both sources; return those of near, normalised."""
+    smooth = [
+        gff.smooth_weights(weight, guide, radius, eps)
+        for weight, guide in zip(rough, gray, strict=True)
+    ]
+    return smooth[0] / sum(smooth)
+
+
 settings = {"radius": 5, "spatial_sigma": 1.8, "range_sigma": 25.0}
 details = np.stack(
     [
@@ -422,8 +433,8 @@ strength = np.stack([cbf.detail_strength(detail) for detail in details])
 figures.comparison(
     {
         "gff: rough": rough[0],
-        "gff: for the detail": gff.smooth_weights(rough, gray, 7, 1e-6)[0],
-        "gff: for the base": gff.smooth_weights(rough, gray, 45, 0.3)[0],
+        "gff: for the detail": share_of_near(7, 1e-6),
+        "gff: for the base": share_of_near(45, 0.3),
         "cbf: detail of near": figures.signed(details[0]),
         "cbf: weight": strength[0] / strength.sum(0),
         "truth": truth[0],
