@@ -1,10 +1,10 @@
 """Sum-modified-Laplacian: second differences along rows and columns, taken by magnitude so that they cannot cancel."""
 
-import cv2
 import numpy as np
 
 from mffrepro.baselines.channels import fuse_by_winner, gray_levels
 from mffrepro.baselines.focus import decide
+from mffrepro.fusion.laplacian import modified_laplacian
 from mffrepro.images import FocusStack, Shares
 
 
@@ -36,10 +36,3 @@ def fuse(stack: FocusStack, *, radius: int = 3, threshold: float = 0.0, smallest
         return laplacian
 
     return fuse_by_winner(stack, decide(map(measure, gray_levels(stack)), radius, smallest))
-
-
-def modified_laplacian(gray: np.ndarray) -> np.ndarray:
-    """Add the magnitudes of the second differences along rows and along columns."""
-    second = np.array([[-1.0, 2.0, -1.0]])
-    along_rows, along_columns = (cv2.filter2D(gray, -1, kernel, borderType=cv2.BORDER_REPLICATE) for kernel in (second, second.T))
-    return np.abs(along_rows) + np.abs(along_columns)

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from scipy.ndimage import uniform_filter
 
-from mffrepro.baselines.sml import modified_laplacian
 from mffrepro.benchmarks.scores import score_decisions
 from mffrepro.fusion.decision import extract_all
+from mffrepro.fusion.laplacian import modified_laplacian
 from mffrepro.fusion.regions import majority, remove_small
 from mffrepro.images import FocusStack, to_gray, to_unit
 from mffrepro.methods import fuse

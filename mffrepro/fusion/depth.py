@@ -59,6 +59,7 @@ def depth(
 
     References:
         [nayar1994], [he2013guided].
+    Chapter: 12_your_own_stack
     """
     if sigma <= 0 or radius < 0 or eps <= 0:
         raise OptionError(f"sigma={sigma:g}, radius={radius}, eps={eps:g}; give a radius of 0 or more, the others above 0")

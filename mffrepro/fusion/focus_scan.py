@@ -7,7 +7,8 @@ grow with their number.
 import cv2
 import numpy as np
 
-from mffrepro.fusion.noise import ENERGY_OF_NOISE, second_differences
+from mffrepro.fusion.laplacian import modified_laplacian
+from mffrepro.fusion.noise import ENERGY_OF_NOISE
 
 #: A peak that exceeds the other frames by this many times the noise's energy is trusted by half.
 DOUBT = 4.0
@@ -23,7 +24,7 @@ def focus_energy(gray: np.ndarray, sigma: float) -> np.ndarray:
     Returns:
         (H, W) float32, the sum of the absolute second differences along rows and columns, squared, averaged by a Gaussian.
     """
-    modified = second_differences(gray)
+    modified = modified_laplacian(gray)
     return cv2.GaussianBlur(cv2.multiply(modified, modified), (0, 0), sigma)
 
 

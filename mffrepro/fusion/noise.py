@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-import cv2
 import numpy as np
 
+from mffrepro.fusion.laplacian import modified_laplacian
 from mffrepro.images import to_gray, to_unit
 
 #: Energy of independent noise of variance 1: two second differences of variance 6 each, absolute, added and squared.
@@ -27,17 +27,6 @@ def as_gray(image: np.ndarray) -> np.ndarray:
     return to_gray(unit) if unit.ndim == 3 else unit
 
 
-def second_differences(gray: np.ndarray) -> np.ndarray:
-    """Add the absolute second differences along rows and columns.
-
-    (H, W) float32 from (H, W) float32.
-    """
-    line = np.array([[-1, 2, -1]], np.float32)
-    modified = np.abs(cv2.filter2D(gray, cv2.CV_32F, line))
-    modified += np.abs(cv2.filter2D(gray, cv2.CV_32F, line.T))
-    return modified
-
-
 def noise_variance(images: Sequence[np.ndarray]) -> float:
     """Estimate the variance of the noise of a stack in gray.
 
@@ -55,7 +44,7 @@ def noise_variance(images: Sequence[np.ndarray]) -> float:
     frames = [_tiles(images[i]) for i in range(first, len(images) - first)]
     least = np.full(len(frames[0]), np.inf)
     for before, after in pairwise(frames):
-        energies = [float(np.square(second_differences(b - a)[1:-1, 1:-1]).mean()) for a, b in zip(before, after, strict=True)]
+        energies = [float(np.square(modified_laplacian(b - a)[1:-1, 1:-1]).mean()) for a, b in zip(before, after, strict=True)]
         least = np.minimum(least, energies)
     return max(float(np.quantile(least, STILL)) / 2 / ENERGY_OF_NOISE, ROUNDING)
 

@@ -1,4 +1,4 @@
-"""What the tests of the built book share: where it lies, the browser, and a page opened in it."""
+"""Share what the tests of the built book need: where it lies, the browser, and a page opened in it."""
 
 from pathlib import Path
 

@@ -190,7 +190,7 @@ def test_a_figure_taller_than_a_sheet_is_not_broken(texts):
 @needs_chromium
 @pytest.mark.slow
 def test_margins_are_white(printed, book, tmp_path):
-    """What is too wide would reach into the margin, where text would still be extracted."""
+    """Nothing reaches into the margin: text that is cut off there would still be extracted."""
     if not shutil.which("pdftoppm"):
         pytest.skip("pdftoppm is not installed")
     import numpy as np
