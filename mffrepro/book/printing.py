@@ -4,6 +4,7 @@ import html
 import re
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from string import Template
 
@@ -30,13 +31,8 @@ def print_book(book: Book) -> Path:
         BookError: A page is not built, or Chromium is missing or fails.
     """
     files = list(_files(book))
-    pages: list[Printed] = []
-    with open_printer() as printer:
-        for part, path in files:
-            headings = printer.open(path)
-            pdf = printer.print(number=1 + sum(page.sheets for page in pages), title=headings[0].title)
-            pages.append(Printed(path.as_uri(), headings, pdf, part))
-        front = _print_front(printer, files[0][1], pages)
+    with ThreadPoolExecutor(1) as thread:  # playwright refuses a thread whose event loop runs, which is Jupyter's main one
+        front, *pages = thread.submit(_print_pages, files).result()
     target = book.html / f"{NAME}.pdf"
     facts = {"/Title": pages[0].headings[0].title, "/Author": "The mffrepro authors"}
     write_atomically(target, join([front, *pages], book.html.resolve().as_uri(), HOME, facts))
@@ -58,6 +54,17 @@ def _files(book: Book) -> Iterator[tuple[str, Path]]:
         if not path.exists():
             raise BookError(f"the page {name} is not built, so the book cannot be printed; run make book first")
         yield caption, path
+
+
+def _print_pages(files: list[tuple[str, Path]]) -> list[Printed]:
+    """Print the pages, and before them the contents, which name the sheets of all others."""
+    pages: list[Printed] = []
+    with open_printer() as printer:
+        for part, path in files:
+            headings = printer.open(path)
+            pdf = printer.print(number=1 + sum(page.sheets for page in pages), title=headings[0].title)
+            pages.append(Printed(path.as_uri(), headings, pdf, part))
+        return [_print_front(printer, files[0][1], pages), *pages]
 
 
 def _print_front(printer: Printer, first: Path, pages: list[Printed]) -> Printed:

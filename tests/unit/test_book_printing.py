@@ -1,5 +1,6 @@
 """The printed book: order, numbers, bookmarks, links, and that nothing is cut."""
 
+import asyncio
 import io
 import itertools
 import re
@@ -79,7 +80,12 @@ def book(tmp_path_factory) -> Book:
 @pytest.fixture(scope="module")
 def printed(book):
     pytest.importorskip("playwright")
-    return pypdf.PdfReader(print_book(book))
+    return pypdf.PdfReader(asyncio.run(print_in_jupyter(book)))
+
+
+async def print_in_jupyter(book: Book) -> Path:
+    """Print where an event loop runs, as it does in each cell of a notebook."""
+    return print_book(book)
 
 
 @pytest.fixture(scope="module")
@@ -265,4 +271,4 @@ def test_a_machine_without_chromium_is_told_how_to_get_it(tmp_path, monkeypatch)
     monkeypatch.setattr(chromium, "NAMES", ("no-such-browser",))
     monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path))
     with pytest.raises(BookError, match=r"no Chromium is installed; install Chromium \(apt install chromium"):
-        print_book(made_site(tmp_path / "book"))
+        asyncio.run(print_in_jupyter(made_site(tmp_path / "book")))
