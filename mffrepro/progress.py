@@ -1,9 +1,11 @@
 """Tell whoever waits how far long work is: one hook, which the command line listens to and the work reports to.
 
 Work wraps what it iterates over in `steps`, and marks by `portion` which part of the whole it is. Without a listener a progress
-bar appears on a terminal.
+bar appears on a terminal and in a notebook.
 """
 
+import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
@@ -57,12 +59,27 @@ def steps(items: Iterable[T], text: str = "fusing", unit: str = "image") -> Iter
     if listener is None or not isinstance(items, Sized):
         from tqdm import tqdm
 
-        yield from tqdm(items, desc=text, unit=unit, delay=2, leave=False, disable=None)
+        yield from tqdm(items, desc=text, unit=unit, delay=2, leave=False, disable=hidden())
         return
     for number, item in enumerate(items):
         listener(text, start + (end - start) * number / len(items))
         yield item
     listener(text, end)
+
+
+def hidden(wanted: bool = True) -> bool | None:
+    """Say whether a bar of tqdm is hidden.
+
+    Args:
+        wanted: False hides it anywhere.
+
+    Returns:
+        True in the pages of the book, whose build sets ``MFFREPRO_PROGRESS=no``; False in a notebook that someone uses. None
+        elsewhere: tqdm then shows the bar on a terminal only.
+    """
+    if not wanted or os.environ.get("MFFREPRO_PROGRESS") == "no":
+        return True
+    return False if "ipykernel.kernelapp" in sys.modules else None
 
 
 def parts(items: Iterable[T]) -> Iterator[T]:

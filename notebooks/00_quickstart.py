@@ -24,6 +24,8 @@
 # lines, and how do you know that the result is good?
 #
 # *Needs: nothing but a CPU; about a minute.*
+#
+# *Read first: nothing; you should know arrays in Python.*
 
 # %% [markdown]
 # ## Set up
@@ -51,6 +53,7 @@ if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kern
         + ["git+https://github.com/mffrepro/mffrepro@main"]
     )
     importlib.invalidate_caches()
+    print("installed mffrepro; libraries that were here before stay as they are")
 
 # %% tags=["remove-input"]
 import time
@@ -126,7 +129,7 @@ figures.decision_maps(
 methods = ["average", "lp", "gacn"]
 wanted = ["psnr", "ssim", "qabf", "qg", "ag", "mask_iou"]
 some = run.pick(quick=data[4:15:5], full=data, tiny=data[4:5])
-results = mff.benchmark(methods, some, wanted, progress=False)
+results = mff.benchmark(methods, some, wanted)
 means = tables.means(results)
 display(tables.scores(means, caption="Means over stacks of the embedded set"))
 ahead = means.loc["gacn"] - means.loc["lp"]

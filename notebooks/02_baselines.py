@@ -23,6 +23,8 @@
 # choose?**
 #
 # *Needs: nothing but a CPU; about half a minute (quick); the full profile takes far longer.*
+#
+# *Read first: [the quickstart](00_quickstart.ipynb); of [metrics](01_metrics.ipynb) only what PSNR and Q_ABF are.*
 
 # %% [markdown]
 # ## Set up
@@ -50,6 +52,7 @@ if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kern
         + ["git+https://github.com/mffrepro/mffrepro@main"]
     )
     importlib.invalidate_caches()
+    print("installed mffrepro; libraries that were here before stay as they are")
 
 # %% tags=["remove-input"]
 import time
@@ -63,6 +66,7 @@ from mffrepro.fusion import curvelet, dictionaries, dtcwt, nsct, nsst, pyramid, 
 from mffrepro.fusion.rules import choose_max
 from mffrepro.images import to_gray, to_unit
 from mffrepro.report import fidelity, figures, tables
+from mffrepro.report.explorable import Explorable, State
 
 started = time.perf_counter()
 run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed=seed)
@@ -209,8 +213,39 @@ figures.comparison(
 
 # %% [markdown]
 # The choice follows the cup roughly. At its outline each octave decides separately, and detail from one source is added to the averaged base.
-# This causes the faint ghost along edges in the gallery below.
-#
+# This causes the faint ghost along edges in the gallery below. With more levels the base that is averaged shrinks, and less blur of the wrong
+# source is left around the cup; but wider bands spread their errors further.
+
+# %% tags=["hide-input"]
+part = np.s_[
+    round(0.1 * gray.shape[1]) : round(0.75 * gray.shape[1]),
+    round(0.2 * gray.shape[2]) : round(0.9 * gray.shape[2]),
+]
+
+
+def with_levels(levels):
+    fused = mff.fuse(stack, "lp", levels=levels).image
+    error = to_unit(fused, np.float64) - to_unit(stack.reference, np.float64)
+    score = mff.evaluate(fused, stack, metrics=["psnr"])["psnr"]
+    shown = {
+        "fused": fused[part],
+        "error": figures.signed(error.mean(-1)[part], limit=0.1),
+    }
+    return State(shown, {"PSNR": f"{score:.2f} dB"})
+
+
+Explorable(
+    {"levels": range(1, run.pick(quick=6, full=7, tiny=4))},
+    with_levels,
+    start=[1],
+    alt="The fused cup and its error for a Laplacian pyramid of the chosen levels.",
+    caption=(
+        "A pyramid of more and more levels. Gray: no error; white and black: brighter "
+        "and darker than the reference by a tenth of the range."
+    ),
+)
+
+# %% [markdown]
 # ## Wavelets: `dwt`, `swt`, `dtcwt`
 #
 # A wavelet transform separates horizontal, vertical and diagonal detail $o$ by a low-pass filter $\phi$ and high-pass filters $\psi_o$. With
@@ -447,6 +482,33 @@ figures.comparison(
     caption=(
         "White takes near. The narrow filter fits the border to the outline of the "
         "cup, the wide one makes the bases meet softly."
+    ),
+)
+
+# %% [markdown]
+# Find the radius and the epsilon whose map comes nearest to the truth. `gff` uses two settings at once, because detail and base need
+# different ones.
+
+
+# %% tags=["hide-input"]
+def smoothed(radius, epsilon):
+    share = share_of_near(radius, epsilon)
+    wrong = np.abs(share - truth[0])
+    shown = {
+        "weight of near": share[part],
+        "distance from the truth": figures.heat(wrong[part]),
+    }
+    return State(shown, {"mean distance": f"{wrong.mean():.4f}"})
+
+
+Explorable(
+    {"radius": [2, 7, 20, 45], "epsilon": [1e-6, 1e-4, 1e-2, 0.3]},
+    smoothed,
+    start=[7, 1e-6],
+    alt="The weight of the near-focused source for the chosen radius and epsilon.",
+    caption=(
+        "The guided filter on the rough map of gff. Right: how far the weight is from "
+        "the true decision, dark none, bright all."
     ),
 )
 

@@ -31,6 +31,8 @@
 # chapter tests what the loss, the normalisation, the initial weights and the transfer contribute.
 #
 # *Needs: a CPU; about three minutes (quick). With `retrain = "yes"` and the paper's recipe a GPU.*
+#
+# *Read first: [metrics](01_metrics.ipynb); you should know what a convolutional network is and how it is trained.*
 
 # %% [markdown]
 # ## Set up
@@ -58,6 +60,7 @@ if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kern
         + ["git+https://github.com/mffrepro/mffrepro@main"]
     )
     importlib.invalidate_caches()
+    print("installed mffrepro; libraries that were here before stay as they are")
 
 # %% tags=["remove-input"]
 import time

@@ -31,6 +31,8 @@
 # step. This chapter trains the networks that tlcolor compares.
 #
 # *Needs: a CPU; about three minutes (quick). With `retrain = "yes"` and the paper's recipe a GPU.*
+#
+# *Read first: [tlcnn](03_tlcnn.ipynb), whose network and rule this chapter tests.*
 
 # %% [markdown]
 # ## Set up
@@ -58,6 +60,7 @@ if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kern
         + ["git+https://github.com/mffrepro/mffrepro@main"]
     )
     importlib.invalidate_caches()
+    print("installed mffrepro; libraries that were here before stay as they are")
 
 # %% tags=["remove-input"]
 import time

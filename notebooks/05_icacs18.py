@@ -27,6 +27,8 @@
 # The answer is computed from the verdicts at the end of the chapter. The book shows a copy of it here, in the box *In one minute*.
 #
 # *Needs: a CPU; about a minute (quick). With `retrain = "yes"` a few minutes more.*
+#
+# *Read first: [metrics](01_metrics.ipynb); you should know what a convolutional network is and how it is trained.*
 
 # %% [markdown]
 # ## Set up
@@ -54,6 +56,7 @@ if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kern
         + ["git+https://github.com/mffrepro/mffrepro@main"]
     )
     importlib.invalidate_caches()
+    print("installed mffrepro; libraries that were here before stay as they are")
 
 # %% tags=["remove-input"]
 import tempfile
@@ -251,9 +254,7 @@ import warnings
 
 from mffrepro.training.trainer import read_log, train
 
-warnings.filterwarnings(
-    "ignore", message="IProgress not found"
-)  # no progress bar is needed here
+warnings.filterwarnings("ignore", message="IProgress not found")  # the bar of a library
 runs = Path(tempfile.mkdtemp())
 here = {"train": photographs[:3], "val": photographs[3:]}
 tiny = replace(
@@ -524,9 +525,7 @@ beside = {
     "lp": ("lp", {}),
     "dwt": ("dwt", {}),
 }
-on_lytro = tables.means(
-    mff.benchmark(beside, lytro, ["qabf", "qy", "en", "sf"], progress=False)
-)
+on_lytro = tables.means(mff.benchmark(beside, lytro, ["qabf", "qy", "en", "sf"]))
 tables.scores(on_lytro, caption=f"Means over {len(lytro)} pairs, {lytro[0].name} first")
 
 # %% [markdown]

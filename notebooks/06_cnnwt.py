@@ -31,6 +31,8 @@
 # network on pixels, and `cnnwt` has two such networks on the sub-bands of a wavelet transform (A3.2).
 #
 # *Needs: a CPU; about a minute (quick). With `retrain = "yes"` a few minutes more.*
+#
+# *Read first: the section on wavelets in [classical methods](02_baselines.ipynb), and [icacs18](05_icacs18.ipynb), a network alike.*
 
 # %% [markdown]
 # ## Set up
@@ -58,6 +60,7 @@ if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kern
         + ["git+https://github.com/mffrepro/mffrepro@main"]
     )
     importlib.invalidate_caches()
+    print("installed mffrepro; libraries that were here before stay as they are")
 
 # %% tags=["remove-input"]
 import time
@@ -596,7 +599,7 @@ figures.comparison(
 
 # %% tags=["hide-input"]
 five = ["qabf", "qy", "mi", "sf", "viff"]
-on_lytro = tables.means(mff.benchmark(compared, lytro, five, progress=False))
+on_lytro = tables.means(mff.benchmark(compared, lytro, five))
 display(
     tables.scores(
         on_lytro, caption=f"Means over {len(lytro)} pairs, {lytro[0].name} first"
@@ -604,9 +607,7 @@ display(
 )
 tested = run.pick(quick=data[2::5][:5], full=data[:30])
 on_made = tables.means(
-    mff.benchmark(
-        compared, tested, ["qabf", "psnr", "ssim", "mask_iou"], progress=False
-    )
+    mff.benchmark(compared, tested, ["qabf", "psnr", "ssim", "mask_iou"])
 )
 tables.scores(on_made, caption=f"Means over {len(tested)} artificial pairs")
 

@@ -28,6 +28,8 @@
 # The answer is computed from the verdicts at the end of the chapter. The book shows a copy of it here, in the box *In one minute*.
 #
 # *Needs: a CPU; about three minutes (quick); the full profile takes far longer. With `retrain = "yes"` a GPU.*
+#
+# *Read first: [metrics](01_metrics.ipynb), and the section on guided filters in [classical methods](02_baselines.ipynb).*
 
 # %% [markdown]
 # ## Set up
@@ -55,6 +57,7 @@ if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kern
         + ["git+https://github.com/mffrepro/mffrepro@main"]
     )
     importlib.invalidate_caches()
+    print("installed mffrepro; libraries that were here before stay as they are")
 
 # %% tags=["remove-input"]
 import tempfile
@@ -78,6 +81,7 @@ from mffrepro.fusion.decision import extract_all
 from mffrepro.images import FocusStack, to_gray, to_unit
 from mffrepro.models import gacn
 from mffrepro.report import diagram, figures, gacn26, gacn_claims, tables, trainings
+from mffrepro.report.explorable import Explorable, State
 from mffrepro.report.source import show_source
 from mffrepro.training.studies import gacn_losses, table_path
 
@@ -409,6 +413,30 @@ figures.comparison(
 )
 
 # %% [markdown]
+# The slope $k$ of (4) decides how hard the map is, and where the network can still learn: the derivative of the map with respect to the logit,
+# $k\,p\,(1 - p)$, is zero in float32 where the sigmoid is saturated. A steep slope leaves a thin line along the border.
+
+
+# %% tags=["hide-input"]
+def with_slope(k):
+    p = torch.sigmoid(torch.from_numpy(k * logit)).numpy()
+    gradient = p * (1 - p)  # float32, as in training
+    shown = {"initial map": p, "where it learns": 4 * gradient}
+    return State(shown, {"no gradient at": f"{(gradient == 0).mean():.1%} of pixels"})
+
+
+Explorable(
+    {"slope": [1, 10, 100, 1000, 10_000]},
+    with_slope,
+    start=[1000],
+    alt="The initial map and its gradient: a thin line where the slope is steep.",
+    caption=(
+        "The sigmoid's slope. Left the map, right its gradient divided by the largest "
+        "possible, k/4: black pixels learn nothing."
+    ),
+)
+
+# %% [markdown]
 # ## Tables and figures: reported, reproduced, difference
 #
 # ### Table 1
@@ -495,9 +523,7 @@ tables.scores(
 data = mff.load("embedded")
 chosen = run.some(data[2::5], 3)
 quick_methods = mff.methods.within(run.pick(quick=1, full=10))
-results = mff.benchmark(
-    quick_methods, chosen, ["qg", "qabf", "psnr", "mask_iou", "sf"], progress=False
-)
+results = mff.benchmark(quick_methods, chosen, ["qg", "qabf", "psnr", "mask_iou", "sf"])
 tables.scores(
     tables.means(results),
     caption=f"Means over {len(chosen)} stacks of the embedded set",
@@ -537,9 +563,7 @@ pairs = (
     else mff.load("embedded", kind="composite", levels=(3,))
 )
 pairs = run.some(pairs, 3)
-shipped = tables.means(
-    mff.benchmark(angles, pairs, six, gray="skimage", progress=False)
-)[six]
+shipped = tables.means(mff.benchmark(angles, pairs, six, gray="skimage"))[six]
 tables.plain(
     shipped,
     caption=(
@@ -741,6 +765,41 @@ print(
 print(
     f"pixels where the second image beats the first: {second_wins:.1%} of them go to "
     "the second image"
+)
+
+# %% [markdown]
+# See it on a line of pixels, with the first five images. The slope here is that of the maps in (19); at the slope of the paper the line jumps to the
+# second image and stays there, and a gentler slope does not mend it.
+
+# %% tags=["hide-input"]
+by_slope = strategies.choices(lens.images[:5], comparer, [1, 10, 100, 1000])
+nearest = np.minimum(lens.decision.argmax(0), 4) + 1  # of the first five
+rows = [round(share * len(nearest)) for share in (0.2, 0.35, 0.5, 0.65, 0.8)]
+
+
+def on_row(slope, row):
+    chosen = {"truth": nearest} | by_slope[slope]
+    chart = figures.steps(
+        {name: numbers[row] for name, numbers in chosen.items()},
+        xlabel="column",
+        ylabel="image",
+    )
+    right = {
+        name: f"{(numbers == nearest).mean():.0%}"
+        for name, numbers in by_slope[slope].items()
+    }
+    return State({"": chart}, right)
+
+
+Explorable(
+    {"slope": list(by_slope), "row": rows},
+    on_row,
+    start=[1000, rows[2]],
+    alt="Which of five images is chosen along a row: truth, Eq. 19 and ranking.",
+    caption=(
+        "The image that is chosen at each pixel of a row. Numbers: share of the pixels "
+        "of the whole picture that are right."
+    ),
 )
 
 # %% [markdown]
@@ -996,7 +1055,7 @@ kinds = {
 }
 variants = {kind: ("gacn", options) for kind, options in kinds.items()}
 ablation = tables.means(
-    mff.benchmark(variants, some, ["qg", "qabf", "psnr", "mask_iou"], progress=False)
+    mff.benchmark(variants, some, ["qg", "qabf", "psnr", "mask_iou"])
 )
 tables.scores(
     ablation,

@@ -22,6 +22,8 @@
 # each. This page only collects these records.
 #
 # *Needs: the records that the other chapters write under `mffrepro book`; seconds.*
+#
+# *Read first: any chapter on a paper; the ledger lists the verdicts of all.*
 
 # %% [markdown]
 # ## Set up
@@ -49,6 +51,7 @@ if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kern
         + ["git+https://github.com/mffrepro/mffrepro@main"]
     )
     importlib.invalidate_caches()
+    print("installed mffrepro; libraries that were here before stay as they are")
 
 # %% tags=["remove-input"]
 import time

@@ -25,6 +25,8 @@
 # on noise. Every number below is measured against a known truth.
 #
 # *Needs: a CPU; about a minute (quick), a few minutes (full).*
+#
+# *Read first: [the quickstart](00_quickstart.ipynb).*
 
 # %% [markdown]
 # ## Set up
@@ -52,6 +54,7 @@ if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kern
         + ["git+https://github.com/mffrepro/mffrepro@main"]
     )
     importlib.invalidate_caches()
+    print("installed mffrepro; libraries that were here before stay as they are")
 
 # %% tags=["remove-input"]
 import tempfile

@@ -25,6 +25,8 @@
 # the possible speed.
 #
 # *Needs: a CPU; about a minute (quick); the full profile takes a few minutes. Where there is a GPU, it is measured too.*
+#
+# *Read first: [GACN](07_gacn.ipynb); you should know what a matrix product costs.*
 
 # %% [markdown]
 # ## Set up
@@ -52,6 +54,7 @@ if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kern
         + ["git+https://github.com/mffrepro/mffrepro@main"]
     )
     importlib.invalidate_caches()
+    print("installed mffrepro; libraries that were here before stay as they are")
 
 # %% tags=["remove-input"]
 import time

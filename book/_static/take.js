@@ -18,6 +18,11 @@
     if (hidden > 2) Object.assign(box, { tabIndex: 0 });
   };
 
+  const watch = (box) => {
+    box.addEventListener("scroll", () => cue(box), { passive: true });
+    new ResizeObserver(() => cue(box)).observe(box);
+  };
+
   const prepare = (table) => {
     const caption = table.caption?.innerText ?? "Table";
     const box = Object.assign(document.createElement("div"), { className: "mff-scroll" });
@@ -25,8 +30,7 @@
     box.setAttribute("aria-label", caption);
     table.replaceWith(box);
     box.append(table);
-    box.addEventListener("scroll", () => cue(box), { passive: true });
-    new ResizeObserver(() => cue(box)).observe(box);
+    watch(box);
     if (!table.caption) return;
     const link = Object.assign(document.createElement("a"), { textContent: "Download as CSV", href: "#" });
     link.download = `${document.title.split(" ")[0]}-${table.caption.innerText.split(".")[0]}.csv`.replace(/[^\w.-]+/g, "-");
@@ -51,6 +55,7 @@
 
   const start = () => {
     document.querySelectorAll(".bd-article .cell_output table:not(.dataTable):not(.dataTable *)").forEach(prepare);
+    document.querySelectorAll(".bd-article .mff-wide").forEach(watch);
     document.querySelectorAll(".bd-article .cell_output figure").forEach(offer);
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);

@@ -22,6 +22,7 @@ from mffrepro.images import FocusStack
 from mffrepro.methods import CARDS, check_options, fuse
 from mffrepro.metrics.inputs import GRAYS, FusionInputs, GrayImage
 from mffrepro.metrics.scoring import score
+from mffrepro.progress import hidden
 
 NAN = float("nan")
 
@@ -63,7 +64,7 @@ def benchmark(
             where it stopped; where a fusion failed it is tried once more.
         client: A ``dask.distributed`` client; the cells then run on its workers, with the same result.
         gray: Gray conversion of the metrics, ``"matlab"`` or ``"skimage"``.
-        progress: Whether to show a bar on a terminal.
+        progress: Whether to show a bar on a terminal and in a notebook.
 
     Returns:
         Long format: dataset, stack, method, options, metric, gray, value, seconds, reason. A cell that cannot be computed
@@ -81,7 +82,7 @@ def benchmark(
     kept = Store(store)
     jobs = _jobs(data, entries, metrics, gray, kept)
     cells, left = len(data) * len(entries), sum(len(job.todo) for job in jobs)
-    with tqdm(total=cells, desc=data.name, unit="fusion", delay=2, disable=None if progress else True) as bar:
+    with tqdm(total=cells, desc=data.name, unit="fusion", delay=2, disable=hidden(progress)) as bar:
         bar.update(cells - left)
         for rows in _run(jobs, data, client):
             kept.add(rows)

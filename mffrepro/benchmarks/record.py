@@ -218,7 +218,7 @@ def computed_or_recorded(
     wanted = every_method() if methods == "all" else [methods] if isinstance(methods, str) else list(methods)
     at_hand = any(card.name == dataset and card.available for card in cards())
     now = [name for name in wanted if at_hand and (compute == "all" or name in compute)]
-    fresh = benchmark(now, dataset, metrics, gray=gray, progress=False).assign(origin="this run") if now else None
+    fresh = benchmark(now, dataset, metrics, gray=gray).assign(origin="this run") if now else None
     old = _recorded(dataset, [name for name in wanted if name not in now], requested(metrics), gray)
     missing = [name for name in wanted if name not in {*now, *old["method"]}]
     parts = [fresh, old, _gaps(dataset, missing, requested(metrics), gray)]

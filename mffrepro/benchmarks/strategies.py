@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 
-from mffrepro.fusion.multi_image import Comparer, combine
+from mffrepro.fusion.multi_image import Comparer, UnitImages, combine
 from mffrepro.images import FocusStack, FusionResult, from_unit, to_unit
 from mffrepro.metrics import evaluate
 from mffrepro.models.gacn import GacnComparer
-from mffrepro.models.gacn.ranking import rank
+from mffrepro.models.gacn.ranking import rank, winners
 
 KINDS = ("extract", "decide")
 
@@ -174,6 +175,44 @@ def compare_strategies(
         {(name, strategy): attempt(stack, comparers[name], strategy) for name, strategy in keys} for _ in range(repeats)
     ]
     return {key: min((made[key] for made in rounds), key=lambda one: one.result.seconds) for key in keys}
+
+
+class Sloped:
+    """Decide by the logits of another comparer, turned into maps of another slope that nothing smooths.
+
+    Args:
+        comparer: Its logits decide.
+        slope: Factor k of the logits before the sigmoid, > 0.
+    """
+
+    def __init__(self, comparer: Comparer, slope: float) -> None:
+        self._comparer, self.slope = comparer, slope
+        self.extract, self.blend = comparer.extract, comparer.blend
+
+    def decide(self, first: Any, second: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return the map (H, W) of the slope, and the logit."""
+        _, logit = self._comparer.decide(first, second)
+        return expit(self.slope * logit), logit
+
+
+def choices(images: Sequence[np.ndarray], comparer: GacnComparer, slopes: Sequence[float]) -> dict[float, dict[str, np.ndarray]]:
+    """Choose an image at each pixel, by Eq. 19 of GACN on maps of several slopes, and by ranking.
+
+    Args:
+        images: N >= 3 of (H, W) or (H, W, 3), any depth.
+        comparer: GACN.
+        slopes: Slopes of the maps in Eq. 19.
+
+    Returns:
+        Slope -> ``"ranking"``, the same for all, and ``"Eq. 19"``: numbers (H, W) of images, from 1.
+    """
+    images = UnitImages(images)
+    ranked = winners(map(comparer.extract, images), comparer) + 1
+    by_slope = {}
+    for slope in slopes:
+        _, shares = combine(images, Sloped(comparer, slope), "calibration")
+        by_slope[slope] = {"ranking": ranked, "Eq. 19": shares.main + 1}
+    return by_slope
 
 
 def saved_runs(

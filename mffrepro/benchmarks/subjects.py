@@ -24,7 +24,7 @@ def score_subjects(methods: Sequence[str], *, size: int = 320, count: int = 5, m
     Returns:
         Long format as of `mffrepro.benchmark`; the column ``dataset`` names the kind of subject.
     """
-    return pd.concat([benchmark(methods, subject_stacks(kind, size=size)[:count], [metric], progress=False) for kind in SUBJECTS])
+    return pd.concat([benchmark(methods, subject_stacks(kind, size=size)[:count], [metric]) for kind in SUBJECTS])
 
 
 def by_subject(results: pd.DataFrame) -> pd.DataFrame:

@@ -87,6 +87,7 @@ def _execute(book: Book, chapter: str, parameters: dict[str, str]) -> tuple[str,
     share_cores()
     os.environ["MFFREPRO_RECORDS"] = str(book.records(chapter))
     os.environ["MFFREPRO_PAGES"] = str(book.pages(chapter))
+    os.environ["MFFREPRO_PROGRESS"] = "no"  # bars would stay in the pages
     failed, done = book.executed / f"{chapter}.failed.ipynb", book.executed / f"{chapter}.ipynb"
     notebook = jupytext.read(book.sources / f"{chapter}.py")
     nbformat.write(notebook, failed)

@@ -30,6 +30,9 @@ USED_BY: Mapping[str, str] = {
     "viewer.js": 'class="mff-gallery"',
     "ledger.js": 'class="mff-ledger"',
     "leaderboard.js": 'class="mff-board"',
+    "explore.js": 'class="mff-explore"',
+    "terms.js": "mff-term",
+    "tabs.js": "<thead>",
     "take.js": "cell_output",
     "try-it.js": 'class="mff-try"',
     "sphinx-thebe.js": "no page",
@@ -54,6 +57,7 @@ def lighten(folder: Path) -> None:
             continue
         light = ICON.sub(partial(_drawn, icons=icons), THEBE.sub("", PRELOAD.sub("", text)))
         light = SCRIPT.sub(lambda found, page=light: found[0] if _used(found["file"], page) else "", light)
+        light = light.replace('role="doc-biblioentry"', 'role="listitem"')  # a list may hold nothing else
         light = light.replace("</head>", _described(light, path.relative_to(folder)) + "</head>", 1)
         if light != text:
             write_atomically(path, light.encode())

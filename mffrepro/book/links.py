@@ -43,10 +43,11 @@ MARKUP = re.compile(
 
 
 class Place(NamedTuple):
-    """Hold a page and an anchor on it."""
+    """Hold a page, an anchor on it, and for a term its definition, which a pop-up shows."""
 
     page: str
     anchor: str = ""
+    definition: str = ""
 
 
 class Link(NamedTuple):
@@ -212,7 +213,11 @@ def _with_terms(part: str | Link, terms: dict[str, Place], seen: set[str]) -> li
 def _as_node(part: str | Link, address: Callable[[Place], str]) -> nodes.Node:
     if isinstance(part, str):
         return nodes.Text(part)
-    return nodes.reference("", part.words, refuri=address(part.place), internal=True)
+    link = nodes.reference("", part.words, refuri=address(part.place), internal=True)
+    if part.place.definition:
+        link["reftitle"] = part.place.definition
+        link["classes"].append("mff-term")
+    return link
 
 
 def _ancestors(node: nodes.Node) -> Iterator[nodes.Node]:
@@ -270,9 +275,21 @@ def collect_targets(env: Any) -> Targets:
     cite = env.domains.get("cite")
     keys = {one.key: Place(one.bibliography_key.docname, one.citation_id) for one in cite.citations} if cite else None
     chapters = {page.partition("/")[2]: Place(page) for page in env.found_docs if page.startswith("notebooks/")}
-    objects = env.get_domain("std").get_objects()
-    terms = {name.lower(): Place(page, place) for name, _, kind, page, place, _ in objects if kind == "term"}
+    objects = list(env.get_domain("std").get_objects())
+    meanings = {page: definitions(env.get_doctree(page)) for page in {one[3] for one in objects if one[2] == "term"}}
+    terms = {
+        name.lower(): Place(page, place, meanings[page][place]) for name, _, kind, page, place, _ in objects if kind == "term"
+    }
     return Targets(ids, keys, chapters, {name: place for name, place in terms.items() if name not in BY_HAND})
+
+
+def definitions(doctree: nodes.document) -> dict[str, str]:
+    """List the terms of a glossary: anchor -> definition. Terms above one definition share it."""
+    found = {}
+    for item in doctree.findall(nodes.definition_list_item):
+        text = " ".join(part.astext() for part in item.findall(nodes.definition))
+        found |= {anchor: " ".join(text.split()) for term in item.findall(nodes.term) for anchor in term["ids"]}
+    return found
 
 
 def setup(app: Any) -> dict[str, bool]:

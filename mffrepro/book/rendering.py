@@ -9,6 +9,7 @@ from mffrepro.book.keys import digest
 from mffrepro.book.layout import Book, BookError, files_below
 from mffrepro.book.lighten import lighten
 from mffrepro.book.pictures import extract
+from mffrepro.book.search import add_search
 from mffrepro.book.try_it import add_runtime
 from mffrepro.images import write_atomically
 
@@ -46,6 +47,7 @@ def render(book: Book, profile: str) -> Path:
         _check_pages(book)
         extract(book.html)
         lighten(book.html)
+        add_search(book.html)
         add_runtime(book.html)
         stamp.write_text(key)
     print(index, flush=True)

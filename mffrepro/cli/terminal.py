@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from mffrepro.progress import Clock, listening
+from mffrepro.progress import Clock, hidden, listening
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -121,4 +121,4 @@ def steps(items: Sequence[T], text: str, unit: str) -> Iterator[T]:
     """Iterate over items, with a progress bar once they take over two seconds."""
     from tqdm import tqdm
 
-    return iter(tqdm(items, desc=text, unit=unit, delay=2, leave=False, disable=None))
+    return iter(tqdm(items, desc=text, unit=unit, delay=2, leave=False, disable=hidden()))

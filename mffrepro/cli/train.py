@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from mffrepro.cli.terminal import say
 from mffrepro.cli.values import check_choice, parse_settings
 from mffrepro.errors import OptionError
+from mffrepro.progress import hidden
 
 if TYPE_CHECKING:
     from mffrepro.data import LabelledImage
@@ -168,7 +169,7 @@ class Progress:
         from tqdm import tqdm
 
         if self.bar is None:
-            self.bar = tqdm(total=total, desc=f"epoch {epoch + 1}/{self.epochs}", unit="step", leave=False, disable=None)
+            self.bar = tqdm(total=total, desc=f"epoch {epoch + 1}/{self.epochs}", unit="step", leave=False, disable=hidden())
         self.bar.update(step - self.bar.n)
 
     def epoch(self, rows: list[dict[str, float]]) -> None:

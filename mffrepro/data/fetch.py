@@ -16,6 +16,7 @@ from uuid import uuid4
 from mffrepro.data.manifests import Entry, manifest
 from mffrepro.data.packages import PackageError, take_member
 from mffrepro.errors import DataError
+from mffrepro.progress import hidden
 
 TRIES = 3
 CHUNK = 1 << 18  # bytes read at once
@@ -82,7 +83,9 @@ def fetch_all(name: str) -> list[Path]:
     """
     from tqdm import tqdm
 
-    return [fetch(entry) for entry in tqdm(manifest(name).files, desc=name, unit="file", delay=2, leave=False)]
+    return [
+        fetch(entry) for entry in tqdm(manifest(name).files, desc=name, unit="file", delay=2, leave=False, disable=bool(hidden()))
+    ]
 
 
 def verify(name: str) -> dict[str, str]:
@@ -240,7 +243,8 @@ def _receive(url: str, part: Path, entry: Entry) -> None:
         answer.raise_for_status()
         resumed = answer.headers.get("Content-Range", "").startswith(f"bytes {have}-")
         start = have if resumed else 0
-        bar = tqdm(total=entry.bytes, initial=start, unit="B", unit_scale=True, desc=entry.name, delay=2, leave=False)
+        shown = {"desc": entry.name, "delay": 2, "leave": False, "disable": bool(hidden())}
+        bar = tqdm(total=entry.bytes, initial=start, unit="B", unit_scale=True, **shown)
         with open(part, "ab" if resumed else "wb") as file, bar:
             for chunk in answer.iter_content(CHUNK):
                 file.write(chunk)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from mffrepro.images import Image, from_unit, to_unit, write_atomically
 from mffrepro.report.gallery import Box, Gallery
@@ -174,6 +175,20 @@ def curves(
         axes.set(xlabel=xlabel, ylabel=ylabel)
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return Shown(figure, alt=alt, caption=caption)
+
+
+def steps(lines: Mapping[str, Sequence[int]], *, xlabel: str, ylabel: str) -> Figure:
+    """Draw whole numbers along a line of pixels; the first, such as the truth, as a broad band behind the others."""
+    with styled():
+        figure = Figure(figsize=(PAGE, 0.4 * PAGE))
+        axes = figure.subplots()
+        for i, (label, y) in enumerate(lines.items()):
+            look = {"color": "#bbbbbb", "linewidth": 8} if i == 0 else {"color": PALETTE[i - 1], "linewidth": 1.5}
+            axes.step(range(len(y)), y, where="mid", label=label, **look)
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set(xlabel=xlabel, ylabel=ylabel)
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
 
 
 def banded_curves(

@@ -10,6 +10,7 @@ from functools import cached_property
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 #: Okabe and Ito's palette, distinguishable with every common colour blindness.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#F0E442")
@@ -32,6 +33,8 @@ _STYLE = {
 
 #: Width of a chart in inches; small enough for its text to be read on a telephone.
 PAGE = 7.0
+#: CSS pixels: the text column of a telephone, the least height of letters there, and that of charts which scroll instead.
+PHONE, READABLE, COMFORTABLE = 358, 7.5, 10
 
 
 @contextmanager
@@ -54,10 +57,11 @@ class Shown:
         self.figure, self.alt, self.caption = figure, alt, caption
 
     def _repr_html_(self) -> str:
-        buffer = io.BytesIO()
-        with styled():  # the salt of the SVG's identifiers is read when it is written
-            self.figure.savefig(buffer, format="svg", metadata={"Date": None})
-        return frame(picture(buffer.getvalue(), "image/svg+xml", self.alt), self.caption, self.number)
+        least = least_width(self.figure)
+        shown = picture(to_svg(self.figure), "image/svg+xml", self.alt, least=least)
+        return frame(
+            f'<div class="mff-wide" style="overflow-x:auto">{shown}</div>' if least else shown, self.caption, self.number
+        )
 
     @cached_property
     def number(self) -> int:
@@ -66,6 +70,14 @@ class Shown:
 
     def __repr__(self) -> str:
         return f"Figure: {self.alt}"
+
+
+def to_svg(figure: Figure) -> bytes:
+    """Draw a chart; the same chart gives the same bytes."""
+    buffer = io.BytesIO()
+    with styled():  # the salt of the SVG's identifiers is read when it is written
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()
 
 
 def next_number(kind: str = "figure") -> int:
@@ -79,12 +91,22 @@ def next_number(kind: str = "figure") -> int:
 _NUMBERS = {"figure": itertools.count(1), "table": itertools.count(1)}
 
 
-def picture(data: bytes, kind: str, alt: str) -> str:
-    """Embed a picture in an <img>, so that a page needs no other file."""
+def least_width(figure: Figure) -> int:
+    """Return the width in CSS pixels below which a chart scrolls instead of shrinking, 0 where it may shrink to a telephone's."""
+    sizes = [text.get_fontsize() for text in figure.findobj(Text) if text.get_text() and text.get_visible()]
+    pixels_per_point = PHONE / (72 * figure.get_figwidth())
+    if not sizes or min(sizes) * pixels_per_point >= READABLE:
+        return 0
+    return round(COMFORTABLE / min(sizes) * 72 * figure.get_figwidth())
+
+
+def picture(data: bytes, kind: str, alt: str, *, least: int = 0) -> str:
+    """Embed a picture in an <img>, so that a page needs no other file; it is at least `least` CSS pixels wide."""
     source = f"data:{kind};base64,{base64.b64encode(data).decode()}"
     return (
         f'<img class="mff-picture" src="{source}" alt="{html.escape(alt, quote=True)}" '
-        'style="width:100%;height:auto;background:#fff;display:block;outline:1px solid #8886">'
+        f'style="width:100%;{f"min-width:{least}px;" if least else ""}height:auto;background:#fff;display:block;'
+        'outline:1px solid #8886">'
     )
 
 

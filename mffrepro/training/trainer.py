@@ -19,6 +19,7 @@ import torch
 from filelock import Timeout
 from torch import Tensor, nn
 
+from mffrepro import progress
 from mffrepro.data.regions import LabelledImage
 from mffrepro.errors import DataError, OptionError
 from mffrepro.images import locked, write_atomically
@@ -54,7 +55,7 @@ def train(
         precision: ``"no"``, ``"bf16"`` or ``"fp16"``.
         workers: Processes that make samples; the samples do not depend on it.
         resume: Go on after the last finished epoch, to the same result as a run that was never stopped.
-        on_step: Called with epoch, step and steps per epoch, for a progress bar.
+        on_step: Called with epoch, step and steps per epoch, for a progress bar of its own.
         on_epoch: Called with all rows of the log so far.
 
     Raises:
@@ -114,7 +115,8 @@ def _train(
         for split, d in data.items()
     }
     model, optimiser, loaders["train"], loaders["val"] = accelerator.prepare(model, optimiser, loaders["train"], loaders["val"])
-    for epoch in range(len(rows), recipe.epochs):
+    epochs = range(len(rows), recipe.epochs)
+    for epoch in epochs if on_step else progress.steps(epochs, "training", "epoch"):
         started = time.perf_counter()
         data["train"].begin_epoch(epoch)
         recipe.begin_epoch(accelerator.unwrap_model(model), epoch)

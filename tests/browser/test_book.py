@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from visiting import HTML, NEEDS, PHONE
+from visiting import CONTRAST, HTML, NEEDS, PHONE
 
 from mffrepro.benchmarks import read_record
 from mffrepro.report import ranks
@@ -28,6 +28,9 @@ def broken_images(page) -> list[str]:
             return images.filter(i => !i.complete || i.naturalWidth === 0).map(i => i.src.slice(0, 120));
         }"""
     )
+
+
+CELLS = "all => all.map((row) => [...row.cells].filter((cell) => cell.offsetWidth).length)"
 
 
 def test_the_book_has_pages():
@@ -62,23 +65,6 @@ def test_a_page_fits_a_phone(visit, name):
     if page.locator(".math").count():
         page.wait_for_selector("mjx-container", state="attached", timeout=20_000)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-
-
-#: Contrast of the text of an element against the first background behind it that is not transparent, by WCAG 2.
-CONTRAST = """element => {
-    const numbers = colour => colour.match(/[\\d.]+/g).map(Number);
-    const luminance = ([r, g, b]) => [r, g, b]
-        .map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-        .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-    const style = one => getComputedStyle(one);
-    let behind = element;
-    while (behind.parentElement && (numbers(style(behind).backgroundColor)[3] ?? 1) === 0) behind = behind.parentElement;
-    const [front, back] = [style(element).color, style(behind).backgroundColor].map(numbers);
-    const opacity = Number(style(element).opacity);
-    const seen = front.slice(0, 3).map((v, i) => opacity * v + (1 - opacity) * back[i]);
-    const [low, high] = [luminance(seen), luminance(back)].sort((a, b) => a - b);
-    return (high + 0.05) / (low + 0.05);
-}"""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -151,6 +137,34 @@ def chosen(viewer) -> list[str]:
     return viewer.locator(".mff-pane img").evaluate_all("all => all.map(one => one.src)")
 
 
+@pytest.mark.parametrize("name", ["01_metrics", "02_baselines", "07_gacn"])
+def test_sliders_show_the_state_of_their_setting(visit, name):
+    """By the keyboard, and one state at a time."""
+    page = visit(f"notebooks/{name}.html").page
+    for figure in page.locator(".mff-explore").all():
+        sliders, shown = figure.locator("input[type=range]"), figure.locator(".mff-state:visible")
+        assert sliders.count() == len(shown.first.get_attribute("data-at").split(","))
+        for axis in range(sliders.count()):
+            slider = sliders.nth(axis)
+            slider.focus()
+            page.keyboard.press("Home")
+            for step in range(int(slider.get_attribute("max")) + 1):
+                assert shown.count() == 1
+                assert shown.get_attribute("data-at").split(",")[axis] == str(step)
+                assert slider.get_attribute("aria-valuetext") in shown.locator(".mff-setting").text_content()
+                page.keyboard.press("ArrowRight")
+        assert figure.locator("img:visible").evaluate_all(
+            "all => Promise.all(all.map(one => one.decode())).then(() => all.length)"
+        )
+
+
+def test_without_the_script_the_first_setting_is_shown(visit):
+    page = visit("notebooks/07_gacn.html", java_script_enabled=False).page
+    figure = page.locator(".mff-explore").first
+    assert figure.locator(".mff-state:visible").count() == 1
+    assert figure.locator(".mff-setting:visible").inner_text() == "slope 1000"
+
+
 @pytest.mark.parametrize("view", [PHONE, {"width": 1280, "height": 900}])
 def test_wide_tables_say_that_there_is_more(visit, view):
     page = visit("notebooks/07_gacn.html", viewport=view).page
@@ -161,6 +175,39 @@ def test_wide_tables_say_that_there_is_more(visit, view):
     )
     assert hidden
     assert all(cue and tab == 0 for cue, tab in hidden)
+
+
+def test_diagrams_can_be_read_on_a_phone(visit):
+    """They scroll within the page, and say so."""
+    page = visit("notebooks/03_tlcnn.html", viewport=PHONE).page
+    boxes = page.locator(".mff-wide")
+    assert boxes.count() >= 3
+    for box in boxes.all():
+        box.scroll_into_view_if_needed()
+        assert box.locator("img").evaluate("one => one.offsetWidth") >= 590
+        assert box.evaluate("one => one.offsetWidth") <= PHONE["width"]
+        assert "mff-more-right" in box.get_attribute("class")
+        assert box.get_attribute("tabindex") == "0"
+
+
+@pytest.mark.parametrize("view", [PHONE, {"width": 1280, "height": 900}])
+def test_wide_tables_show_one_metric_at_a_time(visit, view):
+    page = visit("notebooks/07_gacn.html", viewport=view).page
+    tabs = page.locator('.mff-buttons[aria-label="Columns of Table 4"]')
+    table = tabs.locator("xpath=following-sibling::div[1]//table")
+    heads = table.locator("thead tr").first.locator("th:visible")
+    for name in ("qg", "seconds"):
+        tabs.get_by_role("button", name=name, exact=True).press("Enter")
+        assert [head for head in heads.all_inner_texts() if head.strip()] == [name]
+        assert table.locator("thead tr").nth(1).locator("th:visible").count() == 4, "a name and three columns"
+        assert set(table.locator("tbody tr").evaluate_all(CELLS)) == {4}
+        assert tabs.locator("[aria-pressed=true]").all_inner_texts() == [name]
+        assert table.evaluate("one => one.offsetWidth <= document.querySelector('article').clientWidth")
+    with page.expect_download() as waiting:
+        tabs.locator("xpath=following-sibling::p[1]/a").click()
+    assert len(Path(waiting.value.path()).read_text().splitlines()[1].split(",")) == 22, "hidden columns are handed out too"
+    tabs.get_by_role("button", name="all").click()
+    assert set(table.locator("tbody tr").evaluate_all(CELLS)) == {22}
 
 
 def test_a_table_is_handed_out_as_csv(visit):
@@ -235,18 +282,66 @@ def test_the_reader_ranks_like_python(visit):
     assert "#" not in page.url
 
 
-def test_search_finds_pages(visit):
-    opened = visit("search.html?q=decision")
-    results = opened.page.locator("#search-results li a")
-    results.first.wait_for(timeout=20_000)
-    assert results.count() >= 2
-    assert opened.strayed == []
+@pytest.mark.parametrize(
+    ("query", "address", "words"),
+    [
+        ("guided filter radius", "notebooks/02_baselines.html#", "guided filter"),
+        ("C4.8", "notebooks/10_claims.html#c4-8", ""),
+        ("decision map", "glossary.html#term-decision-map", "share of each source"),
+        ("write_image", "api.html#mffrepro.images.write_image", ""),
+    ],
+)
+def test_search_finds_sections_with_the_words_around(visit, query, address, words):
+    opened = visit(f"search.html?q={query.replace(' ', '+')}")
+    hits = opened.page.locator(".mff-hits li")
+    best = [hit.locator("a").get_attribute("href") for hit in hits.all()[:8]]
+    (found,) = [hit for hit, link in zip(hits.all(), best, strict=False) if link.startswith(address)][:1]
+    assert words in found.inner_text()
+    if words:
+        assert found.locator("mark").count()
+    found.locator("a").click()
+    target = opened.page.evaluate("document.getElementById(decodeURIComponent(location.hash.slice(1)))?.tagName")
+    assert target
+    assert opened.strayed == opened.complaints == []
 
 
-def test_search_finds_nothing_for_nonsense(visit):
-    page = visit("search.html?q=qwxzvkjh").page
-    page.get_by_text("did not match any documents").wait_for(timeout=20_000)
-    assert page.locator("#search-results li a").count() == 0
+def test_search_follows_what_is_typed_and_ignores_code(visit):
+    page = visit("search.html").page
+    field = page.locator("main form.bd-search input[name=q]")
+    for query in ("qwxzvkjh", "mff.profile(profile, dataset=dataset"):  # a line of code in every chapter
+        field.fill(query)
+        page.get_by_text("Nothing in the book holds all of these words").wait_for()
+        assert page.locator(".mff-hits li").count() == 0
+    field.fill("ghost outline")
+    assert page.locator(".mff-hits li").count() > 0
+
+
+def test_terms_say_what_they_mean(visit):
+    """By the mouse and by the keyboard; Escape closes."""
+    page = visit("notebooks/03_tlcnn.html").page
+    term, meaning = page.locator("a.mff-term").first, page.locator(".mff-meaning")
+    assert meaning.is_hidden()
+    term.hover()
+    assert len(meaning.inner_text()) > 20
+    page.keyboard.press("Escape")
+    assert meaning.is_hidden()
+    term.focus()
+    assert meaning.is_visible()
+    assert term.get_attribute("aria-describedby") == meaning.get_attribute("id")
+    page.locator("a.mff-term").nth(1).focus()
+    assert page.locator("a[aria-describedby=mff-meaning]").count() == 1
+
+
+def test_a_tap_shows_the_meaning_and_a_second_one_follows_the_link(visit):
+    page = visit("notebooks/03_tlcnn.html", viewport=PHONE, has_touch=True, is_mobile=True).page
+    term, meaning = page.locator("a.mff-term").first, page.locator(".mff-meaning")
+    term.tap()
+    assert meaning.is_visible()
+    box = meaning.bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= PHONE["width"]
+    term.tap()
+    page.wait_for_url("**/glossary.html#*")
 
 
 @pytest.mark.parametrize("name", PAGES)

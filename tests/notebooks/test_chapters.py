@@ -86,6 +86,7 @@ def test_a_chapter_opens_with_title_badge_and_needs(chapter):
     assert f"/github/{REPOSITORY}/blob/{REF}/notebooks/{chapter}.ipynb" in first
     assert "?" in first, "the chapter's question"
     assert re.search(r"^\*Needs: .+\*$", first, re.MULTILINE)
+    assert re.search(r"^\*Read first: .+\.\*$", first, re.MULTILINE)
     assert len(re.findall(r"^# ", prose(chapter), re.MULTILINE)) == 1
 
 

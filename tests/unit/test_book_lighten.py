@@ -73,3 +73,8 @@ def test_a_page_is_described_by_its_first_sentence(lightened):
 def test_an_icon_that_does_not_exist_is_an_error(lightened):
     with pytest.raises(BookError, match="no icon 'nothing'"):
         lightened('<i class="fas fa-nothing"></i>')
+
+
+def test_references_are_items_of_their_list(lightened):
+    page = lightened('<div role="list" class="citation-list"><div class="citation" role="doc-biblioentry">x</div></div>')
+    assert '<div class="citation" role="listitem">x</div>' in page

@@ -5,7 +5,16 @@ import pytest
 nodes = pytest.importorskip("docutils.nodes")
 new_document = pytest.importorskip("docutils.utils").new_document
 
-from mffrepro.book.links import Link, Place, Targets, find_links, find_terms, link_html, link_page  # noqa: E402
+from mffrepro.book.links import (  # noqa: E402
+    Link,
+    Place,
+    Targets,
+    definitions,
+    find_links,
+    find_terms,
+    link_html,
+    link_page,
+)
 
 A, C, KEY, CHAPTER = (
     Place("ambiguities", "a4-11"),
@@ -14,7 +23,7 @@ A, C, KEY, CHAPTER = (
     Place("07_gacn"),
 )
 TERMS = {"decision map": Place("glossary", "term-1"), "initial decision map": Place("glossary", "term-2")}
-TERMS |= {"seed": Place("glossary", "term-3"), "loss": Place("glossary", "term-4")}
+TERMS |= {"seed": Place("glossary", "term-3", "A number."), "loss": Place("glossary", "term-4")}
 TARGETS = Targets({"A4.11": A, "C4.8": C}, {"he2013guided": KEY, "tlcnn": KEY}, {"07_gacn": CHAPTER}, TERMS)
 
 
@@ -140,6 +149,20 @@ def test_a_paragraph_is_linked_and_reads_the_same():
     assert document.astext() == text
 
 
+def test_a_link_to_a_term_carries_its_definition():
+    document = page(nodes.paragraph("", "A seed decides (A4.11) over the decision map."))
+    linked(document)
+    found = {node.astext(): (node.get("reftitle"), node["classes"]) for node in document.findall(nodes.reference)}
+    assert found == {"seed": ("A number.", ["mff-term"]), "A4.11": (None, []), "decision map": (None, [])}
+
+
+def test_terms_above_one_definition_share_it():
+    terms = [nodes.term("", "stack", ids=["term-a"]), nodes.term("", "focal stack", ids=["term-b"])]
+    item = nodes.definition_list_item("", *terms, nodes.definition("", nodes.paragraph("", "Photographs\nof one scene.")))
+    found = definitions(page(nodes.definition_list("", item)))
+    assert found == dict.fromkeys(("term-a", "term-b"), "Photographs of one scene.")
+
+
 def test_terms_are_linked_once_on_a_page_and_only_where_asked():
     def two():
         return page(nodes.paragraph("", "a seed"), nodes.bullet_list("", nodes.list_item("", nodes.paragraph("", "seeds, C4.8"))))
@@ -215,7 +238,7 @@ def build(folder, chapter: str):
 @pytest.mark.slow
 def test_sphinx_links_a_chapter(tmp_path):
     html, warnings = build(tmp_path, "# GACN\n\nOne seed and a mirror (A4.11). Chapter: 07_gacn. [ma2022gacn]\n")
-    assert 'href="../glossary.html#term-seed"' in html
+    assert '<a class="mff-term reference internal" href="../glossary.html#term-seed" title="The number.">seed</a>' in html
     assert 'href="../ambiguities.html#a4-11"' in html
     assert "term-mirror" not in html
     assert "[ma2022gacn]" in html

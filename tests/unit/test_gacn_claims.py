@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from mffrepro.benchmarks import decisions, measurements, strategies
-from mffrepro.images import FocusStack
+from mffrepro.images import FocusStack, to_unit
 from mffrepro.methods import load_network
-from mffrepro.models.gacn import GacnComparer
+from mffrepro.models.gacn import GacnComparer, ranking
 from mffrepro.report import gacn26, gacn_claims
 from mffrepro.training.studies.gacn_losses import COMBINATIONS, noise
 
@@ -190,6 +190,22 @@ def test_calibration_is_tested_by_time_calls_and_quality() -> None:
     assert (again[3].weakest, again[3].thresholds) == ("PSNR", {"Q_g": 0.01})
     scores.loc[scores["variant"] == "calibration", ["psnr", "qg"]] += [5, -0.1]
     assert gacn_claims.many_images(saved, attempts, scores, 0.15, "4 images")[3].weakest == "Q_g"
+
+
+def test_the_choice_by_eq_19_follows_the_slope() -> None:
+    """Beside the volume of Eq. 19, written out for maps of the same logits."""
+    images = np.random.default_rng(0).integers(0, 256, (4, 24, 30), np.uint8)
+    comparer = GacnComparer(load_network("gacn.default", device="cpu"))
+    features = [comparer.extract(to_unit(image)) for image in images]
+    logits = np.stack([comparer.decide(features[0], other)[1] for other in features[1:]])
+    chosen = strategies.choices(images, comparer, [0.1, 1000])
+    for slope, numbers in chosen.items():
+        p = 1 / (1 + np.exp(-np.clip(slope * logits.astype(float), -600, 600)))
+        volume = np.stack([p[0], 1 - p[0], *(p[0] * (1 - one) / (one + 1e-4) for one in p[1:])])
+        assert (numbers["Eq. 19"] == volume.argmax(0) + 1).mean() > 0.999  # single precision breaks ties
+    _, shares = ranking.rank(list(images), GacnComparer(comparer.network, boundary="none"))
+    assert np.array_equal(chosen[0.1]["ranking"], shares.main + 1)
+    assert (chosen[0.1]["Eq. 19"] != chosen[1000]["Eq. 19"]).mean() > 0.05
 
 
 # ------------------------------------------------------------------------------------------------------- maps

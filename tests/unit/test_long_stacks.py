@@ -219,6 +219,28 @@ def test_slabs_of_one_are_refused():
 # ---------------------------------------------------------------------------------------------------- progress
 
 
+@pytest.mark.parametrize(
+    ("book", "kernel", "wanted", "hidden"),
+    [("", False, True, None), ("", True, True, False), ("no", True, True, True), ("", True, False, True)],
+)
+def test_bars_are_shown_in_notebooks_and_not_in_the_book(monkeypatch, book, kernel, wanted, hidden):
+    monkeypatch.setenv("MFFREPRO_PROGRESS", book)
+    monkeypatch.delitem(sys.modules, "ipykernel.kernelapp", raising=False)
+    if kernel:
+        monkeypatch.setitem(sys.modules, "ipykernel.kernelapp", object())
+    assert progress.hidden(wanted) is hidden
+
+
+def test_a_notebook_sees_how_far_the_work_is(monkeypatch):
+    monkeypatch.delenv("MFFREPRO_PROGRESS", raising=False)
+    monkeypatch.setitem(sys.modules, "ipykernel.kernelapp", object())
+    bars = []
+    monkeypatch.setattr("tqdm.tqdm", lambda items, **options: bars.append(options) or items)
+    assert list(progress.steps([1, 2], "fusing", "frame")) == [1, 2]
+    (bar,) = bars
+    assert (bar["desc"], bar["unit"], bar["disable"]) == ("fusing", "frame", False)
+
+
 def heard(work):
     found = []
     with progress.listening(lambda text, done: found.append((text, done))):

@@ -171,6 +171,16 @@ def test_deviations_are_read_from_the_docstring() -> None:
     assert "References" not in text
 
 
+@pytest.mark.parametrize(("points", "width"), [(11, 0), (8.5, 593), (5, 1008)])
+def test_a_chart_of_small_letters_does_not_shrink_to_a_telephone(points, width) -> None:
+    """504 points wide: letters of 8.5 points would have six pixels there, and keep ten."""
+    figure = Figure(figsize=(7, 3))
+    figure.text(0.1, 0.1, "words", fontsize=points)
+    assert style.least_width(figure) == width
+    page = Shown(figure, alt="Words")._repr_html_()
+    assert (f"min-width:{width}px" in page) == ("overflow-x:auto" in page) == bool(width)
+
+
 def draw_line() -> style.Shown:
     return figures.curves([0, 1], {"a": [1, 2]}, xlabel="x", ylabel="y", alt="a line", caption="A line.")
 
