@@ -226,7 +226,7 @@ part = np.s_[
 def with_levels(levels):
     fused = mff.fuse(stack, "lp", levels=levels).image
     error = to_unit(fused, np.float64) - to_unit(stack.reference, np.float64)
-    score = mff.evaluate(fused, stack, metrics=["psnr"])["psnr"]
+    score = mff.evaluate(stack, fused, ["psnr"])["psnr"]
     shown = {
         "fused": fused[part],
         "error": figures.signed(error.mean(-1)[part], limit=0.1),
