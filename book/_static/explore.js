@@ -37,5 +37,7 @@
     figure.classList.add("mff-live");
   };
 
-  document.querySelectorAll(".mff-explore").forEach(explore);
+  const start = () => document.querySelectorAll(".mff-explore").forEach(explore);
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
+  else start();
 })();

@@ -21,15 +21,18 @@
     return exact + 20 * named + (query.some((word) => plain(page).includes(word)) ? 5 : 0) + often / Math.sqrt(1 + body.length / 500);
   };
 
+  const marked = (text, query) => {
+    const words = query.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+    return text.split(new RegExp(`(${words.join("|")})`, "gi")).map((part, i) => (i % 2 ? make("mark", { textContent: part }) : part));
+  };
+
   /** The words around the first hit, with all hits marked. */
   const excerpt = (words, query) => {
     const body = plain(words).length === words.length ? plain(words) : words.toLowerCase();
     const first = Math.min(...query.map((word) => body.indexOf(word)).filter((at) => at >= 0), body.length);
     const start = first < 100 || first === body.length ? 0 : words.indexOf(" ", first - 90) + 1;
-    const shown = words.slice(start, start + 240);
-    const pattern = new RegExp(`(${query.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|")})`, "gi");
-    const parts = shown.split(pattern).map((part, i) => (i % 2 ? make("mark", { textContent: part }) : part));
-    return make("p", {}, start ? "… " : "", ...parts, start + 240 < words.length ? " …" : "");
+    const shown = marked(words.slice(start, start + 240), query);
+    return make("p", {}, start ? "… " : "", ...shown, start + 240 < words.length ? " …" : "");
   };
 
   const search = (place, text) => {
@@ -48,7 +51,7 @@
         : "Nothing in the book holds all of these words; try fewer of them.";
     const list = make("ul", { className: "mff-hits" });
     for (const [, [file, anchor, page, title, words]] of hits.slice(0, MOST)) {
-      const link = make("a", { href: `${file}#${anchor}`, textContent: title || page });
+      const link = make("a", { href: `${file}#${anchor}` }, ...marked(title || page, query));
       list.append(make("li", {}, link, title && title !== page ? make("small", { textContent: ` ${page}` }) : "", excerpt(words, query)));
     }
     place.replaceChildren(say, list);

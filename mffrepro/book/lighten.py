@@ -31,6 +31,7 @@ USED_BY: Mapping[str, str] = {
     "ledger.js": 'class="mff-ledger"',
     "leaderboard.js": 'class="mff-board"',
     "explore.js": 'class="mff-explore"',
+    "search.js": 'id="search-results"',
     "terms.js": "mff-term",
     "tabs.js": "<thead>",
     "take.js": "cell_output",

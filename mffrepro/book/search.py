@@ -18,8 +18,8 @@ TARGET = Path("_static/sections.js")
 PAGE = "search.html"
 #: Pages of Sphinx that hold nothing of their own.
 LISTS = ("index.html", PAGE, "genindex.html", "py-modindex.html")
-#: What is not read: code, formulas, drawings, and words that serve the page.
-SILENT = "script, style, svg, div.highlight, .math, .headerlink, .mff-take"
+#: What is not read: code, formulas, drawings, settings of sliders, and signs that serve the page.
+SILENT = "script, style, svg, div.highlight, .math, .headerlink, .mff-state"
 #: What can be found, each with an anchor of its own.
 PLACES = "section[id], dt.sig[id], dl.glossary dt[id], p[id], .citation[id], .mff-box[id], figure[id]"
 #: Entries that stand before their words, and the element that holds these.
@@ -29,7 +29,7 @@ TITLES = {"section": ["h1", "h2", "h3", "h4"], "figure": "figcaption", "div": "b
 TITLE_LENGTH, WORD = 160, re.compile(r"[^\W\d_]{2,}")
 #: Scripts of Sphinx's own search, whose places ours take.
 SCRIPTS = re.compile(r'<script src="(?:_static/searchtools|_static/language_data|searchindex)\.js[^"]*"></script>\s*')
-OURS = '<script src="_static/sections.js"></script><script src="_static/search.js"></script>'
+OURS = '<script src="_static/sections.js"></script>'
 
 
 def add_search(html: Path) -> int:
