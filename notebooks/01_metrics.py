@@ -185,7 +185,7 @@ def show_maps(*names, alt):
 #
 # $$Q^{AB/F} = \frac{\sum_p Q^{AF}_p g^A_p + Q^{BF}_p g^B_p}{\sum_p g^A_p + g^B_p}.$$
 #
-# It rewards copied edges. It fails where copying is wrong: around a blurred foreground, the halo is an edge of a source too. A perfect copy
+# A worked example at the end of this section computes every step by hand. The metric rewards copied edges. It fails where copying is wrong: around a blurred foreground, the halo is an edge of a source too. A perfect copy
 # scores 0.975, because the sigmoids saturate below one.
 #
 # $Q_G$ is the same idea in Liu's toolbox, with other constants, and as a *mean of ratios* instead of a ratio of sums: a plain wall counts as
@@ -233,6 +233,90 @@ figures.comparison(
         "Weight of each pixel: dark blue is zero, yellow is four times the mean "
         "weight or more."
     ),
+)
+
+# %% [markdown]
+# ### Worked example: nine pixels by hand
+#
+# A pocket calculator is enough to compute $Q^{AF}$, $Q^{BF}$ and their weighted mean at one pixel. Let the sources and the fused image be
+#
+# $$A = \begin{pmatrix} 2 & 2 & 12 \\ 2 & 7 & 12 \\ 7 & 12 & 17 \end{pmatrix}, \qquad
+# B = \begin{pmatrix} 4 & 6 & 10 \\ 4 & 7 & 10 \\ 6 & 9 & 12 \end{pmatrix}, \qquad
+# F = \begin{pmatrix} 3 & 4 & 11 \\ 3 & 7 & 11 \\ 6 & 10 & 12 \end{pmatrix}.$$
+#
+# All three show one edge, sharp in $A$ and soft in $B$. Intermediate results are printed with four decimals and used with all of them.
+#
+# **Step 1: gradient at the centre.** The Sobel filter subtracts the left column from the right one and the upper row from the lower one;
+# the middle value of each counts twice:
+#
+# $$
+# \begin{aligned}
+# s_x^A &= (12 + 2 \cdot 12 + 17) - (2 + 2 \cdot 2 + 7) = 53 - 13 = 40, \\
+# s_y^A &= (7 + 2 \cdot 12 + 17) - (2 + 2 \cdot 2 + 12) = 48 - 18 = 30, \\
+# s_x^B &= (10 + 2 \cdot 10 + 12) - (4 + 2 \cdot 4 + 6) = 42 - 18 = 24, \\
+# s_y^B &= (6 + 2 \cdot 9 + 12) - (4 + 2 \cdot 6 + 10) = 36 - 26 = 10, \\
+# s_x^F &= (11 + 2 \cdot 11 + 12) - (3 + 2 \cdot 3 + 6) = 45 - 15 = 30, \\
+# s_y^F &= (6 + 2 \cdot 10 + 12) - (3 + 2 \cdot 4 + 11) = 38 - 22 = 16.
+# \end{aligned}
+# $$
+#
+# **Step 2: edge strength and direction.** $g = \sqrt{s_x^2 + s_y^2}$, and $\alpha = \arctan(s_y / s_x)$ in radians:
+#
+# $$g^A = \sqrt{40^2 + 30^2} = 50, \qquad g^B = \sqrt{24^2 + 10^2} = 26, \qquad g^F = \sqrt{30^2 + 16^2} = 34,$$
+#
+# $$\alpha^A = \arctan \tfrac{30}{40} = 0.6435, \qquad \alpha^B = \arctan \tfrac{10}{24} = 0.3948, \qquad
+# \alpha^F = \arctan \tfrac{16}{30} = 0.4900.$$
+#
+# **Step 3: ratio of strengths, and agreement of directions:**
+#
+# $$G^{AF} = \tfrac{34}{50} = 0.6800, \qquad A^{AF} = 1 - \tfrac{2}{\pi} \cdot 0.1535 = 0.9023,$$
+#
+# $$G^{BF} = \tfrac{26}{34} = 0.7647, \qquad A^{BF} = 1 - \tfrac{2}{\pi} \cdot 0.0952 = 0.9394.$$
+#
+# **Step 4: the two sigmoids.** The constants of `qabf` are $\Gamma_g = 0.9994$, $k_g = 15$, $s_g = 0.5$ and $\Gamma_a = 0.9879$,
+# $k_a = 22$, $s_a = 0.8$:
+#
+# $$
+# \begin{aligned}
+# Q^{AF} &= \frac{0.9994}{1 + e^{-15\,(0.6800 - 0.5)}} \cdot \frac{0.9879}{1 + e^{-22\,(0.9023 - 0.8)}} \\[4pt]
+# &= \frac{0.9994}{1.0672} \cdot \frac{0.9879}{1.1054} = 0.9365 \cdot 0.8937 = 0.8369, \\[10pt]
+# Q^{BF} &= \frac{0.9994}{1 + e^{-15\,(0.7647 - 0.5)}} \cdot \frac{0.9879}{1 + e^{-22\,(0.9394 - 0.8)}} \\[4pt]
+# &= \frac{0.9994}{1.0189} \cdot \frac{0.9879}{1.0466} = 0.9809 \cdot 0.9440 = 0.9259.
+# \end{aligned}
+# $$
+#
+# **Step 5: the mean, weighted by the edge strength of each source:**
+#
+# $$\frac{Q^{AF} g^A + Q^{BF} g^B}{g^A + g^B} = \frac{0.8369 \cdot 50 + 0.9259 \cdot 26}{50 + 26} = \frac{65.918}{76} = 0.8673.$$
+#
+# The fused image keeps the edge of $B$ better than that of $A$. But $A$ has nearly twice the weight, because its edge is nearly twice as
+# strong, so the mean is nearer to $Q^{AF}$. This is how the metric prefers the sharper source without knowing which one is sharp.
+#
+# The score of a whole image adds such numerators over all pixels, adds the denominators, and divides once. Eight of these nine pixels lie at
+# the border, where the package continues the image with zeros. The example therefore ends at the centre, whose window lies inside the image.
+# The quality map of the package has the same value there:
+
+# %%
+A = [[2, 2, 12], [2, 7, 12], [7, 12, 17]]
+B = [[4, 6, 10], [4, 7, 10], [6, 9, 12]]
+F = [[3, 4, 11], [3, 7, 11], [6, 10, 12]]
+nine = np.array([A, B, F], np.uint8)
+sobel = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
+
+s_x, s_y = ((kernel * nine).sum((1, 2)) for kernel in (sobel, sobel.T))
+g, alpha = np.hypot(s_x, s_y), np.arctan(s_y / s_x)
+steps = {"strength g": g[:2], "direction alpha": alpha[:2]}
+steps["ratio G"] = ratio = np.minimum(g[:2], g[2]) / np.maximum(g[:2], g[2])
+steps["agreement A"] = agreement = 1 - 2 / np.pi * np.abs(alpha[:2] - alpha[2])
+steps["sigmoid of G"] = of_strength = 0.9994 / (1 + np.exp(-15 * (ratio - 0.5)))
+steps["sigmoid of A"] = of_direction = 0.9879 / (1 + np.exp(-22 * (agreement - 0.8)))
+steps["quality Q"] = quality = of_strength * of_direction
+by_hand = (quality * g[:2]).sum() / g[:2].sum()
+
+assert np.isclose(by_hand, quality_map("qabf", nine[:2], nine[2])[1, 1], rtol=1e-12)
+tables.plain(
+    pd.DataFrame(steps, index=["source A", "source B"]).T,
+    caption=f"Nine pixels: every step at the centre; weighted mean {by_hand:.4f}",
 )
 
 # %% [markdown]
@@ -776,10 +860,196 @@ print(
 #
 # ### Try it
 #
-# 1. Find a change to the fused image that raises *every* metric without a reference and lowers PSNR.
-# 2. Add a rung to the ladder: a shift by one pixel, a wrong white balance, ringing. Which metrics detect it?
-# 3. Minimise `qy_loss` and `qg_loss` over the pixels of an image, starting from the average of the sources. Which result looks better?
-# 4. Which pixels decide between two good methods? Subtract their quality maps and multiply by the weights.
+# **1.** Find one change to a fused image that raises $AG$, $SF$, $EI$, $SD$ and $EN$ together and lowers PSNR. Do $Q^{AB/F}$ and $Q_G$
+# notice it?
+#
+# <details><summary>Hint</summary>
+#
+# All five grow with differences between gray levels. What does a photo editor offer to make an image look crisper?
+#
+# </details>
+#
+# <details><summary>Expected result and solution</summary>
+#
+# Sharpening does it. $AG$ rises from 8.6 to 11.2, $SF$ from 21.0 to 27.8, $EI$ from 63.1 to 73.4, and $SD$ and $EN$ rise a little. PSNR
+# falls from 36.0 to 33.3 dB. $Q^{AB/F}$ and $Q_G$ do notice it: they fall from 0.768 to 0.713 and from 0.720 to 0.640, because an edge
+# that is stronger than in the source is not kept either. The five statistics look at the fused image alone and cannot know which edges
+# belong there.
+#
+# ```python
+# import numpy as np
+#
+# import mffrepro as mff
+# from mffrepro.data.synthetic import gaussian_blur
+# from mffrepro.images import to_unit
+# from mffrepro.metrics import Scorer
+#
+# stack = mff.load("embedded", kind="composite", size=256)["coffee_blur3"]
+# fused = to_unit(mff.fuse(stack, "gacn").image, np.float64)
+# crisp = (fused + 0.5 * (fused - gaussian_blur(fused, 1.0))).clip(0, 1)
+#
+# alone = ["ag", "sf", "ei", "sd", "en"]
+# scorer = Scorer(stack, metrics=[*alone, "qabf", "qg", "psnr"])
+# before, after = scorer(fused), scorer(crisp)
+# for name in before:
+#     print(f"{name}: {before[name]:.4f} before, {after[name]:.4f} after")
+#
+# assert all(after[name] > before[name] for name in alone)
+# assert all(after[name] < before[name] for name in ("qabf", "qg", "psnr"))
+# ```
+#
+# </details>
+#
+# **2.** Add rungs to the ladder: a shift by one pixel, a wrong white balance, ringing. Which metrics detect which fault?
+#
+# <details><summary>Hint</summary>
+#
+# `scipy.ndimage.shift` shifts. A wrong white balance is one factor per channel; choose them so that the gray level
+# $0.299\,R + 0.587\,G + 0.114\,B$ hardly changes. Cut high frequencies off the Fourier spectrum sharply, and edges ring.
+#
+# </details>
+#
+# <details><summary>Expected result and solution</summary>
+#
+# PSNR sees all three: 24.5 dB after the shift, 24.9 dB with the wrong white balance, 29.1 dB with ringing. The shift lowers $Q^{AB/F}$,
+# $Q_Y$ and $Q_{MI}$ by about 40 %, and leaves $AG$ and $EN$ as they are, since they do not know where an edge should be. The wrong white
+# balance is as bad for PSNR as the shift, but changes $Q^{AB/F}$, $Q_Y$, $AG$ and $EN$ by less than 2 %: these metrics convert to gray
+# first. Only the joint histogram of $Q_{MI}$ notices that the gray levels are not exactly those of the sources (−11 %). Ringing lowers
+# all but $EN$, which it raises. So none of these metrics judges colour without a reference, and a rung that a metric does not see says as
+# much about it as one that it sees.
+#
+# ```python
+# import numpy as np
+# import pandas as pd
+# from scipy import ndimage
+#
+# import mffrepro as mff
+# from mffrepro.images import to_unit
+# from mffrepro.metrics import Scorer
+#
+# stack = mff.load("embedded", kind="composite", size=256)["coffee_blur3"]
+# sharp = to_unit(stack.reference, np.float64)
+# spectrum = np.fft.fft2(sharp, axes=(0, 1))
+# high = np.hypot(*np.meshgrid(*map(np.fft.fftfreq, sharp.shape[1::-1]))) > 0.25
+# spectrum[high] = 0
+# faults = {
+#     "right": sharp,
+#     "shift": ndimage.shift(sharp, (0, 1, 0), order=0, mode="nearest"),
+#     "white balance": sharp * [1.1, 1.0, 1 - 0.1 * 0.299 / 0.114],
+#     "ringing": np.fft.ifft2(spectrum, axes=(0, 1)).real,
+# }
+# names = ["psnr", "qabf", "qy", "qmi", "qncie", "ag", "en"]
+# scorer = Scorer(stack, metrics=names)
+# table = pd.DataFrame({name: scorer(x.clip(0, 1)) for name, x in faults.items()}).T
+# change = table / table.loc["right"] - 1
+# print(change.drop(index="right").drop(columns="psnr").map("{:+.1%}".format))
+# print(table["psnr"].round(1).to_string())
+#
+# assert table.loc["white balance", "psnr"] < table.loc["ringing", "psnr"]
+# assert change.loc["white balance", ["qabf", "qy", "ag", "en"]].abs().max() < 0.05
+# assert change.loc["shift", "qabf"] < -0.2
+# assert abs(change.loc["shift", "ag"]) < 0.03
+# ```
+#
+# </details>
+#
+# **3.** Minimise `qg_loss` and `qy_loss` over the pixels of an image, beginning with the average of the sources. Does the image come
+# nearer to the reference as long as the loss falls?
+#
+# <details><summary>Hint</summary>
+#
+# Make the pixels a `torch` tensor with `requires_grad_()` and give it to `torch.optim.Adam`. A crop of 64 × 64 pixels is enough. Follow
+# the loss and the PSNR together, at 25 and at 75 steps.
+#
+# </details>
+#
+# <details><summary>Expected result and solution</summary>
+#
+# At first both come nearer: from 27.7 dB to 29.5 dB with `qg_loss` and to 28.8 dB with `qy_loss` after 25 steps. Then `qg_loss` still
+# falls, but the PSNR of its image falls too, to 28.4 dB after 75 steps. $Q_G$ compares gradients only, and nothing in it ties the gray
+# levels themselves to those of the sources. $Q_Y$ asks of each window that it equals the more similar source, gray levels included, and
+# stays at 29.7 dB. A better value of a metric is not a nearer image, even if the metric ranks fusions well.
+#
+# ```python
+# import numpy as np
+# import torch
+#
+# import mffrepro as mff
+# from mffrepro.images import to_gray, to_unit
+# from mffrepro.losses import qg_loss, qy_loss
+#
+# stack = mff.load("embedded", kind="composite", size=256)["coffee_blur3"]
+# crop = np.s_[20:84, 130:194]
+# near, far, sharp = (
+#     torch.from_numpy(to_gray(to_unit(image[crop])))[None, None]
+#     for image in (*stack.images, stack.reference)
+# )
+# lost, psnr = {}, {}
+# for loss in (qg_loss, qy_loss):
+#     image = ((near + far) / 2).requires_grad_()
+#     optimiser = torch.optim.Adam([image], lr=0.01)
+#     for step in range(76):
+#         value = loss([near, far], image)
+#         lost[loss, step] = float(value.detach())
+#         error = (image.detach() - sharp).square().mean()
+#         psnr[loss, step] = float(-10 * torch.log10(error))
+#         optimiser.zero_grad()
+#         value.backward()
+#         optimiser.step()
+#     for step in (0, 25, 75):
+#         print(
+#             f"{loss.__name__} after {step} steps: loss {lost[loss, step]:.3f}, PSNR "
+#             f"{psnr[loss, step]:.1f} dB"
+#         )
+#
+# assert lost[qg_loss, 0] > lost[qg_loss, 25] > lost[qg_loss, 75]
+# assert psnr[qg_loss, 0] < psnr[qg_loss, 75] < psnr[qg_loss, 25] - 0.3
+# assert psnr[qy_loss, 0] < psnr[qy_loss, 25] < psnr[qy_loss, 75]
+# ```
+#
+# </details>
+#
+# **4.** Which pixels decide between two good methods? Compare `gacn` and `lp` in $Q^{AB/F}$: subtract their quality maps and multiply by
+# the weights.
+#
+# <details><summary>Hint</summary>
+#
+# The weights of `qabf` depend on the sources alone, so the sum of the product over all pixels *is* the difference of the two scores. Sort
+# the pixels by the magnitude of their contribution.
+#
+# </details>
+#
+# <details><summary>Expected result and solution</summary>
+#
+# `gacn` leads by 0.010, and a tenth of the pixels makes 80 % of all contributions. They lie along the outline of the cup, blue where
+# `gacn` is better and red where `lp` is. Away from it both methods keep the sharp source, and on plain surfaces the weight is nearly
+# zero. A small lead in the mean is therefore the balance of gains and losses in a narrow band, and two methods are best compared there.
+#
+# ```python
+# import matplotlib.pyplot as plt
+# import numpy as np
+#
+# import mffrepro as mff
+# from mffrepro.metrics import quality_map, weight_map
+#
+# stack = mff.load("embedded", kind="composite", size=256)["coffee_blur3"]
+# fused = {name: mff.fuse(stack, name).image for name in ("gacn", "lp")}
+# quality = {name: quality_map("qabf", stack, image) for name, image in fused.items()}
+# part = (quality["gacn"] - quality["lp"]) * weight_map("qabf", stack, fused["lp"])
+# score = {name: mff.evaluate(stack, x, "qabf")["qabf"] for name, x in fused.items()}
+# ahead = score["gacn"] - score["lp"]
+# share = np.sort(np.abs(part).ravel())[::-1].cumsum() / np.abs(part).sum()
+# tenth = share[part.size // 10]
+# print(f"difference of the scores {ahead:+.4f}, sum of the map {part.sum():+.4f}")
+# print(f"a tenth of the pixels makes {tenth:.0%} of all contributions")
+# plt.imshow(part, cmap="RdBu", vmin=-2e-5, vmax=2e-5)
+# plt.show()
+#
+# assert np.isclose(part.sum(), ahead)
+# assert tenth > 0.5
+# ```
+#
+# </details>
 
 # %% [markdown]
 # ## Provenance

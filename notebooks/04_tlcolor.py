@@ -952,9 +952,207 @@ in_one_minute(
 #
 # ### Try it
 #
-# 1. Train `compare_initial` for four times as long. Does the initialisation still matter?
-# 2. Transfer from a VGG-19 with random convolutions instead of trained ones. Which helps: the trained weights, or their scale?
-# 3. Give the last decoder a larger weight in the loss (`stage_weights`). What happens to the borders of the map?
+# **1.** Do the initial weights matter? Send a photograph through an untrained network with Xavier's weights and with the normal ones of
+# *Compare-initial*, each with and without batch normalisation. How large are the last maps?
+#
+# <details><summary>Hint</summary>
+#
+# `TransferNet` takes `init` and `bn`, and `decode` returns the maps of its five decoders. Leave it in training mode, so that batch
+# normalisation divides by the standard deviation of this photograph.
+#
+# </details>
+#
+# <details><summary>Expected result and solution</summary>
+#
+# With batch normalisation the last maps deviate by 0.63 and 0.66: it divides each map by its own deviation, so the width of the weights
+# cancels. Without it the signal fades at every layer, and even the shortest way, through the skip connection of the first encoder, has
+# twelve convolutions: 0.003 is left with Xavier's weights and 0.00000005 with the normal ones, with which a network can hardly begin to
+# learn. In *this* network, with batch normalisation everywhere, the width of the initial weights therefore matters little from the first
+# step on.
+#
+# ```python
+# import torch
+#
+# import mffrepro as mff
+# from mffrepro.images import to_unit
+# from mffrepro.models.transfer import SLIM, TransferNet
+#
+# photograph = mff.load("embedded", size=128)["astronaut_blur3"].reference
+# image = torch.from_numpy(to_unit(photograph)).permute(2, 0, 1)[None]
+# spread = {}
+# for bn in (True, False):
+#     for init in ("xavier", "normal"):
+#         torch.manual_seed(1)
+#         network = TransferNet(width=SLIM, vgg_width=SLIM, init=init, bn=bn).train()
+#         with torch.no_grad():
+#             spread[bn, init] = float(network.decode(image)[-1].std())
+#         how = "with" if bn else "without"
+#         print(f"{init}, {how} normalisation: deviation {spread[bn, init]:.2g}")
+#
+# assert 0.8 < spread[True, "normal"] / spread[True, "xavier"] < 1.25
+# assert spread[False, "normal"] < spread[False, "xavier"] / 100
+# ```
+#
+# </details>
+#
+# **2.** Is a variant worse than *Proposed*, or does another seed do as much? Compare the overlap with the true map, on three photographs,
+# of the four variants and of five seeds.
+#
+# <details><summary>Hint</summary>
+#
+# `mff.fuse(stack, "tlcolor.seed2.printed")` fuses by the printed rule with the weights of seed 2; the variants are `compare_loss`,
+# `compare_bn`, `compare_initial` and `nontl`. A difference counts if it is larger than the span of the seeds.
+#
+# </details>
+#
+# <details><summary>Expected result and solution</summary>
+#
+# The five seeds have overlaps from 0.852 to 0.895, a span of 0.043. *Compare-loss* (0.861) and *Compare-initial* (0.882) lie within it,
+# and *non-TL* (0.844) a fifth of the span below. Another seed does as much, so these trainings say nothing about loss, initial weights
+# and transfer. *Compare-bn* (0.639) lies five spans below the lowest seed. Even that is one training: two or three more would show
+# whether its own seeds spread farther.
+#
+# ```python
+# import pandas as pd
+#
+# import mffrepro as mff
+#
+# seeds = [f"seed{i}" for i in range(1, 6)]
+# variants = ["compare_loss", "compare_bn", "compare_initial", "nontl"]
+# overlap = {}
+# for pair in mff.load("embedded", kind="composite", levels=[3], size=128)[:3]:
+#     for name in (*seeds, *variants):
+#         result = mff.fuse(pair, f"tlcolor.{name}.printed")
+#         found = mff.evaluate(pair, result, "mask_iou")["mask_iou"]
+#         overlap.setdefault(name, {})[pair.name] = found
+# means = pd.DataFrame(overlap).mean()
+# low, high = means[seeds].min(), means[seeds].max()
+# print(f"five seeds: {low:.3f} to {high:.3f}, a span of {high - low:.3f}")
+# print(means[variants].round(3).to_string())
+#
+# span = high - low
+# assert means["compare_bn"] < low - span
+# assert (means[["compare_loss", "compare_initial", "nontl"]] > low - span).all()
+# ```
+#
+# </details>
+#
+# **3.** Which helps, the trained weights of the source task or only their scale? Shuffle the weights of each transferred convolution: the
+# scale stays, the patterns go. How well does a linear read-out of the maps find what is out of focus?
+#
+# <details><summary>Hint</summary>
+#
+# `read_safetensors(shipped("vgg19.surrogate"))` holds the convolutions of the source task, and `conv_keys()` lists their names by stage.
+# Fit the label to the local means of the maps by least squares on some photographs, and test on others.
+#
+# </details>
+#
+# <details><summary>Expected result and solution</summary>
+#
+# The read-out of the trained weights is right on 66.7 % of the pixels, and that of five shuffles on 54.0 to 58.9 %; half is chance. So
+# the patterns help, not the scale alone. A likely reason is that the convolutions learned to tell textures apart, and blur changes the
+# texture. The test is about what the maps hold before any training on focus. It does not say that a network from random weights ends
+# worse, since training can make the same patterns.
+#
+# ```python
+# import numpy as np
+# import torch
+# from torch.nn import functional as F
+#
+# import mffrepro as mff
+# from mffrepro.images import to_unit
+# from mffrepro.models.vgg import conv_keys, normalise
+# from mffrepro.models.weights import read_safetensors, shipped
+#
+# trained = read_safetensors(shipped("vgg19.surrogate"))[0]
+# data = mff.load("embedded", kind="composite", levels=[3], size=192)
+# pairs = [pair for pair in data if pair.is_colour]
+#
+#
+# def read(weights, image):
+#     """Compute the local means of the maps of the first two stages, (pixels, maps)."""
+#     x, found = normalise(torch.from_numpy(to_unit(image)).permute(2, 0, 1)[None]), []
+#     for stage in conv_keys()[:2]:
+#         for key in stage:
+#             x = F.conv2d(x, weights[f"{key}.weight"], padding=1)
+#             x = torch.relu(F.instance_norm(x))
+#         found.append(F.interpolate(F.avg_pool2d(x, 9, 1, 4), image.shape[:2]))
+#         x = F.avg_pool2d(x, 2)
+#     return torch.cat([*found, torch.ones_like(found[0][:, :1])], 1)[0].flatten(1).T
+#
+#
+# def right(weights):
+#     """Fit on two photographs, test on the others, and the other way round."""
+#     x, y = [], []
+#     for half in (pairs[:2], pairs[2:]):
+#         both = [(p.images[i], p.decision[i]) for p in half for i in (0, 1)]
+#         x.append(torch.cat([read(weights, image) for image, _ in both]))
+#         y.append(torch.from_numpy(np.concatenate([s.ravel() for _, s in both])))
+#     scores = []
+#     for fit, test in ((0, 1), (1, 0)):
+#         line = torch.linalg.lstsq(x[fit], y[fit][:, None]).solution[:, 0]
+#         scores.append(((x[test] @ line > 0.5) == (y[test] > 0.5)).float().mean())
+#     return float(np.mean(scores))
+#
+#
+# torch.manual_seed(1)
+# shuffled = [
+#     {k: t.flatten()[torch.randperm(t.numel())].view_as(t) for k, t in trained.items()}
+#     for _ in range(5)
+# ]
+# chance = sorted(right(weights) for weights in shuffled)
+# print(f"trained {right(trained):.1%}, shuffled {chance[0]:.1%} to {chance[-1]:.1%}")
+#
+# assert right(trained) > chance[-1] + 0.01
+# ```
+#
+# </details>
+#
+# **4.** The loss counts the maps of all five decoders, but only the last is used. How right is each of them, everywhere and along the
+# border?
+#
+# <details><summary>Hint</summary>
+#
+# The network itself returns the outputs of the five decoders, all enlarged to the size of the image; its sides must be multiples of 32.
+# The first decoder works at a sixteenth of the size.
+#
+# </details>
+#
+# <details><summary>Expected result and solution</summary>
+#
+# Everywhere, the first decoder is right on 88 % of the pixels and all others on 91 %. Along the border each decoder is better than the
+# one before: 56.7, 66.5, 73.7, 76.4 and 78.5 %. Where a region lies is known early, and the later decoders add resolution. A loss that
+# counts the last decoder more would move the effort to the border; the option `stage_weights` of the recipe does so, and needs a training
+# to test.
+#
+# ```python
+# import numpy as np
+# import torch
+#
+# import mffrepro as mff
+# from mffrepro.images import to_unit
+# from mffrepro.metrics.diagnostics import border_band
+# from mffrepro.models.layers import to_tensor
+#
+# network = mff.methods.load_network("tlcolor", device="cpu")
+# everywhere, at_border = [], []
+# for pair in mff.load("embedded", kind="composite", levels=[3], size=256):
+#     height, width = (side - side % 32 for side in pair.images.shape[1:3])
+#     near = to_unit(pair.images[0])[:height, :width]
+#     truth = pair.decision[0][:height, :width] < 0.5
+#     with torch.inference_mode():
+#         sides = network(to_tensor(near, torch.device("cpu")).expand(-1, 3, -1, -1))
+#     right = np.array([(side.argmax(1)[0].numpy() == 1) == truth for side in sides])
+#     everywhere.append(right.mean((1, 2)))
+#     at_border.append(right[:, border_band(truth, 6)].mean(1))
+# everywhere, at_border = np.mean(everywhere, axis=0), np.mean(at_border, axis=0)
+# for number, row in enumerate(np.transpose([everywhere, at_border]), 1):
+#     print(f"decoder {number}: right {row[0]:.1%}, along the border {row[1]:.1%}")
+#
+# assert at_border[-1] > at_border[0]
+# ```
+#
+# </details>
 
 # %% [markdown]
 # ## Provenance

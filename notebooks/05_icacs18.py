@@ -791,10 +791,134 @@ in_one_minute("icacs18", question, answer=answer, best="C2.9", learned=learned)
 #
 # ### Try it
 #
-# 1. Swap the sources. Which steps depend on the order, and what do `symmetric=True, dilate=0` change?
-# 2. Fuse a pair whose second photograph is sharp in two places, with `cancel=1` and without.
-# 3. The network with zeros around patches is small here. Train it by the recipe `practical`. Do the scores of whole images and of
-#    single patches come nearer to each other?
+# **1.** Swap the sources. Which steps depend on the order, and what do `symmetric=True, dilate=0` change?
+#
+# <details><summary>Hint</summary>
+#
+# The share of the first source should become the share of the second one. Count the pixels where it does not, by default and with these
+# options. Then look at the steps one by one: is the focus map of the swapped pair one minus the focus map?
+#
+# </details>
+#
+# <details><summary>Expected result and solution</summary>
+#
+# The focus map does not depend on the order: both orders are scored, and the maps of the swapped pair are complements to 6e-8. Of the
+# final map 3.3 % of the pixels do. The dilation enlarges the region of the first source only; without it 1.4 % remain. They are small
+# regions of the *second* source, which the cleaning cancels, while small regions of the first stay. With `symmetric=True, dilate=0` both
+# are cancelled, and no pixel depends on the order.
+#
+# ```python
+# import numpy as np
+#
+# import mffrepro as mff
+# from mffrepro.fusion.decision import extract_all
+# from mffrepro.images import FocusStack
+# from mffrepro.models import icacs18
+#
+# stack = mff.load("embedded", kind="composite", size=256)["astronaut_blur3"]
+# swapped = FocusStack("swapped", stack.images[::-1])
+# comparer = icacs18.comparer(mff.methods.load_network("icacs18"))
+# focus, other = (comparer.focus(*extract_all(one, comparer)) for one in (stack, swapped))
+# print(f"focus maps differ from complements by {np.abs(focus + other - 1).max():.1e}")
+#
+# changed = {}
+# kinds = {
+#     "default": {},
+#     "dilate=0": {"dilate": 0},
+#     "symmetric": {"symmetric": True, "dilate": 0},
+# }
+# for name, options in kinds.items():
+#     one, two = (
+#         mff.fuse(pair, "icacs18", **options).decision for pair in (stack, swapped)
+#     )
+#     changed[name] = (one[0] != two[1]).mean()
+#     print(f"{name}: {changed[name]:.2%} of the pixels depend on the order")
+#
+# assert np.abs(focus + other - 1).max() < 1e-5
+# assert changed["symmetric"] < 0.002 < changed["dilate=0"] < changed["default"]
+# ```
+#
+# </details>
+#
+# **2.** Make a pair whose second photograph is sharp in two separate places, and fuse it with `cancel=1`, as printed, and without.
+#
+# <details><summary>Hint</summary>
+#
+# `mffrepro.data.synthetic.composite` makes a pair from any photograph and any mask. The mask is where the first photograph is sharp:
+# leave two holes of different size in it.
+#
+# </details>
+#
+# <details><summary>Expected result and solution</summary>
+#
+# With `cancel=1` the smaller hole is lost: no pixel of it comes from the second photograph, and PSNR is 35.1 dB. The printed cleaning
+# keeps only the largest region of the inverted map, so it assumes that the second photograph is sharp in one place. With `cancel=0.01`
+# 92 % of the smaller hole comes from the second photograph, and PSNR is 43.4 dB. The steps of eight pixels along its edges are the grid
+# of the poolings.
+#
+# ```python
+# import matplotlib.pyplot as plt
+# import numpy as np
+#
+# import mffrepro as mff
+# from mffrepro.data.synthetic import composite
+# from mffrepro.images import FocusStack
+#
+# photograph = mff.load("embedded", size=256)["chelsea_blur3"].reference
+# mask = np.ones(photograph.shape[:2], bool)
+# large, small = np.s_[40:120, 40:130], np.s_[40:100, 170:230]
+# mask[large] = mask[small] = False
+# images = composite(photograph, mask, size=7, level=3)
+# pair = FocusStack("two holes", images, photograph, np.stack([mask, ~mask]).astype("f4"))
+# share, psnr = {}, {}
+# for axes, cancel in zip(plt.subplots(1, 2)[1], (1, 0.01), strict=True):
+#     result = mff.fuse(pair, "icacs18", cancel=cancel)
+#     psnr[cancel] = mff.evaluate(pair, result, "psnr")["psnr"]
+#     share[cancel] = result.decision[1][small].mean()
+#     axes.imshow(result.decision[1], cmap="gray")
+#     axes.set_title(f"cancel={cancel}: {psnr[cancel]:.1f} dB")
+# plt.show()
+#
+# assert share[1] == 0 and share[0.01] > 0.8 and psnr[0.01] > psnr[1]
+# ```
+#
+# </details>
+#
+# **3.** Do whole images have the scores of their patches if a patch has zeros around it? Give the shipped weights to a network with
+# `border="zeros"`, and compare its scores of whole images and of single patches with those of the shipped network.
+#
+# <details><summary>Hint</summary>
+#
+# `mffrepro.benchmarks.patchwise.compare` scores a part of each pair both ways. The ten pixels around a patch of sixteen are what its
+# convolutions reach: how many of its pixels are farther than ten pixels from its edge?
+#
+# </details>
+#
+# <details><summary>Expected result and solution</summary>
+#
+# With its surroundings around each patch, scores of whole images and of single patches agree to 5e-7, which is rounding. With zeros they
+# differ by up to 0.74, so a patch can change sides. A feature reaches ten pixels beyond its own block, and no pixel of a patch of sixteen
+# is farther than eight from the edge: every feature of a single patch sees zeros that are not there in the whole image. Training cannot
+# remove this difference, because both computations use the same weights.
+#
+# ```python
+# import mffrepro as mff
+# from mffrepro.benchmarks import patchwise
+# from mffrepro.models.icacs18 import Icacs18
+#
+# context = mff.methods.load_network("icacs18", device="cpu")
+# zeros = Icacs18(**(context.options | {"border": "zeros"})).eval()
+# zeros.load_state_dict(context.state_dict())
+# pairs = mff.load("embedded", kind="composite", levels=[3])[:3]
+# gap = {}
+# for name, network in {"surroundings": context, "zeros": zeros}.items():
+#     gap[name] = patchwise.compare(network, pairs, height=64, width=96)["gap"]
+#     print(f"{name}: largest difference of a score {gap[name].max():.1e}")
+#
+# assert gap["surroundings"].max() < 1e-3 < 0.1 < gap["zeros"].min()
+# ```
+#
+# </details>
 
 # %% [markdown]
 # ## Provenance
