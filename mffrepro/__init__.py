@@ -5,16 +5,16 @@
     scores = mff.evaluate(["near.jpg", "far.jpg"], result.image)
 
 Everything here is imported when first used, so that ``import mffrepro`` costs nothing. Import it before torch: it then sets how
-long the threads of torch wait for each other, see `mffrepro.threads`.
+long the threads of torch wait for each other, see `mffrepro.before_torch`.
 """
 
 import importlib
 from typing import TYPE_CHECKING
 
-from mffrepro.threads import share_cores
+from mffrepro.before_torch import prepare_torch
 from mffrepro.version import __version__
 
-share_cores()
+prepare_torch()
 
 #: Public name -> module that defines it.
 _PUBLIC = {

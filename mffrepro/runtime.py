@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from mffrepro.before_torch import pages, waiting
 from mffrepro.errors import OptionError, unknown
-from mffrepro.threads import waiting
 from mffrepro.version import __version__
 
 #: The one place that says where this project lives. Badges, buttons, bootstraps and workflows repeat it, which a test compares;
@@ -36,6 +36,7 @@ def environment(*, show: bool = True) -> dict[str, str]:
         "python": platform.python_version(),
         "device": device_name(),
         "threads wait": waiting(),
+        "large pages": pages(),
     }
     for package in ("torch", "torchvision", "numpy", "scipy", "scikit-image", "pandas"):
         try:

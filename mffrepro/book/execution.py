@@ -11,12 +11,12 @@ from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+from mffrepro.before_torch import prepare_torch
 from mffrepro.book.guards import faults
 from mffrepro.book.keys import device_class, key_of
 from mffrepro.book.layout import Book, BookError, files_below
 from mffrepro.errors import unknown
 from mffrepro.report.summary import TAG as SUMMARY_TAG
-from mffrepro.threads import share_cores
 
 PARAMETERS = ("profile", "dataset", "device", "retrain", "seed")
 CELL_SECONDS = 1800
@@ -84,7 +84,7 @@ def _execute(book: Book, chapter: str, parameters: dict[str, str]) -> tuple[str,
 
     with (book.generated / "runs" / f"{chapter}.log").open("wb") as log:
         os.dup2(log.fileno(), 2)  # this process is the chapter's own; the kernel's messages are kept, not shown
-    share_cores()
+    prepare_torch()
     os.environ["MFFREPRO_RECORDS"] = str(book.records(chapter))
     os.environ["MFFREPRO_PAGES"] = str(book.pages(chapter))
     os.environ["MFFREPRO_PROGRESS"] = "no"  # bars would stay in the pages

@@ -1,4 +1,4 @@
-"""Seconds of every method on one 520x520 colour pair, of GACN on busy cores, and of stacks, one beside enfuse: ``make bench``.
+"""Seconds of every method on one 520x520 colour pair, of GACN on busy cores, and of stacks beside enfuse: ``make bench``.
 
 The images are made, so that nothing has to be fetched. "printed" are the seconds of Table 1 of GACN, on a GPU for networks and
 in MATLAB for classical methods; they show the order of magnitude. ``--fast`` leaves out what takes over ten seconds.
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import mffrepro as mff
 from mffrepro import methods
-from mffrepro.benchmarks.speed import texture, textured_pair
+from mffrepro.benchmarks.speed import measure_machine, measure_speed, texture, textured_pair
 from mffrepro.data.synthetic import gaussian_blur
 from mffrepro.images import FocusStack
 from mffrepro.report.tables import PRINTED_NAMES, reported
@@ -61,6 +61,13 @@ def busy_cores(stack: FocusStack, repeats: int = 9) -> None:
                 loop.wait()
     alone, beside = seconds.values()
     print(f"\ngacn: alone {alone:.3f} s, beside {cores} busy processes {beside:.3f} s, {beside / alone:.1f} times (bar: 3.5)")
+
+
+def ceiling(stack: FocusStack) -> None:
+    """Compare the time of GACN with the least that the machine's arithmetic and memory allow."""
+    machine = measure_machine("cpu")
+    reached = measure_speed(["gacn"], stack, machine, device="cpu", repeats=9).loc["gacn", "reached"]
+    print(f"gacn: {reached:.0%} of the speed that {machine.operations / 1e9:.0f} · 10⁹ operations per second allow (bar: 60 %)")
 
 
 def stack_of(folder: Path, count: int = 17, height: int = 1200, width: int = 1600) -> list[str]:
@@ -121,6 +128,7 @@ def main() -> None:
         if card.seconds <= 10 or not fast:
             print(row(card, stack, printed.get(card.name, printed.get(f"{card.name}.published"))), flush=True)
     busy_cores(stack)
+    ceiling(stack)
     stacks()
 
 
