@@ -159,8 +159,177 @@ claims.Entries(observed)
 #
 # ### Try it
 #
-# 1. Choose a claim that is not tested yet. What would you have to measure, and which result would refute the claim?
-# 2. Which verdicts would change if the threshold of the claim were stricter? `data_manifests/papers/claims.csv` has all thresholds.
+# **1.** Give a verdict yourself. GACN's paper says that calibration barely changes quality (C4.11), which is tested as less
+# than 1 dB of PSNR and less than 0.01 of $Q_g$. What is the outcome on the twelve recorded stacks, and on the first four of
+# them?
+#
+# <details><summary>Hint</summary>
+#
+# `measurements.gains` subtracts serial fusion from calibration, stack by stack. `evidence.estimate` gives the interval,
+# `outcome` decides a part, and `together` the claim. The claim has two parts.
+#
+# </details>
+#
+# <details><summary>Expected result and solution</summary>
+#
+# On twelve stacks the claim does not hold: calibration loses 7.9 dB, with the interval from 6.3 to 9.7, far from the claimed 1
+# dB. $Q_g$ alone is undecided: its mean hardly changes (-0.007), but its interval, from -0.028 to 0.012, reaches over both
+# thresholds. One part that surely fails is enough. On four stacks both parts are undecided, although PSNR still differs by 6.5
+# dB: fewer than five images never decide here, because a bootstrap of so few is too narrow.
+#
+# ```python
+# from mffrepro.benchmarks.measurements import gains, recorded
+# from mffrepro.report.evidence import estimate, outcome, together
+#
+# lost = gains(recorded("gacn_many"), "calibration", "serial", ["psnr", "qg"])
+# thresholds = {"psnr": 1.0, "qg": 0.01}
+#
+#
+# def verdict(stacks):
+#     found = {name: estimate(values[:stacks], parts=2) for name, values in lost.items()}
+#     sides = {}
+#     for name, one in found.items():
+#         sides[name] = outcome(one, "within", thresholds[name])
+#         interval = f"[{one.low:.3f}, {one.high:.3f}]"
+#         print(f"{name}: {one.effect:.3f} {interval}, {sides[name]}")
+#     print(f"{stacks} stacks: {together(sides)}")
+#     return sides, together(sides)
+#
+#
+# sides, whole = verdict(12)
+# assert sides["psnr"] == whole == "does not hold"
+# assert verdict(4)[1] == "undecided"
+# ```
+#
+# </details>
+#
+# **2.** How strict could the threshold of C4.15 be? Decoders should change what is in focus by more than half a gray level. At
+# which threshold does the claim no longer hold, and at which does it fail?
+#
+# <details><summary>Hint</summary>
+#
+# Compute the estimates of all decoders with published weights once, and call `outcome` and `together` for several thresholds.
+# The interval of the decoder that changes least decides.
+#
+# </details>
+#
+# <details><summary>Expected result and solution</summary>
+#
+# It holds up to 1.9 gray levels, the lower end of IFCNN's interval. Above that it is undecided, although IFCNN's mean change is
+# 2.5 gray levels. It fails only above the upper end of the wide interval (Bonferroni), between 3 and 4 gray levels. So this
+# verdict does not depend on the choice of half a level; with a threshold of 2 levels it would be undecided. A verdict should be
+# read with its distance from the threshold.
+#
+# ```python
+# from mffrepro.benchmarks.measurements import recorded
+# from mffrepro.report.claims import all_claims
+# from mffrepro.report.evidence import estimate, outcome, together
+#
+# table = recorded("gacn_residue")
+# left = table.pivot(index="stack", columns="variant", values="residue")
+# ours = left.pop("gacn.published")
+# decoders = [name for name in left if name.endswith(".published")]
+# found = {
+#     name: estimate((left[name] - ours).to_numpy(), parts=len(decoders))
+#     for name in decoders
+# }
+#
+#
+# def verdict(threshold):
+#     sides = {name: outcome(one, "greater", threshold) for name, one in found.items()}
+#     return together(sides)
+#
+#
+# nearest = min(found.values(), key=lambda one: one.low)
+# for threshold in (all_claims().loc["C4.15", "threshold"], 1, 2, 3, 4):
+#     print(f"more than {threshold} gray levels: {verdict(threshold)}")
+# print(f"smallest effect {nearest.effect:.2f} [{nearest.low:.2f}, {nearest.high:.2f}]")
+# assert verdict(0.5) == verdict(nearest.low - 0.01) == "holds"
+# assert verdict(nearest.effect) == "undecided"
+# assert verdict(nearest.wide[1] + 0.01) == "does not hold"
+# ```
+#
+# </details>
+#
+# **3.** A claim has ten parts, and in truth each lies exactly on its threshold. How often does at least one part fail by
+# chance, with 95 % intervals and with those of the level 99.5 %?
+#
+# <details><summary>Hint</summary>
+#
+# Draw 26 normal values for each part of thousands of claims, and compute Student's interval of each mean. A part fails where
+# the upper end is negative.
+#
+# </details>
+#
+# <details><summary>Expected result and solution</summary>
+#
+# With 95 % intervals, 22 % of the claims fail: $1 - 0.975^{10}$. With 99.5 % intervals it is 2.5 %, as for a claim of one part.
+# Hence a part fails only if its wide interval does. For *holds* no correction is needed: all ten parts have to hold, and that
+# chance lifts all of them is far less likely than that it lifts one.
+#
+# ```python
+# import numpy as np
+# from scipy.stats import t
+#
+# random = np.random.default_rng(1)
+# claims, parts, images = 5000, 10, 26
+# samples = random.normal(0, 1, (claims, parts, images))  # all parts on the threshold
+# mean = samples.mean(-1)
+# error = samples.std(-1, ddof=1) / np.sqrt(images)
+#
+# share = {}
+# for corrected in (1, parts):
+#     upper = mean + t.ppf(1 - 0.025 / corrected, images - 1) * error
+#     share[corrected] = (upper < 0).any(1).mean()  # some part lies on the wrong side
+#     print(f"level 1 - 0.05/{corrected}: {share[corrected]:.1%} of the claims fail,")
+#     print(f"  expected {1 - (1 - 0.025 / corrected) ** parts:.1%}")
+# assert abs(share[1] - (1 - 0.975**parts)) < 0.03
+# assert share[parts] < 0.04
+# ```
+#
+# </details>
+#
+# **4.** What is pairing worth? Take $Q_g$ near the border with and without GACN's boundary smoothing (C4.17), and compare the
+# interval of the mean difference with the one that forgets which values belong to the same pair.
+#
+# <details><summary>Hint</summary>
+#
+# For the second interval draw the images of both variants independently of each other.
+#
+# </details>
+#
+# <details><summary>Expected result and solution</summary>
+#
+# The paired interval is [-0.006, 0.000], the other one [-0.026, 0.022], about eight times as wide. Scenes differ far more than
+# variants do: over the 26 pairs the two have a correlation of 0.99. The difference on one scene takes that part away. A paper
+# that prints two means with their spread over scenes hides the only comparison that its data allow.
+#
+# ```python
+# import numpy as np
+# from mffrepro.benchmarks.measurements import by_pair, recorded
+# from mffrepro.report.evidence import estimate
+#
+# table = recorded("gacn_boundary")
+# with_it, without = (
+#     by_pair(table, name, ["qg near"])["qg near"].to_numpy()
+#     for name in ("final", "initial")
+# )
+# paired = estimate(with_it - without)
+#
+# random = np.random.default_rng(1)
+# count = len(with_it)
+# means = [
+#     random.choice(with_it, count).mean() - random.choice(without, count).mean()
+#     for _ in range(5000)
+# ]
+# low, high = np.quantile(means, (0.025, 0.975))
+# print(f"paired: {paired.effect:.4f} [{paired.low:.4f}, {paired.high:.4f}]")
+# print(f"not paired: [{low:.4f}, {high:.4f}]")
+# print(f"correlation over the pairs: {np.corrcoef(with_it, without)[0, 1]:.3f}")
+# assert high - low > 5 * (paired.high - paired.low)
+# ```
+#
+# </details>
 
 # %% [markdown]
 # ## Provenance

@@ -290,9 +290,177 @@ for name, table in measured.items():
 #
 # ### Try it
 #
-# 1. Set the number of threads of torch to one (`torch.set_num_threads(1)`) and run the chapter again. Which of the two ceilings changes more?
-# 2. Fuse a pair of 1040 × 1040. Which networks take more than four times as long, and why?
-# 3. Count the work of one network in half precision. Which of its two limits halves?
+# **1.** Compute by hand the operations, the bytes and the intensity of a 3 × 3 convolution from $m$ to $m$ maps, and compare
+# with `count_work`. From how many maps on does arithmetic set the limit on your machine?
+#
+# <details><summary>Hint</summary>
+#
+# Each of the $m$ values of a pixel needs $9 m$ multiplications and as many additions. Input, output and weights are moved once,
+# four bytes a value. The limit changes where the intensity exceeds the one in the first table.
+#
+# </details>
+#
+# <details><summary>Expected result and solution</summary>
+#
+# For $n$ pixels $W = 2 \cdot 9 m^2 n$ and $B = 4\,(2 m n + 9 m^2)$, and `count_work` agrees exactly. For large images the
+# intensity is $W / B \approx 9 m / 4$: it grows with the number of maps and does not depend on the size. One map gives 2
+# operations per byte, 16 maps give 36. A machine whose ceilings meet at 40 operations per byte needs 18 maps or more. The
+# measured rate rises with the number of maps too. Networks with few maps cannot reach many operations per second, however well
+# they are programmed.
+#
+# ```python
+# from mffrepro.benchmarks import speed
+# import torch  # after mffrepro, which lets idle threads sleep
+# from torch.nn.functional import conv2d
+#
+# side = 96
+# for maps in (1, 4, 16, 64):
+#     x, kernel = torch.rand(1, maps, side, side), torch.rand(maps, maps, 3, 3)
+#
+#     def convolve(x=x, kernel=kernel):
+#         return conv2d(x, kernel, padding=1)
+#
+#     work = speed.count_work(convolve)
+#     rate = work.operations / speed.fastest(convolve) / 1e9
+#     intensity = work.operations / work.bytes
+#     print(f"{maps} maps: {intensity:.1f} operations per byte, {rate:.1f} GFLOP/s")
+#     assert work.operations == 2 * 9 * maps**2 * side**2
+#     assert work.bytes == 4 * (2 * maps * side**2 + 9 * maps**2)
+#     assert 0.95 < intensity / (9 * maps / 4) < 1
+# ```
+#
+# </details>
+#
+# **2.** Double both sides of a pair. The pixels become four times as many: do the operations of MFF-GAN and of CNN-Fuse?
+#
+# <details><summary>Hint</summary>
+#
+# A network works on strips of rows and computes some rows of its neighbours too. How many rows has a strip of a given number of
+# pixels if the image is twice as wide? `mffrepro.tiling.strips` makes the strips.
+#
+# </details>
+#
+# <details><summary>Expected result and solution</summary>
+#
+# MFF-GAN needs 4.31 times the operations, CNN-Fuse 4.05 times. A strip has about the same number of pixels whatever the width,
+# so that it stays in the cache. In an image of twice the width it has half the rows, and the neighbouring rows that it computes
+# in vain weigh twice as much. Counting the rows of all strips predicts the factor of MFF-GAN exactly. CNN-Fuse has larger
+# strips, and its rows depend on fewer neighbours, so that its factor is closer to four.
+#
+# ```python
+# import mffrepro as mff
+# from mffrepro.benchmarks import speed
+# from mffrepro.models.mff_gan import MFFGAN
+# from mffrepro.tiling import HALO_RATIO, NETWORK_PIXELS, strips
+#
+#
+# def growth(name, sides=(192, 384)):
+#     pairs = [speed.textured_pair(side) for side in sides]
+#     small, large = (
+#         speed.count_work(lambda pair=pair: mff.fuse(pair, name, device="cpu"))
+#         for pair in pairs
+#     )
+#     return large.operations / small.operations
+#
+#
+# def pixels_computed(side, halo=MFFGAN.reach):
+#     each = max(NETWORK_PIXELS["cpu"], HALO_RATIO * halo * side)
+#     found = strips(side, side, each, halo)
+#     return sum(s.with_halo.stop - s.with_halo.start for s in found) * side
+#
+#
+# counted = {name: growth(name) for name in ("mff_gan", "cnn_fuse")}
+# predicted = pixels_computed(384) / pixels_computed(192)
+# print(f"counted: {counted}; predicted for mff_gan: {predicted}")
+# assert abs(counted["mff_gan"] - predicted) < 1e-6
+# assert counted["mff_gan"] > 4.1
+# ```
+#
+# </details>
+#
+# **3.** Count the work of some networks in half precision. Which of the two limits halves, and which networks could become
+# faster by it?
+#
+# <details><summary>Hint</summary>
+#
+# The number of operations does not depend on the precision; a value takes two bytes instead of four. Compute `least_seconds` of
+# both for a machine with 800 · 10⁹ operations and 20 · 10⁹ bytes per second, then for your own.
+#
+# </details>
+#
+# <details><summary>Expected result and solution</summary>
+#
+# Only the bytes halve, and with them the limit of memory. On this machine the ceilings meet at 40 operations per byte.
+# SESF-Fuse, with 18, becomes twice as fast; GACN and PMGI, with 30 and 29, become 1.32 and 1.38 times as fast, and then
+# arithmetic sets the limit; CNN-Fuse and IFCNN, with 43 and 107, gain nothing. In general the gain is the ceilings' intensity
+# divided by that of the network, at least 1 and at most 2. Processors that also multiply faster in half precision raise the
+# other ceiling, which this count leaves as it is.
+#
+# ```python
+# import mffrepro as mff
+# from mffrepro.benchmarks import speed
+#
+# machine = speed.Machine(operations=800e9, bytes=20e9)  # put in what you measured
+# ridge = machine.operations / machine.bytes
+# pair = speed.textured_pair(96)
+# for name in ("gacn", "sesf", "cnn_fuse", "ifcnn", "pmgi"):
+#     work = speed.count_work(lambda name=name: mff.fuse(pair, name, device="cpu"))
+#     half = speed.Work(work.operations, work.bytes // 2)
+#     gain = machine.least_seconds(work) / machine.least_seconds(half)
+#     intensity = work.operations / work.bytes
+#     print(f"{name}: {intensity:.0f} operations per byte, {gain:.2f} times as fast")
+#     assert abs(gain - min(2, max(1, ridge / intensity))) < 0.01
+# ```
+#
+# </details>
+#
+# **4.** How much work does it save to compute the features of a whole image once, instead of patch by patch? Count both for
+# CNN-Fuse on a pair of 64 × 64.
+#
+# <details><summary>Hint</summary>
+#
+# `siamese.patch_scores` cuts out every patch, and `image_features` with `first_sharper` convolves the whole image. Check that
+# both give the same scores.
+#
+# </details>
+#
+# <details><summary>Expected result and solution</summary>
+#
+# Patch by patch takes 42 times the operations, for the same scores up to rounding. Neighbouring patches of 16 × 16 are two
+# pixels apart, so that a pixel far from the border lies in 64 of them, and its features are computed again for each. Near the
+# border it lies in fewer, so the factor grows with the size of the image. The saving in time is smaller and depends on the
+# machine. Nothing is approximated: it is the same arithmetic without repetitions.
+#
+# ```python
+# import numpy as np
+# import mffrepro as mff
+# from mffrepro.benchmarks import speed
+# from mffrepro.images import to_gray, to_unit
+# from mffrepro.models import siamese
+#
+# network = mff.methods.load_network("cnn_fuse", device="cpu")
+# near, far = (to_gray(to_unit(image)) for image in speed.textured_pair(64).images)
+#
+#
+# def at_once():
+#     maps = [siamese.image_features(network, image) for image in (near, far)]
+#     return siamese.first_sharper(network, *maps)
+#
+#
+# def patch_by_patch():
+#     return siamese.patch_scores(network, near, far, step=network.stride)
+#
+#
+# work = {job.__name__: speed.count_work(job) for job in (at_once, patch_by_patch)}
+# for job in (at_once, patch_by_patch):
+#     seconds = speed.fastest(job, repeats=1)
+#     print(f"{job.__name__}: {work[job.__name__].operations / 1e9:.2f} · 10⁹ operations,"
+#           f" {seconds:.3f} s")
+# assert np.allclose(at_once(), patch_by_patch(), atol=1e-4)
+# assert work["patch_by_patch"].operations > 20 * work["at_once"].operations
+# ```
+#
+# </details>
 
 # %% [markdown]
 # ## Provenance
