@@ -15,7 +15,10 @@ PAGES = "THP_MEM_ALLOC_ENABLE"
 
 
 def prepare_torch() -> None:
-    """Set how long threads spin and that pages are large, unless the user has, or torch is loaded."""
+    """Set how long threads spin and that memory has large pages.
+
+    What the user has set stays, and nothing changes once torch is loaded.
+    """
     if "torch" in sys.modules:
         return
     if not any(name in os.environ for name in WAITING):

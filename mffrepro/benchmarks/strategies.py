@@ -178,7 +178,9 @@ def compare_strategies(
 
 
 class Sloped:
-    """Decide by the logits of another comparer, turned into maps of another slope that nothing smooths.
+    """Decide by the logits of another comparer at another slope.
+
+    Nothing smooths the maps.
 
     Args:
         comparer: Its logits decide.
@@ -196,7 +198,7 @@ class Sloped:
 
 
 def choices(images: Sequence[np.ndarray], comparer: GacnComparer, slopes: Sequence[float]) -> dict[float, dict[str, np.ndarray]]:
-    """Choose an image at each pixel, by Eq. 19 of GACN on maps of several slopes, and by ranking.
+    """Choose an image at each pixel by Eq. 19 of GACN, and by ranking.
 
     Args:
         images: N >= 3 of (H, W) or (H, W, 3), any depth.

@@ -43,7 +43,10 @@ MARKUP = re.compile(
 
 
 class Place(NamedTuple):
-    """Hold a page, an anchor on it, and for a term its definition, which a pop-up shows."""
+    """Hold a page, an anchor on it, and the definition of a term.
+
+    A pop-up shows the definition.
+    """
 
     page: str
     anchor: str = ""
@@ -284,7 +287,10 @@ def collect_targets(env: Any) -> Targets:
 
 
 def definitions(doctree: nodes.document) -> dict[str, str]:
-    """List the terms of a glossary: anchor -> definition. Terms above one definition share it."""
+    """List the terms of a glossary: anchor -> definition.
+
+    Terms above one definition share it.
+    """
     found = {}
     for item in doctree.findall(nodes.definition_list_item):
         text = " ".join(part.astext() for part in item.findall(nodes.definition))

@@ -178,7 +178,10 @@ def curves(
 
 
 def steps(lines: Mapping[str, Sequence[int]], *, xlabel: str, ylabel: str) -> Figure:
-    """Draw whole numbers along a line of pixels; the first, such as the truth, as a broad band behind the others."""
+    """Draw whole numbers along a line of pixels.
+
+    The first, such as the truth, is a broad band behind the others.
+    """
     with styled():
         figure = Figure(figsize=(PAGE, 0.4 * PAGE))
         axes = figure.subplots()

@@ -92,7 +92,10 @@ _NUMBERS = {"figure": itertools.count(1), "table": itertools.count(1)}
 
 
 def least_width(figure: Figure) -> int:
-    """Return the width in CSS pixels below which a chart scrolls instead of shrinking, 0 where it may shrink to a telephone's."""
+    """Return the width in CSS pixels below which a chart scrolls.
+
+    It is 0 where the chart may shrink to the width of a telephone.
+    """
     sizes = [text.get_fontsize() for text in figure.findobj(Text) if text.get_text() and text.get_visible()]
     pixels_per_point = PHONE / (72 * figure.get_figwidth())
     if not sizes or min(sizes) * pixels_per_point >= READABLE:
@@ -101,7 +104,10 @@ def least_width(figure: Figure) -> int:
 
 
 def picture(data: bytes, kind: str, alt: str, *, least: int = 0) -> str:
-    """Embed a picture in an <img>, so that a page needs no other file; it is at least `least` CSS pixels wide."""
+    """Embed a picture in an <img>, so that a page needs no other file.
+
+    It is at least `least` CSS pixels wide.
+    """
     source = f"data:{kind};base64,{base64.b64encode(data).decode()}"
     return (
         f'<img class="mff-picture" src="{source}" alt="{html.escape(alt, quote=True)}" '

