@@ -22,7 +22,7 @@
 # that need no reference. Do these metrics measure what we see? Do they agree with each other, with the reference where it is known, and with
 # the programs they came from? **Which one should you trust?**
 #
-# *Needs: nothing but a CPU; about two minutes (quick) or six (full).*
+# *Needs: nothing but a CPU; about a minute (quick), three (full).*
 #
 # *Read first: [the quickstart](00_quickstart.ipynb); you should know what a gradient, a histogram and a convolution are.*
 

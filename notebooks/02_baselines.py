@@ -22,7 +22,7 @@
 # without a picture. What does each of them compute, where does it fail, is our version the one that others ran, and **which should you
 # choose?**
 #
-# *Needs: nothing but a CPU; about half a minute (quick); the full profile takes far longer.*
+# *Needs: nothing but a CPU; about a minute (quick), ten (full).*
 #
 # *Read first: [the quickstart](00_quickstart.ipynb); of [metrics](01_metrics.ipynb) only what PSNR and Q_ABF are.*
 

@@ -30,7 +30,7 @@
 # tlcnn and [tlcolor](04_tlcolor.ipynb) are **one network with one fusion rule**. This chapter explains both parts. The next
 # chapter tests what the loss, the normalisation, the initial weights and the transfer contribute.
 #
-# *Needs: a CPU; about three minutes (quick). With `retrain = "yes"` and the paper's recipe a GPU.*
+# *Needs: a CPU; a minute and a half (quick and full). With `retrain = "yes"` and the paper's recipe a GPU.*
 #
 # *Read first: [metrics](01_metrics.ipynb); you should know what a convolutional network is and how it is trained.*
 

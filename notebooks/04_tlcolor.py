@@ -30,7 +30,7 @@
 # tlcolor and [tlcnn](03_tlcnn.ipynb) are **one network with one fusion rule**. The chapter on tlcnn explains both parts step by
 # step. This chapter trains the networks that tlcolor compares.
 #
-# *Needs: a CPU; about three minutes (quick). With `retrain = "yes"` and the paper's recipe a GPU.*
+# *Needs: a CPU; a minute and a half (quick), two (full). With `retrain = "yes"` and the paper's recipe a GPU.*
 #
 # *Read first: [tlcnn](03_tlcnn.ipynb), whose network and rule this chapter tests.*
 

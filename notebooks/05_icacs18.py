@@ -26,7 +26,7 @@
 #
 # The answer is computed from the verdicts at the end of the chapter. The book shows a copy of it here, in the box *In one minute*.
 #
-# *Needs: a CPU; about a minute (quick). With `retrain = "yes"` a few minutes more.*
+# *Needs: a CPU; about a minute (quick and full). With `retrain = "yes"` a few minutes more.*
 #
 # *Read first: [metrics](01_metrics.ipynb); you should know what a convolutional network is and how it is trained.*
 

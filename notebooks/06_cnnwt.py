@@ -30,7 +30,7 @@
 # The paper describes a network on pixels and announces wavelets. This book has both readings as methods: `cnn_fuse` is the
 # network on pixels, and `cnnwt` has two such networks on the sub-bands of a wavelet transform (A3.2).
 #
-# *Needs: a CPU; about a minute (quick). With `retrain = "yes"` a few minutes more.*
+# *Needs: a CPU; about a minute (quick), two (full). With `retrain = "yes"` a few minutes more.*
 #
 # *Read first: the section on wavelets in [classical methods](02_baselines.ipynb), and [icacs18](05_icacs18.ipynb), a network alike.*
 

@@ -25,7 +25,7 @@
 # The answer to the last question: rarely. On real pairs, the networks with a decision map have the higher mean on all six metrics of GACN (C4.12). The table
 # *Best of either kind* below compares both kinds where the truth is known.
 #
-# *Needs: a CPU; a minute or two (quick); the full profile takes far longer. With `retrain = "yes"` a GPU.*
+# *Needs: a CPU; about a minute (quick), ten (full). With `retrain = "yes"` a GPU.*
 #
 # *Read first: [GACN](07_gacn.ipynb), for what a decision map and the activity level of a network are.*
 

@@ -22,7 +22,7 @@
 # all metrics, and adds the uncertainty that such tables leave out. **Which method is better than which, how certain is that, what does it
 # cost, and does the reference agree?**
 #
-# *Needs: nothing but a CPU; about a minute (quick); the full profile takes far longer.*
+# *Needs: nothing but a CPU; about two minutes (quick); the full profile takes several times as long.*
 #
 # *Read first: [metrics](01_metrics.ipynb); you should know what a rank and a confidence interval are.*
 
