@@ -177,9 +177,9 @@ def show_maps(*names, alt):
 # **Edge information kept**, $Q^{AB/F}$ ([Xydeas and Petrovic, 2000](https://doi.org/10.1049/el:20000267)), compares the Sobel gradient of
 # each source $A$, $B$ with that of the fused image $F$. Let $g^A_p$ be the gradient magnitude at pixel $p$ and $\alpha^A_p$ its direction.
 # The ratio of magnitudes $G^{AF}_p = \min(g^A_p, g^F_p) / \max(g^A_p, g^F_p)$ and the agreement of directions
-# $A^{AF}_p = 1 - \tfrac{2}{\pi} |\alpha^A_p - \alpha^F_p|$ pass two sigmoids,
+# $\Delta^{AF}_p = 1 - \tfrac{2}{\pi} |\alpha^A_p - \alpha^F_p|$ pass two sigmoids,
 #
-# $$Q^{AF}_p = \frac{\Gamma_g}{1 + e^{-k_g (G^{AF}_p - s_g)}} \cdot \frac{\Gamma_a}{1 + e^{-k_a (A^{AF}_p - s_a)}},$$
+# $$Q^{AF}_p = \frac{\Gamma_g}{1 + e^{-k_g (G^{AF}_p - s_g)}} \cdot \frac{\Gamma_a}{1 + e^{-k_a (\Delta^{AF}_p - s_a)}},$$
 #
 # with fixed constants $\Gamma$, $k$, $s$. The score is the mean over pixels and sources, weighted by the gradient of the source:
 #
@@ -269,9 +269,9 @@ figures.comparison(
 #
 # **Step 3: ratio of strengths, and agreement of directions:**
 #
-# $$G^{AF} = \tfrac{34}{50} = 0.6800, \qquad A^{AF} = 1 - \tfrac{2}{\pi} \cdot 0.1535 = 0.9023,$$
+# $$G^{AF} = \tfrac{34}{50} = 0.6800, \qquad \Delta^{AF} = 1 - \tfrac{2}{\pi} \cdot 0.1535 = 0.9023,$$
 #
-# $$G^{BF} = \tfrac{26}{34} = 0.7647, \qquad A^{BF} = 1 - \tfrac{2}{\pi} \cdot 0.0952 = 0.9394.$$
+# $$G^{BF} = \tfrac{26}{34} = 0.7647, \qquad \Delta^{BF} = 1 - \tfrac{2}{\pi} \cdot 0.0952 = 0.9394.$$
 #
 # **Step 4: the two sigmoids.** The constants of `qabf` are $\Gamma_g = 0.9994$, $k_g = 15$, $s_g = 0.5$ and $\Gamma_a = 0.9879$,
 # $k_a = 22$, $s_a = 0.8$:
@@ -307,9 +307,11 @@ s_x, s_y = ((kernel * nine).sum((1, 2)) for kernel in (sobel, sobel.T))
 g, alpha = np.hypot(s_x, s_y), np.arctan(s_y / s_x)
 steps = {"strength g": g[:2], "direction alpha": alpha[:2]}
 steps["ratio G"] = ratio = np.minimum(g[:2], g[2]) / np.maximum(g[:2], g[2])
-steps["agreement A"] = agreement = 1 - 2 / np.pi * np.abs(alpha[:2] - alpha[2])
+steps["agreement"] = agreement = 1 - 2 / np.pi * np.abs(alpha[:2] - alpha[2])
 steps["sigmoid of G"] = of_strength = 0.9994 / (1 + np.exp(-15 * (ratio - 0.5)))
-steps["sigmoid of A"] = of_direction = 0.9879 / (1 + np.exp(-22 * (agreement - 0.8)))
+steps["sigmoid of agreement"] = of_direction = 0.9879 / (
+    1 + np.exp(-22 * (agreement - 0.8))
+)
 steps["quality Q"] = quality = of_strength * of_direction
 by_hand = (quality * g[:2]).sum() / g[:2].sum()
 
