@@ -1,4 +1,4 @@
-/* Let wide tables scroll, with a cue that there is more, and hand out every table as CSV and every chart as a file. */
+/* Let wide tables, charts and formulas scroll, with a cue that there is more; hand out tables as CSV and charts as files. */
 "use strict";
 
 (() => {
@@ -55,7 +55,7 @@
 
   const start = () => {
     document.querySelectorAll(".bd-article .cell_output table:not(.dataTable):not(.dataTable *)").forEach(prepare);
-    document.querySelectorAll(".bd-article .mff-wide").forEach(watch);
+    document.querySelectorAll(".bd-article :is(.mff-wide, div.math)").forEach(watch);
     document.querySelectorAll(".bd-article .cell_output figure").forEach(offer);
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);

@@ -177,6 +177,18 @@ def test_wide_tables_say_that_there_is_more(visit, view):
     assert all(cue and tab == 0 for cue, tab in hidden)
 
 
+def test_formulas_that_are_cut_say_so(visit):
+    page = visit("notebooks/01_metrics.html", viewport=PHONE).page
+    page.wait_for_selector("mjx-container", state="attached", timeout=20_000)
+    page.wait_for_timeout(1000)
+    found = page.locator("div.math").evaluate_all(
+        "all => all.map((one) => [one.scrollWidth - one.clientWidth > 2, one.classList.contains('mff-more-right'),"
+        " one.tabIndex === 0 && getComputedStyle(one).maskImage !== 'none'])"
+    )
+    assert [cut for cut, *_ in found].count(True) >= 3
+    assert all(cut == cue == shown for cut, cue, shown in found)
+
+
 def test_diagrams_can_be_read_on_a_phone(visit):
     """They scroll within the page, and say so."""
     page = visit("notebooks/03_tlcnn.html", viewport=PHONE).page
