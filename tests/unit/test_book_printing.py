@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -80,12 +81,17 @@ def book(tmp_path_factory) -> Book:
 @pytest.fixture(scope="module")
 def printed(book):
     pytest.importorskip("playwright")
-    return pypdf.PdfReader(asyncio.run(print_in_jupyter(book)))
+    return pypdf.PdfReader(print_in_jupyter(book))
 
 
-async def print_in_jupyter(book: Book) -> Path:
-    """Print where an event loop runs, as it does in each cell of a notebook."""
-    return print_book(book)
+def print_in_jupyter(book: Book) -> Path:
+    """Print where an event loop runs, as it does in each cell of a notebook; in a thread, since one may run here already."""
+
+    async def cell() -> Path:
+        return print_book(book)
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(cell())).result()
 
 
 @pytest.fixture(scope="module")
@@ -271,4 +277,4 @@ def test_a_machine_without_chromium_is_told_how_to_get_it(tmp_path, monkeypatch)
     monkeypatch.setattr(chromium, "NAMES", ("no-such-browser",))
     monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path))
     with pytest.raises(BookError, match=r"no Chromium is installed; install Chromium \(apt install chromium"):
-        asyncio.run(print_in_jupyter(made_site(tmp_path / "book")))
+        print_in_jupyter(made_site(tmp_path / "book"))
