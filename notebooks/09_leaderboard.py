@@ -52,7 +52,7 @@ if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kern
         + ["git+https://github.com/mffrepro/mffrepro@main"]
     )
     importlib.invalidate_caches()
-    print("installed mffrepro; libraries that were here before stay as they are")
+    print("installed mffrepro from github.com/mffrepro/mffrepro")
 
 # %% tags=["remove-input"]
 import time
