@@ -768,8 +768,8 @@ print(
 )
 
 # %% [markdown]
-# See it on a line of pixels, with the first five images. The slope here is that of the maps in (19); at the slope of the paper the line jumps to the
-# second image and stays there, and a gentler slope does not mend it.
+# See it on a line of pixels, with the first five images. *Slope* is that of the maps in (19), 1000 in the paper. Does a gentler slope bring Eq. 19
+# as near to the truth as ranking?
 
 # %% tags=["hide-input"]
 by_slope = strategies.choices(lens.images[:5], comparer, [1, 10, 100, 1000])

@@ -5,7 +5,6 @@ import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from matplotlib.figure import Figure
 from mffrepro.errors import OptionError
 from mffrepro.images import Image, from_unit, to_unit
 from mffrepro.report.gallery import encode
-from mffrepro.report.style import frame, next_number, picture, to_svg
+from mffrepro.report.style import Numbered, frame, picture, to_svg
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class State:
     numbers: Mapping[str, str] = field(default_factory=dict)
 
 
-class Explorable:
+class Explorable(Numbered):
     """Show one of several states of a figure, chosen by sliders.
 
     The script of the book makes the sliders. Without it, as in Jupyter, in Colab and on paper, the first setting is shown.
@@ -70,11 +69,6 @@ class Explorable:
             self.caption,
             self.number,
         )
-
-    @cached_property
-    def number(self) -> int:
-        """Return the number of the figure, which it gets when it is first shown."""
-        return next_number()
 
     def _state(self, setting: tuple, state: State) -> str:
         places = [list(positions).index(one) for positions, one in zip(self.sliders.values(), setting, strict=True)]

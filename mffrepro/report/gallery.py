@@ -4,13 +4,12 @@ import html
 import io
 import json
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 
 import numpy as np
 from PIL import Image as Pillow
 
 from mffrepro.images import Image, from_unit, to_unit
-from mffrepro.report.style import PALETTE, frame, next_number, picture
+from mffrepro.report.style import PALETTE, Numbered, frame, picture
 
 #: (top, left, height, width) in pixels.
 Box = tuple[int, int, int, int]
@@ -18,7 +17,7 @@ Box = tuple[int, int, int, int]
 BOX_COLOURS = (PALETTE[3], PALETTE[5])
 
 
-class Gallery:
+class Gallery(Numbered):
     """Show labelled photographs in a grid that flows, also on a telephone.
 
     Args:
@@ -46,11 +45,6 @@ class Gallery:
             self.caption,
             self.number,
         )
-
-    @cached_property
-    def number(self) -> int:
-        """Return the number of the figure, which it gets when it is first shown."""
-        return next_number()
 
     def _cell(self, label: str, image: Image) -> str:
         shown = picture(encode(image), "image/webp", f"{label}: {self.alt}")

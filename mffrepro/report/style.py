@@ -44,7 +44,16 @@ def styled() -> Iterator[None]:
         yield
 
 
-class Shown:
+class Numbered:
+    """Give a figure its number when it is first shown."""
+
+    @cached_property
+    def number(self) -> int:
+        """Return the number of the figure."""
+        return next_number()
+
+
+class Shown(Numbered):
     """Show a chart with alternative text and caption in Jupyter, Colab and the book.
 
     Args:
@@ -62,11 +71,6 @@ class Shown:
         return frame(
             f'<div class="mff-wide" style="overflow-x:auto">{shown}</div>' if least else shown, self.caption, self.number
         )
-
-    @cached_property
-    def number(self) -> int:
-        """Return the number of the figure, which it gets when it is first shown."""
-        return next_number()
 
     def __repr__(self) -> str:
         return f"Figure: {self.alt}"

@@ -14,7 +14,7 @@ pytestmark = NEEDS
 
 
 def serious(page) -> list[str]:
-    """What axe-core calls serious or critical, with the first elements that it names."""
+    """List what axe-core calls serious or critical, with the first elements that it names."""
     page.wait_for_load_state("networkidle")
     found = Axe().run(page).response["violations"]
     return [

@@ -1,4 +1,4 @@
-"""What chapters show is read in Colab too, on its light and its dark page and without the book's styles and scripts."""
+"""Check that outputs can be read in Colab, on its light and its dark page and without the book's styles and scripts."""
 
 import html
 import json

@@ -1,4 +1,4 @@
-"""What can be found in the built book: sections, terms, API entries and claims, each with its own words."""
+"""Check what can be found in the built book: sections, terms, API entries and claims, each with its own words."""
 
 import json
 
