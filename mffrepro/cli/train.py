@@ -95,7 +95,8 @@ def study(
 ) -> None:
     """Train variants that differ in one thing each, and record their scores.
 
-    Each finished training is recorded at once; the same command, run again, goes on.
+    Each finished training is recorded at once; the same command, run again, goes on. Run it several times at once, and each
+    process trains rows of its own.
 
     Example: mffrepro train study transfer --seeds 5 --machine "1 CPU core"
     """

@@ -7,7 +7,7 @@ import pytest
 from filelock import FileLock
 
 from mffrepro.data import load_regions
-from mffrepro.errors import DataError, OptionError
+from mffrepro.errors import OptionError
 from mffrepro.training import studies
 from mffrepro.training.gacn import GacnRecipe
 from mffrepro.training.studies import Options, Study, runner
@@ -70,11 +70,33 @@ def test_more_seeds_add_rows_and_no_minutes_begin_none(ran, tmp_path) -> None:
     assert said == ["4 rows are left; run the same command again to go on"]
 
 
-def test_one_process_at_a_time(ran, tmp_path) -> None:
+def test_processes_share_the_rows(ran, tmp_path) -> None:
     folder = tmp_path / "studies" / "gacn_losses"
     folder.mkdir(parents=True)
-    with FileLock(folder.with_name(".gacn_losses.lock")), pytest.raises(DataError, match="another process runs this study"):
-        runner.run("gacn_losses", OPTIONS, tmp_path)
+    said = []
+    with FileLock(folder / ".dice-1-practical-embedded.row.lock"), FileLock(folder / ".fatal-1-practical-embedded.row.lock"):
+        ran.extend([("counted", 0)] * 5)
+        runner.run("gacn_losses", OPTIONS, tmp_path, report=said.append)
+    assert ran[5:] == [("dice", 2), ("fatal", 2)]
+    assert said[-1] == "other processes train the last 2 rows"
+    runner.run("gacn_losses", OPTIONS, tmp_path, report=said.append)
+    assert ran[7:] == [("dice", 1), ("fatal", 1)]
+
+
+def test_a_row_that_another_process_finished_meanwhile_is_not_trained(ran, tmp_path, monkeypatch) -> None:
+    listed = runner._Progress.left
+
+    def left(progress):
+        rows = listed(progress)
+        if not ran:  # after the first list, another process records its first row
+            ran.extend([("counted", 0)] * 5)
+            runner.run("gacn_losses", replace(OPTIONS, seeds=1), tmp_path, report=lambda text: None)
+        return rows
+
+    monkeypatch.setattr(runner._Progress, "left", left)
+    runner.run("gacn_losses", replace(OPTIONS, seeds=1), tmp_path, report=lambda text: None)
+    assert ran[5:] == [("dice", 1), ("fatal", 1)]
+    assert len(runner.read("gacn_losses")) == 2
 
 
 def test_an_unknown_study_is_named(tmp_path) -> None:

@@ -1,7 +1,11 @@
-"""Run a study row by row: each finished training is recorded at once, and the next call goes on with what is missing."""
+"""Run a study row by row: each finished training is recorded at once, and the next call goes on with what is missing.
+
+Several processes may run a study side by side, each with a row of its own: a small network does not keep a GPU busy.
+"""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +13,8 @@ import pandas as pd
 from filelock import Timeout
 
 from mffrepro.data.checkout import origin
-from mffrepro.errors import DataError
 from mffrepro.images import locked, write_atomically
 from mffrepro.training.studies import Options, Row, Study, find, table_path
-from mffrepro.training.trainer import read_log
 
 #: Columns of every study, beside its own: what a row was run on. A row of the same values is not run again.
 SHARED = ("seed", "size", "data")
@@ -21,7 +23,8 @@ SHARED = ("seed", "size", "data")
 def run(name: str, options: Options, runs: str | Path = "runs", *, minutes: float = float("inf"), report=print) -> Path:
     """Run the rows of a study that are not recorded yet.
 
-    A run that is killed loses no finished row; the training that was under way goes on after its last finished epoch.
+    A run that is killed loses no finished row; the training that was under way goes on after its last finished epoch. Processes
+    that run the same study in the same folder share its rows.
 
     Args:
         name: A name of `mffrepro.training.studies.STUDIES`.
@@ -35,20 +38,26 @@ def run(name: str, options: Options, runs: str | Path = "runs", *, minutes: floa
 
     Raises:
         OptionError: There is no such study.
-        DataError: Another process runs this study, or the package is not in a git checkout.
+        DataError: The package is not in a git checkout.
     """
-    study, path, folder = find(name), table_path(name), Path(runs) / "studies" / name
+    study, folder = find(name), Path(runs) / "studies" / name
     described = origin(options.machine)  # refuses before the first training, not after it
     folder.mkdir(parents=True, exist_ok=True)
-    lock = locked(folder, seconds=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise DataError(f"another process runs this study in {folder}; wait for it, or choose another folder") from None
-    try:
-        return _run(_Progress(study, options, read(name), minutes, report), path, folder, described)
-    finally:
-        lock.release()
+    progress, began = _Progress(study, options, name, report), time.monotonic()
+    while rows := progress.left():
+        if time.monotonic() - began > 60 * minutes:
+            report(f"{len(rows)} rows are left; run the same command again to go on")
+            break
+        with _one_of(rows, folder) as row:
+            if row is None:
+                report(f"other processes train the last {len(rows)} rows")
+                break
+            if row in progress.left():  # another process may have finished it since
+                progress.say(row)
+                _finish(name, row, progress, folder / slug(row), described)
+    else:
+        report(f"all rows are recorded in {table_path(name)}")
+    return table_path(name)
 
 
 def read(name: str) -> pd.DataFrame:
@@ -59,54 +68,64 @@ def read(name: str) -> pd.DataFrame:
     return pd.read_csv(path, keep_default_na=False, na_values=["nan"])
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Progress:
     """Know which rows are left, and how long they take."""
 
     study: Study
     options: Options
-    table: pd.DataFrame
-    minutes: float
+    name: str
     report: Callable[[str], None]
 
     def left(self) -> list[Row]:
         """List the rows that are not recorded, all of one seed before those of the next."""
-        shared = {"size": self.options.size, "data": self.options.data}
+        shared, table = {"size": self.options.size, "data": self.options.data}, read(self.name)
         seeds = range(1, self.options.seeds + 1)
         wanted = [{**row, "seed": seed, **shared} for seed in seeds for row in self.study.rows(self.options)]
-        return [row for row in wanted if not self._recorded(row)]
+        return [row for row in wanted if not _recorded(row, table)]
 
-    def _recorded(self, row: Row) -> bool:
-        if not {*row} <= {*self.table}:
-            return False
-        return bool((self.table[list(row)].astype(str) == pd.Series(row).astype(str)).all(axis=1).any())
-
-    def say(self, rows: list[Row]) -> None:
+    def say(self, row: Row) -> None:
         """Report what comes next, and how long the rest trains, by the mean of the rows of the same size so far."""
+        left, table = len(self.left()), read(self.name)
         total = self.options.seeds * len(self.study.rows(self.options))
-        same = self.table[self.table["size"] == self.options.size] if "size" in self.table else self.table
+        same = table[table["size"] == self.options.size] if "size" in table else table
         each = pd.to_numeric(same["seconds"]).mean() if len(same) else float("nan")
-        about = f", about {len(rows) * each / 60:.0f} minutes of training left" if each == each else ""
-        self.report(f"{total - len(rows)} of {total} rows recorded{about}; now {label(rows[0])}")
+        about = f", about {left * each / 60:.0f} minutes of training left" if each == each else ""
+        self.report(f"{total - left} of {total} rows recorded{about}; now {label(row)}")
 
 
-def _run(progress: _Progress, path: Path, folder: Path, described: Mapping[str, str]) -> Path:
-    began = time.monotonic()
-    while rows := progress.left():
-        if time.monotonic() - began > 60 * progress.minutes:
-            progress.report(f"{len(rows)} rows are left; run the same command again to go on")
-            return path
-        progress.say(rows)
-        row, run_folder = rows[0], folder / slug(rows[0])
-        measured = progress.study.run(row, progress.options, run_folder)
-        measured |= {"seconds": round(sum(line["seconds"] for line in read_log(run_folder / "log.csv")))}
-        kept = {"curve": pd.read_csv(run_folder / "log.csv")} | {k: v for k, v in measured.items() if isinstance(v, pd.DataFrame)}
-        measured |= {name: _keep(table, path.parent, f"{name}/{path.stem}/{run_folder.name}.csv") for name, table in kept.items()}
-        progress.table = pd.concat([progress.table, pd.DataFrame([row | measured | described])], ignore_index=True)
-        _write(progress.table, path)
-        (run_folder / "last.pt").unlink(missing_ok=True)  # several times the size of the weights
-    progress.report(f"all rows are recorded in {path}")
-    return path
+def _recorded(row: Row, table: pd.DataFrame) -> bool:
+    if not {*row} <= {*table}:
+        return False
+    return bool((table[list(row)].astype(str) == pd.Series(row).astype(str)).all(axis=1).any())
+
+
+@contextmanager
+def _one_of(rows: list[Row], folder: Path) -> Iterator[Row | None]:
+    """Keep other processes from the first row that none of them trains; None where they train all."""
+    for row in rows:
+        try:
+            lock = locked(folder / f"{slug(row)}.row", seconds=0).acquire()
+        except Timeout:
+            continue
+        with lock:
+            yield row
+        return
+    yield None
+
+
+def _finish(name: str, row: Row, progress: _Progress, run_folder: Path, described: Mapping[str, str]) -> None:
+    """Train, score and record a row; tables of its own are kept as files beside the table of the study."""
+    measured, path = progress.study.run(row, progress.options, run_folder), table_path(name)
+    log = pd.read_csv(run_folder / "log.csv")
+    measured |= {"seconds": round(log["seconds"].sum()), "curve": log}
+    for column, table in measured.items():
+        if isinstance(table, pd.DataFrame):
+            measured[column] = f"{column}/{path.stem}/{run_folder.name}.csv"
+            _write(table, path.parent / measured[column])
+    with locked(path):  # another process may have recorded a row of its own since
+        _write(pd.concat([read(name), pd.DataFrame([row | measured | described])], ignore_index=True), path)
+    (run_folder / "last.pt").unlink(missing_ok=True)  # several times the size of the weights
 
 
 def label(row: Row) -> str:
@@ -124,9 +143,3 @@ def slug(row: Row) -> str:
 def _write(table: pd.DataFrame, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
-
-
-def _keep(table: pd.DataFrame, folder: Path, name: str) -> str:
-    """Write what belongs to one row beside the table; return where."""
-    _write(table, folder / name)
-    return name
