@@ -83,7 +83,7 @@ from mffrepro.models import gacn
 from mffrepro.report import diagram, figures, gacn26, gacn_claims, tables, trainings
 from mffrepro.report.explorable import Explorable, State
 from mffrepro.report.source import show_source
-from mffrepro.training.studies import gacn_losses, table_path
+from mffrepro.training.studies import gacn_losses, gacn_scores, table_path
 
 # %% tags=["remove-input"]
 warnings.filterwarnings(
@@ -353,6 +353,7 @@ tiny = replace(
     gacn_losses.STUDY,
     epochs=2,
     samples=32,
+    batch=4,
     rate=8e-3,
     slope_epochs=2,
     size=96,
@@ -601,7 +602,7 @@ for label, weights in shipped_as.items():
     share = mff.fuse(
         stack, "gacn", weights=weights, smooth_boundary=False, device=device
     ).decision[0]
-    drawn[f"{label}: {gacn_losses.noise(share)['regions']:.0f} regions"] = share
+    drawn[f"{label}: {gacn_scores.noise(share)['regions']:.0f} regions"] = share
 figures.comparison(
     drawn | {"truth": stack.decision[0]},
     columns=3,

@@ -17,7 +17,7 @@ from mffrepro.fusion.regions import majority, remove_small
 from mffrepro.images import FocusStack, to_gray, to_unit
 from mffrepro.methods import fuse
 from mffrepro.models.gacn import GACN, GacnComparer
-from mffrepro.training.studies.gacn_losses import noise
+from mffrepro.training.studies.gacn_scores import noise
 
 #: Regions under this share of the image are islands.
 ISLAND = 0.01
@@ -102,7 +102,7 @@ def score_and_noise(
         metrics: Names of metrics.
 
     Returns:
-        A row per label: the metrics, and ``regions`` and ``variation`` of `mffrepro.training.studies.gacn_losses.noise`.
+        A row per label: the metrics, and ``regions`` and ``variation`` of `mffrepro.training.studies.gacn_scores.noise`.
     """
     maps = {pair.name: decide(pair) for pair in pairs}
     scores = score_decisions(pairs, lambda pair: maps[pair.name], metrics)

@@ -7,7 +7,7 @@ import pandas as pd
 from mffrepro.benchmarks import computed_or_recorded
 from mffrepro.benchmarks.measurements import by_pair
 from mffrepro.report.tables import PRINTED_NAMES, reported, reported_folder
-from mffrepro.training.studies.gacn_trainings import METRICS as COMPUTED
+from mffrepro.training.studies.gacn_scores import METRICS as COMPUTED
 
 #: The six metrics of the paper. Q_y is computed with the additional stabiliser of the authors' code, ``qy.gacn``.
 METRICS = tuple(name.partition(".")[0] for name in COMPUTED)

@@ -11,7 +11,8 @@ from mffrepro.images import FocusStack, to_unit
 from mffrepro.methods import load_network
 from mffrepro.models.gacn import GacnComparer, ranking
 from mffrepro.report import gacn26, gacn_claims
-from mffrepro.training.studies.gacn_losses import COMBINATIONS, noise
+from mffrepro.training.studies.gacn_losses import COMBINATIONS
+from mffrepro.training.studies.gacn_scores import noise
 
 SIX = list(gacn26.METRICS)
 

@@ -13,7 +13,7 @@ from mffrepro.report.trainings import read_study
 from mffrepro.training import studies
 from mffrepro.training.gacn import PRESETS, GacnRecipe
 from mffrepro.training.studies import gacn_losses as loss_study
-from mffrepro.training.studies import gacn_trainings
+from mffrepro.training.studies import gacn_scores, gacn_trainings
 from mffrepro.training.trainer import train
 
 RECIPE = GacnRecipe(epochs=1, samples=4, batch=4, size=64, crop=48, validation=4, slope_start=10.0, slope_epochs=1)
@@ -82,9 +82,9 @@ def test_noise_of_a_map_by_hand() -> None:
     """A cross of one source in the middle of the other: two regions; 12 steps of 1 along 2 * 5 * 4 neighbours."""
     share = np.zeros((5, 5))
     share[2, 1:4] = share[1:4, 2] = 1
-    assert loss_study.noise(share) == pytest.approx({"regions": 2, "variation": 12 / 20})
+    assert gacn_scores.noise(share) == pytest.approx({"regions": 2, "variation": 12 / 20})
     board = np.indices((4, 4)).sum(0) % 2
-    assert loss_study.noise(board) == pytest.approx({"regions": 16, "variation": 2})
+    assert gacn_scores.noise(board) == pytest.approx({"regions": 16, "variation": 2})
 
 
 def test_the_study_has_a_row_for_each_combination(regions, tmp_path) -> None:
@@ -93,7 +93,8 @@ def test_the_study_has_a_row_for_each_combination(regions, tmp_path) -> None:
     data = {"train": regions, "val": regions[:1]}
     table = loss_study.loss_study(RECIPE, data, stacks, tmp_path, combinations=two, device="cpu")
     assert list(table.index) == ["dice", "dice + ep"]
-    assert {*loss_study.METRICS, "regions", "variation", "seconds"} == set(table.columns)
+    names = {name.partition(".")[0] for name in (*gacn_scores.METRICS, *gacn_scores.TRUTH)}
+    assert names | {"regions", "variation", "seconds"} == set(table.columns)
     assert table.notna().all(axis=None)
     assert (tmp_path / "dice + ep" / "best.safetensors").exists()
 
@@ -107,11 +108,12 @@ def test_a_finished_training_becomes_a_row(tmp_path, regions) -> None:
     recipe = replace(RECIPE, angle="smooth")
     train(recipe, {"train": regions[:2], "val": regions[:1]}, tmp_path / "run", seed=4, device="cpu")
     stacks = list(load("embedded", kind="composite", levels=(3,), size=96))[:2]
-    row = gacn_trainings.score_run(recipe, tmp_path / "run", stacks, device="cpu")
+    row = gacn_scores.score_run(recipe, tmp_path / "run", stacks, device="cpu")
     assert row["best_epoch"] == row["epochs"] == 1
     assert {"qg", "qy", "qncie", "qcb", "fmi_edge", "fmi_dct", "regions", "variation", "val_iou"} <= row.keys()
-    scores = [loss_study.score(stack, tmp_path / "run" / "best.safetensors", "cpu", ["qg"])["qg"] for stack in stacks]
+    scores = [gacn_scores.score(stack, tmp_path / "run" / "best.safetensors", "cpu", ["qg"])["qg"] for stack in stacks]
     assert row["qg"] == pytest.approx(np.mean(scores))
+    assert list(row["scores"]["qg"]) == scores
 
 
 def test_a_training_is_named_by_what_differs_from_the_practical_recipe() -> None:

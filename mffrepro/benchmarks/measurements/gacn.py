@@ -22,8 +22,7 @@ from mffrepro.losses import qg_loss
 from mffrepro.methods import fuse, load_network
 from mffrepro.metrics.diagnostics import border_band, local_score
 from mffrepro.metrics.scoring import Scorer
-from mffrepro.training.studies.gacn_losses import noise
-from mffrepro.training.studies.gacn_trainings import METRICS
+from mffrepro.training.studies.gacn_scores import METRICS, noise
 
 #: Standard deviations of the blur of Fig. 8, pixels; the paper does not print its own.
 SIGMAS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0)

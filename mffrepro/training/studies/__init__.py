@@ -16,8 +16,8 @@ from mffrepro.errors import unknown
 #: Study -> module, arguments of its ``study``, and the name of its table.
 STUDIES = {
     "cnn_fuse": ("patches", {"method": "cnn_fuse"}, "p003_study"),
-    "gacn_losses": ("gacn_losses", {}, "p004_losses"),
-    "gacn_trainings": ("gacn_trainings", {}, "p004_trainings"),
+    "gacn_losses": ("gacn_losses", {}, "gacn_losses"),
+    "gacn_trainings": ("gacn_trainings", {}, "gacn_trainings"),
     "icacs18": ("patches", {"method": "icacs18"}, "p002_study"),
     "overfitting": ("transfer", {"kind": "overfitting"}, "overfitting"),
     "transfer": ("transfer", {"kind": "transfer"}, "transfer"),
