@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -61,10 +62,8 @@ def train(
     Raises:
         DataError: The folder holds another run, or nothing to resume, or another process trains in it.
     """
-    from accelerate import Accelerator
-
     out = Path(out)
-    accelerator = Accelerator(mixed_precision=precision, cpu=_on_cpu(device))
+    accelerator = _accelerator(device, precision)
     with accelerator.main_process_first():  # the other processes find the folder that the first one made
         config = {"recipe": asdict(recipe), "seed": seed, "precision": precision}
         last = _open_run(out, config, resume or not accelerator.is_main_process)
@@ -160,6 +159,16 @@ def _pass(recipe: Recipe, model: nn.Module, loader: Iterable, accelerator: Any, 
     if not all(map(math.isfinite, means.values())):
         raise OptionError(f"the loss of {recipe.name} is no longer finite; lower the rate or use precision 'no'")
     return means
+
+
+def _accelerator(device: str, precision: str) -> Any:
+    """Start Accelerate, which keeps the first device and precision of a process; one that trains again may ask for others."""
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+
+    if os.environ.get("WORLD_SIZE", "1") == "1":
+        AcceleratorState._reset_state(reset_partial_state=True)
+    return Accelerator(mixed_precision=precision, cpu=_on_cpu(device))
 
 
 def _on_cpu(device: str) -> bool:

@@ -28,6 +28,15 @@ class Killed(Exception):
     pass
 
 
+def test_one_process_trains_at_one_precision_after_the_other(regions, tmp_path) -> None:
+    losses = {}
+    for precision in ("no", "bf16", "no"):
+        train(RECIPE, regions, tmp_path / f"{precision}{len(losses)}", device="cpu", precision=precision)
+        log = read_log(tmp_path / f"{precision}{len(losses)}" / "log.csv")
+        losses.setdefault(precision, []).append(log[-1]["train_total"])
+    assert losses["no"][0] == losses["no"][1] != losses["bf16"][0] == pytest.approx(losses["no"][0], rel=0.1)
+
+
 def test_resuming_gives_the_result_of_an_uninterrupted_run(regions, tmp_path) -> None:
     def kill_after_two(rows):
         if len(rows) == 2:
