@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
+from mffrepro.data.lens import disc_blur
 from mffrepro.data.regions import LabelledImage, draw_mask
 from mffrepro.data.synthetic import composite, gaussian_blur
 from mffrepro.errors import OptionError
@@ -57,6 +59,9 @@ class TransferRecipe(Recipe):
     softest: float = 0.0  # standard deviation to which a photograph may be softened before it is blurred, pixels
     noise: float = 0.0  # largest standard deviation of the noise after the blur, in shares of the range
     augment: bool = False
+    disc: float = 0.0  # share of the pairs blurred by a disc instead of the Gaussian, as a lens does
+    spread: float = 0.0  # largest standard deviation to which the outline of the mask is softened, pixels
+    quality: int = 100  # lowest quality at which a pair is compressed as JPEG; 100 leaves it uncompressed
     size: int = 224  # photographs are resized before they are blurred (A0.17)
     crop: int = 224
     epochs: int = 50
@@ -156,12 +161,32 @@ class FocusLevels(FocusPairs):
             image = gaussian_blur(image, recipe.softest * rng.random())
             image = np.clip((0.6 + 0.8 * rng.random()) * image ** (0.7 + 0.6 * rng.random()), 0, 1)
         noise = rng.normal(0, recipe.noise * rng.random(), image.shape) if recipe.augment else 0.0
-        a, b = (np.round(255 * np.clip(x + noise, 0, 1)) / 255 for x in composite(image, mask, size=kernel, level=level))
+        pair = self.pair(image, mask, kernel, level, rng)
+        a, b = (np.round(255 * np.clip(x + noise, 0, 1)) / 255 for x in pair)
         if recipe.augment and rng.random() < 0.5:
             a, b, mask = b, a, ~mask
+        if recipe.quality < 100:
+            a, b = (compressed(x, int(rng.integers(recipe.quality, 100))) for x in (a, b))
         top, left = rng.integers(recipe.size - recipe.crop + 1, size=2)
         cut = slice(top, top + recipe.crop), slice(left, left + recipe.crop)
         return {"a": a[cut].astype(np.float32), "b": b[cut].astype(np.float32), "mask": mask[cut].astype(np.float32)}
+
+
+    def pair(self, image: np.ndarray, mask: np.ndarray, kernel: int, level: int, rng: np.random.Generator) -> np.ndarray:
+        """Blur a photograph on either side of a mask: (2, H, W, 3)."""
+        recipe = self.recipe
+        matte = gaussian_blur(mask.astype(np.float32), recipe.spread * rng.random()) if recipe.spread else mask
+        if recipe.disc and rng.random() < recipe.disc:
+            blurred, share = disc_blur(image, 1 + 4 * rng.random()), np.asarray(matte, np.float32)[..., None]
+            return np.stack([share * image + (1 - share) * blurred, (1 - share) * image + share * blurred])
+        return composite(image, matte, size=kernel, level=level)
+
+
+def compressed(image: np.ndarray, quality: int) -> np.ndarray:
+    """Compress an image (H, W, 3) in [0, 1] as JPEG, and open it again."""
+    blue_first = np.round(255 * image[..., ::-1]).astype(np.uint8)
+    _, data = cv2.imencode(".jpg", blue_first, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1].astype(np.float32) / 255
 
 
 def objects(labelled: LabelledImage) -> np.ndarray:

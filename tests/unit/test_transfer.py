@@ -24,7 +24,8 @@ from mffrepro.models.decision_rule import choose, secondary_maps
 from mffrepro.models.transfer import DefocusComparer, TransferNet, count_parameters, freeze_vgg, reflect, transfer
 from mffrepro.models.vgg import VGG19, channels, conv_keys
 from mffrepro.training.recipes import rebuild, recipe
-from mffrepro.training.transfer import FocusLevels, TransferRecipe, objects
+from mffrepro.training.studies import long_training
+from mffrepro.training.transfer import FocusLevels, TransferRecipe, compressed, objects
 
 TINY = 1 / 64
 
@@ -469,6 +470,62 @@ def test_labels_say_what_is_out_of_focus() -> None:
     detail = {name: (sample[name] - F.avg_pool2d(sample[name], 3, 1, 1)).abs() for name in ("a", "b")}
     assert detail["a"][inside].mean() > detail["b"][inside].mean()  # a is sharp inside the mask, so its label there is 0
     assert detail["a"][~inside].mean() < detail["b"][~inside].mean()
+
+
+FLAT = replace(recipe("tlcnn", "practical"), augment=False, noise=0.0, size=64, crop=64)
+
+
+def test_soft_outlines_mix_what_is_sharp_and_what_is_blurred() -> None:
+    """On a made photograph: far from the outline nothing changes, near it both images lie between sharp and blurred."""
+    image = np.random.default_rng(0).random((64, 64, 3)).astype(np.float32)
+    mask = np.zeros((64, 64), bool)
+    mask[:, 32:] = True
+    hard, soft = (
+        FocusLevels([], replace(FLAT, spread=spread), length=1, seed=0).pair(image, mask, 5, 2, np.random.default_rng(1))
+        for spread in (0.0, 2.0)
+    )
+    np.testing.assert_allclose(soft[:, :, :20], hard[:, :, :20], atol=1e-6)
+    np.testing.assert_allclose(soft[:, :, 44:], hard[:, :, 44:], atol=1e-6)
+    assert np.abs(soft - hard)[:, :, 30:34].max() > 0.05
+    np.testing.assert_allclose(soft.sum(0), hard.sum(0), atol=1e-6)
+
+
+def test_discs_blur_as_a_lens_does() -> None:
+    """A point becomes a disc of one value, which no Gaussian makes."""
+    image = np.zeros((64, 64, 3), np.float32)
+    image[32, 32] = 1
+    near, far = FocusLevels([], replace(FLAT, disc=1.0), length=1, seed=0).pair(
+        image, np.zeros((64, 64), bool), 5, 2, np.random.default_rng(5)
+    )
+    np.testing.assert_array_equal(far, image)
+    centre = near[31:34, 31:34, 0]
+    assert near.sum() == pytest.approx(3, abs=1e-3)
+    assert np.ptp(centre) < 1e-4 < centre.min() < 0.5
+
+
+def test_pairs_are_compressed_as_jpeg() -> None:
+    photographs = load_regions("embedded")
+    plain, small = (FocusLevels(photographs, replace(FLAT, quality=q), length=3, seed=0)[1] for q in (100, 60))
+    error = (plain["a"] - small["a"]).abs()
+    assert 0.002 < error.mean() < 0.05
+    assert torch.equal(plain["mask"], small["mask"])
+    red = np.zeros((16, 16, 3), np.float32)
+    red[..., 0] = 1
+    assert compressed(red, 95)[8, 8] == pytest.approx((1, 0, 0), abs=0.02)
+
+
+def test_adapted_statistics_are_those_of_the_photographs() -> None:
+    """The first layer sees the normalised image: its mean over both images is what the first normalisation keeps."""
+    network = TransferNet(width=1 / 16, vgg_width=1 / 16)
+    stack = mff.load("embedded", size=64)["coffee_blur3"]
+    block = network.encoders[0].vgg[0]
+    with torch.no_grad():
+        wanted = torch.stack(
+            [block.conv(vgg.normalise(torch.from_numpy(x).permute(2, 0, 1)[None])).mean((0, 2, 3)) for x in to_unit(stack.images)]
+        ).mean(0)
+    adapted = long_training.adapt(network, [stack], "cpu")
+    assert not adapted.training
+    torch.testing.assert_close(adapted.encoders[0].vgg[0].norm.running_mean, wanted)
 
 
 def test_cards_rebuild_their_recipes() -> None:

@@ -19,6 +19,7 @@ STUDIES = {
     "gacn_losses": ("gacn_losses", {}, "gacn_losses"),
     "gacn_trainings": ("gacn_trainings", {}, "gacn_trainings"),
     "icacs18": ("patches", {"method": "icacs18"}, "p002_study"),
+    "long_training": ("long_training", {}, "long_training"),
     "overfitting": ("transfer", {"kind": "overfitting"}, "overfitting"),
     "transfer": ("transfer", {"kind": "transfer"}, "transfer"),
 }

@@ -64,14 +64,16 @@ def recipe_of(row: Row, size: str = "practical") -> TransferRecipe:
     return replace(base, **features, freeze=row["frozen"] == "yes", **(CHANGES | OVERFITTING).get(row["change"], {}))
 
 
-def rate(stacks: Iterable[FocusStack], weights: Path, metrics: tuple[str, ...], device: str) -> pd.DataFrame:
-    """Score what a network fuses by the papers' printed rule.
+def rate(
+    stacks: Iterable[FocusStack], weights: Path, metrics: tuple[str, ...], device: str, method: str = "tlcnn.printed"
+) -> pd.DataFrame:
+    """Score what a network fuses, by default by the papers' printed rule.
 
     The table has a row per stack, with its name.
     """
     rows = []
     for stack in stacks:
-        result = fuse(stack, "tlcnn.printed", weights=str(weights), device=device)
+        result = fuse(stack, method, weights=str(weights), device=device)
         rows.append({"stack": stack.name} | evaluate(stack, result, metrics))
     return pd.DataFrame(rows)
 
