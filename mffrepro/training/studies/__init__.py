@@ -15,10 +15,11 @@ from mffrepro.errors import unknown
 
 #: Study -> module, arguments of its ``study``, and the name of its table.
 STUDIES = {
-    "cnn_fuse": ("patches", {"method": "cnn_fuse"}, "p003_study"),
+    "cnn_fuse": ("patches", {"method": "cnn_fuse"}, "cnn_fuse"),
+    "cnnwt": ("patches", {"method": "cnnwt"}, "cnnwt"),
     "gacn_losses": ("gacn_losses", {}, "p004_losses"),
     "gacn_trainings": ("gacn_trainings", {}, "p004_trainings"),
-    "icacs18": ("patches", {"method": "icacs18"}, "p002_study"),
+    "icacs18": ("patches", {"method": "icacs18"}, "icacs18"),
     "overfitting": ("transfer", {"kind": "overfitting"}, "overfitting"),
     "transfer": ("transfer", {"kind": "transfer"}, "transfer"),
 }
