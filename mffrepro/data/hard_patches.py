@@ -35,9 +35,9 @@ LEVEL_VARIANCE = 2.693
 #: Distance in pixels of a focus border from the middle, from and to.
 BORDER = (2.0, 6.0)
 #: Standard deviation of the noise, levels of 255.
-NOISE = 5.0
+NOISE = 10.0
 #: Quality of the JPEG files, of 100.
-QUALITY = 50
+QUALITY = 30
 
 Make = Callable[[np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
 
@@ -48,7 +48,8 @@ class Kind:
 
     Attributes:
         make: From a part of a photograph (H, W) uint8 to the sharper and the other one.
-        variance: Least and largest variance of the sharp patch, on 0..255; the training has 25 and more.
+        variance: Least and largest variance of the sharp patch, on 0..255; the training has 25 and more. Flat patches are no
+            constant ones, which blur does not change.
     """
 
     make: Make
@@ -107,7 +108,7 @@ OUTSIDE = {f"sigma {sigma:g}": Kind(partial(by_sigma, sigma=sigma)) for sigma in
 KINDS: dict[str, Kind] = {
     "plain": Kind(by_level),
     "across a border": Kind(across_a_border),
-    "flat": Kind(by_level, variance=(1.0, 25.0)),
+    "flat": Kind(by_level, variance=(0.5, 5.0)),
     "disc": Kind(by_disc),
     "noisy": Kind(noisy),
     "shifted": Kind(shifted),

@@ -50,9 +50,10 @@ def test_pairs_are_the_same_whenever_they_are_made(kind: str, photographs) -> No
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_first_is_the_sharper_one_in_the_middle(kind: str, photographs) -> None:
     """By the differences of neighbours, which tell nearly all pairs apart."""
-    small = middle(hard_pairs(photographs, kind, 200), 4 if kind == "across a border" else 16).astype(float)
+    side, least = (4, 0.8) if kind == "across a border" else (16, 0.9)
+    small = middle(hard_pairs(photographs, kind, 200), side).astype(float)
     rough = np.abs(np.diff(small, axis=-1)).sum((2, 3))
-    assert np.mean(rough[:, 0] > rough[:, 1]) > 0.9
+    assert np.mean(rough[:, 0] > rough[:, 1]) > least
 
 
 def test_kinds_show_the_same_places(photographs) -> None:
@@ -67,7 +68,7 @@ def test_places_vary_as_their_kind_says(photographs) -> None:
         variances = middle(hard_pairs(photographs, kind, 50), 16)[:, 0].var((1, 2))
         assert variances.min() >= least
         assert variances.max() <= most
-    assert KINDS["flat"].variance[1] == recipe("cnn_fuse").variance == KINDS["plain"].variance[0]
+    assert KINDS["flat"].variance[1] < recipe("cnn_fuse").variance == KINDS["plain"].variance[0]
 
 
 def test_without_a_fitting_place_the_nearest_is_taken() -> None:
@@ -129,8 +130,8 @@ def test_noise_has_its_deviation_and_is_not_shared() -> None:
     even = np.full((WHOLE, WHOLE), 128, np.uint8)
     first, second = (image.astype(float) - 128 for image in made("noisy", even, 1))
     for noise in (first, second):
-        assert noise.std() == pytest.approx(5, rel=0.05)
-        assert abs(noise.mean()) < 0.3
+        assert noise.std() == pytest.approx(10, rel=0.05)
+        assert abs(noise.mean()) < 0.4
     assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 0.05
 
 
@@ -157,7 +158,7 @@ def test_compressed_pairs_are_jpeg_files(part) -> None:
         rng.integers(1, 6)
         top, left = rng.integers(8, size=2)
         for image, found in zip(made("plain", part, seed), made("jpeg", part, seed), strict=True):
-            data = cv2.imencode(".jpg", image[top:, left:], [cv2.IMWRITE_JPEG_QUALITY, 50])[1]
+            data = cv2.imencode(".jpg", image[top:, left:], [cv2.IMWRITE_JPEG_QUALITY, 30])[1]
             assert np.array_equal(found[top:, left:], cv2.imdecode(data, cv2.IMREAD_GRAYSCALE))
             assert found.shape == image.shape
 
