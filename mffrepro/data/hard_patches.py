@@ -62,7 +62,10 @@ def by_level(sharp: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, n
 
 
 def across_a_border(sharp: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Let a straight focus border pass the middle at a distance of `BORDER`; beyond it the other one is the sharper."""
+    """Let a straight focus border pass near the middle.
+
+    Its distance lies within `BORDER`; beyond it the other one is the sharper.
+    """
     _, blurred = by_level(sharp, rng)
     angle, distance = rng.uniform(0, 2 * np.pi), rng.uniform(*BORDER)
     y, x = np.ogrid[: sharp.shape[0], : sharp.shape[1]]
@@ -72,7 +75,10 @@ def across_a_border(sharp: np.ndarray, rng: np.random.Generator) -> tuple[np.nda
 
 
 def by_disc(sharp: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Blur by the disc of a lens whose variance is that of one of the five levels: a radius of 3.3 to 7.3 pixels."""
+    """Blur by the disc of a lens.
+
+    Its variance is that of one of the five levels, with a radius of 3.3 to 7.3 pixels.
+    """
     return sharp, disc_blur(sharp, 2 * np.sqrt(LEVEL_VARIANCE * _level(rng)))
 
 
@@ -91,7 +97,10 @@ def shifted(sharp: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np
 
 
 def compressed(sharp: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Compress both as JPEG files of `QUALITY`, after the blur; their blocks begin anywhere, at the same place in both."""
+    """Compress both as JPEG files, after the blur.
+
+    Their blocks begin anywhere, at the same place in both.
+    """
     pair = by_level(sharp, rng)
     top, left = rng.integers(8, size=2)
     first, second = (np.pad(_jpeg(image[top:, left:]), [(top, 0), (left, 0)], mode="edge") for image in pair)

@@ -20,7 +20,9 @@ QUANTILE = 1.959964
 def wrong_answers(
     classifiers: Mapping[str, nn.Module], data: Sequence[Mapping[str, Tensor]], *, batch: int = 200
 ) -> dict[str, int]:
-    """Count wrong answers to pairs, each asked in both orders, so that there are twice as many answers as pairs.
+    """Count wrong answers to pairs, each asked in both orders.
+
+    There are twice as many answers as pairs.
 
     Args:
         classifiers: By the name of what they are shown, as `PatchRecipe.classifiers` returns them.
@@ -75,5 +77,12 @@ def wilson(share: float, count: int) -> tuple[float, float]:
 
 
 def mean_errors(table: pd.DataFrame) -> dict[str, float]:
-    """Average the errors of `errors_by_kind` over the classifiers of a network: ``"error, KIND"`` -> share."""
+    """Average errors over the classifiers of a network.
+
+    Args:
+        table: What `errors_by_kind` returns.
+
+    Returns:
+        ``"error, KIND"`` -> share of wrong answers.
+    """
     return {f"error, {kind}": float(error) for kind, error in table.groupby("kind", sort=False)["error"].mean().items()}
