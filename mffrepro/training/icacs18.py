@@ -1,8 +1,8 @@
 """The recipe of icacs18: 20 000 labelled patch pairs, stochastic gradient descent with momentum.
 
 ``paper`` is what is printed, and a guess where nothing is: batch, epochs and the step of the schedule (A2.11). Its 20 000 pairs
-are 10 000 places in both orders, drawn once. At a rate of 1e-6 it hardly leaves its initial weights. ``practical`` has a rate
-that learns, half the maps, patches with their surroundings, and draws them anew in every epoch.
+are 10 000 places in both orders, drawn once (A2.20). At a rate of 1e-6 it hardly leaves its initial weights. ``practical``
+has a rate that learns, half the maps, patches with their surroundings, and draws them anew in every epoch.
 """
 
 from dataclasses import dataclass
