@@ -54,6 +54,14 @@ def thin_lens(
     return focal_stack(image, disparity, [focus], aperture, psf=psf, layers=layers)[0]
 
 
+def disc_blur(image: np.ndarray, radius: float) -> np.ndarray:
+    """Blur a whole image (H, W[, C]) by a disc, as a lens blurs a plane out of focus.
+
+    The radius is in pixels and need not be whole; up to half a pixel the image stays as it is.
+    """
+    return thin_lens(image, np.ones(image.shape[:2]), 0.0, radius, layers=1)
+
+
 def focal_stack(
     image: np.ndarray, disparity: np.ndarray, focuses: Sequence[float], aperture: float, *, psf: str = "disc", layers: int = 24
 ) -> np.ndarray:

@@ -17,6 +17,9 @@ FACTS = ("data", "device", "date", "seconds", "seed", "parameters", "best_epoch"
 #: Columns of studies that hold whole numbers, some of which may be missing.
 WHOLE = {"epochs": "Int64", "epochs to 99 %": "Int64", "parameters": "Int64"}
 
+#: Tables of narrower networks, which are read until a study is recorded at the width of the papers.
+NARROW = {"icacs18": "p002_study", "cnn_fuse": "p003_study"}
+
 
 def training_table(names: Sequence[str], *, caption: str = "") -> Styler:
     """Tabulate how shipped weights were trained.
@@ -76,7 +79,8 @@ def read_study(name: str) -> pd.DataFrame:
     Returns:
         One row per training, indexed by the first column.
     """
-    return pd.read_csv(table_path(name), index_col=0)
+    path = table_path(name)
+    return pd.read_csv(path if path.exists() else path.with_stem(NARROW.get(name, path.stem)), index_col=0)
 
 
 def study_curves(name: str, column: str) -> dict[str, dict[int, pd.DataFrame]]:

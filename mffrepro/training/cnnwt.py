@@ -7,7 +7,7 @@ else is as for cnn_fuse, whose network this is; the paper prints no other traini
 from dataclasses import dataclass
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 
 from mffrepro.models.cnnwt import Cnnwt, Transform, see_high, see_low, split
 from mffrepro.training.patches import PatchRecipe, both_orders
@@ -43,11 +43,14 @@ class CnnwtRecipe(PatchRecipe):
         side = len(crop) // 2 - 2 * TRIM
         return {name: _centre(bands, side) for name, bands in shown.items()}
 
+    def classifiers(self, model: Cnnwt) -> dict[str, nn.Module]:
+        """Return the network of the low band and that of the details."""
+        return {"low": model.low, "high": model.high}
+
     def losses(self, model: Cnnwt, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Compute the losses of both networks and their accuracies."""
         parts = {}
-        for band in ("low", "high"):
-            network = getattr(model, band)
+        for band, network in self.classifiers(model).items():
             parts[band], parts[f"{band}_accuracy"] = both_orders(network, batch[f"sharp_{band}"], batch[f"blurred_{band}"])
         return {"total": parts["low"] + parts["high"], **parts}
 

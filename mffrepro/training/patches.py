@@ -47,38 +47,43 @@ class PatchPairs(torch.utils.data.Dataset):
         real: Where some of the pairs come from instead, if given.
         real_every: Every so many-th pair does: 2 is half of them, 1 all.
         blur: From an image (H, W) uint8 and a level to the blurred one; it reaches at most three pixels a level.
+        fixed: Show the pairs of the first epoch in every epoch. Each is made once and kept.
     """
 
     def __init__(
         self, photographs: Sequence[LabelledImage], show: Callable[[np.ndarray], dict[str, np.ndarray]], *, length: int,
         side: int, patch: int, levels: Sequence[float], seed: int, variance: float = 25.0,
         real: "RealPatches | None" = None, real_every: int = 2, blur: Callable[[np.ndarray, float], np.ndarray] | None = None,
+        fixed: bool = False,
     ) -> None:  # fmt: skip
         self.photographs, self.show, self.length, self.side, self.patch = photographs, show, length, side, patch
         self.levels, self.seed, self.variance = tuple(levels), seed, variance
         self.real, self.real_every, self.blur = real, real_every, blur or repeated_blur
-        self.epoch = 0
+        self.epoch, self.fixed = 0, fixed
         self._grays: dict[int, np.ndarray] = {}
+        self._made: dict[int, dict[str, Tensor]] = {}
 
     def begin_epoch(self, epoch: int) -> None:
-        """Set the number of the epoch, which seeds its pairs."""
-        self.epoch = epoch
+        """Set the number of the epoch, which seeds its pairs unless they are `fixed`."""
+        self.epoch = 0 if self.fixed else epoch
 
     def __len__(self) -> int:
         return self.length
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
+        if not self.fixed:
+            return self._make(index)
+        if index not in self._made:
+            self._made[index] = self._make(index)
+        return self._made[index]
+
+    def _make(self, index: int) -> dict[str, Tensor]:
         rng = np.random.default_rng((self.seed, self.epoch, index, 0))
         if self.real is not None and (index + 1) % self.real_every == 0:
             sharp, blurred = self.real.crops(rng, self.side, self.patch, self.variance)
         else:
             sharp, blurred = self.crops(self._gray(self._turn(index)), rng)
-        shown = {"sharp": self.show(to_unit(sharp)), "blurred": self.show(to_unit(blurred))}
-        return {
-            f"{which}_{name}": torch.from_numpy(np.ascontiguousarray(array, np.float32))
-            for which, arrays in shown.items()
-            for name, array in arrays.items()
-        }
+        return as_sample(self.show, sharp, blurred)
 
     def _turn(self, index: int) -> int:
         """Choose the photograph of a sample: all once, in random order, then all again."""
@@ -103,6 +108,24 @@ class PatchPairs(torch.utils.data.Dataset):
         if i not in self._grays:  # decoding costs more than all the rest of a sample
             self._grays[i] = _at_least(cv2.cvtColor(self.photographs[i].image, cv2.COLOR_RGB2GRAY), self.side)
         return self._grays[i]
+
+
+def as_sample(show: Callable[[np.ndarray], dict[str, np.ndarray]], sharp: np.ndarray, blurred: np.ndarray) -> dict[str, Tensor]:
+    """Turn two crops (side, side) uint8 into what the networks are shown.
+
+    Args:
+        show: See `PatchPairs`.
+        sharp: The sharper crop.
+        blurred: The other one.
+
+    Returns:
+        ``sharp_NAME`` and ``blurred_NAME``, (C, side, side) float32, for each name of `show`.
+    """
+    return {
+        f"{which}_{name}": torch.from_numpy(np.ascontiguousarray(array, np.float32))
+        for which, crop in (("sharp", sharp), ("blurred", blurred))
+        for name, array in show(to_unit(crop)).items()
+    }
 
 
 def repeated_blur(image: np.ndarray, level: int) -> np.ndarray:
@@ -203,6 +226,7 @@ class PatchRecipe(Recipe):
     validation: int = 1000
     real: str = "none"  # a set of stacks that every second pair comes from, as in cnnwt
     validation_levels: tuple[int, ...] = (1, 2, 3, 4, 5)
+    fixed: bool = False  # the same pairs in every epoch, held in memory, as icacs18 prints; otherwise drawn anew
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -216,6 +240,7 @@ class PatchRecipe(Recipe):
         return PatchPairs(
             regions, self.show, length=length, side=self.crop_side(), patch=self.patch, levels=levels, seed=seed,
             variance=self.variance, real=None if self.real == "none" or split == "val" else RealPatches(self.real),
+            fixed=self.fixed or split == "val",
         )  # fmt: skip
 
     def crop_side(self) -> int:
@@ -225,6 +250,10 @@ class PatchRecipe(Recipe):
     def show(self, crop: np.ndarray) -> dict[str, np.ndarray]:
         """Turn a crop (side, side), gray in [0, 1], into inputs (C, side, side) by name."""
         return {"gray": crop[None]}
+
+    def classifiers(self, model: nn.Module) -> dict[str, nn.Module]:
+        """Return the classifiers in a network by the name of what they are shown."""
+        return {"gray": model}
 
     def optimiser(self, model: nn.Module) -> torch.optim.Optimizer:
         """Build SGD as the papers print it.

@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from schedules import rates
@@ -11,6 +12,7 @@ from scipy import ndimage
 
 import mffrepro as mff
 from mffrepro.data import load_regions
+from mffrepro.data.hard_patches import KINDS as KINDS_OF_PAIRS
 from mffrepro.errors import DataError, OptionError
 from mffrepro.images import from_unit, to_unit
 from mffrepro.models.siamese_ablation import KINDS
@@ -18,8 +20,9 @@ from mffrepro.training import patches, studies
 from mffrepro.training.patches import PatchPairs, RealPatches, both_orders, repeated_blur, textured_place
 from mffrepro.training.recipes import presets, recipe
 from mffrepro.training.ship import ship
+from mffrepro.training.studies import patch_errors, runner
 from mffrepro.training.studies import patches as patch_study
-from mffrepro.training.trainer import read_log, train
+from mffrepro.training.trainer import load_model, read_log, train
 
 NETWORKS = ("icacs18", "cnn_fuse", "cnnwt")
 
@@ -131,6 +134,20 @@ def test_samples_change_with_epoch_and_seed_and_with_nothing_else(photographs, n
     before = data[7][name]
     data.begin_epoch(1)
     assert not torch.equal(before, data[7][name])
+
+
+def test_fixed_pairs_are_those_of_the_first_epoch(photographs) -> None:
+    fresh, fixed = pairs_of(photographs), pairs_of(photographs, fixed=True)
+    first = [fresh[i] for i in range(12)]
+    for epoch in (0, 3):
+        fixed.begin_epoch(epoch)
+        assert all(torch.equal(fixed[i]["sharp_gray"], first[i]["sharp_gray"]) for i in range(12))
+        assert all(torch.equal(fixed[i]["blurred_gray"], first[i]["blurred_gray"]) for i in range(12))
+    assert fixed[5] is fixed[5], "made once"
+    made = recipe("icacs18", "paper")
+    assert made.fixed, "20 000 patch pairs are printed, no stream of them"
+    assert 2 * made.samples == 20_000, "in both orders"
+    assert not recipe("icacs18", "practical").fixed
 
 
 @pytest.mark.slow
@@ -306,40 +323,79 @@ def test_accuracy_counts_both_orders(photographs) -> None:
     assert patch_study.accuracy(Detail(stubborn=True), data, batch=5) == 0.5
 
 
-@pytest.mark.parametrize("change", [{}, {"kind": "2-channel"}])
-def test_a_training_of_a_study_is_measured(change, photographs, small_stacks, tmp_path) -> None:
-    small = replace(patch_study.STUDIES["cnn_fuse"].recipe, width=0.0625, epochs=1, samples=64, validation=10)
+SMALL = {"width": 0.0625, "epochs": 1, "samples": 64, "validation": 10}
+
+
+@pytest.mark.parametrize(("method", "change"), [("cnn_fuse", {}), ("cnn_fuse", {"kind": "2-channel"}), ("cnnwt", {})])
+def test_a_training_of_a_study_is_measured(method, change, photographs, small_stacks, tmp_path) -> None:
+    small = replace(patch_study.STUDIES[method].recipe, **SMALL)
     small = patch_study.changed(small, change, "practical")
     seen = {"train": photographs, "val": photographs}
     stacks = list(mff.load("embedded", kind="composite", levels=(3,), size=64))[:1]
-    row = patch_study.measure("cnn_fuse", small, seen, stacks, tmp_path / "run", device="cpu")
-    assert row["accuracy"] == read_log(tmp_path / "run" / "log.csv")[-1]["val_accuracy"]
+    row = patch_study.measure(method, small, seen, stacks, tmp_path / "run", device="cpu")
+    log = read_log(tmp_path / "run" / "log.csv")[-1]
+    columns = ("val_low_accuracy", "val_high_accuracy") if method == "cnnwt" else ("val_accuracy",)
+    assert row["accuracy"] == np.mean([log[name] for name in columns])
     assert 0 <= row["accuracy anywhere"] <= 1
     assert {"qabf", "mask_iou", "on grid"} <= row.keys() or change, "only a siamese network can fuse"
-    assert 0 <= patch_study.real_accuracy(small, tmp_path / "run", "any") <= 1
+    network = load_model(small.model(), tmp_path / "run" / "best.safetensors").eval()
+    assert 0 <= patch_study.real_accuracy(small, network, "any") <= 1
 
 
 def test_changes_keep_their_proportion_at_the_size_of_the_paper() -> None:
     study = patch_study.STUDIES["icacs18"]
     paper = recipe("icacs18", "paper")
-    longer = patch_study.changed(study.recipe, study.changes["the same, three times as long"], "paper")
+    longer = patch_study.changed(study.recipe, {"epochs": 3 * study.recipe.epochs}, "paper")
     assert longer == replace(paper, epochs=3 * paper.epochs)
-    slower = patch_study.changed(study.recipe, study.changes["one pooling"], "paper")
+    slower = patch_study.changed(study.recipe, {"poolings": 1, "rate": 0.3 * study.recipe.rate}, "paper")
     assert slower.rate == pytest.approx(0.3 * paper.rate)
     assert replace(slower, rate=paper.rate) == replace(paper, poolings=1)
 
 
-def test_recorded_studies_are_complete() -> None:
-    """Of the recipes that stand here, with all rows."""
-    import pandas as pd
+@pytest.mark.parametrize("name", patch_study.STUDIES)
+def test_a_study_is_recorded_and_goes_on(name, photographs, small_stacks, monkeypatch, tmp_path) -> None:
+    """At a tiny size, two seeds in two calls, with the wrong answers of each row in a table of its own."""
+    chosen = patch_study.STUDIES[name]
+    changes = dict(list(chosen.changes.items())[:2])
+    small = replace(chosen, recipe=replace(chosen.recipe, **SMALL), changes=changes)
+    stacks = list(mff.load("embedded", kind="composite", levels=(3,), size=64))[:1]
+    monkeypatch.setitem(patch_study.STUDIES, name, small)
+    monkeypatch.setattr(patch_study, "PAIRS", 6)
+    monkeypatch.setattr(patch_study, "load", lambda *_, **__: stacks)
+    for module in (patch_study, patch_errors):
+        monkeypatch.setattr(module, "load_regions", lambda name, split: photographs)
+    monkeypatch.setattr(studies, "manifest_folder", lambda: tmp_path)
+    monkeypatch.setattr(runner, "origin", lambda machine: {"commit": "abc", "device": machine, "date": "2026-01-01"})
+    said = []
+    for seeds in (1, 2):
+        options = studies.Options(machine="a test", data="embedded", real="any", seeds=seeds, device="cpu")
+        path = runner.run(name, options, tmp_path / "runs", report=said.append)
+    assert [line.partition(" rows")[0] for line in said if "recorded;" in line or "recorded," in line] == [
+        "0 of 2", "1 of 2", "2 of 4", "3 of 4",
+    ]  # fmt: skip
+    table = pd.read_csv(path)
+    assert list(zip(table["network"], table["seed"], strict=True)) == [(row, seed) for seed in (1, 2) for row in changes]
+    for _, row in table.iterrows():
+        errors = pd.read_csv(path.parent / row["errors"])
+        assert list(errors["kind"].unique()) == list(KINDS_OF_PAIRS)
+        assert set(errors["answers"]) == {12}
+        assert (errors["low"] <= errors["error"]).all()
+        assert (errors["error"] <= errors["high"]).all()
+        means = errors.groupby("kind")["error"].mean()
+        assert all(row[f"error, {kind}"] == pytest.approx(means[kind], abs=1e-5) for kind in KINDS_OF_PAIRS)
 
+
+def test_recorded_studies_are_complete() -> None:
+    """Of the recipes that stand here, with all rows of each seed; a study that is not recorded yet has no table."""
     for name, study in patch_study.STUDIES.items():
-        table = pd.read_csv(studies.table_path(name), index_col="network")
-        assert list(table.index) == list(study.changes)
-        recipes = [replace(study.recipe, **change) for change in study.changes.values()]
-        assert list(table["epochs"]) == [recipe.epochs for recipe in recipes]
-        assert set(table["samples"]) == {study.recipe.samples}
-        assert table["accuracy"].iloc[0] > 0.9
+        table = runner.read(name)
+        for _, rows in table.groupby("seed") if len(table) else ():
+            assert sorted(rows["network"]) == sorted(study.changes)
+            rows = rows.set_index("network").loc[list(study.changes)]
+            recipes = [replace(study.recipe, **change) for change in study.changes.values()]
+            assert list(rows["epochs"]) == [recipe.epochs for recipe in recipes]
+            assert set(rows["samples"]) == {study.recipe.samples}
+            assert rows["accuracy"].iloc[0] > 0.9
 
 
 def test_blur_of_a_level_is_that_of_the_embedded_set(photographs) -> None:

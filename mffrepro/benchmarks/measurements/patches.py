@@ -19,7 +19,7 @@ from mffrepro.benchmarks.decisions import ISLAND
 from mffrepro.benchmarks.measurements import Measurement
 from mffrepro.benchmarks.record import read_record
 from mffrepro.data import LabelledImage, draw_mask, load, load_regions
-from mffrepro.data.lens import thin_lens
+from mffrepro.data.lens import disc_blur
 from mffrepro.data.manifests import manifest_folder
 from mffrepro.data.synthetic import composite, gaussian_blur
 from mffrepro.fusion.decision import extract_all, fuse_by_decision
@@ -60,15 +60,9 @@ RIVALS = tuple(PRINTED.values())
 
 Values = dict[str, dict[str, float]]
 
-
-def disc(image: np.ndarray, radius: float) -> np.ndarray:
-    """Blur an image by a disc, as a lens does."""
-    return thin_lens(image, np.ones(image.shape), 0.0, radius, layers=1)
-
-
 #: Blurs that the training does not have: Gaussians between and beyond its levels, and discs.
 BLURS = {f"sigma {s:g}": (gaussian_blur, s) for s in (0.5, 1.0, 1.5, 2.5, 4.0, 5.0)} | {
-    f"disc {r}": (disc, r) for r in (1, 2, 3, 4, 5, 6)
+    f"disc {r}": (disc_blur, r) for r in (1, 2, 3, 4, 5, 6)
 }
 
 

@@ -13,15 +13,17 @@ from typing import Any
 from mffrepro.data.manifests import manifest_folder
 from mffrepro.errors import unknown
 
-#: Study -> module, arguments of its ``study``, and the name of its table.
+#: Study -> module, and the arguments of its ``study``.
 STUDIES = {
-    "cnn_fuse": ("patches", {"method": "cnn_fuse"}, "p003_study"),
-    "gacn_losses": ("gacn_losses", {}, "gacn_losses"),
-    "gacn_trainings": ("gacn_trainings", {}, "gacn_trainings"),
-    "icacs18": ("patches", {"method": "icacs18"}, "p002_study"),
-    "long_training": ("long_training", {}, "long_training"),
-    "overfitting": ("transfer", {"kind": "overfitting"}, "overfitting"),
-    "transfer": ("transfer", {"kind": "transfer"}, "transfer"),
+    "cnn_fuse": ("patches", {"method": "cnn_fuse"}),
+    "cnnwt": ("patches", {"method": "cnnwt"}),
+    "gacn_losses": ("gacn_losses", {}),
+    "gacn_trainings": ("gacn_trainings", {}),
+    "icacs18": ("patches", {"method": "icacs18"}),
+    "long_training": ("long_training", {}),
+    "overfitting": ("transfer", {"kind": "overfitting"}),
+    "subbands": ("subbands", {}),
+    "transfer": ("transfer", {"kind": "transfer"}),
 }
 
 Row = dict[str, Any]
@@ -70,13 +72,13 @@ def find(name: str) -> Study:
     Raises:
         OptionError: There is no such study.
     """
-    module, arguments, _ = STUDIES[_known(name)]
+    module, arguments = STUDIES[_known(name)]
     return importlib.import_module(f"{__name__}.{module}").study(**arguments)
 
 
 def table_path(name: str) -> Path:
     """Return where the table of a study is recorded."""
-    return manifest_folder() / "recorded" / "studies" / f"{STUDIES[_known(name)][2]}.csv"
+    return manifest_folder() / "recorded" / "studies" / f"{_known(name)}.csv"
 
 
 def _known(name: str) -> str:
