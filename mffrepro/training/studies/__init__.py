@@ -19,6 +19,7 @@ STUDIES = {
     "gacn_losses": ("gacn_losses", {}, "p004_losses"),
     "gacn_trainings": ("gacn_trainings", {}, "p004_trainings"),
     "icacs18": ("patches", {"method": "icacs18"}, "p002_study"),
+    "subbands": ("subbands", {}, "p003_subbands"),
     "overfitting": ("transfer", {"kind": "overfitting"}, "overfitting"),
     "transfer": ("transfer", {"kind": "transfer"}, "transfer"),
 }
