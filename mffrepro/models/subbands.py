@@ -35,6 +35,7 @@ from mffrepro.models.luma import through_luma
 from mffrepro.models.weights import NetworkSource
 
 Domain = Literal["wavelet", "blocks", "image"]
+Details = Literal["larger", "mean"]
 Bands = dict[str, Tensor]
 
 #: Convolutions of a network.
@@ -89,6 +90,10 @@ def larger(a: Tensor, b: Tensor) -> Tensor:
     return torch.where(a.abs() >= b.abs(), a, b)
 
 
+#: Fixed rules for the details by name.
+DETAILS = {"larger": larger, "mean": mean}
+
+
 class Mapping(nn.Module):
     """Map the bands of two sources to that of the fused image.
 
@@ -134,17 +139,20 @@ class Subbands(nn.Module):
         domain: ``"wavelet"``: one network of 149 505 parameters for the low band, and one of 152 963 for the details. Controls of
             the same size tell what the wavelet is worth (A3.17): ``"image"``, a plain network on pixels; and ``"blocks"``, a
             network on the four pixels of each block, which sees as far and costs as much as the wavelet networks.
+        details: What the network for the details corrects: the ``"larger"`` coefficient, which is right at most places; or the
+            ``"mean"``, which is wrong wherever the sources differ (A3.15).
         width: Factor on the maps; 1 is the reading.
     """
 
-    def __init__(self, *, domain: Domain = "wavelet", width: float = 1.0) -> None:
+    def __init__(self, *, domain: Domain = "wavelet", details: Details = "larger", width: float = 1.0) -> None:
         super().__init__()
-        if domain not in MAPS:
-            raise unknown("domain", domain, MAPS)
-        self.domain, self.options = domain, {"domain": domain, "width": width}
+        for option, value, known in (("domain", domain, MAPS), ("details", details, DETAILS)):
+            if value not in known:
+                raise unknown(option, value, known)
+        self.domain, self.options = domain, {"domain": domain, "details": details, "width": width}
         maps = round(width * MAPS[domain])
         if domain == "wavelet":
-            parts = {"low": Mapping(1, maps, mean), "high": Mapping(3, maps, larger, HIGH_GAIN)}
+            parts = {"low": Mapping(1, maps, mean), "high": Mapping(3, maps, DETAILS[details], HIGH_GAIN)}
         else:
             parts = {"pixels": Mapping(1 if domain == "image" else 4, maps)}
         self.mappings = nn.ModuleDict(parts)

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mffrepro.data.synthetic import composite, gaussian_blur
-from mffrepro.models.subbands import Bands, Domain, Subbands
+from mffrepro.models.subbands import Bands, Details, Domain, Subbands
 from mffrepro.training.pair_recipe import PairRecipe
 from mffrepro.training.recipe import Schedule
 
@@ -29,6 +29,7 @@ class SubbandsRecipe(PairRecipe):
 
     name: str = "subbands"
     domain: Domain = "wavelet"
+    details: Details = "larger"
     width: float = 1.0
     epochs: int = 36
     samples: int = 960
@@ -41,7 +42,7 @@ class SubbandsRecipe(PairRecipe):
 
     def model(self) -> Subbands:
         """Build the networks of the domain."""
-        return Subbands(domain=self.domain, width=self.width)
+        return Subbands(domain=self.domain, details=self.details, width=self.width)
 
     def steps(self) -> tuple[int, float]:
         """Halve the rate five times under the schedule ``"step"``."""

@@ -72,8 +72,8 @@ def test_an_untrained_network_is_the_fixed_rule() -> None:
     details = [np.where(np.abs(a) >= np.abs(b), a, b) for a, b in zip(high_a, high_b, strict=True)]
     expected = pywt.idwt2(((low_a + low_b) / 2, details), "haar")
     np.testing.assert_allclose(subbands.Subbands(width=0.125)(*pair).detach()[0, 0], expected, atol=1e-6)
-    for domain in ("blocks", "image"):
-        torch.testing.assert_close(subbands.Subbands(domain=domain, width=0.125)(*pair), (pair[0] + pair[1]) / 2)
+    for options in ({"domain": "blocks"}, {"domain": "image"}, {"details": "mean"}):
+        torch.testing.assert_close(subbands.Subbands(**options, width=0.125)(*pair), (pair[0] + pair[1]) / 2)
 
 
 # ------------------------------------------------------------------------------------------------- networks
@@ -157,6 +157,8 @@ def test_more_than_two_are_fused_in_turn() -> None:
 def test_an_unknown_domain_is_named() -> None:
     with pytest.raises(OptionError, match="no domain 'wavelets'; did you mean 'wavelet'"):
         subbands.Subbands(domain="wavelets")
+    with pytest.raises(OptionError, match="no details 'largest'; did you mean 'larger'"):
+        subbands.Subbands(details="largest")
 
 
 # ------------------------------------------------------------------------------------------------- training
@@ -216,7 +218,7 @@ def test_a_trained_network_ships_and_fuses(regions, tmp_path, domain: str) -> No
     network = train(recipe, regions, tmp_path / "run", device="cpu")
     path = ship(tmp_path / "run", "subbands.trial", data="embedded", device="a test", folder=tmp_path)
     again = weights.load(subbands.SOURCE, "subbands", str(path), "cpu")
-    assert again.options == network.options == {"domain": domain, "width": 0.125}
+    assert again.options == network.options == {"domain": domain, "details": "larger", "width": 0.125}
     stack = FocusStack("pair", mff.load("embedded")["coffee_blur3"].images[:, :47, :40])
     assert np.abs(fused(stack, again).astype(int) - fused(stack, network)).max() <= 1
 
@@ -242,7 +244,8 @@ def test_a_study_records_scores_pair_by_pair(regions, tmp_path, monkeypatch) -> 
     monkeypatch.setattr(runner, "origin", lambda machine: {"commit": "abc", "device": machine, "date": "2026-01-01"})
     runner.run("subbands", Options(machine="a test", data="embedded", device="cpu"), tmp_path / "runs", report=lambda _: None)
     table = runner.read("subbands")
-    assert list(table["domain"]) == DOMAINS
+    assert table[["domain", "details"]].to_dict("records") == list(study.ROWS)
+    assert set(table["domain"]) == set(DOMAINS)
     for _, row in table.iterrows():
         scores = pd.read_csv(runner.table_path("subbands").parent / row["scores"]).set_index(["data", "stack"])
         assert len(scores) == 4

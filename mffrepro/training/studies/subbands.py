@@ -15,18 +15,31 @@ from mffrepro.data import load, load_regions
 from mffrepro.images import FocusStack, from_unit
 from mffrepro.metrics import evaluate
 from mffrepro.metrics.diagnostics import border_errors
-from mffrepro.models.subbands import MAPS, Subbands, fuse
+from mffrepro.models.subbands import Subbands, fuse
 from mffrepro.models.weights import pick_device
 from mffrepro.training.studies import Options, Row, Study
 from mffrepro.training.subbands import PRESETS, SubbandsRecipe
 from mffrepro.training.trainer import go_on, read_log
 
+#: Rows: where the networks work, and what that for the details corrects.
+ROWS = (
+    {"domain": "wavelet", "details": "larger"},
+    {"domain": "wavelet", "details": "mean"},
+    {"domain": "blocks", "details": ""},
+    {"domain": "image", "details": ""},
+)
 #: Scores on real pairs, those of C3.11, and on made pairs with a reference.
 METRICS, TRUTH = ("qabf", "qy", "mi", "viff"), ("psnr",)
 #: Blur levels of the made pairs: the weakest, the middle and the strongest.
 LEVELS = (1, 3, 5)
 #: Columns of the log that are recorded, at the best epoch.
 LOGGED = ("val_total", "val_rule", "val_error")
+
+
+def recipe_of(row: Row, size: str = "practical") -> SubbandsRecipe:
+    """Return the recipe of a row, at the size ``"practical"`` or ``"paper"``."""
+    recipe = replace(PRESETS[size], domain=row["domain"])
+    return replace(recipe, details=row["details"]) if row["details"] else recipe
 
 
 def rate(network: Subbands, stacks: Iterable[FocusStack]) -> pd.DataFrame:
@@ -70,13 +83,13 @@ def measure(network: Subbands, recipe: SubbandsRecipe, folder: Path, sets: dict[
 
 
 def study() -> Study:
-    """Return the study of the domains: a row for the wavelet and each control."""
+    """Return the study of the domains: a row for each rule of the wavelet networks and for each control."""
 
     def run(row: Row, options: Options, folder: Path) -> Row:
-        recipe = replace(PRESETS[options.size], domain=row["domain"])
+        recipe = recipe_of(row, options.size)
         regions = {split: load_regions(options.data, split=split) for split in ("train", "val")}
         network = go_on(recipe, regions, folder, seed=row["seed"], device=options.device, precision=options.precision)
         sets = {"real": load(options.real), "embedded": load("embedded", kind="composite", levels=LEVELS)}
         return measure(network.to(pick_device(options.device)), recipe, folder, sets)
 
-    return Study(lambda options: [{"domain": domain} for domain in MAPS], run)
+    return Study(lambda options: ROWS, run)
