@@ -142,7 +142,12 @@ class Subbands(nn.Module):
         details: What the network for the details corrects: the ``"larger"`` coefficient, which is right at most places; or the
             ``"mean"``, which is wrong wherever the sources differ (A3.15).
         width: Factor on the maps; 1 is the reading.
+
+    Attributes:
+        squared: Whether the training minimises squared errors for now, which its recipe decides.
     """
+
+    squared = False
 
     def __init__(self, *, domain: Domain = "wavelet", details: Details = "larger", width: float = 1.0) -> None:
         super().__init__()

@@ -192,6 +192,29 @@ def test_the_log_tells_the_error_of_the_fixed_rule(regions) -> None:
     assert losses["error"] == pytest.approx(float(gap), abs=1e-6)
 
 
+@torch.inference_mode()
+def test_the_first_epochs_minimise_root_mean_squares_and_are_validated_by_the_absolute_error(regions) -> None:
+    recipe, model = PRESETS["smoke"], stirred()
+    batch = batch_of(recipe, regions)
+    recipe.begin_epoch(model, 0)
+    early = {name: float(loss) for name, loss in recipe.losses(model, batch).items()}
+    a, b, truth = (model.split(batch[name]) for name in ("a", "b", "original"))
+    gaps = [mapping(a[name], b[name]) - truth[name] for name, mapping in model.mappings.items()]
+    assert early["total"] == pytest.approx(sum(float(gap.square().mean().sqrt()) for gap in gaps), rel=1e-4)
+    recipe.begin_epoch(model, recipe.epochs)
+    late = {name: float(loss) for name, loss in recipe.losses(model, batch).items()}
+    assert late["total"] == pytest.approx(late["low"] + late["high"])
+    assert {name: value for name, value in early.items() if name != "total"} == {n: v for n, v in late.items() if n != "total"}
+
+
+def test_a_root_of_no_error_has_a_finite_slope(regions) -> None:
+    recipe, model = PRESETS["smoke"], PRESETS["smoke"].model()
+    batch = batch_of(recipe, regions)
+    recipe.begin_epoch(model, 0)
+    recipe.losses(model, batch | {"a": batch["original"], "b": batch["original"]})["total"].backward()
+    assert all(p.grad.isfinite().all() for p in model.parameters())
+
+
 def test_a_training_beats_the_fixed_rule(regions, tmp_path) -> None:
     recipe = replace(PRESETS["smoke"], width=0.25, epochs=6, samples=64, batch=8, rate=0.003, validation=16)
     train(recipe, regions, tmp_path / "run", device="cpu")

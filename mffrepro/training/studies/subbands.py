@@ -83,7 +83,7 @@ def measure(network: Subbands, recipe: SubbandsRecipe, folder: Path, sets: dict[
 
 
 def study() -> Study:
-    """Return the study of the domains: a row for each rule of the wavelet networks and for each control."""
+    """Return the study of the domains: wavelet networks by both rules, and the controls."""
 
     def run(row: Row, options: Options, folder: Path) -> Row:
         recipe = recipe_of(row, options.size)
