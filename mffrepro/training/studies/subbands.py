@@ -83,7 +83,7 @@ def measure(network: Subbands, recipe: SubbandsRecipe, folder: Path, sets: dict[
 
 
 def study() -> Study:
-    """Return the study of the domains: wavelet networks by both rules, and the controls."""
+    """Return the study of the wavelet networks and of their controls."""
 
     def run(row: Row, options: Options, folder: Path) -> Row:
         recipe = recipe_of(row, options.size)
