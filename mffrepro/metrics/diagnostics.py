@@ -7,6 +7,9 @@ import numpy as np
 from mffrepro.images import FocusStack, FusionResult, to_gray, to_unit
 from mffrepro.metrics.maps import quality_map, weight_map
 
+#: Pixels from the true border that count as near it.
+NEAR = 8
+
 
 def border_band(share: np.ndarray, distance: float) -> np.ndarray:
     """Mark the pixels within a distance of the border between two regions.
@@ -25,6 +28,22 @@ def border_band(share: np.ndarray, distance: float) -> np.ndarray:
         return np.zeros(inside.shape, bool)
     to_other_region = np.where(inside, distance_transform_edt(inside), distance_transform_edt(~inside))
     return to_other_region <= distance
+
+
+def border_errors(pair: FocusStack, image: np.ndarray, *, distance: float = NEAR) -> dict[str, float]:
+    """Compute the distance to the reference near the true border.
+
+    Args:
+        pair: With a reference and the true decision.
+        image: The fused image, of the dtype of the pair.
+        distance: Pixels from the border that count as near it.
+
+    Returns:
+        Mean absolute and root mean square error in gray levels.
+    """
+    apart = 255 * np.abs(to_unit(image, np.float64) - to_unit(pair.reference, np.float64))
+    near = apart[border_band(pair.decision[0], distance)]
+    return {"error near the border": float(near.mean()), "rms near the border": float(np.sqrt(np.square(near).mean()))}
 
 
 def local_score(name: str, stack: FocusStack, fused: FusionResult, where: np.ndarray | tuple[slice, slice]) -> float:

@@ -40,10 +40,7 @@ class PairRecipe(Recipe):
         return FocusPairs(regions, self.pair, length=length, size=self.size, seed=seed, colour=self.colour)
 
     def pair(self, image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Make a crop of a pair with random blur, flipped and exchanged at random.
-
-        Its outline is hard, or spread as by a lens.
-        """
+        """Make a crop of a pair, flipped and exchanged at random."""
         top, left = rng.integers(self.size - self.crop + 1, size=2)
         part = slice(top, top + self.crop), slice(left, left + self.crop)
         image, mask = image[part], mask[part]
@@ -51,12 +48,19 @@ class PairRecipe(Recipe):
             if rng.random() < 0.5:
                 image, mask = np.flip(image, axis), np.flip(mask, axis)
         image, mask = np.ascontiguousarray(image), np.ascontiguousarray(mask)
-        sigma = rng.uniform(0.8, 4)
-        a, b = (defocus_spread if rng.random() < 0.5 else composite)(image, mask, sigma)
+        a, b = self.defocus(image, mask, rng)
         label = mask.astype(np.float32)
         if rng.random() < 0.5:
             a, b, label = b, a, 1 - label
         return {"a": a, "b": b, "original": image, "mask": label}
+
+    def defocus(self, image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Make two crops (2, H, W[, 3]) with opposite focus and random blur.
+
+        The outline is hard, or spread as by a lens.
+        """
+        sigma = rng.uniform(0.8, 4)
+        return (defocus_spread if rng.random() < 0.5 else composite)(image, mask, sigma)
 
 
 def laplacian(image: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ RECIPES = {
     "icacs18": "icacs18",
     "cnn_fuse": "cnn_fuse",
     "cnnwt": "cnnwt",
+    "subbands": "subbands",
     "tlcnn": "transfer",
     "tlcolor": "transfer",
     "vgg19": "vgg",

@@ -13,6 +13,7 @@ from mffrepro.data.synthetic import composite
 from mffrepro.errors import OptionError
 from mffrepro.fusion.decision import fuse_by_decision
 from mffrepro.images import FocusStack
+from mffrepro.metrics import diagnostics
 
 
 def pair(name: str, shift: int = 0) -> FocusStack:
@@ -103,10 +104,10 @@ def test_errors_near_the_border_are_in_gray_levels() -> None:
     stack = pair("x")
     wrong = stack.reference.copy()
     wrong[:, 24] = np.where(wrong[:, 24] > 128, wrong[:, 24] - 16, wrong[:, 24] + 16)
-    found = patches._near_error(stack, wrong)
-    assert found["error near the border"] == pytest.approx(16 / (2 * patches.NEAR))
-    assert found["rms near the border"] == pytest.approx(16 / np.sqrt(2 * patches.NEAR))
-    assert patches._near_error(stack, stack.reference) == {"error near the border": 0, "rms near the border": 0}
+    found = diagnostics.border_errors(stack, wrong)
+    assert found["error near the border"] == pytest.approx(16 / (2 * diagnostics.NEAR))
+    assert found["rms near the border"] == pytest.approx(16 / np.sqrt(2 * diagnostics.NEAR))
+    assert diagnostics.border_errors(stack, stack.reference) == {"error near the border": 0, "rms near the border": 0}
 
 
 def test_the_smooth_metric_comes_near_the_exact_one() -> None:
@@ -135,7 +136,7 @@ def test_the_copy_by_the_true_decision_is_the_reference() -> None:
     photograph, mask = rng.integers(0, 256, (40, 48, 3), np.uint8), np.arange(48) < np.full((40, 1), 20)
     images = composite(photograph, mask, 2.0, size=7, level=patches.LEVEL)
     stack = FocusStack("x", images, reference=photograph, decision=np.stack([mask, ~mask]).astype(np.float32))
-    assert patches._near_error(stack, fuse_by_decision(stack, stack.decision).image)["error near the border"] == 0
+    assert diagnostics.border_errors(stack, fuse_by_decision(stack, stack.decision).image)["error near the border"] == 0
 
 
 def test_more_cleaning_follows_the_printed_one() -> None:

@@ -26,7 +26,7 @@ from mffrepro.fusion.decision import extract_all, fuse_by_decision
 from mffrepro.fusion.regions import remove_small
 from mffrepro.images import FocusStack, to_gray, to_unit
 from mffrepro.methods import fuse, load_network
-from mffrepro.metrics.diagnostics import border_band, local_variance
+from mffrepro.metrics.diagnostics import border_errors, local_variance
 from mffrepro.metrics.scoring import Scorer
 from mffrepro.models import cnn_fuse, icacs18
 from mffrepro.models.feature_maps import correlations, feature_maps, shrink_to
@@ -39,8 +39,6 @@ COUNT = 30
 LEVEL = 3
 #: Tries for a mask with one region on either side, as the printed cleaning expects.
 TRIES = 20
-#: Pixels from the true border that count as near it.
-NEAR = 8
 #: Variances on 0..255 below which a place is plain, and over which it is detailed; the first is that of the training patches.
 PLAIN, DETAILED = 25.0, 400.0
 PATCH = 16
@@ -88,16 +86,6 @@ def _one_region_each(photograph: LabelledImage, rng: np.random.Generator) -> np.
     return next((mask for mask in masks if label(mask)[1] == label(~mask)[1] == 1), None)
 
 
-def _near_error(pair: FocusStack, image: np.ndarray) -> dict[str, float]:
-    """Compute the distance to the reference near the true border.
-
-    Mean and root mean square, in gray levels.
-    """
-    apart = 255 * np.abs(to_unit(image, np.float64) - to_unit(pair.reference, np.float64))
-    near = apart[border_band(pair.decision[0], NEAR)]
-    return {"error near the border": float(near.mean()), "rms near the border": float(np.sqrt(np.square(near).mean()))}
-
-
 def cleaning(pair: FocusStack) -> Values:
     """Score the map of icacs18 before and after each cleaning.
 
@@ -111,10 +99,10 @@ def cleaning(pair: FocusStack) -> Values:
     values = {}
     for name, shares in found.items():
         result = fuse_by_decision(pair, shares)
-        values[name] = scorer(result) | _near_error(pair, result.image)
+        values[name] = scorer(result) | border_errors(pair, result.image)
     both = comparer.scores(*features) + comparer.scores(*features[::-1])
     values["pre-decision"]["|s1 + s2 - 1|"] = float(np.abs(both - 1).mean())
-    return values | {method: _near_error(pair, fuse(pair, method).image) for method in RIVALS}
+    return values | {method: border_errors(pair, fuse(pair, method).image) for method in RIVALS}
 
 
 def enough(pair: FocusStack) -> Values:
@@ -167,7 +155,7 @@ def focus(pair: FocusStack) -> Values:
     scorer = Scorer(pair, metrics=["mask_accuracy", "qabf", "psnr"])
     for name, shares in steps.items():
         result = fuse_by_decision(pair, shares)
-        values[name] = scorer(result) | _near_error(pair, result.image)
+        values[name] = scorer(result) | border_errors(pair, result.image)
     return values
 
 
