@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from visiting import CONTRAST, HTML, NEEDS, PHONE
+from visiting import CONTRAST, HTML, NEEDS, PHONE, unfold
 
 from mffrepro.benchmarks import read_record
 from mffrepro.report import ranks
@@ -62,6 +62,7 @@ def test_a_page_is_whole(visit, name):
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_fits_a_phone(visit, name):
     page = visit(name, viewport=PHONE).page
+    unfold(page)
     if page.locator(".math").count():
         page.wait_for_selector("mjx-container", state="attached", timeout=20_000)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
@@ -168,6 +169,7 @@ def test_without_the_script_the_first_setting_is_shown(visit):
 @pytest.mark.parametrize("view", [PHONE, {"width": 1280, "height": 900}])
 def test_wide_tables_say_that_there_is_more(visit, view):
     page = visit("notebooks/07_gacn.html", viewport=view).page
+    unfold(page)
     boxes = page.locator(".mff-scroll")
     hidden = boxes.evaluate_all(
         "all => all.filter(one => one.scrollWidth - one.clientWidth > 2 && one.clientWidth)"
@@ -192,6 +194,7 @@ def test_formulas_that_are_cut_say_so(visit):
 def test_diagrams_can_be_read_on_a_phone(visit):
     """They scroll within the page, and say so."""
     page = visit("notebooks/03_tlcnn.html", viewport=PHONE).page
+    unfold(page)
     boxes = page.locator(".mff-wide")
     assert boxes.count() >= 3
     for box in boxes.all():
@@ -202,9 +205,51 @@ def test_diagrams_can_be_read_on_a_phone(visit):
         assert box.get_attribute("tabindex") == "0"
 
 
+OUTPUTS = """() => [...document.querySelectorAll(".bd-article section")].map((section) =>
+    [...section.children].filter((one) => one.matches(".cell") && one.querySelector(".cell_output") && !one.hidden)
+        .reduce((sum, one) => sum + one.offsetHeight, 0))"""
+
+
+def test_on_a_phone_long_outputs_are_folded(visit):
+    """A button, a link into them and print open them; their text is found by the browser, which opens them too."""
+    page = visit("notebooks/07_gacn.html", viewport=PHONE).page
+    folds = page.locator(".mff-fold")
+    folds.first.wait_for()
+    assert max(page.evaluate(OUTPUTS)) <= 2 * PHONE["height"]
+    assert {cell.get_attribute("hidden") for cell in page.locator(".cell[hidden]").all()} == {"until-found"}
+    short = page.evaluate("document.documentElement.scrollHeight")
+    name = "verdict-c4-8"
+    verdict = page.locator(f"#{name}")
+    last = page.locator(".mff-fold", has_text="verdict")
+    assert "Show" in last.inner_text()
+    last.press("Enter")
+    assert last.get_attribute("aria-expanded") == "true"
+    assert verdict.evaluate("one => one.checkVisibility({contentVisibilityAuto: true})")
+    last.press("Enter")
+    assert "Show" in last.inner_text()
+    page.evaluate(f"location.hash = '{name}'")
+    page.wait_for_function("document.querySelectorAll('.mff-fold[aria-expanded=true]').length == 1")
+    page.wait_for_function(f"Math.abs(document.getElementById('{name}').getBoundingClientRect().top) < innerHeight")
+    page.pdf()
+    assert page.locator(".mff-fold[aria-expanded=false]").count() == 0
+    assert page.evaluate("document.documentElement.scrollHeight") > 1.5 * short
+
+
+def test_nothing_is_folded_on_a_wide_page(visit):
+    page = visit("notebooks/07_gacn.html").page
+    page.wait_for_timeout(300)
+    assert page.locator(".mff-fold, .cell[hidden]").count() == 0
+    page.set_viewport_size(PHONE)
+    page.locator(".mff-fold").first.wait_for()
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.wait_for_function("!document.querySelector('.cell[hidden]')")
+    assert page.locator(".mff-fold:visible").count() == 0
+
+
 @pytest.mark.parametrize("view", [PHONE, {"width": 1280, "height": 900}])
 def test_wide_tables_show_one_metric_at_a_time(visit, view):
     page = visit("notebooks/07_gacn.html", viewport=view).page
+    unfold(page)
     tabs = page.locator('.mff-buttons[aria-label="Columns of Table 4"]')
     table = tabs.locator("xpath=following-sibling::div[1]//table")
     heads = table.locator("thead tr").first.locator("th:visible")

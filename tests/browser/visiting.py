@@ -24,6 +24,13 @@ CONTRAST = """element => {
     return (high + 0.05) / (low + 0.05);
 }"""
 
+
+def unfold(page) -> None:
+    """Open what is folded on a phone."""
+    page.locator(".mff-fold").evaluate_all("all => all.forEach((one) => one.ariaExpanded === 'false' && one.click())")
+    page.wait_for_timeout(100)
+
+
 NEEDS = [
     pytest.mark.skipif(not (HTML / "index.html").exists(), reason="the book is not built; run make book"),
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
