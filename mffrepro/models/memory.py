@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import torch
@@ -22,16 +23,14 @@ def with_room(work: Callable[[nn.Module], Result], network: nn.Module, on_cpu: C
         network: The network to begin with.
         on_cpu: Returns the same network on the CPU; called only if needed.
     """
-    try:
+    with suppress(torch.OutOfMemoryError):
         return work(network)
-    except torch.OutOfMemoryError:
-        torch.cuda.empty_cache()
-    try:
+    torch.cuda.empty_cache()  # now that the error, which held the arrays of the attempt, is gone
+    with suppress(torch.OutOfMemoryError):
         with smaller_strips():
             result = work(network)
         warnings.warn("the GPU has too little memory for whole images; they were fused in smaller strips", stacklevel=3)
         return result
-    except torch.OutOfMemoryError:
-        torch.cuda.empty_cache()
+    torch.cuda.empty_cache()
     warnings.warn("the GPU has too little memory; the images were fused on the CPU", stacklevel=3)
     return work(on_cpu())

@@ -48,14 +48,14 @@ def test_many_images_give_what_the_cpu_gives(name):
 
 
 def test_with_little_memory_it_fuses_to_the_same_and_says_so():
-    """The limit is the framework's own; the image is so large that one strip on the GPU does not fit below it."""
+    """The limit is the framework's own; the feature maps of one strip on the GPU do not fit below it."""
     large = np.tile(mff.load("embedded")["coffee_blur3"].images, (1, 3, 3, 1))[:, :1500, :1500]
     plain = mff.fuse(large, "ifcnn", device="cpu").image.astype(int)
     torch.cuda.empty_cache()
     whole = torch.cuda.get_device_properties(0).total_memory
-    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_allocated() + 300 * 2**20) / whole)
+    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_allocated() + 2**30) / whole)
     try:
-        with pytest.warns(UserWarning, match="smaller strips"):
+        with pytest.warns(UserWarning, match="smaller strips|fused on the CPU"):
             found = mff.fuse(large, "ifcnn", device="cuda").image.astype(int)
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
