@@ -84,7 +84,7 @@ class Features(nn.Module):
         self.final = nn.Conv2d(LEVELS[0], LEVELS[0], 1)
 
     def forward(self, gray: Tensor) -> Tensor:
-        """Compute (B, 8, H, W) in [0, 1] of gray frames (B, 1, H, W), sides multiples of 32."""
+        """Compute (B, 8, H / 2, W / 2) of gray frames (B, 1, H, W), sides multiples of 32; before they are doubled."""
         x, maps = gray, []
         for encoder, norm in zip(self.encoders, self.norms, strict=False):
             x = F.gelu(F.max_pool2d(norm(encoder(x)), 2))
@@ -95,7 +95,7 @@ class Features(nn.Module):
         ):
             x = norm(decoder(x))
             x = F.gelu(x if i == 0 else doubled(x)) + skip
-        return doubled(self.final(x)).sigmoid()
+        return self.final(x)
 
 
 def doubled(x: Tensor) -> Tensor:
@@ -132,31 +132,27 @@ class StackMFF(nn.Module):
 
         Sides are multiples of 32. The mean is by the softmax of the scores, and spans a part of 0 to N - 1 only.
         """
-        weighed = total = None
-        for number, score in self.scores(frames):
-            share = score.exp()  # scores lie between -2 and 2
-            weighed = share * number if weighed is None else weighed + share * number
-            total = share if total is None else total + share
-        return weighed / total
+        return self.expect([doubled(self.features(frame[:, None])).sigmoid() for frame in frames.unbind(1)])
 
-    def scores(self, frames: Tensor) -> Iterator[tuple[int, Tensor]]:
-        """Compute the score (B, H, W) of each frame, the last one first."""
-        features = [self.features(frame[:, None]) for frame in frames.unbind(1)]
-        state = features[0].new_zeros(len(frames), HIDDEN, *frames.shape[-2:])
+    def expect(self, features: Sequence[Tensor]) -> Tensor:
+        """Compute the mean frame number (B, H, W) from the features (B, 8, H, W), in [0, 1], of each frame."""
+        state = features[0].new_zeros(len(features[0]), HIDDEN, *features[0].shape[-2:])
         before = []
         for x in features:
             state = self.forwards(x, state)
             before.append(state)
-        state = torch.zeros_like(state)
-        for number in reversed(range(len(features))):
-            state = self.backwards(features.pop(), state)
-            yield number, (before.pop() + state).amax(1)
+        state, weighed, total = torch.zeros_like(state), 0.0, 0.0
+        for number, x in reversed([*enumerate(features)]):
+            state = self.backwards(x, state)
+            share = (before.pop() + state).amax(1).exp()  # of the softmax; scores lie between -2 and 2
+            weighed, total = weighed + number * share, total + share
+        return weighed / total
 
 
-def stretched(expected: Tensor, count: int) -> Tensor:
-    """Stretch mean frame numbers to all frames, 0 to `count` - 1."""
-    low, high = expected.amin(), expected.amax()
-    return (count - 1) * (expected - low) / (high - low)
+def stretched(expected: np.ndarray, count: int) -> np.ndarray:
+    """Stretch mean frame numbers to all frames, 0 to `count` - 1; where all are one number, the first frame is taken."""
+    low, high = expected.min(), expected.max()
+    return (count - 1) * (expected - low) / max(high - low, np.finfo(np.float32).tiny)
 
 
 def published(name: str) -> tuple[dict[str, Tensor], dict]:
@@ -182,3 +178,64 @@ def ours(key: str) -> str:
             number, _, rest = rest.partition(".")
             return f"features.{name}{int(number) - 1}.{rest.removeprefix('0.')}"
     return f"features.{key}"
+
+
+# ----------------------------------------------------------------------------------------------- inference
+
+#: Pixels of all frames whose states are held at once: 64 bytes each.
+STATES = 2**22
+#: Rows by which one frame reaches further than the one before: two convolutions of 3x3.
+REACH = 2
+
+
+@torch.inference_mode()
+def expected_frame(network: StackMFF, grays: Iterable[np.ndarray]) -> np.ndarray:
+    """Compute the mean frame number (H, W), float32, from 0, of gray frames (H, W) in [0, 1] that come one by one.
+
+    Kept of each frame are eight features at half its size. The recurrent network passes over strips of rows, with as many rows
+    around them as it sees, so that the result is that of the whole image.
+    """
+    device, halves = device_of(network), []
+    for gray in grays:
+        x = torch.from_numpy(np.ascontiguousarray(gray, np.float32))[None, None].to(device)
+        size = [-(-side // STEP) * STEP for side in gray.shape]
+        halves.append(network.features(F.interpolate(x, size, mode="bilinear", align_corners=False)))
+    height, width = size
+    halo = REACH * len(halves)
+    rows = max(STATES // (len(halves) * width), halo)
+    parts = []
+    for strip in strips(height, width, rows * width, halo):
+        features = [doubled(half)[..., strip.with_halo, :].sigmoid() for half in halves]
+        parts.append(strip.crop(network.expect(features))[0])
+    return torch.cat(parts).cpu().numpy()
+
+
+SOURCE = NetworkSource(StackMFF, published=published)
+
+
+def fuse(stack: FocusStack, network: StackMFF, *, both_ways: bool = False) -> tuple[np.ndarray, Shares]:
+    """Take each pixel from the frame that the network expects to be the sharpest.
+
+    Args:
+        stack: N >= 2 frames in the order of their focus, sides at least 32 pixels, gray or colour.
+        network: StackMFF-V2.
+        both_ways: Average the expected frame over both orders of the frames, which makes the result independent of the
+            direction; the published program looks in the given order only.
+
+    Returns:
+        The fused image, and its shares: each pixel is that of one frame.
+
+    Deviations:
+        As the published program reads frames: gray values of 8 bits, rounded. Frames of 16 bits keep theirs.
+
+    References:
+        [xie2025stackmff].
+    Chapter: 08_networks
+    """
+    grays = [read_as_gray(image) for image in stack.images]
+    expected = expected_frame(network, grays)
+    if both_ways:
+        expected = (expected + (len(grays) - 1) - expected_frame(network, grays[::-1])) / 2
+    winner = nearest(np.round(stretched(expected, len(grays))).astype(index_type(len(grays))), stack.images[0].shape[:2])
+    shares = Shares.of_winner(winner, len(grays))
+    return shares.blend(stack.images), shares
