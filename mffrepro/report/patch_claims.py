@@ -61,7 +61,10 @@ def more_wrong(study: pd.DataFrame, after: str, before: str, kind: str) -> Part:
 
 
 def right(study: pd.DataFrame, row: str, kind: str) -> Part:
-    """Compute the shares of right answers on one kind of patch, as `more_wrong` returns differences."""
+    """Compute the shares of right answers on one kind of patch.
+
+    Returned as `more_wrong` returns differences.
+    """
     wrong = by_seed(study, row, f"error, {kind}")
     low, high = wilson(wrong.mean(), PAIRS)
     return 1 - wrong.to_numpy()[:, None], (high - wrong.mean(), wrong.mean() - low)
@@ -75,7 +78,10 @@ def judge_parts(claim: str, study: pd.DataFrame, parts: Mapping[str, np.ndarray 
 
 
 def errors_apart(study: pd.DataFrame, after: str, before: str) -> dict[str, float]:
-    """Subtract the mean errors of two kinds of training, for every kind of patch that one of them gets wrong."""
+    """Subtract the mean errors of two kinds of training, by kind of patch.
+
+    Kinds that both always get right are left out.
+    """
     means = study.loc[[after, before], [name for name in study if name.startswith("error, ")]].groupby(level=0).mean()
     return {f"{name}, difference": means.loc[after, name] - means.loc[before, name] for name in means if means[name].any()}
 

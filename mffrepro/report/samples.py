@@ -43,9 +43,10 @@ def patch_row(pairs: Sequence[Mapping], which: str, *, enlarge: int = 4) -> np.n
 
 
 def hard_rows(kinds: Sequence[str], *, count: int = 8, side: int = 32, enlarge: int = 3) -> dict[str, np.ndarray]:
-    """Lay pairs of each kind of hard patch in two rows, the sharper patches above the others.
+    """Lay pairs of each kind of hard patch in two rows.
 
-    They come from the embedded photographs. All kinds but ``"flat"`` show the same places.
+    The sharper patches stand above the others. All are parts of the embedded photographs, and all kinds but ``"flat"`` show the
+    same places.
 
     Args:
         kinds: Names of `mffrepro.data.hard_patches.KINDS`.

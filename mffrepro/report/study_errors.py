@@ -1,4 +1,4 @@
-"""Show how often the patch classifiers of a study are wrong, by kind of patch.
+"""Show how often patch classifiers are wrong, by kind of patch.
 
 Two things can make an error differ. Another seed gives another network: all trainings of a kind are shown by their range. Other
 patches are other questions: the interval of Wilson covers that, for the mean over the seeds, and nothing else.
@@ -71,7 +71,9 @@ def telling_kinds(found: pd.DataFrame, *, least: float = 0.002) -> list[str]:
 
 
 def error_points(found: pd.DataFrame, kinds: Sequence[str], *, alt: str, caption: str = "") -> Shown:
-    """Draw a panel per kind of patch: the mean error of each network, its range over seeds, and Wilson's interval.
+    """Draw the errors of all networks, a panel per kind of patch.
+
+    A point is the mean over the seeds, a thick line their range, a thin line Wilson's interval.
 
     Args:
         found: What `over_seeds` returns.

@@ -152,7 +152,7 @@ def study_table(study: pd.DataFrame, columns: Sequence[str], *, caption: str) ->
 
 
 def mean_text(values: pd.Series) -> str:
-    """Write the mean over the seeds, and half of the distance between the lowest and the highest.
+    """Write the mean over the seeds, and half of their range.
 
     Args:
         values: One number per seed; its name tells whether they are counts. Seeds without a number are named.

@@ -77,11 +77,11 @@ def wilson(share: float, count: int) -> tuple[float, float]:
 
 
 def paired_interval(first: float, second: float, count: int) -> tuple[float, float]:
-    """Compute a 95 % interval of the difference of two shares of wrong answers to the same questions.
+    """Compute a 95 % interval of the difference of two paired shares.
 
-    This is the adjusted Wald interval of Bonett and Price for paired answers (Journal of Educational and Behavioral Statistics
-    37, 2012). It needs how many questions only one of both gets wrong; which ones each got wrong is not recorded, so none counts
-    as wrong in both. That makes it as wide as it can be.
+    Both are shares of wrong answers to the same questions. This is the adjusted Wald interval of Bonett and Price for paired
+    answers (Journal of Educational and Behavioral Statistics 37, 2012). It needs how many questions only one of both gets wrong;
+    which ones each got wrong is not recorded, so none counts as wrong in both. That makes it as wide as it can be.
 
     Args:
         first: Share of wrong answers.
