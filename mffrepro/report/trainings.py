@@ -1,4 +1,7 @@
-"""Show how shipped weights were trained, and what recorded studies of trainings say."""
+"""Show how shipped weights were trained, and what recorded studies of trainings say.
+
+A study has a row for each training, so several rows have one name: a seed each.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -17,10 +20,7 @@ from mffrepro.training.studies import table_path
 #: What the table of a training shows, in this order.
 FACTS = ("data", "device", "date", "seconds", "seed", "parameters", "best_epoch", "note", "licence")
 #: Columns of studies that hold whole numbers, some of which may be missing.
-WHOLE = {"epochs": "Int64", "epochs to 99 %": "Int64", "parameters": "Int64"}
-
-#: Tables of narrower networks, which are read until a study is recorded at the width of the papers.
-NARROW = {"icacs18": "p002_study", "cnn_fuse": "p003_study"}
+WHOLE = ("epochs", "epochs to 99 %", "parameters", "samples")
 
 
 def training_table(names: Sequence[str], *, caption: str = "") -> Styler:
@@ -79,10 +79,9 @@ def read_study(name: str) -> pd.DataFrame:
         name: A study of `mffrepro.training.studies`, such as ``"icacs18"``.
 
     Returns:
-        One row per training, indexed by the first column.
+        One row per training, indexed by the first column; the trainings of several seeds have one name.
     """
-    path = table_path(name)
-    return pd.read_csv(path if path.exists() else path.with_stem(NARROW.get(name, path.stem)), index_col=0)
+    return pd.read_csv(table_path(name), index_col=0)
 
 
 def study_files(name: str, kind: str, *columns: str) -> dict[Any, dict[int, pd.DataFrame]]:
@@ -182,17 +181,37 @@ def final_gap(log: pd.DataFrame) -> float:
 
 def study_origin(study: pd.DataFrame) -> str:
     """Say when, on what and with which data the trainings of a study were made."""
-    row = study.iloc[0]
-    return f"recorded {row['date']} on {row['device']}, {row['samples']} pairs of {row['data']} per epoch, seed {row['seed']}"
+    kinds = {name: ", ".join(map(str, sorted(study[name].unique()))) for name in ("date", "device", "samples", "data", "seed")}
+    seeds = "seeds" if study["seed"].nunique() > 1 else "seed"
+    trained = f"{kinds['samples']} pairs of {kinds['data']} per epoch, {seeds} {kinds['seed']}"
+    return f"recorded {kinds['date']} on {kinds['device']}, {trained}"
 
 
 def study_table(study: pd.DataFrame, columns: Sequence[str], *, caption: str) -> Styler:
-    """Tabulate columns of a study.
+    """Tabulate columns of a study, a row for each name.
 
     Args:
         study: What `read_study` returns.
-        columns: Names of columns; counts are shown as whole numbers.
+        columns: Names of columns of numbers.
         caption: Above the table.
     """
-    chosen = study[list(columns)]
-    return plain(chosen.astype({name: kind for name, kind in WHOLE.items() if name in chosen}), caption=caption)
+    rows = study.groupby(level=0, sort=False)
+    table = pd.DataFrame({name: rows[name].agg(mean_text) for name in columns})
+    return plain(table, caption=caption).set_properties(**{"white-space": "nowrap !important"})
+
+
+def mean_text(values: pd.Series) -> str:
+    """Write the mean over the seeds, and half of their range.
+
+    Args:
+        values: One number per seed; its name tells whether they are counts. Seeds without a number are named.
+
+    Returns:
+        Such as ``"0.7576 ± 0.0008"``; the number alone where all seeds have the same, and a dash where none has one.
+    """
+    known = values.dropna()
+    if known.empty:
+        return "–"
+    half, digits = np.ptp(known) / 2, 0 if values.name in WHOLE else 4
+    text = f"{known.mean():.{digits}f}" if half == 0 else f"{known.mean():.{max(digits, 1)}f} ± {half:.{max(digits, 1)}f}"
+    return text + (f" ({len(known)} of {len(values)} seeds)" if len(known) < len(values) else "")

@@ -76,6 +76,23 @@ def wilson(share: float, count: int) -> tuple[float, float]:
     return float(middle - half), float(middle + half)
 
 
+def paired_interval(first: float, second: float, count: int) -> tuple[float, float]:
+    """Compute a 95 % interval of the difference of two paired shares.
+
+    Both are shares of wrong answers to the same questions. This is the adjusted Wald interval of Bonett and Price for paired
+    answers (Journal of Educational and Behavioral Statistics 37, 2012). It needs how many questions only one of both gets wrong;
+    which ones each got wrong is not recorded, so none counts as wrong in both. That makes it as wide as it can be.
+
+    Args:
+        first: Share of wrong answers.
+        second: The share that is subtracted.
+        count: Number of questions.
+    """
+    one, other = ((share * count + 1) / (count + 2) for share in (first, second))
+    half = QUANTILE * np.sqrt((one + other - (one - other) ** 2) / (count + 2))
+    return float(one - other - half), float(one - other + half)
+
+
 def mean_errors(table: pd.DataFrame) -> dict[str, float]:
     """Average errors over the classifiers of a network.
 
