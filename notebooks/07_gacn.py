@@ -1013,7 +1013,7 @@ figures.metric_curves(
 # The paper prints bars without numbers. Below are first the tiny trainings of this run, on made pairs, then a study that was recorded (by
 # `mffrepro train study gacn_losses`): half the length of a training for use, at the crop of the paper, on photographs of the Berkeley set, scored on
 # the 26 pairs. The crop matters: the losses *ep* and *st* are sums over pixels with the printed weight of $10^{-4}$, which on small crops is nothing
-# ([A4.14](../ambiguities.md)). *Regions* and *variation* say how restless the initial maps are: their number of connected regions, and the mean
+# (A4.14). *Regions* and *variation* say how restless the initial maps are: their number of connected regions, and the mean
 # difference between neighbouring pixels.
 
 # %% tags=["hide-input"]

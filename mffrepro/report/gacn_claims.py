@@ -178,9 +178,9 @@ _LOSSES_NOTE = "Twelve trainings of half the usual length at the paper's crop, s
 
 def _by_seed(first: Mapping[int, pd.DataFrame], second: Mapping[int, pd.DataFrame]) -> dict[int, np.ndarray]:
     """Subtract the six metrics of one kind of training from those of another: by seed, (images, metrics)."""
-    six = list(METRICS)
-    differences = {seed: first[seed].set_index("stack")[six] - second[seed].set_index("stack")[six] for seed in first if seed in second}
-    return {seed: table.to_numpy() for seed, table in differences.items()}
+    six, both = list(METRICS), sorted(set(first) & set(second))
+    tables = [[one[seed].set_index("stack")[six] for seed in both] for one in (first, second)]
+    return {seed: (a - b).to_numpy() for seed, a, b in zip(both, *tables, strict=True)}
 
 
 def trainings(table: pd.DataFrame, seeds: pd.DataFrame) -> list[Verdict]:

@@ -171,7 +171,6 @@ class FocusLevels(FocusPairs):
         cut = slice(top, top + recipe.crop), slice(left, left + recipe.crop)
         return {"a": a[cut].astype(np.float32), "b": b[cut].astype(np.float32), "mask": mask[cut].astype(np.float32)}
 
-
     def pair(self, image: np.ndarray, mask: np.ndarray, kernel: int, level: int, rng: np.random.Generator) -> np.ndarray:
         """Blur a photograph on either side of a mask: (2, H, W, 3)."""
         recipe = self.recipe

@@ -143,14 +143,12 @@ def test_the_gap_at_the_steepness_of_the_paper_counts() -> None:
 
 def study_of(seeds: int, **better: float) -> dict[str, dict[int, pd.DataFrame]]:
     """Scores of five pairs by combination and seed: all alike, but for what some have more of; and a little of their seed."""
-    pairs = [f"pair {i}" for i in range(5)]
-    return {
-        name: {
-            seed: pd.DataFrame({"stack": pairs} | {metric: better.get(name, 0.0) + 0.001 * seed + np.arange(5.0) for metric in SIX})
-            for seed in range(1, seeds + 1)
-        }
-        for name in COMBINATIONS
-    }
+
+    def scores(name: str, seed: int) -> pd.DataFrame:
+        each = better.get(name, 0.0) + 0.001 * seed + np.arange(5.0)
+        return pd.DataFrame({"stack": [f"pair {i}" for i in range(5)]} | dict.fromkeys(SIX, each))
+
+    return {name: {seed: scores(name, seed) for seed in range(1, seeds + 1)} for name in COMBINATIONS}
 
 
 def test_losses_are_compared_pair_by_pair_and_seed_by_seed() -> None:
