@@ -39,7 +39,11 @@ def won(differences: np.ndarray) -> float:
 
 
 def ahead(differences: np.ndarray) -> float:
-    """Count the metrics whose mean difference is above zero; `differences` are (images, metrics)."""
+    """Count the metrics whose mean difference is above zero.
+
+    Args:
+        differences: (images, metrics).
+    """
     return float((differences.mean(0) > 0).sum())
 
 
