@@ -709,8 +709,9 @@ if shown[0].name not in nearest:
 # several **seeds**: other random first weights, other training samples. What differs from seed to seed is chance. The kinds are:
 #
 # * **edges**: the transferred convolutions are those of a VGG-16 at full width. It learned ImageNet and then, gently, to find
-#   edges in the photographs of BSDS500; the layers that follow it here are slim. That is the nearest that this book has to the paper's VGG-19 of ImageNet, and it is not
-#   the same: the networks are trained on photographs of BSDS500 too, which these convolutions have seen.
+#   edges in the photographs of BSDS500. The layers that follow it here are slim. That is the nearest that this book has to the
+#   paper's VGG-19 of ImageNet, and it is not the same: the networks are trained on photographs of BSDS500 too, which these
+#   convolutions have seen.
 # * **random, full width**: the same network from random weights. *Edges* against this row is the test of transfer.
 # * **textures** and **random, slim**: a VGG-19 with a sixteenth of the channels, from the surrogate source task or from random weights.
 # * Each of these is trained further, or *frozen*: its first convolutions stay as they begin (`freeze=True`, A0.14).
@@ -733,8 +734,8 @@ display(
         "val_iou",
         ylabel="validation overlap",
         alt=(
-            "Validation overlap by epoch at full width and slim: transferred and random "
-            "convolutions, trained further and frozen, as means over the seeds in bands."
+            "Validation overlap by epoch at full width and slim: transferred and "
+            "random convolutions, trained further and frozen, as means in bands."
         ),
     )
 )
@@ -756,8 +757,8 @@ display(
         study,
         [*wide, *slim_rows, *poolings],
         caption=(
-            "Means over the seeds, in brackets the lowest and the highest; the last two "
-            "rows begin with textures"
+            "Means over the seeds, in brackets the lowest and the highest; the last "
+            "two rows begin with textures"
         ),
     )
 )

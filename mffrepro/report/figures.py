@@ -233,13 +233,13 @@ def banded_panels(
         caption: Caption.
     """
     with styled():
-        figure = Figure(figsize=(PAGE, 0.55 * PAGE))
+        figure = Figure(figsize=(PAGE, 0.65 * PAGE))
         row = np.atleast_1d(figure.subplots(1, len(panels), sharey=True))
         for axes, (title, lines) in zip(row, panels.items(), strict=True):
             _bands(axes, x, lines)
             axes.set(title=title, xlabel=xlabel)
-            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=9)
-        row[0].set_ylabel(ylabel)
+            axes.legend(loc="upper left", bbox_to_anchor=(0, -0.2), fontsize=9)
+        figure.supylabel(ylabel, fontsize="medium")
     return Shown(figure, alt=alt, caption=caption)
 
 

@@ -25,6 +25,7 @@ from mffrepro.report.transfer_study import (
     changed,
     frozen,
     label,
+    sign,
 )
 from mffrepro.training.studies.transfer import REACHED
 
@@ -33,6 +34,12 @@ PARTS: Mapping[str, Row] = {
     "C1.2": changed("cross-entropy of the last decoder"),
     "C1.3": changed("no batch normalisation"),
     "C1.4": changed("normal first weights"),
+}
+#: Comparisons beside the one that decides on transfer: with random convolutions that cannot learn, and in the slim network.
+CONTROLS: Mapping[str, tuple[Row, Row]] = {
+    "edges over random, frozen": (EDGES, frozen(RANDOM)),
+    "both frozen": (frozen(EDGES), frozen(RANDOM)),
+    "textures over random, slim": (TEXTURES, RANDOM_SLIM),
 }
 AVERAGE, MAXIMUM = changed("average pooling"), changed("maximum pooling")
 WIDE = (
@@ -60,19 +67,20 @@ def pooling(study: TransferStudy) -> Verdict:
 def shorter_training(study: TransferStudy) -> Verdict:
     """Test whether transfer shortens the training (C0.10).
 
-    How the frozen convolutions and the slim network compare is listed.
+    `CONTROLS` are listed.
 
     Args:
         study: What `read_transfer` returns.
     """
-    waits = _later(study, EDGES, RANDOM)
     numbers: dict[str, float | str] = {}
-    for row, over in ((frozen(EDGES), frozen(RANDOM)), (TEXTURES, RANDOM_SLIM)):
-        numbers |= {f"{label(row)}: {part}": _listed(later) for part, later in _later(study, row, over).items()}
-    for row, over in ((EDGES, RANDOM), (frozen(EDGES), frozen(RANDOM)), (TEXTURES, RANDOM_SLIM)):
+    for name, (row, over) in ({"trained further": (EDGES, RANDOM)} | CONTROLS).items():
         _, lower = paired_by_seed(study.logs[row], study.logs[over], lambda log: log["val_total"].mean())
-        numbers[f"{label(row)}: mean validation loss, random minus transferred"] = _listed(lower, 2)
-    return judge("C0.10", waits, seeds=study.seeds, numbers=numbers, note=f"{WIDE} Listed: one number per seed.")
+        found = _later(study, row, over) if name in CONTROLS else {}
+        numbers |= {f"{part}, {name}": _listed(later) for part, later in found.items()}
+        numbers[f"mean validation loss, random minus transferred, {name}"] = _listed(lower, 2)
+    return judge(
+        "C0.10", _later(study, EDGES, RANDOM), seeds=study.seeds, numbers=numbers, note=f"{WIDE} Listed: one number per seed."
+    )
 
 
 def _later(study: TransferStudy, row: Row, over: Row) -> dict[str, np.ndarray]:
@@ -145,19 +153,20 @@ def parts_of_the_model(study: TransferStudy) -> list[Verdict]:
 def transfer(study: TransferStudy) -> list[Verdict]:
     """Test whether the transferred network fuses better (C1.6 to C1.9).
 
-    How the frozen convolutions and the slim network compare is listed.
+    `CONTROLS` are listed.
 
     Args:
         study: What `read_transfer` returns.
     """
     leads = study.leads(EDGES, RANDOM)
-    others = {label(row): study.leads(row, over) for row, over in ((frozen(EDGES), frozen(RANDOM)), (TEXTURES, RANDOM_SLIM))}
+    others = {name: study.leads(row, over) for name, (row, over) in CONTROLS.items()}
     lost = {name: (lead <= 0).astype(float) for name, lead in leads.items()}
     same = {"seeds": study.seeds, "note": WIDE + LYTRO}
 
-    def listed(*metrics: str) -> dict[str, float]:
+    def listed(*metrics: str) -> dict[str, float | str]:
         means = {f"mean lead in {name}": float(leads[name].mean()) for name in metrics}
-        return means | {f"{name}, {kind}": float(found[name].mean()) for kind, found in others.items() for name in metrics}
+        controlled = {(name, kind): found[name] for kind, found in others.items() for name in metrics}
+        return means | {f"{name}, {kind}": f"{lead.mean():+.3g}, {sign(lead)}" for (name, kind), lead in controlled.items()}
 
     three = ("qabf", "mi", "ag")
     found, truth = leads["mask_iou"], "mask_iou"
