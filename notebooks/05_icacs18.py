@@ -226,7 +226,7 @@ show_source(both_orders, type(recipe).optimiser)
 # %% tags=["hide-input"]
 from mffrepro.report.trainings import (
     read_study,
-    study_curves,
+    study_files,
     study_origin,
     study_table,
     training_curves,
@@ -557,7 +557,7 @@ title = (
 study_table(study, columns, caption=f"{title}; {study_origin(study)}")
 
 # %% tags=["hide-input"]
-curves = study_curves("icacs18", "network")
+curves = study_files("icacs18", "curve", "network")
 chosen = {"maximum pooling": order[0], "mean pooling": "mean pooling"}
 losses = {
     name: np.array([log["val_total"] for log in curves[row].values()])

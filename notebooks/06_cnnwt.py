@@ -249,7 +249,7 @@ show_source(both_orders)
 from mffrepro.models.weights import card
 from mffrepro.report.trainings import (
     read_study,
-    study_curves,
+    study_files,
     study_origin,
     study_table,
     training_curves,
@@ -712,7 +712,7 @@ display(
 # Which kind of network learns faster (C3.4)?
 
 # %% tags=["hide-input"]
-curves = study_curves("cnn_fuse", "network")
+curves = study_files("cnn_fuse", "curve", "network")
 kinds = {
     "Siamese": "five levels",
     "pseudo-Siamese": "pseudo-siamese",
