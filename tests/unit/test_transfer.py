@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -517,7 +518,7 @@ def test_pairs_are_compressed_as_jpeg() -> None:
 def test_adapted_statistics_are_those_of_the_photographs() -> None:
     """The first layer sees the normalised image: its mean over both images is what the first normalisation keeps."""
     network = TransferNet(width=1 / 16, vgg_width=1 / 16)
-    stack = mff.load("embedded", size=64)["coffee_blur3"]
+    stack = SimpleNamespace(images=mff.load("embedded", size=64)["coffee_blur3"].images[:, :32])  # sides that need no padding
     block = network.encoders[0].vgg[0]
     with torch.no_grad():
         wanted = torch.stack(
