@@ -619,11 +619,6 @@ from mffrepro.report.fold import fold
 
 wrong = study_errors.over_seeds(study_errors.read_errors("icacs18"))
 telling = study_errors.telling_kinds(wrong)
-how_read = (
-    "Points are means over three seeds, thick lines reach from the best seed to the "
-    "worst. Thin lines are Wilson's 95 % intervals, which cover the choice of the "
-    "1000 pairs and not the seeds."
-)
 display(
     study_errors.error_points(
         wrong,
@@ -632,7 +627,7 @@ display(
             "A panel for each of four kinds of patch: the share of wrong answers of "
             "seven networks. Across a border 32 x 32 is wrong most often."
         ),
-        caption=f"Not in the paper: wrong answers by kind of patch. {how_read}",
+        caption="Not in the paper: wrong answers by kind of patch.",
     )
 )
 rest = ", ".join(kind for kind in wrong.index.unique("kind") if kind not in telling)

@@ -754,11 +754,6 @@ wrong = study_errors.over_seeds(
     pd.concat([study_errors.read_errors(name) for name in ("cnn_fuse", "cnnwt")])
 )
 telling = study_errors.telling_kinds(wrong)
-how_read = (
-    "Points are means over three seeds, thick lines reach from the best seed to the "
-    "worst. Thin lines are Wilson's 95 % intervals, which cover the choice of the "
-    "1000 pairs and not the seeds."
-)
 display(
     study_errors.error_points(
         wrong,
@@ -768,8 +763,8 @@ display(
             "Across a border the networks on sub-bands are wrong most often."
         ),
         caption=(
-            f"Not in the paper: wrong answers by kind of patch. {how_read} The last "
-            "rows are the networks on the low band and on the details."
+            "Not in the paper: wrong answers by kind of patch. The last rows are the "
+            "networks on the low band and on the details."
         ),
     )
 )

@@ -18,7 +18,12 @@ from mffrepro.report.tables import plain
 from mffrepro.report.trainings import read_study
 from mffrepro.training.studies import table_path
 from mffrepro.training.studies.patch_errors import wilson
-from mffrepro.training.studies.patches import STUDIES
+from mffrepro.training.studies.patches import PAIRS, STUDIES
+
+HOW_READ = (
+    "Points are means over the seeds, thick lines reach from the best seed to the worst. Thin lines are Wilson's 95 % intervals, "
+    f"which cover the choice of the {PAIRS} pairs and not the seeds."
+)
 
 
 def read_errors(name: str) -> pd.DataFrame:
@@ -79,7 +84,7 @@ def error_points(found: pd.DataFrame, kinds: Sequence[str], *, alt: str, caption
         found: What `over_seeds` returns.
         kinds: Kinds to show.
         alt: Alternative text.
-        caption: Caption.
+        caption: Caption; how to read the chart is added.
     """
     networks = list(found.index.unique("network"))
     lines = -(-len(kinds) // 2)
@@ -97,7 +102,7 @@ def error_points(found: pd.DataFrame, kinds: Sequence[str], *, alt: str, caption
         panels[0].invert_yaxis()
         for unused in panels[len(kinds) :]:
             unused.set_axis_off()
-    return Shown(figure, alt=alt, caption=caption)
+    return Shown(figure, alt=alt, caption=f"{caption} {HOW_READ}")
 
 
 def error_table(found: pd.DataFrame, kinds: Sequence[str], *, caption: str) -> Styler:
