@@ -535,7 +535,7 @@ tables.scores(on_lytro, caption=f"Means over {len(lytro)} pairs, {lytro[0].name}
 #
 # ## Ablations
 #
-# What do patch size and pooling matter? Each row of the next table stands for three trainings of a network at the width of the
+# What do patch size and pooling matter? Each row of the next table stands for several trainings of a network at the width of the
 # paper, which differ in their seed (`mffrepro train study icacs18`). All rows have one recipe and differ in one thing: the side of
 # the patch, the kind or the number of poolings, or what lies around a patch. Every training sees 20 000 labelled pairs, drawn once:
 # 10 000 places of the Berkeley photographs in both orders. The paper counts 20 000 patches and does not say whether these are pairs
@@ -569,7 +569,7 @@ figures.banded_curves(
     xlabel="epoch",
     ylabel="validation loss",
     alt=(
-        "Validation losses over twelve epochs, as means over three seeds within bands: "
+        "Validation losses by epoch, as means over the seeds within bands: "
         "with mean pooling the loss falls some epochs later."
     ),
     caption=(

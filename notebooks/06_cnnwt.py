@@ -397,7 +397,7 @@ figures.comparison(
 #
 # The paper has no table. Its accuracies are those of Liu et al., told as its own (A3.9). The fresh patches below come from the
 # embedded photographs, which none of the shipped networks has seen. The table shows the trainings of a study at the width of the
-# paper, three seeds each, on plain pairs of other photographs (`mffrepro train study cnn_fuse`). Each pair is scored in both orders.
+# paper, several seeds each, on plain pairs of other photographs (`mffrepro train study cnn_fuse`). Each pair is scored in both orders.
 
 # %% tags=["hide-input"]
 from mffrepro.training.studies.patches import STUDIES, accuracy
@@ -673,7 +673,7 @@ tables.plain(
 # %% [markdown]
 # ## Ablations
 #
-# Each row of the next table stands for three trainings of a network at the width of the paper, which differ in their seed
+# Each row of the next table stands for several trainings of a network at the width of the paper, which differ in their seed
 # (`mffrepro train study cnn_fuse`). All rows have one recipe, which is shorter than the paper's, with a higher rate. They differ in
 # the levels of blur, in the share of real patches, in what lies around a patch, and in the kind of network: Liu et al. discuss two
 # other kinds beside the Siamese one, which cannot fuse here. *Accuracy on real* is measured on patches of real pairs that no training
@@ -728,7 +728,7 @@ figures.banded_curves(
     xlabel="epoch",
     ylabel="validation accuracy in %",
     alt=(
-        "Validation accuracies over twelve epochs, as means over three seeds within "
+        "Validation accuracies by epoch, as means over the seeds within "
         "bands: the Siamese network is above 99 % after the first epoch, the others "
         "later."
     ),
@@ -775,7 +775,7 @@ fold("The numbers", study_errors.error_table(wrong, telling, caption=title))
 # %% [markdown]
 # Across a border the networks differ most. A patch of a sub-band is 32 pixels wide and holds more of what lies beyond the border, so
 # most networks on sub-bands are wrong more often there. Levels of blur and real patches change hardly anything. With two channels
-# one of three trainings often fails at the weakest blur, of standard deviation 0.5; the range of the seeds shows it.
+# some trainings often fail at the weakest blur, of standard deviation 0.5; the range of the seeds shows it.
 
 # %% [markdown]
 # The next table varies the smallest region that is kept, and the radius and the regularisation of the guided filter.

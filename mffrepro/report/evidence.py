@@ -18,7 +18,7 @@ Direction = Literal["greater", "less", "within"]
 MIN_IMAGES, MIN_SEEDS = 5, 3
 LEVEL, REPETITIONS, SEED = 0.95, 5000, 1
 #: Quantile 0.975 of the normal distribution.
-NORMAL_QUANTILE = 1.959964
+NORMAL_QUANTILE = NormalDist().inv_cdf((1 + LEVEL) / 2)
 HOLDS, FAILS, UNDECIDED, UNTESTABLE = "holds", "does not hold", "undecided", "cannot be tested"
 
 

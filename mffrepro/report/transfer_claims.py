@@ -47,7 +47,7 @@ WIDE = (
     "random convolutions of the same width; both trained further, for minutes. The papers transfer a VGG-19 of ImageNet."
 )
 SLIM = "The slim network that begins with textures, trained for minutes, one change at a time."
-LYTRO = " Scores on pairs of Lytro, by the printed rule."
+LYTRO = " Scores on pairs of Lytro, the test set that the paper names, by the printed rule."
 
 
 # ---------------------------------------------------------------------------------------------------- tlcnn
@@ -146,7 +146,7 @@ def parts_of_the_model(study: TransferStudy) -> list[Verdict]:
     overlaps = {claim: study.lead(TEXTURES, row, "mask_iou", MADE) for claim, row in PARTS.items()}
     leads = {claim: {"lead in overlap with the true map, by seed": _listed(gain.mean(1), 3)} for claim, gain in overlaps.items()}
     every = {f"{name} against {label(PARTS[claim])}": gain for claim, gained in gains.items() for name, gain in gained.items()}
-    same = {"seeds": study.seeds, "note": SLIM + LYTRO}
+    same = {"seeds": study.seeds, "scenes": "own", "note": SLIM + LYTRO}
     return [judge("C1.1", every, **same), *(judge(claim, gains[claim], numbers=leads[claim], **same) for claim in PARTS)]
 
 
@@ -161,7 +161,7 @@ def transfer(study: TransferStudy) -> list[Verdict]:
     leads = study.leads(EDGES, RANDOM)
     others = {name: study.leads(row, over) for name, (row, over) in CONTROLS.items()}
     lost = {name: (lead <= 0).astype(float) for name, lead in leads.items()}
-    same = {"seeds": study.seeds, "note": WIDE + LYTRO}
+    same = {"seeds": study.seeds, "scenes": "own", "note": WIDE + LYTRO}
 
     def listed(*metrics: str) -> dict[str, float | str]:
         means = {f"mean lead in {name}": float(leads[name].mean()) for name in metrics}

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 import mffrepro as mff
 from mffrepro.data import load_regions
 from mffrepro.data.labelled import LabelledImage
-from mffrepro.data.synthetic import composite
+from mffrepro.data.synthetic import composite, jpeg
 from mffrepro.errors import DataError, OptionError
 from mffrepro.images import to_unit
 from mffrepro.losses import layer_loss
@@ -26,7 +26,7 @@ from mffrepro.models.transfer import DefocusComparer, TransferNet, count_paramet
 from mffrepro.models.vgg import VGG19, channels, conv_keys
 from mffrepro.training.recipes import rebuild, recipe
 from mffrepro.training.studies import long_training
-from mffrepro.training.transfer import FocusLevels, TransferRecipe, compressed, objects
+from mffrepro.training.transfer import FocusLevels, TransferRecipe, objects
 
 TINY = 1 / 64
 
@@ -512,7 +512,7 @@ def test_pairs_are_compressed_as_jpeg() -> None:
     assert torch.equal(plain["mask"], small["mask"])
     red = np.zeros((16, 16, 3), np.float32)
     red[..., 0] = 1
-    assert compressed(red, 95)[8, 8] == pytest.approx((1, 0, 0), abs=0.02)
+    assert jpeg(red, 95)[8, 8] == pytest.approx((1, 0, 0), abs=0.02)
 
 
 def test_adapted_statistics_are_those_of_the_photographs() -> None:
