@@ -163,7 +163,8 @@ tables.plain(
 # stacks cannot tell the two apart.
 
 # %% tags=["hide-input"]
-here, chart = leaderboard.ranking(results, chosen, stacks.name, seed=seed)
+ranked = leaderboard.one_training_each(results)
+here, chart = leaderboard.ranking(ranked, chosen, stacks.name, seed=seed)
 chart
 
 # %% [markdown]
@@ -176,7 +177,7 @@ chart
 if stacks[0].reference is None:
     print(f"{stacks.name} has no reference.")
 else:
-    both, correlation = leaderboard.rank_against_reference(results, here)
+    both, correlation = leaderboard.rank_against_reference(ranked, here)
     title = (
         "Mean rank by the ranking metrics and by PSNR; rank correlation "
         f"{correlation:.2f}"
@@ -207,7 +208,8 @@ for place, names in origin.items():
 photographs = photographs[photographs["origin"] != ""]
 enough = len(photographs) > 0
 if enough:
-    there, chart = leaderboard.ranking(photographs, chosen, "gacn26", seed=seed)
+    rivals = leaderboard.one_training_each(photographs)
+    there, chart = leaderboard.ranking(rivals, chosen, "gacn26", seed=seed)
     display(chart)
 else:
     print(
@@ -219,7 +221,8 @@ else:
 # Orange over a dozen methods does not say that they are equal. It says that so few pairs cannot show which is better. A paper that ranks such
 # methods by the fourth decimal of a mean shows nothing either.
 #
-# `tlcnn` and `tlcolor` are one network with one rule, trained with two seeds. The distance between their ranks is what a seed does.
+# `tlcnn` and `tlcolor` are one network with one rule, trained with two seeds. They are no rivals, so the rankings of this chapter contain
+# `tlcnn` alone. The scores of both stand in the table of every number; the distance between the two is what a seed does.
 #
 # ## Rank them yourself
 #
@@ -228,7 +231,7 @@ else:
 
 # %% tags=["remove-input"]
 if enough:
-    display(Board(photographs, chosen, photographs.groupby("method")["seconds"].mean()))
+    display(Board(rivals, chosen, rivals.groupby("method")["seconds"].mean()))
 
 # %% [markdown]
 # ## Every number
@@ -274,11 +277,11 @@ if enough:
 # %% tags=["hide-input"]
 if enough:
     parts = {
-        "lytro": photographs["stack"].str.startswith("lytro"),
-        "the others": ~photographs["stack"].str.startswith("lytro"),
+        "lytro": rivals["stack"].str.startswith("lytro"),
+        "the others": ~rivals["stack"].str.startswith("lytro"),
     }
     parts = {
-        name: ranks.stack_ranks(photographs[rows], chosen).mean()
+        name: ranks.stack_ranks(rivals[rows], chosen).mean()
         for name, rows in parts.items()
     }
     parts = (

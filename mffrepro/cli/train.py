@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from mffrepro.data import LabelledImage
 
 PRECISIONS = ("no", "bf16", "fp16")
+#: `mffrepro.training.studies.STUDIES` in words; importing it would cost every command its time.
+STUDIES = "cnn_fuse, cnnwt, gacn_losses, gacn_trainings, icacs18, long_training, overfitting, subbands or transfer"
 
 
 class NetworkByDefault(TyperGroup):
@@ -82,7 +84,7 @@ def network(
 
 @app.command()
 def study(
-    name: Annotated[str, typer.Argument(help="transfer, overfitting, icacs18, cnn_fuse, gacn_losses or gacn_trainings.")],
+    name: Annotated[str, typer.Argument(help=f"{STUDIES}.")],
     machine: Annotated[str, typer.Option(help="The machine in words, for the table: '1 CPU core'.")],
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each kind, with the seeds 1, 2, and so on.")] = 1,
     size: Annotated[str, typer.Option(help="practical, or paper: as long and wide as printed, for a GPU.")] = "practical",

@@ -19,7 +19,7 @@ import numpy as np
 
 from mffrepro.data.labelled import LabelledImage
 from mffrepro.data.lens import disc_blur
-from mffrepro.data.synthetic import gaussian_blur
+from mffrepro.data.synthetic import gaussian_blur, jpeg
 from mffrepro.errors import ImageError, OptionError
 
 #: Side of a pair in pixels: the largest patch of any recipe, and what its network looks at around it.
@@ -103,7 +103,7 @@ def compressed(sharp: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray,
     """
     pair = by_level(sharp, rng)
     top, left = rng.integers(8, size=2)
-    first, second = (np.pad(_jpeg(image[top:, left:]), [(top, 0), (left, 0)], mode="edge") for image in pair)
+    first, second = (np.pad(jpeg(image[top:, left:], QUALITY), [(top, 0), (left, 0)], mode="edge") for image in pair)
     return first, second
 
 
@@ -185,11 +185,6 @@ def _corner(variances: np.ndarray, rng: np.random.Generator, least: float, most:
 
 def _level(rng: np.random.Generator) -> int:
     return int(rng.integers(1, LEVELS + 1))
-
-
-def _jpeg(image: np.ndarray) -> np.ndarray:
-    _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-    return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
 
 
 def _rounded(image: np.ndarray) -> np.ndarray:

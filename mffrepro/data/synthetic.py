@@ -38,6 +38,26 @@ def gaussian_blur(image: np.ndarray, sigma: float = 2.0, *, size: int | None = N
     return from_unit(blurred, image.dtype) if blurred.dtype != image.dtype else np.array(blurred)
 
 
+def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
+    """Compress as a JPEG file, and open it again.
+
+    Args:
+        image: (H, W) or (H, W, 3), uint8, or float in [0, 1], which is rounded to 8 bits.
+        quality: Of 100, as libjpeg counts.
+
+    Returns:
+        Same shape and dtype.
+    """
+    import cv2
+
+    pixels = from_unit(to_unit(image), np.dtype(np.uint8))
+    blue_first = pixels[..., ::-1] if image.ndim == 3 else pixels
+    _, data = cv2.imencode(".jpg", blue_first, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    opened = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    opened = opened[..., ::-1] if image.ndim == 3 else opened
+    return opened if image.dtype == np.uint8 else to_unit(opened).astype(image.dtype)
+
+
 def blur_levels(image: np.ndarray, levels: int = 5, *, sigma: float = 2.0, size: int = 7) -> np.ndarray:
     """Blur an image 1, 2 ... `levels` times by one kernel: (levels, H, W[, 3]).
 

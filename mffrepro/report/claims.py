@@ -19,7 +19,7 @@ import pandas as pd
 from mffrepro.data.manifests import manifest_folder
 from mffrepro.errors import OptionError, unknown
 from mffrepro.images import write_atomically
-from mffrepro.report.evidence import FAILS, UNDECIDED, UNTESTABLE, Estimate, estimate, exact, outcome, standing, together
+from mffrepro.report.evidence import FAILS, UNDECIDED, UNTESTABLE, Estimate, estimate, exact, outcome, standing, together, widened
 from mffrepro.report.interval_chart import numbers as written
 from mffrepro.report.pages import anchor
 from mffrepro.report.verdict_box import MARKS, SCENES, box, parts_of, sizes, verdict_anchor
@@ -124,6 +124,7 @@ def judge(
     seeds: Sequence[int] = (),
     statistic: Callable[[np.ndarray], float] | None = None,
     independent: Collection[str] = (),
+    shared_errors: Mapping[str, tuple[float, float]] | None = None,
     numbers: Mapping[str, float | int | str] | None = None,
     note: str = "",
 ) -> Verdict:
@@ -142,11 +143,14 @@ def judge(
         seeds: Seeds of the trainings behind the samples, one for each row of (seeds, images).
         statistic: As for `mffrepro.report.evidence.estimate`, for all parts.
         independent: Parts without a network of this project, of a claim that rests on its weights in other parts.
+        shared_errors: Part -> how far below and above its effect an error reaches that all trainings share, such as that of the
+            patches they were asked; see `mffrepro.report.evidence.widened`.
         numbers: What else was measured, by name.
         note: One sentence: a limit of the test, or why it cannot be done; the latter must be said.
 
     Raises:
-        OptionError: There is no such claim or kind of scenes, samples do not fit the kind of the claim, or a reason is missing.
+        OptionError: There is no such claim, part or kind of scenes, samples do not fit the kind of the claim, or a reason is
+            missing.
     """
     claims = all_claims()
     if claim not in claims.index:
@@ -161,7 +165,8 @@ def judge(
         verdict = replace(verdict, outcome=UNTESTABLE, note=note, numbers=_plain(numbers), weights="")
     else:
         verdict = replace(verdict, scenes=scenes, note=note, numbers=_plain(numbers), seeds=[int(seed) for seed in seeds])
-        verdict = _decided(verdict, samples if isinstance(samples, Mapping) else {row["unit"]: samples}, statistic, independent)
+        parts = samples if isinstance(samples, Mapping) else {row["unit"]: samples}
+        verdict = _decided(verdict, parts, statistic, independent, shared_errors or {})
     return _recorded(verdict)
 
 
@@ -188,13 +193,17 @@ def part_thresholds(text: str) -> dict[str, float]:
 
 
 def _decided(
-    verdict: Verdict, samples: Mapping[str, Samples | None], statistic: Callable | None, independent: Collection[str]
-) -> Verdict:
+    verdict: Verdict, samples: Mapping[str, Samples | None], statistic: Callable | None, independent: Collection[str],
+    shared_errors: Mapping[str, tuple[float, float]],
+) -> Verdict:  # fmt: skip
     """Estimate every part that can be tested, and decide the claim."""
     measured = {name: part for name, part in samples.items() if part is not None}
     if not measured:
         raise OptionError(f"{verdict.claim} has no part; give samples, or None and the reason why it cannot be tested")
     found = {name: _estimate(verdict, part, statistic, len(samples)) for name, part in measured.items()}
+    if strange := set(shared_errors) - set(found):
+        raise unknown("part", min(strange), found)
+    found |= {name: widened(found[name], shared, parts=len(samples)) for name, shared in shared_errors.items()}
     own = part_thresholds(all_claims().loc[verdict.claim, "part_thresholds"])
     if missing := set(own) - set(samples):
         raise OptionError(f"{verdict.claim} has a threshold for the part {min(missing)!r}, which was not given; give it, or None")

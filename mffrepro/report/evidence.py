@@ -4,8 +4,9 @@ The draws come from a fixed seed, so the same samples give the same interval. Re
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
@@ -17,7 +18,7 @@ Direction = Literal["greater", "less", "within"]
 MIN_IMAGES, MIN_SEEDS = 5, 3
 LEVEL, REPETITIONS, SEED = 0.95, 5000, 1
 #: Quantile 0.975 of the normal distribution.
-NORMAL_QUANTILE = 1.959964
+NORMAL_QUANTILE = NormalDist().inv_cdf((1 + LEVEL) / 2)
 HOLDS, FAILS, UNDECIDED, UNTESTABLE = "holds", "does not hold", "undecided", "cannot be tested"
 
 
@@ -105,6 +106,27 @@ def _statistics(values: np.ndarray, statistic: Callable[[np.ndarray], float]) ->
         chosen, rows = rng.integers(seeds, size=seeds), rng.integers(images, size=images)
         drawn[i] = np.mean([statistic(values[seed][rows]) for seed in chosen])
     return drawn
+
+
+def widened(found: Estimate, shared: tuple[float, float], *, parts: int = 1) -> Estimate:
+    """Widen an interval over seeds by an error that all trainings share.
+
+    Such is the choice of the patches that all of them were asked: more seeds do not make it smaller. Both errors are taken as
+    independent, so their squares add on either side of the effect.
+
+    Args:
+        found: What `estimate` returns.
+        shared: How far below and above the effect the shared error reaches, at 95 %; neither is negative.
+        parts: As for `estimate`.
+    """
+
+    def ends(low: float, high: float, times: float) -> tuple[float, float]:
+        below, above = (times * end for end in shared)
+        return found.effect - np.hypot(found.effect - low, below), found.effect + np.hypot(high - found.effect, above)
+
+    low, high = ends(found.low, found.high, 1.0)
+    times = NormalDist().inv_cdf(1 - (1 - LEVEL) / 2 / parts) / NORMAL_QUANTILE
+    return replace(found, low=float(low), high=float(high), wide=ends(*found.wide, times) if found.wide else None)
 
 
 def exact(value: float) -> Estimate:

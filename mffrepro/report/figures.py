@@ -7,6 +7,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -212,13 +213,41 @@ def banded_curves(
     with styled():
         figure = Figure(figsize=(PAGE, 0.55 * PAGE))
         axes = figure.subplots()
-        for i, (label, runs) in enumerate(lines.items()):
-            colour, style = PALETTE[i // 2 % 8], ("-", "--")[i % 2]
-            axes.plot(x, runs.mean(0), style, color=colour, label=label)
-            axes.fill_between(x, runs.min(0), runs.max(0), color=colour, alpha=0.18, linewidth=0)
+        _bands(axes, x, lines)
         axes.set(xlabel=xlabel, ylabel=ylabel)
         axes.legend()
     return Shown(figure, alt=alt, caption=caption)
+
+
+def banded_panels(
+    x: Sequence[float], panels: Mapping[str, Mapping[str, np.ndarray]], *, xlabel: str, ylabel: str, alt: str, caption: str = ""
+) -> Shown:
+    """Draw the bands of `banded_curves` in panels side by side, on one scale.
+
+    Args:
+        x: Positions along the axis.
+        panels: Title to lines: label to (runs, positions).
+        xlabel: Label of the axis.
+        ylabel: Label of the other axis.
+        alt: Alternative text.
+        caption: Caption.
+    """
+    with styled():
+        figure = Figure(figsize=(PAGE, 0.65 * PAGE))
+        row = np.atleast_1d(figure.subplots(1, len(panels), sharey=True))
+        for axes, (title, lines) in zip(row, panels.items(), strict=True):
+            _bands(axes, x, lines)
+            axes.set(title=title, xlabel=xlabel)
+            axes.legend(loc="upper left", bbox_to_anchor=(0, -0.2), fontsize=9)
+        figure.supylabel(ylabel, fontsize="medium")
+    return Shown(figure, alt=alt, caption=caption)
+
+
+def _bands(axes: Axes, x: Sequence[float], lines: Mapping[str, np.ndarray]) -> None:
+    for i, (label, runs) in enumerate(lines.items()):
+        colour, style = PALETTE[i // 2 % 8], ("-", "--")[i % 2]
+        axes.plot(x, runs.mean(0), style, color=colour, label=label)
+        axes.fill_between(x, runs.min(0), runs.max(0), color=colour, alpha=0.18, linewidth=0)
 
 
 def pair_curves(tables: Mapping[str, pd.DataFrame], *, alt: str, caption: str = "") -> Shown:

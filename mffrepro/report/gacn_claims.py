@@ -38,6 +38,15 @@ def won(differences: np.ndarray) -> float:
     return float((differences.mean(0) > 2 * errors).sum())
 
 
+def ahead(differences: np.ndarray) -> float:
+    """Count the metrics whose mean difference is above zero.
+
+    Args:
+        differences: (images, metrics).
+    """
+    return float((differences.mean(0) > 0).sum())
+
+
 # ------------------------------------------------------------------------------------------------------- scores
 
 
@@ -146,32 +155,36 @@ def steepness(table: pd.DataFrame, k: str = "1000") -> Verdict:
 # ---------------------------------------------------------------------------------------------------- trainings
 
 
-def losses(table: pd.DataFrame, where: str, seed: int) -> list[Verdict]:
+def losses(scores: Mapping[str, Mapping[int, pd.DataFrame]]) -> list[Verdict]:
     """Test which losses give the best scores (C4.3, C4.4, C4.5).
 
     Args:
-        table: What `mffrepro.training.studies.gacn_losses.loss_study` returns.
-        where: Which trainings these are, in words.
-        seed: Their seed.
+        scores: By combination of losses and seed, the six metrics of each pair, as the study ``gacn_losses`` keeps them.
     """
-    note = f"From {where}: one seed of minutes of training, of which means were recorded. One training cannot decide."
-    best, six = "dice + qg", list(METRICS)
-    noise = {}
-    if "dice, repeated" in table.index:
-        apart = (table.loc["dice, repeated", six] - table.loc["dice", six]).abs()
-        noise = {f"{name}, two trainings with Dice and one seed apart": apart[name] for name in six}
-    table = table.drop(index="dice, repeated", errors="ignore")
+    best = "dice + qg"
     pairs = {
-        "C4.3": [(best, name) for name in table.index if name != best],
+        "C4.3": [(best, name) for name in scores if name != best],
         "C4.4": [(name.replace(other, "dice"), name) for other in ("focal", "bce") for name in (other, f"{other} + qg")],
         "C4.5": [(best, "dice + ep"), (best, "dice + st")],
     }
     verdicts = []
     for claim, compared in pairs.items():
-        counts = {f"{a} against {b}": int((table.loc[a, six] > table.loc[b, six]).sum()) for a, b in compared}
-        samples = {name: one_training(count) for name, count in counts.items()}
-        verdicts.append(judge(claim, samples, seeds=[seed], numbers=noise, note=note))
+        gained = {f"{a} against {b}": _by_seed(scores[a], scores[b]) for a, b in compared}
+        seeds = sorted(set.intersection(*(set(scores[name]) for pair in compared for name in pair)))
+        samples = {name: np.stack([gain[seed] for seed in seeds]) for name, gain in gained.items()}
+        counts = {f"metrics won, {name}": np.mean([ahead(one) for one in gain]) for name, gain in samples.items()}
+        verdicts.append(judge(claim, samples, seeds=seeds, statistic=ahead, scenes="own", numbers=counts, note=_LOSSES_NOTE))
     return verdicts
+
+
+_LOSSES_NOTE = "Twelve trainings of half the usual length at the paper's crop, scored on the 26 pairs."
+
+
+def _by_seed(first: Mapping[int, pd.DataFrame], second: Mapping[int, pd.DataFrame]) -> dict[int, np.ndarray]:
+    """Subtract the six metrics of one kind of training from those of another: by seed, (images, metrics)."""
+    six, both = list(METRICS), sorted(set(first) & set(second))
+    tables = [[one[seed].set_index("stack")[six] for seed in both] for one in (first, second)]
+    return {seed: (a - b).to_numpy() for seed, a, b in zip(both, *tables, strict=True)}
 
 
 def trainings(table: pd.DataFrame, seeds: pd.DataFrame) -> list[Verdict]:

@@ -14,6 +14,8 @@ from mffrepro.report.style import Shown
 
 #: Families of metrics that compare the fused image with its sources; each gives one ranking metric.
 FAMILIES = ("gradient", "structure", "phase", "perceptual", "information", "fmi")
+#: Methods that are another training of a network that is ranked, and the method that stands for it.
+SAME_NETWORK = {"tlcolor": "tlcnn"}
 #: Share of stacks in which a metric must find each fault.
 PASS = 0.8
 
@@ -87,6 +89,21 @@ def ranking_metrics(found: pd.DataFrame, recorded: Collection[str] = ()) -> list
     families = pd.Series(passed, index=[quality.get(name).family for name in passed], dtype=object)
     first = families[~families.index.duplicated()]
     return [first[family] for family in FAMILIES if family in first]
+
+
+def one_training_each(results: pd.DataFrame) -> pd.DataFrame:
+    """Leave out methods that are another training of a network in the table.
+
+    Two seeds of one network are no rivals, and twice the same method changes the ranks of all others.
+
+    Args:
+        results: What `mffrepro.benchmark` returns.
+
+    Returns:
+        The other rows; a method of `SAME_NETWORK` stays where the one that stands for it is absent.
+    """
+    there = set(results["method"])
+    return results[~results["method"].isin([name for name, other in SAME_NETWORK.items() if other in there])]
 
 
 def ranking(results: pd.DataFrame, metrics: Sequence[str], name: str, *, seed: int) -> tuple[pd.DataFrame, Shown]:

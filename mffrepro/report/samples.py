@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mffrepro.data import load_regions
+from mffrepro.data.hard_patches import hard_pairs, middle
 from mffrepro.training.recipes import recipe
 from mffrepro.training.transfer import FocusLevels
 
@@ -39,3 +40,27 @@ def patch_row(pairs: Sequence[Mapping], which: str, *, enlarge: int = 4) -> np.n
     """
     row = np.concatenate([pair[f"{which}_gray"][0].numpy() for pair in pairs], 1)
     return np.kron(row, np.ones((enlarge, enlarge)))
+
+
+def hard_rows(kinds: Sequence[str], *, count: int = 8, side: int = 32, enlarge: int = 3) -> dict[str, np.ndarray]:
+    """Lay pairs of each kind of hard patch in two rows.
+
+    The sharper patches stand above the others. All are parts of the embedded photographs, and all kinds but ``"flat"`` show the
+    same places.
+
+    Args:
+        kinds: Names of `mffrepro.data.hard_patches.KINDS`.
+        count: Number of pairs.
+        side: Even side of a patch in pixels, up to 64.
+        enlarge: Pixels of the picture along each side of a pixel.
+
+    Returns:
+        Kind -> (H, W) uint8.
+    """
+    photographs = load_regions("embedded")
+    found = {}
+    for kind in kinds:
+        pairs = middle(hard_pairs(photographs, kind, count), side)
+        rows = pairs.transpose(1, 2, 0, 3).reshape(2 * side, count * side)
+        found[kind] = np.kron(rows, np.ones((enlarge, enlarge), np.uint8))
+    return found

@@ -1,11 +1,16 @@
-"""Show how shipped weights were trained, and what recorded studies of trainings say."""
+"""Show how shipped weights were trained, and what recorded studies of trainings say.
+
+A study has a row for each training, so several rows have one name: a seed each.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from pandas.io.formats.style import Styler
 
+from mffrepro.errors import OptionError
 from mffrepro.models.weights import card
 from mffrepro.report.figures import loss_curves
 from mffrepro.report.style import Shown
@@ -15,10 +20,7 @@ from mffrepro.training.studies import table_path
 #: What the table of a training shows, in this order.
 FACTS = ("data", "device", "date", "seconds", "seed", "parameters", "best_epoch", "note", "licence")
 #: Columns of studies that hold whole numbers, some of which may be missing.
-WHOLE = {"epochs": "Int64", "epochs to 99 %": "Int64", "parameters": "Int64"}
-
-#: Tables of narrower networks, which are read until a study is recorded at the width of the papers.
-NARROW = {"icacs18": "p002_study", "cnn_fuse": "p003_study"}
+WHOLE = ("epochs", "epochs to 99 %", "parameters", "samples")
 
 
 def training_table(names: Sequence[str], *, caption: str = "") -> Styler:
@@ -77,45 +79,69 @@ def read_study(name: str) -> pd.DataFrame:
         name: A study of `mffrepro.training.studies`, such as ``"icacs18"``.
 
     Returns:
-        One row per training, indexed by the first column.
+        One row per training, indexed by the first column; the trainings of several seeds have one name.
     """
-    path = table_path(name)
-    return pd.read_csv(path if path.exists() else path.with_stem(NARROW.get(name, path.stem)), index_col=0)
+    return pd.read_csv(table_path(name), index_col=0)
 
 
-def study_curves(name: str, column: str) -> dict[str, dict[int, pd.DataFrame]]:
-    """Read the training logs that a study recorded.
+def study_files(name: str, kind: str, *columns: str) -> dict[Any, dict[int, pd.DataFrame]]:
+    """Read the files that a study recorded for its trainings.
 
     Args:
         name: A study of `mffrepro.training.studies`, such as ``"overfitting"``.
-        column: Column that tells its rows apart, such as ``"change"``.
+        kind: Column that holds the paths: ``"curve"``, training logs with a row per epoch, or ``"scores"``, a row per stack.
+        columns: Columns that tell the rows of one seed apart, such as ``"change"``.
 
     Returns:
-        By row and seed: a row per epoch, with ``train_`` and ``val_`` losses.
+        By row and seed: the file as a table. A row is named by its value in one column, or by a tuple of those in several.
+
+    Raises:
+        OptionError: These columns do not tell the rows of a seed apart.
     """
     path = table_path(name)
     table = pd.read_csv(path, keep_default_na=False)
-    found: dict[str, dict[int, pd.DataFrame]] = {}
+    if table.duplicated([*columns, "seed"]).any():
+        raise OptionError(f"several rows of {path.name} are the same in {', '.join(columns)} and seed; name more columns")
+    found: dict[Any, dict[int, pd.DataFrame]] = {}
     for _, row in table.sort_values("seed", kind="stable").iterrows():
-        found.setdefault(row[column], {})[int(row["seed"])] = pd.read_csv(path.parent / row["curve"])
+        key = row[columns[0]] if len(columns) == 1 else tuple(row[list(columns)])
+        found.setdefault(key, {})[int(row["seed"])] = pd.read_csv(path.parent / row[kind])
     return found
 
 
+def on_stacks(metric: str, **chosen: str) -> Callable[[pd.DataFrame], pd.Series]:
+    """Make the measure of `paired_by_seed` that reads the score of each stack.
+
+    Args:
+        metric: Column of the scores.
+        chosen: Values of other columns; only rows with these count, such as ``data="real"``.
+
+    Returns:
+        From the scores of a training to a series over the names of the stacks.
+    """
+
+    def measure(scores: pd.DataFrame) -> pd.Series:
+        rows = (scores[list(chosen)] == pd.Series(chosen, dtype=object)).all(axis=1)
+        return scores[rows].set_index("stack")[metric]
+
+    return measure
+
+
 def paired_by_seed(
-    first: Mapping[int, pd.DataFrame], second: Mapping[int, pd.DataFrame], measure: Callable[[pd.DataFrame], float]
+    first: Mapping[int, pd.DataFrame], second: Mapping[int, pd.DataFrame], measure: Callable[[pd.DataFrame], float | pd.Series]
 ) -> tuple[list[int], np.ndarray]:
     """Subtract what one training shows from what another shows, seed by seed.
 
     Args:
-        first: Logs of one kind of training by seed.
-        second: Logs of the other.
-        measure: From a log to a number.
+        first: Logs, or scores, of one kind of training by seed.
+        second: Those of the other.
+        measure: From a log to a number, or from scores to a series over stacks, as of `on_stacks`.
 
     Returns:
-        The seeds that both have, and second minus first, (seeds, 1).
+        The seeds that both have, and second minus first: (seeds, 1), or (seeds, stacks) with NaN where one lacks a stack.
     """
     seeds = [seed for seed in first if seed in second]
-    return seeds, np.array([[measure(second[seed]) - measure(first[seed])] for seed in seeds])
+    return seeds, np.array([np.atleast_1d(measure(second[seed]) - measure(first[seed])) for seed in seeds])
 
 
 def epochs_until(values: Sequence[float], level: float) -> float:
@@ -126,6 +152,28 @@ def epochs_until(values: Sequence[float], level: float) -> float:
     return min(first_epoch(values, level), len(values) + 1)
 
 
+def later_to_share(
+    first: Mapping[int, pd.DataFrame], second: Mapping[int, pd.DataFrame], share: float = 0.9
+) -> tuple[list[int], np.ndarray]:
+    """Count how many epochs later one training reaches a share of the best overlap.
+
+    Each seed has its own level, because it has its own validation pairs: the share of the best overlap of its two trainings.
+
+    Args:
+        first: Logs of one kind of training by seed.
+        second: Logs of the other.
+        share: Share of the best overlap, 0 to 1.
+
+    Returns:
+        The seeds that both have, and epochs of the second minus those of the first, as `epochs_until` counts them, (seeds, 1).
+    """
+    seeds = [seed for seed in first if seed in second]
+    overlaps = [(first[seed]["val_iou"], second[seed]["val_iou"]) for seed in seeds]
+    levels = [share * max(one.max(), other.max()) for one, other in overlaps]
+    waits = [[epochs_until(b, level) - epochs_until(a, level)] for (a, b), level in zip(overlaps, levels, strict=True)]
+    return seeds, np.array(waits, dtype=float)
+
+
 def final_gap(log: pd.DataFrame) -> float:
     """Compute validation loss minus training loss after the last epoch."""
     return float(log["val_total"].iloc[-1] - log["train_total"].iloc[-1])
@@ -133,17 +181,37 @@ def final_gap(log: pd.DataFrame) -> float:
 
 def study_origin(study: pd.DataFrame) -> str:
     """Say when, on what and with which data the trainings of a study were made."""
-    row = study.iloc[0]
-    return f"recorded {row['date']} on {row['device']}, {row['samples']} pairs of {row['data']} per epoch, seed {row['seed']}"
+    kinds = {name: ", ".join(map(str, sorted(study[name].unique()))) for name in ("date", "device", "samples", "data", "seed")}
+    seeds = "seeds" if study["seed"].nunique() > 1 else "seed"
+    trained = f"{kinds['samples']} pairs of {kinds['data']} per epoch, {seeds} {kinds['seed']}"
+    return f"recorded {kinds['date']} on {kinds['device']}, {trained}"
 
 
 def study_table(study: pd.DataFrame, columns: Sequence[str], *, caption: str) -> Styler:
-    """Tabulate columns of a study.
+    """Tabulate columns of a study, a row for each name.
 
     Args:
         study: What `read_study` returns.
-        columns: Names of columns; counts are shown as whole numbers.
+        columns: Names of columns of numbers.
         caption: Above the table.
     """
-    chosen = study[list(columns)]
-    return plain(chosen.astype({name: kind for name, kind in WHOLE.items() if name in chosen}), caption=caption)
+    rows = study.groupby(level=0, sort=False)
+    table = pd.DataFrame({name: rows[name].agg(mean_text) for name in columns})
+    return plain(table, caption=caption).set_properties(**{"white-space": "nowrap !important"})
+
+
+def mean_text(values: pd.Series) -> str:
+    """Write the mean over the seeds, and half of their range.
+
+    Args:
+        values: One number per seed; its name tells whether they are counts. Seeds without a number are named.
+
+    Returns:
+        Such as ``"0.7576 ± 0.0008"``; the number alone where all seeds have the same, and a dash where none has one.
+    """
+    known = values.dropna()
+    if known.empty:
+        return "–"
+    half, digits = np.ptp(known) / 2, 0 if values.name in WHOLE else 4
+    text = f"{known.mean():.{digits}f}" if half == 0 else f"{known.mean():.{max(digits, 1)}f} ± {half:.{max(digits, 1)}f}"
+    return text + (f" ({len(known)} of {len(values)} seeds)" if len(known) < len(values) else "")

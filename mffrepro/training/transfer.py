@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
 from mffrepro.data.lens import disc_blur
 from mffrepro.data.regions import LabelledImage, draw_mask
-from mffrepro.data.synthetic import composite, gaussian_blur
+from mffrepro.data.synthetic import composite, gaussian_blur, jpeg
 from mffrepro.errors import OptionError
 from mffrepro.losses import layer_loss
 from mffrepro.models.transfer import SLIM, Downsample, TransferNet, freeze_vgg, transfer
@@ -166,11 +165,10 @@ class FocusLevels(FocusPairs):
         if recipe.augment and rng.random() < 0.5:
             a, b, mask = b, a, ~mask
         if recipe.quality < 100:
-            a, b = (compressed(x, int(rng.integers(recipe.quality, 100))) for x in (a, b))
+            a, b = (jpeg(x, int(rng.integers(recipe.quality, 100))) for x in (a, b))
         top, left = rng.integers(recipe.size - recipe.crop + 1, size=2)
         cut = slice(top, top + recipe.crop), slice(left, left + recipe.crop)
         return {"a": a[cut].astype(np.float32), "b": b[cut].astype(np.float32), "mask": mask[cut].astype(np.float32)}
-
 
     def pair(self, image: np.ndarray, mask: np.ndarray, kernel: int, level: int, rng: np.random.Generator) -> np.ndarray:
         """Blur a photograph on either side of a mask: (2, H, W, 3)."""
@@ -180,13 +178,6 @@ class FocusLevels(FocusPairs):
             blurred, share = disc_blur(image, 1 + 4 * rng.random()), np.asarray(matte, np.float32)[..., None]
             return np.stack([share * image + (1 - share) * blurred, (1 - share) * image + share * blurred])
         return composite(image, matte, size=kernel, level=level)
-
-
-def compressed(image: np.ndarray, quality: int) -> np.ndarray:
-    """Compress an image (H, W, 3) in [0, 1] as JPEG, and open it again."""
-    blue_first = np.round(255 * image[..., ::-1]).astype(np.uint8)
-    _, data = cv2.imencode(".jpg", blue_first, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1].astype(np.float32) / 255
 
 
 def objects(labelled: LabelledImage) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What only a GPU can show: it gives what the CPU gives, in little memory too, and trains and resumes at every precision."""
+"""Test what only a GPU can show: it gives what the CPU gives, in little memory too, and trains and resumes at every precision."""
 
 import numpy as np
 import pytest

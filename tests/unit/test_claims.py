@@ -72,6 +72,18 @@ def test_a_part_without_our_weights_can_refute_a_claim() -> None:
     assert claims.judge("C0.1", parts | {"published": np.full(9, 0.1)}, independent=["published"]).substituted
 
 
+def test_an_error_that_the_trainings_share_can_keep_a_part_open(monkeypatch) -> None:
+    monkeypatch.delenv(claims.FOLDER_VARIABLE, raising=False)
+    parts, seeds = {"one": np.full((3, 1), 0.02), "other": np.full((3, 1), 0.02)}, [1, 2, 3]
+    assert claims.judge("C2.5", parts, seeds=seeds).outcome == "holds"
+    verdict = claims.judge("C2.5", parts, seeds=seeds, shared_errors={"other": (0.03, 0.04)})
+    assert (verdict.outcome, verdict.weakest) == ("undecided", "other")
+    assert verdict.interval == pytest.approx((-0.01, 0.06))
+    assert (verdict.parts["one"]["low"], verdict.parts["one"]["high"]) == (0.02, 0.02)
+    with pytest.raises(OptionError, match="no part 'othr'; did you mean 'other'"):
+        claims.judge("C2.5", parts, seeds=seeds, shared_errors={"othr": (0.03, 0.04)})
+
+
 def test_a_part_without_a_test_keeps_a_claim_from_holding() -> None:
     verdict = claims.judge("C0.5", {"known": np.full(9, 0.4), "unknown rival": None})
     assert (verdict.outcome, verdict.weakest, verdict.untested) == ("undecided", "known", ["unknown rival"])

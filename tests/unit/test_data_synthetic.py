@@ -1,10 +1,13 @@
 """Blur and pairs against SciPy, and against the numbers the papers give."""
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 from scipy import ndimage
 
-from mffrepro.data.synthetic import blur_levels, composite, defocus_spread, gaussian_blur
+from mffrepro.data.synthetic import blur_levels, composite, defocus_spread, gaussian_blur, jpeg
 from mffrepro.errors import ImageError, OptionError
 
 
@@ -98,3 +101,16 @@ def test_a_mask_of_another_size_is_refused(image, mask):
 def test_impossible_blurs_are_refused(image, options):
     with pytest.raises(OptionError, match="odd size"):
         gaussian_blur(image, **options)
+
+
+@pytest.mark.parametrize("quality", [30, 90])
+def test_jpeg_is_what_pillow_makes_of_it(quality):
+    """Gray, where neither subsamples chroma; and a red that stays red."""
+    smooth = gaussian_blur(np.random.default_rng(0).integers(0, 256, (48, 40), dtype=np.uint8), 2.0)
+    file = io.BytesIO()
+    Image.fromarray(smooth).save(file, "JPEG", quality=quality)
+    np.testing.assert_allclose(jpeg(smooth, quality).astype(int), np.asarray(Image.open(file)).astype(int), atol=2)
+    unit = jpeg(smooth.astype(np.float32) / 255, quality)
+    assert unit.dtype == np.float32
+    np.testing.assert_allclose(255 * unit, jpeg(smooth, quality), atol=1e-3)
+    assert jpeg(np.full((16, 16, 3), (255, 0, 0), np.uint8), 90)[8, 8].astype(int) == pytest.approx((255, 0, 0), abs=6)

@@ -7,7 +7,7 @@ import pytest
 
 from mffrepro.errors import OptionError
 from mffrepro.report import evidence
-from mffrepro.report.evidence import Estimate, estimate, exact, outcome, together
+from mffrepro.report.evidence import Estimate, estimate, exact, outcome, together, widened
 
 
 def normal(shape, mean: float = 0.0, seed: int = 3) -> np.ndarray:
@@ -182,6 +182,20 @@ def test_one_of_many_parts_fails_no_more_often_than_one_alone():
         uncorrected += "does not hold" in {outcome(replace(part, wide=None), "greater", 0) for part in parts}
     assert failed <= 3
     assert uncorrected >= 5
+
+
+def test_an_error_that_all_trainings_share_widens_the_interval():
+    found = estimate(np.array([[1.0], [2.0], [3.0]]), parts=4)
+    assert (found.effect, found.low, found.high) == (2, 1, 3), "of three seeds, the range"
+    wider = widened(found, (2.0, 0.0), parts=4)
+    assert (wider.low, wider.high) == (pytest.approx(2 - np.sqrt(1 + 4)), 3)
+    more = 2.497705 / 1.959964  # quantile of the normal distribution at 1 - 0.025 / 4, and at 1 - 0.025
+    assert wider.wide == (pytest.approx(2 - np.sqrt(1 + (2 * more) ** 2)), found.wide[1])
+    assert outcome(found, "greater", 0.5, trainings=True) == "undecided", "nearer than the seeds to each other"
+    sure = estimate(np.full((3, 1), 2.0))
+    assert outcome(sure, "greater", 0.5, trainings=True) == "holds"
+    assert outcome(widened(sure, (1.6, 0.1)), "greater", 0.5, trainings=True) == "undecided"
+    assert widened(sure, (0.0, 0.0)) == sure
 
 
 def test_the_wide_interval_decides_failing_and_the_narrow_one_holding():

@@ -141,16 +141,33 @@ def test_the_gap_at_the_steepness_of_the_paper_counts() -> None:
 # --------------------------------------------------------------------------------------------------- trainings
 
 
-def test_single_trainings_of_losses_never_decide() -> None:
-    table = pd.DataFrame(0.0, index=list(COMBINATIONS), columns=SIX)
-    table.loc["dice + qg"] = 1
-    verdicts = gacn_claims.losses(table, "a test", 3)
-    assert outcomes(verdicts) == dict.fromkeys(("C4.3", "C4.4", "C4.5"), "undecided")
+def study_of(seeds: int, **better: float) -> dict[str, dict[int, pd.DataFrame]]:
+    """Scores of five pairs by combination and seed: all alike, but for what some have more of; and a little of their seed."""
+
+    def scores(name: str, seed: int) -> pd.DataFrame:
+        each = better.get(name, 0.0) + 0.001 * seed + np.arange(5.0)
+        return pd.DataFrame({"stack": [f"pair {i}" for i in range(5)]} | dict.fromkeys(SIX, each))
+
+    return {name: {seed: scores(name, seed) for seed in range(1, seeds + 1)} for name in COMBINATIONS}
+
+
+def test_losses_are_compared_pair_by_pair_and_seed_by_seed() -> None:
+    verdicts = gacn_claims.losses(study_of(3, **{"dice + qg": 1.0, "dice": 0.5}))
+    assert outcomes(verdicts) == dict.fromkeys(("C4.3", "C4.4", "C4.5"), "holds")
     assert len(verdicts[0].parts) == 11
     assert verdicts[0].parts["dice + qg against dice + st"]["effect"] == 6
     assert list(verdicts[1].parts) == [
         "dice against focal", "dice + qg against focal + qg", "dice against bce", "dice + qg against bce + qg",
     ]  # fmt: skip
+    worse = gacn_claims.losses(study_of(3, **{"dice + st": 1.0}))
+    assert worse[2].parts["dice + qg against dice + st"]["effect"] == 0
+    assert worse[2].outcome == "undecided", "the weights are ours, which refute nothing"
+    assert worse[2].substituted
+
+
+def test_one_training_of_losses_never_decides() -> None:
+    verdicts = gacn_claims.losses(study_of(1, **{"dice + qg": 1.0, "dice": 0.5}))
+    assert outcomes(verdicts) == dict.fromkeys(("C4.3", "C4.4", "C4.5"), "undecided")
 
 
 def test_choices_of_the_recipe_stand_beside_the_spread_of_seeds() -> None:

@@ -235,6 +235,22 @@ def test_every_recipe_is_asked_about_the_same_pairs(network: str, of_embedded) -
     assert set(patch_errors.mean_errors(table)) == {f"error, {kind}" for kind in KINDS}
 
 
+def test_the_interval_of_a_difference_covers_it_as_often_as_it_says() -> None:
+    """Also where both are wrong on the same pairs, which makes the difference surer than the interval assumes."""
+    rng = np.random.default_rng(5)
+    for shared, least in ((False, 0.93), (True, 0.99)):
+        hits = 0
+        for _ in range(400):
+            hard = rng.random(1000)
+            first, second = hard < 0.05, (hard if shared else rng.random(1000)) < 0.03
+            low, high = patch_errors.paired_interval(first.mean(), second.mean(), 1000)
+            hits += low < 0.02 < high
+        assert hits / 400 > least
+    assert patch_errors.paired_interval(0, 0, 1000) == pytest.approx((-0.002766, 0.002766), abs=1e-6)
+    one, other = patch_errors.paired_interval(0.05, 0.03, 1000), patch_errors.paired_interval(0.03, 0.05, 1000)
+    assert one == (-other[1], -other[0])
+
+
 @pytest.mark.parametrize(("wrong", "count"), [(0, 100), (1, 100), (37, 100), (100, 100), (3, 1000)])
 def test_wilsons_interval(wrong: int, count: int) -> None:
     expected = binomtest(wrong, count).proportion_ci(0.95, method="wilson")

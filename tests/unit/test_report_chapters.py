@@ -11,7 +11,7 @@ import pytest
 
 import mffrepro as mff
 from mffrepro.data.checkout import installed_commit
-from mffrepro.errors import DataError
+from mffrepro.errors import DataError, OptionError
 from mffrepro.models.transfer import SLIM, TransferNet
 from mffrepro.models.weights import card, shipped
 from mffrepro.report import figures, tables
@@ -23,9 +23,11 @@ from mffrepro.report.trainings import (
     epochs_until,
     final_gap,
     first_epoch,
+    later_to_share,
+    on_stacks,
     paired_by_seed,
     read_study,
-    study_curves,
+    study_files,
     study_origin,
     study_table,
     training_curves,
@@ -66,18 +68,21 @@ def test_training_curves_have_the_caption():
 def test_studies_are_read_with_their_origin():
     study = read_study("icacs18")
     assert study.index.name == "network"
-    row = study.iloc[0]
-    assert study_origin(study) == (
-        f"recorded {row['date']} on {row['device']}, {row['samples']} pairs of {row['data']} per epoch, seed {row['seed']}"
+    assert set(study.index.value_counts()) == {3}, "a row for each seed"
+    made = {"date": ["2026-01-02", "2026-01-01"], "device": "a GPU", "samples": 9, "data": "bsds500", "seed": [2, 1]}
+    assert (
+        study_origin(pd.DataFrame(made)) == "recorded 2026-01-01, 2026-01-02 on a GPU, 9 pairs of bsds500 per epoch, seeds 1, 2"
     )
+    assert study_origin(pd.DataFrame(made).iloc[:1]) == "recorded 2026-01-02 on a GPU, 9 pairs of bsds500 per epoch, seed 2"
 
 
-def test_counts_of_a_study_are_whole_numbers():
-    page = study_table(read_study("cnn_fuse"), ["accuracy", "epochs to 99 %", "parameters"], caption="Study").to_html()
-    cells = re.findall(r">([\d.–]+)</td>", page)
-    assert "2" in cells
-    assert "–" in cells, "the two networks that never reached 99 %"
-    assert not any(re.fullmatch(r"\d+\.0+", cell) and not cell.startswith("1.") for cell in cells)
+def test_a_study_is_shown_as_means_over_its_seeds():
+    rows = [["b", 0.5, 2, 70, np.nan], ["a", 0.25, 3, 70, 0.1], ["b", 0.75, 4, 70, np.nan], ["a", 0.25, np.nan, 70, 0.3]]
+    study = pd.DataFrame(rows, columns=["network", "accuracy", "epochs to 99 %", "parameters", "qabf"]).set_index("network")
+    shown = study_table(study, list(study), caption="Study").data
+    assert shown.loc["b"].tolist() == ["0.6250 ± 0.1250", "3.0 ± 1.0", "70", "–"]
+    assert shown.loc["a"].tolist() == ["0.2500", "3 (1 of 2 seeds)", "70", "0.2000 ± 0.1000"]
+    assert list(shown.index) == ["b", "a"]
 
 
 def test_samples_come_with_their_labels():
@@ -167,6 +172,30 @@ def test_trainings_are_compared_seed_by_seed():
     assert wider == pytest.approx(np.array([[0.4], [0.6]]))
 
 
+def test_each_seed_has_a_level_of_its_own():
+    fast = {1: log_of((1, 1, 0.2), (1, 1, 0.4)), 2: log_of((1, 1, 0.5), (1, 1, 0.8))}
+    slow = {1: log_of((1, 1, 0.1), (1, 1, 0.37)), 2: log_of((1, 1, 0.1), (1, 1, 0.3)), 3: log_of((1, 1, 1))}
+    seeds, later = later_to_share(fast, slow)
+    assert (seeds, later.tolist()) == ([1, 2], [[0], [1]]), "0.36 for seed 1, and 0.72 for seed 2, which is never reached"
+    assert later_to_share(fast, slow, share=0.6)[1].tolist() == [[0], [2]]
+
+
+def test_scores_are_compared_stack_by_stack():
+    def scores(**values):
+        rows = [{"stack": name[0], "data": name[1:], "qabf": value} for name, value in values.items()]
+        return pd.DataFrame(rows)
+
+    first = {1: scores(a_=0.1, b_=0.2, a=0.9), 2: scores(a_=0.3, b_=0.4, a=0.9)}
+    second = {2: scores(b_=0.9, a_=0.5), 1: scores(b_=0.3, a_=0.1, a=0.0), 3: scores(a_=1.0)}
+    seeds, apart = paired_by_seed(first, second, on_stacks("qabf", data="_"))
+    assert seeds == [1, 2]
+    assert apart == pytest.approx(np.array([[0.0, 0.1], [0.2, 0.5]])), "in the order of the names"
+    lacking = {1: scores(a_=0.1), 2: scores(a_=0.1, b_=0.2)}
+    assert np.isnan(paired_by_seed(first, lacking, on_stacks("qabf", data="_"))[1]).tolist() == [[False, True], [False, False]]
+    alone = first[1][:2].drop(columns="data")
+    assert on_stacks("qabf")(alone).to_dict() == {"a": 0.1, "b": 0.2}, "a study of one kind of data"
+
+
 def test_curves_of_a_study_are_those_that_were_recorded(tmp_path, monkeypatch):
     table = pd.DataFrame(
         {"change": ["b", "a", "b"], "seed": [2, 1, 1], "curve": ["curve/b2.csv", "curve/a1.csv", "curve/b1.csv"]}
@@ -177,13 +206,17 @@ def test_curves_of_a_study_are_those_that_were_recorded(tmp_path, monkeypatch):
     for name, value in (("b2", 2.0), ("a1", 1.0), ("b1", 3.0)):
         log_of((value, value, value)).to_csv(folder / "curve" / f"{name}.csv", index=False)
     monkeypatch.setattr("mffrepro.training.studies.manifest_folder", lambda: tmp_path)
-    found = study_curves("overfitting", "change")
+    found = study_files("overfitting", "curve", "change")
     assert {name: list(logs) for name, logs in found.items()} == {"a": [1], "b": [1, 2]}
     assert found["b"][2]["val_total"].tolist() == [2.0]
+    assert list(study_files("overfitting", "curve", "change", "seed")) == [("a", 1), ("b", 1), ("b", 2)]
+    pd.concat([table, table[:1]]).to_csv(folder / "overfitting.csv", index=False)
+    with pytest.raises(OptionError, match="same in change and seed"):
+        study_files("overfitting", "curve", "change")
 
 
 def test_the_recorded_study_of_over_fitting_has_three_seeds_of_both_kinds():
-    found = study_curves("overfitting", "change")
+    found = study_files("overfitting", "curve", "change")
     assert {name: list(logs) for name, logs in found.items()} == {name: [1, 2, 3] for name in transfer.OVERFITTING}
     assert {len(log) for logs in found.values() for log in logs.values()} == {transfer.FEW["epochs"]}
 

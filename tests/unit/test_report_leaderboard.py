@@ -79,3 +79,10 @@ def test_ranking_against_psnr_puts_what_it_prefers_first():
 def test_lowest_pairs_are_listed_once():
     table = pd.DataFrame([[1, -0.5, 0.2], [-0.5, 1, 0.1], [0.2, 0.1, 1]], index=list("abc"), columns=list("abc"))
     assert dict(ranks.lowest(table, 2)) == {("a", "b"): -0.5, ("b", "c"): 0.1}
+
+
+def test_two_trainings_of_one_network_are_ranked_once():
+    both = results({"tlcnn": [1.0, 2.0], "tlcolor": [2.0, 3.0], "lp": [0.0, 1.0]}, "qabf")
+    assert list(leaderboard.one_training_each(both)["method"].unique()) == ["tlcnn", "lp"]
+    alone = both[both["method"] != "tlcnn"]
+    assert leaderboard.one_training_each(alone).equals(alone), "nothing stands for it"

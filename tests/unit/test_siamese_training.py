@@ -386,7 +386,7 @@ def test_a_study_is_recorded_and_goes_on(name, photographs, small_stacks, monkey
 
 
 def test_recorded_studies_are_complete() -> None:
-    """Of the recipes that stand here, with all rows of each seed; a study that is not recorded yet has no table."""
+    """Recorded are the recipes that stand here, with all rows of each seed; a study that is not recorded yet has no table."""
     for name, study in patch_study.STUDIES.items():
         table = runner.read(name)
         for _, rows in table.groupby("seed") if len(table) else ():

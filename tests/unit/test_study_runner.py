@@ -1,11 +1,13 @@
 """The runner of studies: row by row, resumable, nothing lost."""
 
+import inspect
 from dataclasses import replace
 
 import pandas as pd
 import pytest
 from filelock import FileLock
 
+from mffrepro.cli import train as train_command
 from mffrepro.data import load_regions
 from mffrepro.errors import OptionError
 from mffrepro.training import studies
@@ -97,6 +99,12 @@ def test_a_row_that_another_process_finished_meanwhile_is_not_trained(ran, tmp_p
     runner.run("gacn_losses", replace(OPTIONS, seeds=1), tmp_path, report=lambda text: None)
     assert ran[5:] == [("dice", 1), ("fatal", 1)]
     assert len(runner.read("gacn_losses")) == 2
+
+
+def test_the_help_of_the_command_names_every_study() -> None:
+    assert train_command.STUDIES.replace(" or ", ", ").split(", ") == sorted(studies.STUDIES)
+    (name,) = (one for one in inspect.signature(train_command.study).parameters.values() if one.name == "name")
+    assert train_command.STUDIES in name.annotation.__metadata__[0].help
 
 
 def test_an_unknown_study_is_named(tmp_path) -> None:

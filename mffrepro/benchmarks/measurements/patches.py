@@ -160,7 +160,7 @@ def focus(pair: FocusStack) -> Values:
 
 
 def blurs(pair: FocusStack) -> Values:
-    """Compute the accuracy of CNN-Fuse on patches, by blur (C3.1, C3.13)."""
+    """Compute the accuracy of CNN-Fuse on patches, by blur."""
     network, recipe = load_network("cnn_fuse"), CnnFuseRecipe(border="context")
     photograph = LabelledImage(pair.name, lambda: pair.reference, lambda: ())
     draw = partial(PatchPairs, [photograph], recipe.show, length=PATCHES, side=recipe.crop_side(), patch=recipe.patch, seed=1)

@@ -35,9 +35,9 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
 
 @torch.no_grad()
 def adapt(network: TransferNet, stacks: Sequence[FocusStack], device: str) -> TransferNet:
-    """Replace the statistics of the batch normalisation by those of some photographs, without their labels.
+    """Replace the statistics of the batch normalisation by those of photographs.
 
-    If scores on them rise, it was the statistics of the made pairs that did not fit.
+    No labels are asked for. If scores on them rise, it was the statistics of the made pairs that did not fit.
 
     Args:
         network: A trained network, whose statistics are replaced.
@@ -58,7 +58,9 @@ def adapt(network: TransferNet, stacks: Sequence[FocusStack], device: str) -> Tr
 
 
 def measure(recipe: TransferRecipe, folder: Path, real: str, device: str) -> Row:
-    """Measure a finished training: by the printed rule and by ours, and with the statistics of the photographs.
+    """Measure a finished training.
+
+    By the printed rule and by ours, and with the statistics of the photographs.
 
     Args:
         recipe: What was trained.

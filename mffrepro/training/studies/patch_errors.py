@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,8 @@ from mffrepro.data import load_regions
 from mffrepro.data.hard_patches import KINDS, hard_pairs, middle
 from mffrepro.training.patches import PatchRecipe, as_sample
 
-#: 97.5 % quantile of the normal distribution.
-QUANTILE = 1.959964
+#: Quantile of the normal distribution at which an interval of 95 % ends.
+NORMAL_QUANTILE = NormalDist().inv_cdf(0.975)
 
 
 @torch.inference_mode()
@@ -70,10 +71,27 @@ def _pairs(data: str, kind: str, pairs: int) -> np.ndarray:
 
 def wilson(share: float, count: int) -> tuple[float, float]:
     """Compute Wilson's 95 % interval of a share of `count` independent answers."""
-    spread = QUANTILE**2 / count
+    spread = NORMAL_QUANTILE**2 / count
     middle = (share + spread / 2) / (1 + spread)
     half = np.sqrt(share * (1 - share) * spread + spread**2 / 4) / (1 + spread)
     return float(middle - half), float(middle + half)
+
+
+def paired_interval(first: float, second: float, count: int) -> tuple[float, float]:
+    """Compute a 95 % interval of the difference of two paired shares.
+
+    Both are shares of wrong answers to the same questions. This is the adjusted Wald interval of Bonett and Price for paired
+    answers (Journal of Educational and Behavioral Statistics 37, 2012). It needs how many questions only one of both gets wrong;
+    which ones each got wrong is not recorded, so none counts as wrong in both. That makes it as wide as it can be.
+
+    Args:
+        first: Share of wrong answers.
+        second: The share that is subtracted.
+        count: Number of questions.
+    """
+    one, other = ((share * count + 1) / (count + 2) for share in (first, second))
+    half = NORMAL_QUANTILE * np.sqrt((one + other - (one - other) ** 2) / (count + 2))
+    return float(one - other - half), float(one - other + half)
 
 
 def mean_errors(table: pd.DataFrame) -> dict[str, float]:
