@@ -257,6 +257,18 @@ _CARDS = (
         order_matters=True,
     ),
     _network("pmgi", "PMGI", "zhang2020pmgi", "luma", min_side=2, weights=PUBLISHED, memory=(85, 43), order_matters=True),
+    _network(
+        "stackmff",
+        "StackMFF-V2",
+        "xie2025stackmff",
+        "decision",
+        min_side=3,
+        weights=PUBLISHED,
+        order_matters=True,
+        seconds=1,
+        memory=(120, 10),
+        note="Frames must be in the order of their focus.",
+    ),
     _classical(
         "mff_ssim",
         "MFF-SSIM",

@@ -10,8 +10,8 @@ from mffrepro.images import FocusStack, Shares, from_unit
 from mffrepro.images.frames import stack_of
 from mffrepro.progress import portion
 
-#: What a fusion gives: the image, and the shares of the sources or None.
-Fused = tuple[np.ndarray, Shares | np.ndarray | None]
+#: What a fusion gives: the image, and the shares of the sources or None; of some methods also the depth.
+Fused = tuple
 #: Share of a slab that it has in common with the next.
 OVERLAP = 0.25
 
@@ -43,7 +43,8 @@ def fuse_in_slabs(stack: FocusStack, fuse: Callable[[FocusStack], Fused], size: 
         size: Frames of a slab; where the stack has no more, it is fused at once.
 
     Returns:
-        The image, and the share of each frame: its share of the slabs, times theirs of the image.
+        The image, and the share of each frame: its share of the slabs, times theirs of the image. Where the stack is fused at
+        once, what `fuse` returns.
 
     Raises:
         OptionError: `size` is under 2.
@@ -56,13 +57,15 @@ def fuse_in_slabs(stack: FocusStack, fuse: Callable[[FocusStack], Fused], size: 
     def results() -> Iterator[np.ndarray]:
         for number, slab in enumerate(slabs):
             with portion(number / (len(slabs) + 1), (number + 1) / (len(slabs) + 1)):
-                image, shares = fuse(replace(stack, images=stack.images[slab.start : slab.stop], reference=None, decision=None))
+                image, shares, *_ = fuse(
+                    replace(stack, images=stack.images[slab.start : slab.stop], reference=None, decision=None)
+                )
             found.append(shares)
             yield from_unit(image, stack.images.dtype)
 
     fused = replace(stack, images=stack_of(results(), stack.images), reference=None, decision=None)
     with portion(len(slabs) / (len(slabs) + 1), 1):
-        image, shares = fuse(fused)
+        image, shares, *_ = fuse(fused)
     return image, None if shares is None else Shares.of_planes(_through(slabs, shares, found, len(stack)))
 
 

@@ -196,3 +196,22 @@ def lowest(table: pd.DataFrame, count: int = 5) -> pd.Series:
         Values by pairs of names, lowest first.
     """
     return table.where(np.triu(np.ones(table.shape, bool), 1)).stack().sort_values().head(count)
+
+
+def contradicted(printed: pd.DataFrame) -> pd.Series:
+    """Mark printed ranks that the printed values contradict.
+
+    Args:
+        printed: Rows with ``dataset``, ``metric``, ``value``, of which higher is better, and ``rank``, of which 1 is best.
+
+    Returns:
+        Whether another row of the same data set and metric has a better rank and a worse value, or the opposite.
+    """
+
+    def of_group(group: pd.DataFrame) -> pd.Series:
+        value, rank = (group[name].to_numpy() for name in ("value", "rank"))
+        crossed = np.subtract.outer(value, value) * np.subtract.outer(rank, rank) > 0
+        return pd.Series(crossed.any(axis=1), index=group.index)
+
+    groups = printed.groupby(["dataset", "metric"], sort=False)
+    return pd.concat([of_group(group) for _, group in groups]).reindex(printed.index)

@@ -46,11 +46,14 @@ class FocusPairs(torch.utils.data.Dataset):
         return self.length
 
     def __getitem__(self, index: int) -> Sample:
+        arrays = self.arrays(*self.draw(index))
+        return {name: torch.from_numpy(np.ascontiguousarray(np.atleast_3d(a).transpose(2, 0, 1))) for name, a in arrays.items()}
+
+    def draw(self, index: int) -> tuple[np.ndarray, LabelledImage, np.random.Generator, int]:
+        """Draw what `arrays` makes a sample of."""
         order = np.random.default_rng((self.seed, self.epoch)).permutation(max(self.length, len(self.regions)))
         visit, i = divmod(int(order[index]), len(self.regions))
-        image, labelled = self._photograph(i)
-        arrays = self.arrays(image, labelled, np.random.default_rng((self.seed, self.epoch, index)), visit)
-        return {name: torch.from_numpy(np.ascontiguousarray(np.atleast_3d(a).transpose(2, 0, 1))) for name, a in arrays.items()}
+        return *self._photograph(i), np.random.default_rng((self.seed, self.epoch, index)), visit
 
     def arrays(self, image: np.ndarray, labelled: LabelledImage, rng: np.random.Generator, visit: int) -> dict[str, np.ndarray]:
         """Make one sample; `visit` counts earlier samples of this photograph in the epoch."""
