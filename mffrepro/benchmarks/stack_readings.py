@@ -30,7 +30,7 @@ class Readings(NamedTuple):
 
 
 def compare_readings(shots: Shots, *, weights: str = "default", device: str = "auto") -> Readings:
-    """Fuse a stack with known depth by both readings, from near to far and from far to near.
+    """Fuse a stack with known depth by both readings, in both orders.
 
     Args:
         shots: Frames without faults, from near to far.
@@ -58,7 +58,7 @@ def compare_readings(shots: Shots, *, weights: str = "default", device: str = "a
 
 
 def frames_used(image: np.ndarray, count: int, *, weights: str = "default", device: str = "auto") -> dict[str, Sequence[int]]:
-    """List the frames that each reading chooses pixels from where all frames are one image."""
+    """List the frames that each reading takes pixels from if all frames are equal."""
     stack = FocusStack("equal", np.stack([image] * count))
     chosen = {
         reading: fuse(stack, "stackmff", weights=weights, device=device, as_published=as_published).shares.main

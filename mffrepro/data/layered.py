@@ -32,7 +32,7 @@ class Shots(NamedTuple):
 
 
 def draw_disparity(labelled: LabelledImage, rng: np.random.Generator) -> np.ndarray:
-    """Draw a plane for each region of a label map that is drawn from those of the photograph.
+    """Draw a plane for each region of one of a photograph's label maps.
 
     Returns:
         (H, W) float32 from 0, far, to 1, near.
@@ -51,7 +51,7 @@ def draw_disparity(labelled: LabelledImage, rng: np.random.Generator) -> np.ndar
 def take_stack(
     image: np.ndarray, disparity: np.ndarray, count: int, step: float, *, psf: str = "disc", from_near: bool = False
 ) -> Shots:
-    """Take a focal stack of a scene, focused at equal steps of disparity from far to near.
+    """Take a focal stack of a scene, focused at equal steps of disparity.
 
     Args:
         image: Photograph, sharp everywhere, (H, W) or (H, W, 3).

@@ -66,7 +66,10 @@ class StackMffRecipe(Recipe):
         return torch.optim.AdamW(model.parameters(), lr=self.rate)
 
     def losses(self, model: StackMFF, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Compute the mean square error of the stretched depth, and ``frames``, the mean error in frames."""
+        """Compute the mean square error of the stretched depth.
+
+        ``frames`` is the mean error in frames.
+        """
         depth = stretched(model(batch["frames"]).float())
         error = depth - batch["depth"][:, 0]
         return {"total": error.square().mean(), "frames": error.detach().abs().mean() * (batch["frames"].shape[1] - 1)}

@@ -25,7 +25,9 @@ REACH = 2
 
 @torch.inference_mode()
 def expected_frame(network: StackMFF, grays: Iterable[np.ndarray]) -> Tensor:
-    """Compute the expected frame number (1, H', W') of gray frames (H, W), see `StackMFF.forward`.
+    """Compute the expected frame number (1, H', W') of gray frames (H, W).
+
+    See `StackMFF.forward`.
 
     Args:
         network: Ready for inference.
@@ -34,7 +36,7 @@ def expected_frame(network: StackMFF, grays: Iterable[np.ndarray]) -> Tensor:
     Returns:
         H' and W' are H and W rounded up to multiples of 32: frames are stretched to them.
     """
-    halves = [network.features(_stretched_to_step(to_tensor(gray, device_of(network)))) for gray in grays]
+    halves = [network.features(_stretched_to_step(to_tensor(gray, device_of(network)))).float() for gray in grays]
     height, width = (2 * side for side in halves[0].shape[-2:])
     halo = REACH * len(halves)
     side = max(2 * halo, math.isqrt(BLOCK // len(halves)) - 2 * halo)
@@ -56,7 +58,9 @@ def _crop(x: Tensor, rows: Strip, columns: Strip) -> Tensor:
 
 
 def doubled_part(x: Tensor, rows: slice, columns: slice) -> Tensor:
-    """Compute a part of `mffrepro.models.stackmff.network.doubled` without the rest.
+    """Compute a part of doubled maps without the rest.
+
+    See `mffrepro.models.stackmff.network.doubled`.
 
     Args:
         x: (B, C, H, W), sides at least 2.
@@ -73,6 +77,9 @@ def doubled_part(x: Tensor, rows: slice, columns: slice) -> Tensor:
 
 
 def to_size(index: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """Resize a map by copying: row i of the result is row floor(i H' / H) of the map, columns likewise."""
+    """Resize a map by copying.
+
+    Row i of H is row floor(i H' / H) of the H' rows that there are; columns likewise.
+    """
     rows, columns = (np.arange(new) * old // new for new, old in zip(shape, index.shape, strict=True))
     return index[rows[:, None], columns]

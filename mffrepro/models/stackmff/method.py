@@ -63,7 +63,7 @@ def read_as_gray(image: np.ndarray) -> np.ndarray:
 
 
 def placed(expected: Tensor, stack: FocusStack) -> Tensor:
-    """Map expected frame numbers to those at which the stack is sharpest, by a straight line.
+    """Map expected frame numbers by a straight line to those of sharpness.
 
     The line is the least-squares fit to a focus measure, weighted by its confidence. Where it would fall, which says that both
     contradict each other, the numbers are stretched instead. Numbers that are all equal say nothing of depth: all pixels then get

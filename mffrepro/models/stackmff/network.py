@@ -28,7 +28,7 @@ HIDDEN = 16
 
 
 class Inception(nn.Module):
-    """Mix all channels, then convolve three groups of them by a square, a wide and a tall kernel."""
+    """Mix channels, then convolve groups of them by square, wide and tall kernels."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ def _mean_and_max(x: Tensor) -> Tensor:
 
 
 class Features(nn.Module):
-    """Compute eight features of each pixel of one frame by an encoder, a bridge and a decoder."""
+    """Compute eight features of each pixel of one frame."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -115,7 +115,7 @@ class Recurrent(nn.Module):
         """Update a state (B, 16, H, W) by the features (B, 8, H, W) of the next frame."""
         reset, update = torch.sigmoid(self.gates(torch.cat([x, state], 1))).chunk(2, 1)
         candidate = torch.tanh(self.candidate(torch.cat([x, reset * state], 1)))
-        return torch.lerp(state, candidate, update)
+        return state + update * (candidate - state)
 
 
 class StackMFF(nn.Module):
@@ -132,14 +132,17 @@ class StackMFF(nn.Module):
         self.apply(_initialise)
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Compute the expected frame number (B, H, W) of gray frames (B, N, H, W) in [0, 1].
+        """Compute the expected frame number (B, H, W) of frames (B, N, H, W).
 
-        Sides are multiples of 32. Numbers start at 0; they span only a part of 0 to N - 1, see `stretched`.
+        Gray in [0, 1], sides multiples of 32. Numbers start at 0; they span only a part of 0 to N - 1, see `stretched`.
         """
         return self.expect([torch.sigmoid(doubled(self.features(frame[:, None]))) for frame in frames.unbind(1)])
 
     def expect(self, features: Sequence[Tensor]) -> Tensor:
-        """Compute the expected frame number (B, H, W) from the features (B, 8, H, W) of each frame."""
+        """Compute the expected frame number (B, H, W) from features.
+
+        They are (B, 8, H, W) of each frame.
+        """
         before = list(_states(self.forwards, features))
         weighted, total = 0.0, 0.0
         for after, x in enumerate(_states(self.backwards, reversed(features)), 1):
@@ -157,7 +160,10 @@ def _states(recurrent: Recurrent, features: Iterable[Tensor]) -> Iterable[Tensor
 
 
 def stretched(expected: Tensor) -> Tensor:
-    """Stretch each map of (B, H, W) from its smallest value, 0, to its largest, 1; a flat one becomes 0."""
+    """Stretch each map of (B, H, W) from its smallest value, 0, to its largest, 1.
+
+    A flat map becomes 0.
+    """
     low, high = expected.amin((1, 2), keepdim=True), expected.amax((1, 2), keepdim=True)
     return (expected - low) / (high - low).clamp_min(torch.finfo(expected.dtype).tiny)
 
@@ -200,7 +206,10 @@ def published(name: str) -> tuple[dict[str, Tensor], dict]:
 
 
 def renamed(key: str) -> str:
-    """Translate the authors' name of a tensor, such as ``module.feature_extraction.encoder2.0.channel_adj.bias``."""
+    """Translate the authors' name of a tensor to ours.
+
+    Such as ``module.feature_extraction.encoder2.0.channel_adj.bias``.
+    """
     path, _, kind = key.removeprefix("module.").rpartition(".")
     if path in NAMES:
         return f"{NAMES[path]}.{kind}"
