@@ -41,6 +41,8 @@ LOST = {
     "ifcnn": {2: 10.6, 5: 10.6}, "densefuse": {2: 1.5, 5: 1.5}, "u2fusion": {2: 7.3, 5: 13.2}, "fusiondn": {2: 6.3, 5: 11.8},
     "mff_gan": {2: 11.6, 5: 28.1}, "pmgi": {2: 3.5, 5: 6.2},
 }  # fmt: skip
+#: Mean gray levels by which they change the constant images of the test below, fused one after the other. A fifth more than measured.
+FLAT = {"ifcnn": 1.2, "densefuse": 0.5, "u2fusion": 23, "fusiondn": 25, "mff_gan": 18, "pmgi": 15}
 
 
 def photographs(count=2, size=(64, 64), *, colour=True, dtype=np.uint8, seed=0):
@@ -124,7 +126,10 @@ def test_equal_images_come_back(card, count, colour):
 def test_constant_images_come_back(card, level):
     flat = np.full((64, 64, 3), level, np.uint8)
     gap = np.abs(run(card, [flat, flat, flat]).image.astype(int) - level)
-    assert gap.max() <= 1 if not paints(card) else gap.mean() <= 32
+    if paints(card):
+        assert gap.mean() <= FLAT[card.name]
+    else:
+        assert gap.max() <= 1
 
 
 @pytest.mark.parametrize("card", METHODS)
