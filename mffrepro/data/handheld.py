@@ -156,9 +156,24 @@ def take_shots(faults: Faults | None = None, *, frames: int = 8, size: int = 640
             f"frames={frames}, size={size}, dark_frame={faults.dark_frame}; give 2 frames or more, a size of 192 or more, "
             "and a dark frame among them"
         )
-    scene, disparity = stereo_scene(size)
+    return photograph(*stereo_scene(size), faults, frames=frames, seed=seed)
+
+
+def photograph(
+    scene: np.ndarray, disparity: np.ndarray, faults: Faults, *, frames: int = 8, seed: int = 1, defocus: float = DEFOCUS
+) -> Shots:
+    """Photograph a scene of known depth from the hand, near to far.
+
+    Args:
+        scene: (H, W, 3) uint8, sharp everywhere, larger than the frames by `MARGIN` on each side.
+        disparity: (H, W), larger is nearer.
+        faults: What goes wrong.
+        frames: Number of photographs.
+        seed: Of shake, noise and the places of hot pixels.
+        defocus: Radius of the largest circle of confusion, as a share of the longer side.
+    """
     settings = focus_settings(disparity, frames)
-    aperture = DEFOCUS * max(scene.shape) / (settings[0] - settings[-1])
+    aperture = defocus * max(scene.shape) / (settings[0] - settings[-1])
     slices = focal_stack(scene, disparity, settings, aperture)
     shape = scene.shape[0] - 2 * MARGIN, scene.shape[1] - 2 * MARGIN
     random = np.random.default_rng(seed)

@@ -11,14 +11,14 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from mffrepro.data.checkout import origin
 from mffrepro.data.manifests import manifest_folder
 from mffrepro.errors import unknown
-from mffrepro.images import FocusStack, write_atomically
+from mffrepro.images import write_atomically
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -28,7 +28,7 @@ MEASUREMENTS = {
     "gacn_maps": "gacn", "gacn_seeds": "gacn", "gacn_blur": "gacn", "gacn_bands": "gacn", "gacn_residue": "gacn",
     "gacn_steepness": "gacn", "icacs18_cleaning": "patches", "cnnfuse_focus": "patches", "cnnfuse_blurs": "patches",
     "gacn_many": "stacks", "icacs18_clocks": "patches", "icacs18_enough": "patches", "cnnfuse_layers": "patches",
-    "gacn_boundary": "gacn",
+    "gacn_boundary": "gacn", "whole_stacks": "whole",
 }  # fmt: skip
 KEYS = ["stack", "variant"]
 DIGITS = 6
@@ -40,11 +40,11 @@ class Measurement:
 
     Args:
         measure: From a pair to variant -> quantity -> value.
-        pairs: Returns the pairs.
+        pairs: Returns the pairs, or other stacks with a ``name``.
     """
 
-    measure: Callable[[FocusStack], Mapping[str, Mapping[str, float]]]
-    pairs: Callable[[], Iterable[FocusStack]]
+    measure: Callable[[Any], Mapping[str, Mapping[str, float]]]
+    pairs: Callable[[], Iterable[Any]]
 
 
 def get(name: str) -> Measurement:
