@@ -17,6 +17,8 @@ from mffrepro.images import FocusStack
 
 #: Radius of the largest circle of confusion, as a share of the longer side.
 DEFOCUS = 0.025
+#: A camera on a tripod in good light.
+STEADY = replace(NONE, noise=1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +34,7 @@ class Condition:
 
     title: str
     frames: int = 8
-    faults: Faults = replace(NONE, noise=1.0)
+    faults: Faults = STEADY
     missing: int | None = None
 
 
@@ -41,8 +43,8 @@ CONDITIONS = {
     "frames8": Condition(title="8 frames"),
     "frames20": Condition(title="20 frames", frames=20),
     "frames40": Condition(title="40 frames", frames=40),
-    "noisy": Condition(title="8 frames, noise", faults=replace(NONE, noise=6.0)),
-    "breathing": Condition(title="8 frames, breathing", faults=replace(NONE, noise=1.0, breathing=0.002)),
+    "noisy": Condition(title="8 frames, noise", faults=replace(STEADY, noise=6.0)),
+    "breathing": Condition(title="8 frames, breathing", faults=replace(STEADY, breathing=0.002)),
     "missing": Condition(title="8 frames, one missing", missing=3),
 }
 

@@ -111,5 +111,5 @@ def test_changes_are_paired_by_scene() -> None:
 def test_curves_are_differences_from_the_mean_of_a_scene() -> None:
     frames, lines = whole_stacks.over_frames(table(), ["a", "b"])
     assert frames == [3, 8, 20, 40]
-    np.testing.assert_allclose(lines["a"], [[0, 0, 1, 1], [0, 0, 1, 1.5], [0, 0, 1, 2]])
+    np.testing.assert_allclose(lines["a"], [[0, 0, 1, 1], [0, 0, 1, 2], [0, 0, 1, 1.5]])  # one, three, two
     np.testing.assert_allclose(lines["a"], -lines["b"])
