@@ -113,7 +113,7 @@ class FocusStacks(FocusPairs):
 PRESETS = {
     "paper": StackMffRecipe(),
     "practical": StackMffRecipe(
-        frames=(3, 5, 8, 10), size=192, crop=128, epochs=24, samples=480, validation=48, batch=6, rate=3e-3, schedule="cosine"
+        frames=(3, 5, 8, 10), size=160, crop=96, epochs=24, samples=480, validation=48, batch=6, rate=2e-3, schedule="cosine"
     ),
     "smoke": StackMffRecipe(frames=(2, 3), size=64, crop=32, epochs=2, samples=8, validation=4, batch=4),
 }
