@@ -258,6 +258,16 @@ _CARDS = (
     ),
     _network("pmgi", "PMGI", "zhang2020pmgi", "luma", min_side=2, weights=PUBLISHED, memory=(85, 43), order_matters=True),
     _network(
+        "deepfuse",
+        "DeepFuse",
+        "prabhakar2017deepfuse",
+        "luma",
+        weights=PUBLISHED,
+        seconds=3,
+        memory=(300, 20),
+        note="made for exposures",
+    ),
+    _network(
         "stackmff",
         "StackMFF-V2",
         "xie2025stackmff",

@@ -14,11 +14,11 @@
 # ---
 
 # %% [markdown]
-# # The deep baselines: ten rows of every table
+# # The deep baselines: eleven rows of every table
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/mffrepro/mffrepro/blob/main/notebooks/08_networks.ipynb)
 #
-# SESF-Fuse, DRPL, IFCNN, DenseFuse, U2Fusion, FusionDN, MFF-GAN, PMGI, MFF-SSIM: recent papers compare with them, in one line each. StackMFF-V2
+# SESF-Fuse, DRPL, IFCNN, DeepFuse, DenseFuse, U2Fusion, FusionDN, MFF-GAN, PMGI, MFF-SSIM: recent papers compare with them, in one line each. StackMFF-V2
 # is what has come since: it reads a whole focal stack at once. What does each compute, what does its training ask for, how much of its score
 # comes from the way its program saves a file, and does **computing every pixel anew** ever beat **choosing pixels** of the sources?
 #
@@ -71,6 +71,7 @@ from mffrepro.data.photographs import is_fetched
 from mffrepro.images import to_unit
 from mffrepro.models import (
     branches,
+    deepfuse,
     densefuse,
     drpl,
     fusiondn,
@@ -110,7 +111,7 @@ diagram.tree(
         "decoder": {
             "the photograph": ["IFCNN"],
             "reconstruction": ["DenseFuse"],
-            "both sources": ["U2Fusion", "FusionDN", "PMGI"],
+            "both sources": ["DeepFuse", "U2Fusion", "FusionDN", "PMGI"],
             "and an adversary": ["MFF-GAN"],
         },
         "optimisation": {"both sources": ["MFF-SSIM"]},
@@ -307,6 +308,7 @@ kinds = {
     "fusiondn": fusiondn.FusionDN,
     "mff_gan": mff_gan.MFFGAN,
     "pmgi": pmgi.PMGI,
+    "deepfuse": deepfuse.DeepFuse,
     "stackmff": stackmff.StackMFF,
 }
 costs = {}
@@ -357,7 +359,7 @@ figures.comparison(
     zoom=zoom,
     columns=3,
     alt=(
-        "The cup fused by ten methods beside both sources and the reference; two "
+        "The cup fused by eleven methods beside both sources and the reference; two "
         "details each."
     ),
     caption="Shipped weights. In the quick profile, MFF-SSIM takes few steps.",
@@ -458,7 +460,7 @@ figures.curves(
     xlabel="epoch",
     ylabel="validation loss / its first value",
     alt=(
-        "Validation losses of nine networks over their epochs, each divided by its "
+        "Validation losses of ten networks over their epochs, each divided by its "
         "first value, nearly all falling."
     ),
     caption=(
@@ -581,6 +583,7 @@ quirks = {
         "statistics of the image": {"statistics": "image"},
     },
     "fusiondn": {"statistics of the image": {"statistics": "image"}},
+    "deepfuse": {"stretched, contrast adjusted": {"as_published": True}},
 }
 asked = ["qabf", "qg", "mi", "psnr", "sf"]
 changes = {}
@@ -595,6 +598,53 @@ tables.plain(
     pd.DataFrame(changes).T,
     caption="Scores minus those of the default, shipped weights, on the cup",
     digits=3,
+)
+
+# %% [markdown]
+# ### DeepFuse: made for exposures
+#
+# **DeepFuse** [prabhakar2017deepfuse] adds the features of a dark and a bright photograph, so the order does not matter, and any number can be added. Its training asks for the structural
+# similarity to a wanted patch $\hat x$ in every window: it has the largest contrast of the sources $x_k$, and the structure of their sum,
+#
+# $$\hat x = \max_k \lVert \tilde x_k \rVert\; \frac{\sum_k \tilde x_k}{\lVert \sum_k \tilde x_k \rVert}, \qquad \tilde x_k = x_k - \operatorname{mean} x_k.$$
+#
+# In a focal stack the sharp patch has the larger contrast, so the loss does ask for it. But the sharp and the blurred patch have nearly the same structure, and a sum of both
+# with more contrast satisfies the loss as well: the picture shows whether the network chooses, or averages and sharpens. Brightness does not count in the
+# loss, so the output has no scale. The authors' program stretches it over the whole range, whatever the scene.
+
+# %% tags=["hide-input"]
+exposed = {"deepfuse": {}, "deepfuse, as published": {"as_published": True}}
+pictures = {
+    name: mff.fuse(stack, "deepfuse", device=device, **options).image
+    for name, options in exposed.items()
+}
+average = mff.fuse(stack, "average").image
+levels = {
+    name: {
+        "mean": image.mean(),
+        "correlation with the average": np.corrcoef(image.ravel(), average.ravel())[
+            0, 1
+        ],
+    }
+    | mff.evaluate(stack, image, ["psnr", "sf"])
+    for name, image in (pictures | {"average": average}).items()
+}
+display(
+    tables.plain(
+        pd.DataFrame(levels).T,
+        digits=3,
+        caption="DeepFuse beside the average of the sources, shipped weights",
+    )
+)
+figures.comparison(
+    {"average": average, **pictures, "reference": stack.reference},
+    zoom=zoom,
+    columns=4,
+    alt=(
+        "The average of the sources, DeepFuse scaled to the sources and stretched as "
+        "published, and the reference, with two details each."
+    ),
+    caption="DeepFuse has more contrast than the average, and keeps its double outlines.",
 )
 
 # %% [markdown]
@@ -873,6 +923,7 @@ figures.curves(
 # | `fusiondn` | a VGG-16 and a network that rates quality; statistics of the test image | gradients and entropy; half the maps | `statistics="image"` |
 # | `mff_gan` | two updates of the discriminator for one of the generator; JPEG in and out; luma in bytes; stretched | one update; none of the others | `as_published=True`, except JPEG |
 # | `pmgi` | statistics of the test image, learned scales unused; luma in bytes; stretched | statistics of the training, for shipped weights | `as_published=True` |
+# | `deepfuse` | darkest and brightest pixel to 0 and 255, then one percent clipped at either end | scaled to the mean of the sources | `as_published=True` |
 # | `drpl` | table of layers not available, code without weights | our reading of the layout | |
 # | `stackmff` | frames in the given order; numbers stretched to the first and last frame | both orders; numbers placed by a focus measure | `as_published=True` |
 # | `mff_ssim` | 300 steps in the example, 1000 by default | 300; none where the sources agree | `iterations=1000` |

@@ -24,6 +24,7 @@ RECIPES = {
     "fusiondn": "fusiondn",
     "u2fusion": "u2fusion",
     "pmgi": "pmgi",
+    "deepfuse": "deepfuse",
     "stackmff": "stackmff",
     "dictionaries": "dictionaries",
 }

@@ -6,12 +6,13 @@ the sums behind it differ in the seventh digit.
 
 import numpy as np
 import pytest
+import torch
 
 import mffrepro as mff
 from mffrepro.images import from_unit, to_unit
 from mffrepro.methods import load_network
 from mffrepro.models import sesf
-from mffrepro.models.layers import fuse_in_turn, stretched, with_image_statistics
+from mffrepro.models.layers import fuse_in_turn, stretched, to_array, to_tensor, with_image_statistics
 from mffrepro.models.luma import through_luma, ycbcr_matrix
 
 PAIRS = [f"lytro_{i:02d}" for i in range(1, 6)]
@@ -112,3 +113,15 @@ def test_every_published_ifcnn_loads_and_fuses(mirror, rule: str) -> None:
     fused = mff.fuse(pair, f"ifcnn.published.{rule}").image
     assert load_network(f"ifcnn.published.{rule}").fusion == rule
     assert np.abs(fused.astype(float) - pair.mean(0)).mean() < 6  # the same scene, not noise: gray levels
+
+
+@pytest.mark.parametrize("scene", ["forth4", "montsaint"])
+def test_deepfuse_gives_the_stored_luma(mirror, stored, scene: str) -> None:
+    """The authors keep the luma of two exposures in the channels of one file; their result is stretched and rounded."""
+    network, exposures = load_network("deepfuse.published", device="cpu"), stored(f"DeepFuse/{scene}_input")
+    lumas = [to_tensor(to_unit(exposures[..., channel]), torch.device("cpu")) for channel in (0, 2)]
+    with torch.inference_mode():
+        fused = np.rint(255 * stretched(to_array(network(*lumas))))
+    golden = stored(f"DeepFuse/{scene}_output")
+    assert np.abs(fused - golden).max() <= 1
+    assert share_off(fused, golden, 0) <= 5e-4

@@ -18,7 +18,7 @@ from mffrepro.training.pair_recipe import laplacian
 from mffrepro.training.ship import ship
 from mffrepro.training.trainer import train
 
-NETWORKS = ("sesf", "drpl", "ifcnn", "densefuse", "u2fusion", "fusiondn", "mff_gan", "pmgi", "stackmff")
+NETWORKS = ("sesf", "drpl", "ifcnn", "densefuse", "u2fusion", "fusiondn", "mff_gan", "pmgi", "stackmff", "deepfuse")
 
 
 def rand(seed: int, *shape: int) -> torch.Tensor:
