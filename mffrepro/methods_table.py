@@ -298,12 +298,16 @@ _CARDS = (
     _classical("dwt", "Wavelets", "li1995wavelet", "per-channel", min_side=17, memory=(80, 0), order_matters=True),
     _classical("swt", "Stationary wavelets", "rockinger1997", "per-channel", memory=(220, 0), order_matters=True),
     _classical("rp", "Ratio pyramid", "toet1989", "per-channel", min_side=17, memory=(90, 0), order_matters=True),
+    _classical(
+        "mp", "Morphological pyramid", "toet1989morphology", "per-channel", min_side=2, memory=(220, 0), order_matters=True
+    ),
     _classical("dtcwt", "Complex wavelets", "lewis2007", "per-channel", min_side=17, memory=(190, 0), order_matters=True),
     _classical("gff", "Guided filter fusion", "li2013gff", "luma", memory=(240, 0)),
     _classical("mgivf", "Multi-scale guided fusion", "bavirisetti2019", "per-channel", memory=(120, 48)),
     _classical("msvd", "Multi-resolution SVD", "naidu2011", "per-channel", memory=(100, 0)),
     _classical("cbf", "Cross bilateral filter", "kumar2015", "per-channel", min_side=6, seconds=1, memory=(170, 0)),
     _classical("sf", "Spatial frequency", "li2001frequency", "decision"),
+    _classical("eog", "Energy of gradient", "huang2007", "decision", memory=(95, 0), order_matters=True),
     _classical("eol", "Energy of Laplacian", "huang2007", "decision", memory=(95, 0), order_matters=True),
     _classical("sml", "Sum-modified-Laplacian", "nayar1994", "decision", memory=(95, 0), order_matters=True),
     _classical("nsct", "Contourlets", "zhang2009nsct", "per-channel", min_side=2, seconds=3, memory=(840, 0), order_matters=True),

@@ -161,7 +161,7 @@ def box(*places):
 rim, saucer = box(45, 315, 50, 65), box(200, 50, 50, 65)
 
 # %% [markdown]
-# ## Pyramids: `lp`, `rp`
+# ## Pyramids: `lp`, `rp`, `mp`
 #
 # A Laplacian pyramid ([Burt and Adelson, 1983](https://doi.org/10.1109/TCOM.1983.1095851)) halves the image, enlarges it again and keeps the
 # difference: the finest octave of detail. It then continues with the halved image. Let $G_n^0 = S_n$, let $\downarrow$ smooth and halve, and
@@ -173,6 +173,11 @@ rim, saucer = box(45, 315, 50, 65), box(200, 50, 50, 65)
 # instead, because human vision responds to ratios:
 #
 # $$R_n^l = \frac{G_n^l}{\mathop{\uparrow} G_n^{l+1}}, \qquad F^l = R_F^l \cdot \mathop{\uparrow} F^{l+1}.$$
+#
+# The morphological pyramid `mp` ([Toet, 1989](https://doi.org/10.1016/0167-8655%2889%2990004-4)) subtracts as `lp` does, but its $\downarrow$ opens and closes the
+# image by a window of 3×3 before it halves it, and its $\uparrow$ puts the larger neighbour between two pixels. Edges then stay where they are:
+#
+# $$G_n^{l+1} = \mathop{\downarrow} \left( (G_n^l \circ W_1) \bullet W_1 \right), \qquad D_n^l = G_n^l - (\mathop{\uparrow} G_n^{l+1}) \oplus W_1.$$
 
 # %% tags=["hide-input"]
 smaller = [pyramid.analyse(image, 1)[1] for image in gray]
@@ -513,7 +518,7 @@ Explorable(
 )
 
 # %% [markdown]
-# ## Focus measures and decision maps: `sf`, `eol`, `sml`, `dsift`, `mwg`, `focus_stack`
+# ## Focus measures and decision maps: `sf`, `eog`, `eol`, `sml`, `dsift`, `mwg`, `focus_stack`
 #
 # If each pixel is to come from one source, only the choice of the source is open. A **focus measure** $M_n(p)$ says how strongly the gray
 # values vary around $p$. The decision map takes the source with the largest measure, $\arg\max_n M_n(p)$, after consistency verification: a
@@ -522,6 +527,7 @@ Explorable(
 # $$
 # \begin{aligned}
 # \text{sf:} \quad & M_n(b) = \sqrt{\operatorname{mean}_{p \in b} \left[ (\partial_x S_n)^2 + (\partial_y S_n)^2 \right]}; \\
+# \text{eog:} \quad & M_n(p) = \sum_{q \in W_3(p)} \left[ (\partial_x S_n)^2 + (\partial_y S_n)^2 \right](q); \\
 # \text{eol:} \quad & M_n(p) = \sum_{q \in W_3(p)} (K * S_n)^2(q), \quad K = \begin{pmatrix} -1 & -4 & -1 \\ -4 & 20 & -4 \\ -1 & -4 & -1 \end{pmatrix}; \\
 # \text{sml:} \quad & M_n(p) = \sum_{q \in W_3(p)} \left( |\partial_{xx} S_n(q)| + |\partial_{yy} S_n(q)| \right); \\
 # \text{dsift:} \quad & M_n(p) = \sum_{c=1}^{16} \sum_{k=1}^{8} h_{n,p}(c, k); \\
