@@ -1,4 +1,4 @@
-"""Write the pieces of Markdown that the prose pages include: status, API entries, memory, ambiguities, how to cite, licences."""
+"""Write the pieces of Markdown that the prose pages include: status, API entries, memory, registers, how to cite, licences."""
 
 from collections.abc import Callable
 
@@ -14,9 +14,10 @@ def write_pages(book: Book, chapters: list[str]) -> None:
         book: The checkout.
         chapters: Names of the executed chapters, in order.
     """
-    from mffrepro.report.ambiguities import as_markdown
+    from mffrepro.report import ambiguities, systems
 
-    pieces = {"status": _status(book, chapters), "ambiguities": as_markdown()} | _api() | {"memory": _memory()}
+    pieces = {"status": _status(book, chapters), "memory": _memory()} | _api()
+    pieces |= {"ambiguities": ambiguities.as_markdown(), "systems": systems.as_markdown()}
     pieces |= {"citation": citation(book.root), "licences": licences(book.root / "mffrepro" / "weights")}
     for name, piece in pieces.items():
         write_atomically(book.generated / f"{name}.md", piece.encode())
