@@ -16,7 +16,7 @@ def write_pages(book: Book, chapters: list[str]) -> None:
     """
     from mffrepro.report import ambiguities, systems
 
-    pieces = {"status": _status(book, chapters), "memory": _memory()} | _api()
+    pieces = {"status": _status(book, chapters), "memory": _memory(), "datasets": _datasets()} | _api()
     pieces |= {"ambiguities": ambiguities.as_markdown(), "systems": systems.as_markdown()}
     pieces |= {"citation": citation(book.root), "licences": licences(book.root / "mffrepro" / "weights")}
     for name, piece in pieces.items():
@@ -45,6 +45,22 @@ def _memory() -> str:
     for card in methods.CARDS.values():
         fixed, each = card.memory
         lines.append(f"| `{card.name}` | {fixed:.0f} | {f'{each:.0f}' if each else 'none'} |")
+    return "\n".join(lines) + "\n"
+
+
+def _datasets() -> str:
+    """Write the list of the data sets that are fetched."""
+    from mffrepro.data import cards
+
+    lines = []
+    for card in cards():
+        if card.bytes:
+            count = (
+                f"{card.stacks} {'stack' if card.kind == 'stacks' else 'photograph'}{'s' * (card.stacks > 1)}, "
+                if card.stacks
+                else ""
+            )
+            lines.append(f"- `{card.name}`: {card.title}; {count}{card.bytes / 1e6:,.1f} MB. Licence: {card.licence}.")
     return "\n".join(lines) + "\n"
 
 
