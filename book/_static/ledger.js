@@ -1,4 +1,4 @@
-/* Search the ledger of claims, and show the claims of one paper or with one verdict. The choice stands in the address. */
+/* Search a list of boxes, such as the ledger of claims, and filter it by what its boxes say. The choice stands in the address. */
 "use strict";
 
 (() => {
@@ -6,37 +6,38 @@
     const boxes = [...ledger.querySelectorAll(":scope > .mff-box")];
     if (boxes.length < 10) return;
     const make = (tag, attributes = {}) => Object.assign(document.createElement(tag), attributes);
+    const values = (box, key) => box.dataset[key].split(";").filter(Boolean);
+    const { noun, hint } = ledger.dataset;
     const choose = (name, key) => {
       const select = make("select", { name });
+      select.setAttribute("aria-label", `Filter by ${name}`);
       select.append(make("option", { value: "", textContent: `any ${name}` }));
-      [...new Set(boxes.map((box) => box.dataset[key]))].forEach((value) => {
-        const count = boxes.filter((box) => box.dataset[key] === value).length;
+      const all = boxes.flatMap((box) => values(box, key));
+      [...new Set(all)].forEach((value) => {
+        const count = all.filter((one) => one === value).length;
         select.append(make("option", { value, textContent: `${value} (${count})` }));
       });
-      return select;
+      return [select, key];
     };
-    const search = make("input", { type: "search", name: "words", placeholder: "words in a claim, its test or its place" });
-    search.setAttribute("aria-label", "Search the claims");
-    const outcome = choose("verdict", "outcome");
-    const paper = choose("paper", "paper");
-    [outcome, paper].forEach((select) => select.setAttribute("aria-label", `Filter by ${select.name}`));
+    const search = make("input", { type: "search", name: "words", placeholder: hint });
+    search.setAttribute("aria-label", `Search the ${noun}`);
+    const choices = ledger.dataset.filters.split(" ").map((one) => choose(...one.split("=")));
     const found = make("output");
     const bar = make("form", { className: "mff-bar", onsubmit: () => false });
     bar.setAttribute("role", "search");
-    bar.append(search, outcome, paper, found);
-    const controls = [search, outcome, paper];
+    const controls = [search, ...choices.map(([select]) => select)];
+    bar.append(...controls, found);
 
     const show = () => {
       const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
       const fits = (box) =>
-        (!outcome.value || box.dataset.outcome === outcome.value) &&
-        (!paper.value || box.dataset.paper === paper.value) &&
+        choices.every(([select, key]) => !select.value || values(box, key).includes(select.value)) &&
         words.every((word) => box.textContent.toLowerCase().includes(word));
       const shown = boxes.filter((box) => {
         box.hidden = !fits(box);
         return !box.hidden;
       });
-      found.textContent = `${shown.length} of ${boxes.length} claims`;
+      found.textContent = `${shown.length} of ${boxes.length} ${noun}`;
     };
     const remember = () => {
       const state = new URLSearchParams(controls.filter((one) => one.value).map((one) => [one.name, one.value]));
@@ -49,7 +50,7 @@
       show();
     };
     controls.forEach((one) => one.addEventListener("input", remember));
-    window.addEventListener("hashchange", recall); // a link to a claim shows it, whatever was filtered
+    window.addEventListener("hashchange", recall); // a link to a box shows it, whatever was filtered
     ledger.before(bar);
     recall();
   };

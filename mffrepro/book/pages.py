@@ -1,4 +1,4 @@
-"""Write the pieces of Markdown that the prose pages include: status, API entries, memory, ambiguities, how to cite, licences."""
+"""Write the pieces of Markdown that the prose pages include: status, API entries, memory, registers, how to cite, licences."""
 
 from collections.abc import Callable
 
@@ -14,9 +14,10 @@ def write_pages(book: Book, chapters: list[str]) -> None:
         book: The checkout.
         chapters: Names of the executed chapters, in order.
     """
-    from mffrepro.report.ambiguities import as_markdown
+    from mffrepro.report import ambiguities, systems
 
-    pieces = {"status": _status(book, chapters), "ambiguities": as_markdown()} | _api() | {"memory": _memory()}
+    pieces = {"status": _status(book, chapters), "memory": _memory(), "datasets": _datasets()} | _api()
+    pieces |= {"ambiguities": ambiguities.as_markdown(), "systems": systems.as_markdown()}
     pieces |= {"citation": citation(book.root), "licences": licences(book.root / "mffrepro" / "weights")}
     for name, piece in pieces.items():
         write_atomically(book.generated / f"{name}.md", piece.encode())
@@ -44,6 +45,22 @@ def _memory() -> str:
     for card in methods.CARDS.values():
         fixed, each = card.memory
         lines.append(f"| `{card.name}` | {fixed:.0f} | {f'{each:.0f}' if each else 'none'} |")
+    return "\n".join(lines) + "\n"
+
+
+def _datasets() -> str:
+    """Write the list of the data sets that are fetched."""
+    from mffrepro.data import cards
+
+    lines = []
+    for card in cards():
+        if card.bytes:
+            count = (
+                f"{card.stacks} {'stack' if card.kind == 'stacks' else 'photograph'}{'s' * (card.stacks > 1)}, "
+                if card.stacks
+                else ""
+            )
+            lines.append(f"- `{card.name}`: {card.title}; {count}{card.bytes / 1e6:,.1f} MB. Licence: {card.licence}.")
     return "\n".join(lines) + "\n"
 
 

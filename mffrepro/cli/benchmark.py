@@ -1,5 +1,7 @@
 """``mffrepro benchmark``: methods against methods on a data set."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,6 +32,7 @@ def benchmark(
     csv: Annotated[Path | None, typer.Option(help="Write all values to this CSV file, one row each.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first stacks, this many.")] = None,
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler, such as tcp://host:8786.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes of this machine that share the cells.")] = None,
     record: Annotated[bool, typer.Option("--record", help="Write the run into this clone's data_manifests/recorded.")] = False,
 ) -> None:
     """Fuse every stack of a data set by every method and print mean scores.
@@ -38,6 +41,8 @@ def benchmark(
     """
     from mffrepro.benchmarks import benchmark as run
 
+    if scheduler is not None and workers is not None:
+        raise OptionError("--scheduler and --workers both say where the cells run; give one of them")
     names = list(dict.fromkeys(method or ["gacn", "lp", "average"]))
     wanted = split_metrics(metrics)
     if csv is not None and (csv.is_dir() or not csv.parent.is_dir()):
@@ -45,7 +50,8 @@ def benchmark(
     data = _dataset(dataset)[:limit]
     if record:
         _check_recordable(data.name)
-    results = run("all" if names == ["all"] else names, data, wanted, store, _client(scheduler), gray=gray)
+    with _client(scheduler, workers) as client:
+        results = run("all" if names == ["all"] else names, data, wanted, store, client, gray=gray)
     if csv is not None:
         _write(results, csv)
     _print_means(results)
@@ -84,9 +90,23 @@ def _record(results: "pd.DataFrame") -> None:
         say(f"recorded in {path}")
 
 
-def _client(address: str | None) -> Any:
-    if address is None:
-        return None
+@contextmanager
+def _client(address: str | None, workers: int | None) -> Iterator[Any]:
+    """Connect to a Dask scheduler, or start a cluster that ends with the command; None where neither is asked for."""
+    if workers is not None:
+        from distributed import Client, LocalCluster
+
+        options = {"host": "127.0.0.1", "protocol": "tcp://", "dashboard_address": None, "silence_logs": "ERROR"}
+        with LocalCluster(n_workers=workers, threads_per_worker=1, **options) as cluster, Client(cluster) as client:
+            yield client
+    elif address is not None:
+        with _connect(address) as client:
+            yield client
+    else:
+        yield None
+
+
+def _connect(address: str) -> Any:
     from distributed import Client
 
     try:

@@ -36,7 +36,8 @@ def load(name: str, **options) -> Dataset:
     """Load a data set of focus stacks, each read when it is asked for.
 
     Args:
-        name: ``"embedded"``, ``"folder"``, or a manifest that holds stacks: ``"lytro"``, ``"gacn26"``, ``"v4stack"``.
+        name: ``"embedded"``, ``"folder"``, or a manifest that holds stacks, such as ``"lytro"``, ``"mffw"`` or ``"pcb"``;
+            `list_datasets` lists them all.
         **options: ``embedded`` takes kind, levels, size, slices; ``folder`` takes root; the others take none.
 
     Raises:

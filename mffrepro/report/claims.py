@@ -314,4 +314,8 @@ class Entries:
 
     def _repr_html_(self) -> str:
         boxes = [box(row["record"], name=anchor(claim), chapter=row["chapter"]) for claim, row in self.ledger.iterrows()]
-        return '<div class="mff-ledger">' + "\n".join(boxes) + "</div>"
+        opening = (
+            '<div class="mff-ledger" data-noun="claims" data-filters="verdict=outcome paper=paper" '
+            'data-hint="words in a claim, its test or its place">'
+        )
+        return opening + "\n".join(boxes) + "</div>"

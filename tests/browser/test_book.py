@@ -306,6 +306,22 @@ def test_claims_are_searched_and_filtered(visit):
     assert page.get_by_label("Search the claims").input_value() == "calibration", "the address holds the choice"
 
 
+def test_systems_are_searched_and_filtered(visit):
+    page = visit("systems.html").page
+    boxes = page.locator(".mff-ledger > .mff-box")
+    everything = boxes.count()
+    page.get_by_label("Filter by paper").select_option("cnnwt")
+    page.get_by_label("Filter by status").select_option("not rebuilt yet")
+    shown = boxes.locator("visible=true").evaluate_all(
+        "all => all.map(one => [one.dataset.papers.split(';'), one.dataset.status])"
+    )
+    assert shown
+    assert all("cnnwt" in papers and status == "not rebuilt yet" for papers, status in shown)
+    assert page.locator("form.mff-bar output").inner_text() == f"{len(shown)} of {everything} systems"
+    page.get_by_label("Search the systems").fill("contourlet")
+    assert boxes.locator("visible=true").all_inner_texts()[0].startswith("Contourlet transform")
+
+
 def test_the_reader_ranks_like_python(visit):
     """Another choice than the page's own: two metrics, some methods, the pairs of Lytro."""
     page = visit("notebooks/09_leaderboard.html").page

@@ -455,6 +455,36 @@ def test_benchmark_without_its_scheduler(refused, monkeypatch):
     assert "no Dask scheduler answers at tcp://host:8786" in refused("benchmark", "--scheduler", "tcp://host:8786")
 
 
+def test_benchmark_runs_in_one_place_only(refused, monkeypatch):
+    assert "give one of them" in refused("benchmark", "--scheduler", "tcp://host:8786", "--workers", "2")
+    assert refused("benchmark", "--workers", "0").startswith("Invalid value for '--workers': ")
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    assert "install it with: pip install 'mffrepro[distributed]'" in refused("benchmark", "--workers", "2")
+
+
+@pytest.mark.slow
+def test_benchmark_workers_give_the_same_table(folder):
+    pytest.importorskip("distributed")
+    command = ["benchmark", "-m", "lp", "-m", "average", "-d", "pairs", "--metrics", "qabf,en"]
+    done = [terminal(*command, "--csv", f"{n}.csv", *more, cwd=folder) for n, more in ((1, ()), (2, ("--workers", "2")))]
+    assert [(one.returncode, one.stderr) for one in done] == [(0, "")] * 2
+    alone, shared = (pd.read_csv(folder / f"{n}.csv").drop(columns="seconds") for n in (1, 2))
+    assert len(alone) == 8
+    pd.testing.assert_frame_equal(alone, shared, check_exact=True)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_workers_are_processes_that_end_with_the_command():
+    pytest.importorskip("distributed")
+    with cli.benchmark._client(None, 2) as client:
+        processes = set(client.run(os.getpid).values())
+        assert len(processes - {os.getpid()}) == 2
+    for process in processes:
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)
+
+
 # --------------------------------------------------------------------------------------------------- train
 
 SMALL = ["--set", "size=48", "--set", "crop=32", "--set", "samples=4", "--set", "batch=2", "--set", "validation=2"]

@@ -9,8 +9,12 @@ from mffrepro.data import manifests
 from mffrepro.data.manifests import manifest, manifest_folder, manifest_names
 from mffrepro.errors import DataError, OptionError
 
-ALL = ["bsds500", "coco2017", "dictionaries", "gacn26", "lytro", "networks", "v4stack", "voc2012"]
-PINNED = re.compile(r"https://(raw\.githubusercontent\.com/[^/]+/[^/]+/|cdn\.jsdelivr\.net/gh/[^/]+/[^/]+@)[0-9a-f]{40}/")
+ALL = [
+    "bsds500", "coco2017", "dictionaries", "gacn26", "gray10", "gray19", "lytro", "lytro_triples", "mffw", "mffw3", "mfi_whu",
+    "mfifb", "networks", "pcb", "v4stack", "voc2012",
+]  # fmt: skip
+REPOSITORY = r"(raw\.githubusercontent\.com/[^/]+/[^/]+/|github\.com/[^/]+/[^/]+/raw/|cdn\.jsdelivr\.net/gh/[^/]+/[^/]+@)"
+PINNED = re.compile(rf"https://{REPOSITORY}[0-9a-f]{{40}}/")
 
 
 def test_the_manifests_are_these():

@@ -40,6 +40,17 @@ def test_stacks_load(name):
     assert set(verify(name).values()) == {"ok"}
 
 
+@pytest.mark.parametrize("name", ["gray10", "gray19", "lytro_triples", "mffw", "mffw3", "mfi_whu", "mfifb", "pcb"])
+def test_further_stacks_load_where_the_mirror_has_them(name):
+    if not next(card.available for card in cards() if card.name == name):
+        pytest.skip(f"the mirror lacks {name}")
+    for stack in load(name):
+        assert stack.images.dtype == np.uint8
+        assert stack.is_colour != name.startswith("gray") or name == "mfifb"
+        assert min(stack.images.shape[1:3]) >= 134
+    assert set(verify(name).values()) == {"ok"}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("split", "number"), [("train", 200), ("val", 100)])
 def test_photographs_and_label_maps_agree(split, number):
