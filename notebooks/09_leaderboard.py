@@ -244,7 +244,7 @@ if enough:
 #
 # A stack of a microscope has twenty frames or more, a pair two. Which methods can be used for both? Six scenes of known depth, rendered through a
 # lens, are fused under seven conditions that differ in one thing: the number of frames, stronger noise, a lens that breathes, or a frame that is missing.
-# The table lists the mean PSNR over the scenes, recorded. Methods that need over five seconds for a pair are left out.
+# The table lists the mean PSNR over the scenes, recorded. Methods that need over two seconds for a pair are left out.
 
 # %% tags=["hide-input"]
 measured = measurements.recorded("whole_stacks")
@@ -297,7 +297,7 @@ tables.plain(
     needs.loc[chosen_rows],
     digits=3,
     caption=(
-        "What one frame more costs, 256 pixels wide: seconds as recorded, and memory. "
+        "What one frame more costs: seconds of a processor for frames of 256 pixels, and memory. "
         "0 bytes: frames pass one by one"
     ),
 )
