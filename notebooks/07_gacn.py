@@ -467,7 +467,7 @@ figures.differences(
 blurred = measurements.recorded("gacn_blur")
 means = blurred.groupby("variant")[six].mean()
 figures.metric_curves(
-    means.index,
+    means.index.astype(float),
     means.to_dict("records"),
     xlabel="standard deviation of the blur, pixels",
     alt=(
