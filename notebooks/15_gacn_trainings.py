@@ -27,7 +27,7 @@
 #
 # The answer is computed from the verdicts at the end of the chapter. The book shows a copy of it here, in the box *In one minute*.
 #
-# *Needs: a CPU; about a minute (quick), two (full). With `retrain = "yes"` a GPU.*
+# *Needs: a CPU; about three minutes (quick), longer (full). With `retrain = "yes"` a GPU.*
 #
 # *Read first: [GACN](07_gacn.ipynb), its loss and its training.*
 
@@ -421,4 +421,5 @@ in_one_minute(
 # %% tags=["remove-input"]
 from mffrepro.report.provenance import provenance
 
-provenance(run, started, ["gacn.default"])
+weights = ("default", "seed2", "seed3", "smooth", "dice")
+provenance(run, started, [f"gacn.{name}" for name in weights])
