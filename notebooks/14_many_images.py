@@ -439,8 +439,9 @@ question = (
     "calibration, or by ranking all of them?"
 )
 others = (
-    f"Against serial fusion, carrying changes PSNR by {against.loc['carry', 'psnr']} dB "
-    f"and ranking by {against.loc['rank', 'psnr']} dB; Q_g changes by "
+    "Against serial fusion, carrying changes PSNR by "
+    f"{against.loc['carry', 'psnr']} dB and ranking by "
+    f"{against.loc['rank', 'psnr']} dB; Q_g changes by "
     f"{against.loc['carry', 'qg']} and {against.loc['rank', 'qg']}."
 )
 in_one_minute(

@@ -287,8 +287,8 @@ from mffrepro.report.summary import in_one_minute, says
 
 within = (gain.abs() < between_seeds).sum()
 undecided = (
-    f"Which loss is best stays undecided. In Q_g, {within} of {len(gain)} other recipes "
-    "differ from the practical one by less than seeds differ."
+    f"Which loss is best stays undecided. In Q_g, {within} of {len(gain)} other "
+    "recipes differ from the practical one by less than seeds differ."
 )
 question = "How much do seed, recipe and loss change the scores and the decision maps?"
 in_one_minute(

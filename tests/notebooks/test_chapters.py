@@ -115,6 +115,10 @@ def test_chapters_of_papers_have_the_template_s_headings(chapter):
     assert headings(chapter) == HEADINGS
 
 
+def test_the_chapter_on_gacn_carries_the_story_and_not_the_plumbing():
+    assert len((FOLDER / "07_gacn.py").read_text().splitlines()) < 700
+
+
 @each_chapter
 def test_every_chapter_begins_and_ends_alike(chapter):
     assert headings(chapter)[0] == HEADINGS[0]
