@@ -64,7 +64,6 @@ if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kern
 
 # %% tags=["remove-input"]
 import time
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -77,7 +76,7 @@ from mffrepro.images import to_unit
 from mffrepro.models import decision_rule, transfer, vgg
 from mffrepro.models.rule_steps import rule_steps
 from mffrepro.models.weights import card
-from mffrepro.report import claims, figures, paired, tables
+from mffrepro.report import claims, figures, paired, tables, trainings
 from mffrepro.report.fold import fold
 from mffrepro.report.source import show_source
 
@@ -356,18 +355,7 @@ training_curves(
 
 # %% tags=["hide-input", "hide-output"]
 if run.retrain:
-    from mffrepro.training.recipes import recipe
-    from mffrepro.training.trainer import train
-
-    photographs = load_regions("embedded")
-    chosen = recipe("tlcnn", run.pick(quick="smoke", full="practical"))
-    train(
-        chosen,
-        {"train": photographs, "val": photographs},
-        Path(f"retrained-{time.time_ns()}"),
-        seed=seed,
-        device=device,
-    )
+    trainings.retrain("tlcnn", run)
     print('for the ablations: mffrepro train study transfer --seeds 5 --machine "..."')
 
 # %% [markdown]
@@ -1059,59 +1047,22 @@ display(
 # %% tags=["hide-input", "in-one-minute"]
 from mffrepro.report.summary import in_one_minute, says
 
-answer = says(
-    "C0.10",
-    holds=(
-        "Yes: a network that starts from transferred convolutions needs fewer epochs."
-    ),
-    fails=(
-        "No: a network that starts from transferred convolutions needs no fewer epochs."
-    ),
-    undecided=(
-        f"Our {len(study.seeds)} seeds do not decide it: transfer should be earlier at "
-        "two levels of the overlap, and it is not sure to be so at both."
-    ),
+undecided = (
+    f"Our {len(study.seeds)} seeds do not decide it: transfer should be earlier at "
+    "two levels of the overlap, and it is not sure to be so at both."
 )
-learned = [
-    says(
-        "C0.1",
-        holds="The printed rule has the best Q_ABF.",
-        fails="The printed rule does not have the best Q_ABF.",
-        undecided=(
-            "Whether the printed rule has the best Q_ABF depends on seeds and images."
-        ),
-        substitute=(
-            "With our slim network the printed rule does not have the best Q_ABF; the "
-            "paper's network may do better."
-        ),
-    ),
-    says(
-        "C0.12",
-        holds="The map that the rule returns has fewer errors than the initial maps.",
-        fails="The map that the rule returns has more errors than the initial maps.",
-        undecided=(
-            "Whether the map that the rule returns has fewer errors than the initial "
-            "maps is undecided."
-        ),
-    ),
-    says(
-        "C0.6",
-        holds="MST-SR is the nearest competitor.",
-        fails="MST-SR is not the nearest competitor.",
-        undecided="Which competitor is nearest depends on seeds and images.",
-        substitute=(
-            "With our slim network another method than MST-SR is the nearest "
-            "competitor; with the paper's it may differ."
-        ),
-    ),
-]
 question = (
     "Do convolutions that were trained to classify photographs help a network to find "
     "what is out of focus?"
 )
 number = "Q_ABF of the printed rule minus that of the strongest rival"
 in_one_minute(
-    "tlcnn", question, answer=answer, best="C0.1", learned=learned, number=number
+    "tlcnn",
+    question,
+    answer=says("C0.10", undecided=undecided),
+    best="C0.1",
+    number=number,
+    learned=[says("C0.1"), says("C0.12"), says("C0.6")],
 )
 
 # %% [markdown]

@@ -64,7 +64,6 @@ if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kern
 
 # %% tags=["remove-input"]
 import time
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -74,7 +73,6 @@ import mffrepro as mff
 from mffrepro.benchmarks import computed_or_recorded
 from mffrepro.benchmarks.recorded_maps import read_maps
 from mffrepro.benchmarks.scores import score_methods
-from mffrepro.data import load_regions
 from mffrepro.data.photographs import is_fetched
 from mffrepro.models import transfer
 from mffrepro.models.rule_steps import rule_steps
@@ -280,18 +278,7 @@ training_curves(
 
 # %% tags=["hide-input", "hide-output"]
 if run.retrain:
-    from mffrepro.training.recipes import recipe
-    from mffrepro.training.trainer import train
-
-    photographs = load_regions("embedded")
-    chosen = recipe("tlcolor", run.pick(quick="smoke", full="practical"))
-    train(
-        chosen,
-        {"train": photographs, "val": photographs},
-        Path(f"retrained-{time.time_ns()}"),
-        seed=seed,
-        device=device,
-    )
+    trainings.retrain("tlcolor", run)
     print('for all rows: mffrepro train study transfer --seeds 5 --machine "..."')
 
 # %% [markdown]
@@ -874,60 +861,23 @@ from mffrepro.report.summary import in_one_minute, says
 
 answer = says(
     "C1.6",
-    holds=(
-        "Yes: the transferred network has the higher Q_ABF, Q_MI and Q_AG on every "
-        "pair."
-    ),
-    fails=(
-        "No: the transferred network does not have the higher Q_ABF, Q_MI and Q_AG on "
-        "every pair."
-    ),
-    undecided="Our trainings do not decide whether it does so on every pair.",
     substitute=(
         f"Not on every pair with our networks. On the mean of {len(study.seeds)} "
         f"seeds, transfer is {transfer_study.in_words(transferred)}. Against random "
         f"convolutions that stay frozen it is {transfer_study.in_words(control)}."
     ),
 )
-learned = [
-    says(
-        "C1.8",
-        holds="The transferred network has the higher mean Q_SF.",
-        fails="The transferred network does not have the higher mean Q_SF.",
-        undecided="Whether the transferred network has the higher Q_SF is undecided.",
-    ),
-    says(
-        "C1.1",
-        holds="Loss, normalisation and first weights improve every metric.",
-        fails="Loss, normalisation and first weights do not improve every metric.",
-        undecided=(
-            "What loss, normalisation and first weights do to the five metrics is lost "
-            "among the seeds."
-        ),
-    ),
-    says(
-        "C1.12",
-        holds=(
-            "The printed rule is close to IFCNN and SESF in Q_ABF and above the rest."
-        ),
-        fails=(
-            "The printed rule is not close to IFCNN and SESF in Q_ABF and above the "
-            "rest."
-        ),
-        undecided="The place of the printed rule in Q_ABF depends on seeds and pairs.",
-        substitute=(
-            "With our slim networks the printed rule is not close to IFCNN and SESF "
-            "in Q_ABF and above the rest."
-        ),
-    ),
-]
 question = (
     "Does a network that starts from transferred convolutions fuse better, and do "
     "loss, normalisation and initial weights help?"
 )
-number = "Q_ABF of the printed rule minus that of a rival"
 in_one_minute(
-    "tlcolor", question, answer=answer, best="C1.12", learned=learned, number=number
+    "tlcolor",
+    question,
+    answer=answer,
+    best="C1.12",
+    number="Q_ABF of the printed rule minus that of a rival",
+    learned=[says("C1.8"), says("C1.1"), says("C1.12")],
 )
 
 # %% [markdown]

@@ -59,7 +59,6 @@ if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kern
 
 # %% tags=["remove-input"]
 import time
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -84,7 +83,7 @@ from mffrepro.models import (
     u2fusion,
 )
 from mffrepro.models.weights import card
-from mffrepro.report import diagram, figures, gacn26, style, tables
+from mffrepro.report import diagram, figures, gacn26, style, tables, trainings
 from mffrepro.report.leaderboard import left_out
 from mffrepro.report.provenance import provenance
 from mffrepro.report.source import show_source
@@ -471,20 +470,8 @@ figures.curves(
 
 # %% tags=["hide-output"]
 if run.retrain:
-    from mffrepro.data import load_regions
-    from mffrepro.training.trainer import train
-
-    photographs = load_regions("embedded")
     for name in kinds:
-        preset = recipes.recipe(name, run.pick(quick="smoke", full="practical"))
-        out = Path(f"retrained-{name}-{time.time_ns()}")
-        train(
-            preset,
-            {"train": photographs, "val": photographs},
-            out,
-            seed=seed,
-            device=device,
-        )
+        trainings.retrain(name, run)
 
 # %% [markdown]
 # ## Scores where the truth is known
@@ -908,7 +895,7 @@ figures.curves(
 # %% [markdown]
 # ## Claims and verdicts
 #
-# The claims about these networks are those of the GACN paper (C4.9, C4.12, C4.13, C4.15, C4.16); [its chapter](07_gacn.ipynb) tests them. So the last question at
+# The claims about these networks are those of the GACN paper (C4.9, C4.12, C4.13, C4.15, C4.16); [its chapter](07_gacn.ipynb) and [many images](14_many_images.ipynb) test them. So the last question at
 # the top is answered by C4.12, and by the table *Best of either kind* for the stacks of this chapter.
 
 # %% [markdown]

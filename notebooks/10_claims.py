@@ -75,7 +75,7 @@ run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed
 # | does not hold | the whole interval lies on the other side |
 # | undecided | the interval contains the threshold, seeds differ by more than the effect, or there are fewer than 5 images, or fewer than 3 seeds for a claim about trainings; or the claim fails with weights of this project |
 # | cannot be tested | the test needs data or detail that the paper does not give |
-# | not tested yet | the chapter of its paper has no record in this build |
+# | not tested yet | no chapter has a record of it in this build |
 #
 # A verdict says what this reproduction found, with its networks, trainings and pictures. It does not say that the numbers of the paper
 # are wrong; what the paper itself reports stands beside each claim.

@@ -5,9 +5,11 @@ References: [ma2022gacn], Fig. 6. Chapter: 07_gacn.
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import torch
 from scipy.ndimage import uniform_filter
 
 from mffrepro.benchmarks.scores import score_decisions
@@ -68,6 +70,36 @@ def _winner(pair: FocusStack, method: str, **options) -> np.ndarray:
 
 def _shares(winner: np.ndarray) -> np.ndarray:
     return (winner == np.arange(2)[:, None, None]).astype(np.float32)
+
+
+class Steps(NamedTuple):
+    """Hold what GACN computes between two photographs and their decision map.
+
+    Attributes:
+        activity: Activity level of the first image minus that of the second, mean over the channels, (H, W).
+        logit: The decision before the sigmoid, (H, W), above 0 where the first image is sharper.
+        initial: Sigmoid of the logit, (H, W) in [0, 1].
+        final: The map with a smooth boundary, (H, W).
+    """
+
+    activity: np.ndarray
+    logit: np.ndarray
+    initial: np.ndarray
+    final: np.ndarray
+
+
+def gacn_steps(pair: FocusStack, network: GACN) -> Steps:
+    """Decide between two images by GACN and keep every step.
+
+    Args:
+        pair: Two images.
+        network: GACN.
+    """
+    first, second = extract_all(pair, GacnComparer(network))
+    with torch.inference_mode():
+        maps = network.decide(first.gray, second.gray, first.activity, second.activity)
+        activity = (first.activity - second.activity).mean(1, keepdim=True)
+    return Steps(*(one[0, 0].cpu().numpy() for one in (activity, *maps)))
 
 
 def decisions_by_band(network: GACN, pair: FocusStack, bands: Mapping[str, tuple[float, float]]) -> dict[str, np.ndarray]:

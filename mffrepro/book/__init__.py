@@ -11,6 +11,7 @@ from filelock import Timeout
 
 from mffrepro.book.execution import PARAMETERS, check_parameters, run_if_changed
 from mffrepro.book.guards import check
+from mffrepro.book.keys import collects
 from mffrepro.book.layout import Book, BookError, find_book
 from mffrepro.book.pages import write_pages
 from mffrepro.book.printing import print_book
@@ -66,7 +67,7 @@ def build(
 
 
 def _build(book: Book, chapters: list[str], only: str | None, parameters: dict[str, str], rebuild: bool) -> Path:
-    for chapter in [only] if only else chapters:
+    for chapter in [only] if only else sorted(chapters, key=collects):
         run_if_changed(book, chapter, parameters, rebuild)
     if only:
         return book.executed / f"{only}.ipynb"

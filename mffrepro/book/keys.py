@@ -31,9 +31,17 @@ def key_of(book: Book, chapter: str, parameters: dict[str, str]) -> str:
         *files_below(book.root / "mffrepro"),
         *files_below(book.root / "data_manifests"),
     ]
-    if chapter.endswith("_claims"):  # it collects what the others found
+    if collects(chapter):
         files += [path for path in files_below(book.generated / "records") if path.parent.name != chapter]
     return digest(files, book.root, json.dumps(parameters, sort_keys=True), device_class(), _fetched_data())
+
+
+def collects(chapter: str) -> bool:
+    """Tell whether a chapter collects the verdicts of the others.
+
+    It runs after them.
+    """
+    return chapter.endswith("_claims")
 
 
 def digest(files: Iterable[Path], root: Path, *words: str) -> str:

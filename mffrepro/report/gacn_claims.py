@@ -1,9 +1,9 @@
-"""Test the claims of the GACN paper with the tables that chapter 07 computes or reads.
+"""Test the claims of the GACN paper with the tables that its chapters compute or read.
 
 Each function takes what was measured, pair by pair where there are pairs, and returns the verdicts, which display and record
 themselves. A claim about metrics "in most cases" counts the metrics of six that are won.
 
-References: [ma2022gacn]. Chapter: 07_gacn.
+References: [ma2022gacn]. Chapters: 07_gacn, 14_many_images, 15_gacn_trainings.
 """
 
 from collections.abc import Mapping

@@ -1,11 +1,13 @@
-"""Show what a network learns from: labelled images of tlcnn and tlcolor, patches of the patch classifiers."""
+"""Show what a network learns from: labelled images of tlcnn and tlcolor, pairs of GACN, patches of the patch classifiers."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mffrepro.data import load_regions
+from mffrepro.data import draw_mask, load_regions
 from mffrepro.data.hard_patches import hard_pairs, middle
+from mffrepro.images import to_gray, to_unit
+from mffrepro.training.gacn import PRESETS
 from mffrepro.training.recipes import recipe
 from mffrepro.training.transfer import FocusLevels
 
@@ -25,6 +27,23 @@ def defocus_samples(name: str, *, count: int, seed: int) -> list[tuple[np.ndarra
     """
     drawn = FocusLevels(load_regions("embedded"), recipe(name), length=count, seed=seed)
     return [(drawn[i]["a"].numpy().transpose(1, 2, 0), 1 - drawn[i]["mask"].numpy()[0]) for i in range(count)]
+
+
+def spread_pair(*, seed: int) -> dict[str, np.ndarray]:
+    """Make a training pair of GACN from the first embedded photograph.
+
+    It is shown before crop, rotation, noise and shift.
+
+    Args:
+        seed: Seed of mask and blur.
+
+    Returns:
+        Photograph, both images of the pair and the label, 1 where the first image is sharper: gray (H, W) in [0, 1].
+    """
+    photograph = load_regions("embedded")[0]
+    gray, mask = to_gray(to_unit(photograph.image)), draw_mask(photograph, np.random.default_rng(seed))
+    pair = PRESETS["practical"].pair(gray, mask, np.random.default_rng(seed))
+    return {"photograph": gray, "near-focused (a)": pair["a"], "far-focused (b)": pair["b"], "label": pair["mask"]}
 
 
 def patch_row(pairs: Sequence[Mapping], which: str, *, enlarge: int = 4) -> np.ndarray:

@@ -2,8 +2,9 @@
 
 import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -212,6 +213,19 @@ def reported(name: str) -> pd.DataFrame:
 def reported_folder() -> Path:
     """Return the folder of the tables that the papers print."""
     return manifest_folder() / "papers" / "reported"
+
+
+def parameter_counts(name: str, parts: Mapping[str, Any], *, caption: str) -> Styler:
+    """Count the parameters of a network beside those of the authors.
+
+    Args:
+        name: Name of a file in ``data_manifests/papers/reported``, such as ``"p004_parameters"``.
+        parts: Part, as that file names it -> its module of torch.
+        caption: Above the table.
+    """
+    theirs = pd.read_csv(reported_folder() / f"{name}.csv", index_col="part")["parameters"]
+    ours = {part: sum(p.numel() for p in module.parameters()) for part, module in parts.items()}
+    return plain(pd.DataFrame({"authors' checkpoint": theirs, "here": ours}), caption=caption, digits=0)
 
 
 def method_names(table: pd.DataFrame, names: dict[str, str], *, keep: Sequence[str] | None = None) -> pd.DataFrame:

@@ -3,19 +3,25 @@
 A study has a row for each training, so several rows have one name: a seed each.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from pandas.io.formats.style import Styler
 
+from mffrepro.data import load_regions
 from mffrepro.errors import OptionError
 from mffrepro.models.weights import card
 from mffrepro.report.figures import loss_curves
 from mffrepro.report.style import Shown
 from mffrepro.report.tables import plain
+from mffrepro.runtime import Profile
+from mffrepro.training.recipes import recipe
 from mffrepro.training.studies import table_path
+from mffrepro.training.trainer import train
 
 #: What the table of a training shows, in this order.
 FACTS = ("data", "device", "date", "seconds", "seed", "parameters", "best_epoch", "note", "licence")
@@ -49,6 +55,26 @@ def training_curves(name: str, *, alt: str, caption: str = "") -> Shown:
         caption: Caption.
     """
     return Shown(loss_curves(card(name)["log"]), alt=alt, caption=caption)
+
+
+def retrain(network: str, run: Profile) -> Path:
+    """Train a network anew on the embedded photographs.
+
+    A chapter does so where its reader asks for it. The recipe is ``practical``, and ``smoke`` in the quick profile. The run
+    folder lies in the working directory.
+
+    Args:
+        network: A name of `mffrepro.training.recipes.RECIPES`, such as ``"gacn"``.
+        run: Parameters of the chapter.
+
+    Returns:
+        The run folder.
+    """
+    photographs = load_regions("embedded")
+    folder = Path(f"retrained-{network}-{time.time_ns()}")
+    chosen = recipe(network, run.pick(quick="smoke", full="practical"))
+    train(chosen, {"train": photographs, "val": photographs}, folder, seed=run.seed, device=run.device)
+    return folder
 
 
 def first_epoch(values: Sequence[float], level: float) -> float:
@@ -172,6 +198,21 @@ def later_to_share(
     levels = [share * max(one.max(), other.max()) for one, other in overlaps]
     waits = [[epochs_until(b, level) - epochs_until(a, level)] for (a, b), level in zip(overlaps, levels, strict=True)]
     return seeds, np.array(waits, dtype=float)
+
+
+def gained_by_choice(study: pd.DataFrame, metric: str) -> pd.Series:
+    """Compute how much each choice adds to the score of the practical recipe.
+
+    Args:
+        study: A row per training: ``changed``, the choice, empty for the practical recipe; ``seed``; and the metric.
+        metric: Column of the scores.
+
+    Returns:
+        The difference between two trainings of one seed, by choice.
+    """
+    practical = study[study["changed"] == ""].set_index("seed")[metric]
+    others = study[study["changed"] != ""].set_index("changed")
+    return others[metric] - others["seed"].map(practical)
 
 
 def final_gap(log: pd.DataFrame) -> float:

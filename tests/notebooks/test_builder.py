@@ -214,6 +214,17 @@ def test_the_ledger_depends_on_the_records_of_the_others(book):
 # ------------------------------------------------------------------------------------------------- running
 
 
+def test_the_ledger_runs_after_all_chapters_whose_verdicts_it_collects(book, monkeypatch):
+    ran = []
+    monkeypatch.chdir(book.root)
+    monkeypatch.setattr("mffrepro.book.run_if_changed", lambda book, chapter, parameters, rebuild: ran.append(chapter))
+    for name in ("10_claims", "14_many"):
+        (book.sources / f"{name}.py").write_text(chapter())
+    with pytest.raises(BookError):  # nothing was executed
+        build(profile="quick")
+    assert ran == ["00_first", "14_many", "10_claims"]
+
+
 def test_only_what_changed_is_run(book, monkeypatch):
     ran = []
 

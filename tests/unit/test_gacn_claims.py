@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from mffrepro.benchmarks import decisions, measurements, strategies
-from mffrepro.images import FocusStack, to_unit
+from mffrepro.images import FocusStack, to_gray, to_unit
 from mffrepro.methods import load_network
 from mffrepro.models.gacn import GacnComparer, ranking
 from mffrepro.report import gacn26, gacn_claims
@@ -52,6 +53,16 @@ def test_recorded_scores_of_all_methods_are_found() -> None:
     rows = gacn26.scores()
     assert set(rows["metric"]) == set(SIX)
     assert rows.groupby("method")["stack"].nunique()["mff_ssim"] == 26, "a method without weights is recorded too"
+
+
+def test_table_1_stands_beside_ours_with_the_authors_weights_first() -> None:
+    rows = rows_of({"gacn": [0.5] * 6, "lp": [0.4] * 6, "gacn.published": [0.6] * 6}).assign(seconds=2.0)
+    shown = gacn26.table1(rows)
+    assert shown.data.index.tolist()[0] == "gacn.published"
+    assert set(shown.data.index) == {"gacn.published", "lp", "gacn"}
+    assert shown.data.loc["gacn.published", ("qg", "reported")] == 0.7169
+    assert shown.data.loc["gacn.published", ("qg", "difference")] == pytest.approx(0.6 - 0.7169)
+    assert "on 2 of 26 pairs" in shown.caption
 
 
 def test_pairs_stand_beside_the_authors_own_scores() -> None:
@@ -298,6 +309,18 @@ def test_every_stage_is_a_decision_and_finds_the_sharp_half() -> None:
         assert decision.shape == pair.decision.shape, name
         assert np.allclose(decision.sum(0), 1), name
         assert ((decision[0] > 0.5) == (pair.decision[0] > 0.5)).mean() > 0.75, name
+
+
+def test_the_steps_of_a_decision_are_those_of_the_network() -> None:
+    network, pair = load_network("gacn", device="cpu"), pair_of_halves()
+    steps = decisions.gacn_steps(pair, network)
+    grays = [torch.from_numpy(to_gray(to_unit(image)))[None, None] for image in pair.images]
+    with torch.inference_mode():
+        maps = network(*grays)
+        activity = network.extract(grays[0]) - network.extract(grays[1])
+    for found, expected in zip(steps, (activity.mean(1)[0], *(one[0, 0] for one in maps[:3])), strict=True):
+        assert np.allclose(found, expected.numpy().reshape(40, 48), atol=1e-4)
+    assert ((steps.activity > 0) == (pair.decision[0] > 0.5)).mean() > 0.75
 
 
 def test_scores_and_noise_are_averaged_by_label() -> None:

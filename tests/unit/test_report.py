@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from matplotlib.figure import Figure
 from PIL import Image as Pillow
 
@@ -81,6 +82,13 @@ def test_printed_table_has_our_names() -> None:
     assert list(table.columns) == ["qg", "qy", "qncie", "qcb", "fmi_edge", "fmi_dct", "seconds"]
     assert table.loc["GACN", "qg"] == 0.7169
     assert len(table) == 22
+
+
+def test_parameters_are_counted_beside_those_of_the_authors() -> None:
+    parts = {"feature path": torch.nn.Linear(3, 2), "all": torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Linear(2, 1))}
+    shown = tables.parameter_counts("p004_parameters", parts, caption="Parameters").data
+    assert shown["here"].dropna().to_dict() == {"feature path": 8, "all": 11}
+    assert shown.loc["all", "authors' checkpoint"] == 68820
 
 
 def test_every_ambiguity_is_on_the_page_with_an_anchor() -> None:

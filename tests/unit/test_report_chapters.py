@@ -10,19 +10,21 @@ import pandas as pd
 import pytest
 
 import mffrepro as mff
+from mffrepro.data import load_regions
 from mffrepro.data.checkout import installed_commit
 from mffrepro.errors import DataError, OptionError
 from mffrepro.models.transfer import SLIM, TransferNet
 from mffrepro.models.weights import card, shipped
-from mffrepro.report import figures, tables
+from mffrepro.report import figures, tables, trainings
 from mffrepro.report.fold import fold
 from mffrepro.report.provenance import provenance
-from mffrepro.report.samples import defocus_samples, patch_row
+from mffrepro.report.samples import defocus_samples, patch_row, spread_pair
 from mffrepro.report.trainings import (
     epoch_text,
     epochs_until,
     final_gap,
     first_epoch,
+    gained_by_choice,
     later_to_share,
     on_stacks,
     paired_by_seed,
@@ -34,6 +36,7 @@ from mffrepro.report.trainings import (
     training_table,
 )
 from mffrepro.report.transfer_diagram import layer_flow, network_flow
+from mffrepro.training.recipes import recipe
 from mffrepro.training.studies import transfer
 
 
@@ -92,6 +95,16 @@ def test_samples_come_with_their_labels():
     assert set(np.unique(label)) <= {0.0, 1.0}
     again = defocus_samples("tlcnn", count=1, seed=1)
     assert np.array_equal(again[0][0], image), "both papers have one recipe"
+
+
+def test_a_pair_is_sharp_on_its_side_of_the_label():
+    photograph, near, far, label = spread_pair(seed=1).values()
+    assert photograph.shape == near.shape == far.shape == label.shape
+    inside = label > 0.99
+    assert 0.01 < inside.mean() < 0.99
+    for sharp, blurred, side in ((near, far, inside), (far, near, label < 0.01)):
+        assert np.abs(sharp - photograph)[side].mean() < 0.2 * np.abs(blurred - photograph)[side].mean()
+    assert np.array_equal(spread_pair(seed=1)["label"], label)
 
 
 def test_a_row_of_patches_is_enlarged():
@@ -170,6 +183,26 @@ def test_trainings_are_compared_seed_by_seed():
     assert later.tolist() == [[0], [2]], "what is never reached counts as one epoch more than there are"
     _, wider = paired_by_seed(fast, slow, final_gap)
     assert wider == pytest.approx(np.array([[0.4], [0.6]]))
+
+
+def test_a_choice_gains_over_the_training_of_its_own_seed():
+    rows = [("", 1, 0.5), ("", 2, 0.9), ("slow", 1, 0.75), ("slower", 2, 0.75)]
+    gained = gained_by_choice(pd.DataFrame(rows, columns=["changed", "seed", "qg"]), "qg")
+    assert gained.to_dict() == pytest.approx({"slow": 0.25, "slower": -0.15})
+
+
+def test_a_chapter_trains_a_network_anew_as_its_parameters_say(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(trainings, "train", lambda *given, **options: asked.append((*given, options)))
+    folder = trainings.retrain("gacn", mff.profile("quick", retrain="yes", seed=3, device="cpu"))
+    trainings.retrain("gacn", mff.profile("full", retrain="yes"))
+    (smoke, regions, made, options), (practical, *_) = asked
+    assert (smoke, practical) == (recipe("gacn", "smoke"), recipe("gacn", "practical"))
+    assert folder == made
+    assert made.name.startswith("retrained-gacn-")
+    assert {name: len(one) for name, one in regions.items()} == dict.fromkeys(("train", "val"), len(load_regions("embedded")))
+    assert options == {"seed": 3, "device": "cpu"}
 
 
 def test_each_seed_has_a_level_of_its_own():

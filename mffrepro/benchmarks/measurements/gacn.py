@@ -150,10 +150,24 @@ def steepness(pair: FocusStack) -> Values:
     """
     fused = fuse(pair, "gacn", weights="published").image
     images = [to_unit(image, np.float64) for image in (*pair.images, fused)]
-    grays = [torch.from_numpy(to_gray(image) if image.ndim == 3 else image)[None, None] for image in images]
-    loss = partial(qg_loss, grays[:2], grays[2])
+    *sources, fused = (to_gray(image) if image.ndim == 3 else image for image in images)
+    return {f"{k:g}": {"gap": gap} for k, gap in steepness_gaps(sources, fused).items()}
+
+
+def steepness_gaps(sources: Sequence[np.ndarray], fused: np.ndarray) -> dict[int, float]:
+    """Compute how far the smooth Q_g loss is from the exact one.
+
+    Args:
+        sources: Two gray images (H, W), float64 in [0, 1].
+        fused: Fused gray image (H, W), float64 in [0, 1].
+
+    Returns:
+        Steepness k of Eq. 12 -> distance of the losses.
+    """
+    first, second, third = (torch.from_numpy(image)[None, None] for image in (*sources, fused))
+    loss = partial(qg_loss, (first, second), third)
     exact = float(loss(steepness=EXACT))
-    return {f"{k:g}": {"gap": abs(float(loss(steepness=k)) - exact)} for k in STEEPNESS}
+    return {k: abs(float(loss(steepness=k)) - exact) for k in STEEPNESS}
 
 
 def residue(pair: FocusStack) -> Values:
