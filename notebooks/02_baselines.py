@@ -527,7 +527,7 @@ Explorable(
 # $$
 # \begin{aligned}
 # \text{sf:} \quad & M_n(b) = \sqrt{\operatorname{mean}_{p \in b} \left[ (\partial_x S_n)^2 + (\partial_y S_n)^2 \right]}; \\
-# \text{eog:} \quad & M_n(p) = \sum_{q \in W_3(p)} \left[ (\partial_x S_n)^2 + (\partial_y S_n)^2 \right](q); \\
+# \text{eog:} \quad & M_n(p) = \sum_{q \in W_3(p)} \left( |\partial_x S_n(q)|^2 + |\partial_y S_n(q)|^2 \right); \\
 # \text{eol:} \quad & M_n(p) = \sum_{q \in W_3(p)} (K * S_n)^2(q), \quad K = \begin{pmatrix} -1 & -4 & -1 \\ -4 & 20 & -4 \\ -1 & -4 & -1 \end{pmatrix}; \\
 # \text{sml:} \quad & M_n(p) = \sum_{q \in W_3(p)} \left( |\partial_{xx} S_n(q)| + |\partial_{yy} S_n(q)| \right); \\
 # \text{dsift:} \quad & M_n(p) = \sum_{c=1}^{16} \sum_{k=1}^{8} h_{n,p}(c, k); \\

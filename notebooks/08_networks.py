@@ -631,7 +631,7 @@ figures.comparison(
         "The average of the sources, DeepFuse scaled to the sources and stretched as "
         "published, and the reference, with two details each."
     ),
-    caption="DeepFuse is near the average of the sources and keeps its double outlines.",
+    caption="DeepFuse is near the average of the sources, double outlines included.",
 )
 
 # %% [markdown]

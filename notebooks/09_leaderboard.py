@@ -297,7 +297,7 @@ tables.plain(
     needs.loc[chosen_rows],
     digits=3,
     caption=(
-        "What one frame more costs: seconds of a processor for frames of 256 pixels, and memory. "
+        "What one frame more costs: seconds of a processor for frames 256 wide, memory. "
         "0 bytes: frames pass one by one"
     ),
 )
