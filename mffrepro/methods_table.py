@@ -277,7 +277,7 @@ _CARDS = (
         order_matters=True,
         seconds=1,
         memory=(120, 10),
-        note="Frames must be in the order of their focus.",
+        note="frames must be in the order of their focus; the published weights find depth better than the shipped ones",
     ),
     _classical(
         "mff_ssim",

@@ -134,9 +134,10 @@ def test_each_pixel_comes_from_the_frame_at_its_depth(shots) -> None:
 
 
 def test_the_shipped_weights_find_depth(shots) -> None:
-    """On a rendered scene that the training did not see."""
+    """On a rendered scene that the training did not see, against the best constant."""
     result = mff.fuse(shots.images, "stackmff")
-    assert np.median(np.abs(result.depth - shots.true_depth(result.depth.shape))) < 0.35
+    truth = shots.true_depth(result.depth.shape)
+    assert np.median(np.abs(result.depth - truth)) < 0.5 * np.median(np.abs(truth - np.median(truth)))
 
 
 # ------------------------------------------------------------------------------------------------------- recipe
