@@ -1,12 +1,13 @@
 """Measure what the two readings of StackMFF-V2 are worth: the authors' and the repaired one, in both orders of the frames."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from mffrepro.benchmarks.handheld import depth_errors
+from mffrepro.data.conditions import DepthStack
 from mffrepro.data.handheld import Shots
 from mffrepro.images import FocusStack
 from mffrepro.methods import fuse
@@ -55,6 +56,27 @@ def compare_readings(shots: Shots, *, weights: str = "default", device: str = "a
             depths.setdefault(reading, depth)
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis(["reading", "order"])
     return Readings(table, depths)
+
+
+def score_readings(made: Iterable[DepthStack], *, weights: str = "default", device: str = "auto") -> pd.DataFrame:
+    """Score both readings on stacks of several scenes.
+
+    Args:
+        made: Stacks of known depth.
+        weights: Those of stackmff.
+        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+
+    Returns:
+        A row per reading, a column per stack: PSNR in decibels.
+    """
+    found = {}
+    for one in made:
+        results = {
+            reading: fuse(one.stack, "stackmff", weights=weights, device=device, as_published=as_published)
+            for reading, as_published in READINGS.items()
+        }
+        found[one.name] = {reading: evaluate(one.stack, result, ["psnr"])["psnr"] for reading, result in results.items()}
+    return pd.DataFrame(found)
 
 
 def frames_used(image: np.ndarray, count: int, *, weights: str = "default", device: str = "auto") -> dict[str, Sequence[int]]:

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 import mffrepro as mff
-from mffrepro.benchmarks.stack_readings import READINGS, compare_readings, frames_used
+from mffrepro.benchmarks.stack_readings import READINGS, compare_readings, frames_used, score_readings
+from mffrepro.data.conditions import depth_stacks
 from mffrepro.data.handheld import NONE, take_shots
 from mffrepro.report import tables
 from mffrepro.report.ranks import contradicted
@@ -31,6 +32,15 @@ def test_the_repaired_reading_does_not_depend_on_the_order(readings) -> None:
     rows = readings[1].table.loc["repaired"]
     assert rows.loc["far to near", "changed"] < 0.01 < readings[1].table.loc[("as published", "far to near"), "changed"]
     assert rows.loc["far to near", "psnr"] == pytest.approx(rows.loc["near to far", "psnr"], abs=0.1)
+
+
+def test_both_readings_are_scored_on_every_scene() -> None:
+    made = next(depth_stacks("frames3", size=192))
+    found = score_readings([made])
+    assert list(found.columns) == ["motorcycle_frames3"]
+    for reading, as_published in READINGS.items():
+        image = mff.fuse(made.stack, "stackmff", as_published=as_published).image
+        assert found.loc[reading, made.name] == pytest.approx(mff.evaluate(made.stack, image, ["psnr"])["psnr"])
 
 
 def test_equal_frames() -> None:
