@@ -253,8 +253,10 @@ print(measurements.source_of(measured))
 tables.sortable(by_condition.round(2).reset_index().rename_axis(columns=None))
 
 # %% [markdown]
-# Networks that compute every pixel anew and take two images at a time fuse their own result again with every frame, and lose with each. The table lists
-# what forty frames change against eight, with 95 % intervals over the scenes: the ten methods that lose most, and the three that lose least.
+# Networks that compute every pixel anew and take two images at a time fuse their own result again with every frame, and lose with each. Focus measures
+# over small windows lose too: the more frames there are, the less neighbours differ, and the further off is the frame that they choose, as the
+# table of depth below shows. The next table lists what forty frames change against eight, with 95 % intervals over the scenes: the ten methods that
+# lose most, and the three that lose least.
 
 # %% tags=["hide-input"]
 loss = whole_stacks.change(measured, "frames40")
@@ -270,8 +272,8 @@ figures.banded_curves(
     xlabel="frames",
     ylabel="PSNR minus the mean of these methods, dB",
     alt=(
-        "PSNR over the number of frames: methods that choose pixels stay level, "
-        "decoders for pairs fall with every frame."
+        "PSNR over the number of frames: the best methods stay level, those that "
+        "lose most fall with every frame."
     ),
     caption=(
         "Lines: means over six scenes; bands: from the lowest scene to the highest. "
