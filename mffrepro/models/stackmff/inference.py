@@ -7,18 +7,20 @@ whole frames.
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mffrepro.fusion.in_turn import Derived
 from mffrepro.models.layers import device_of, to_tensor
 from mffrepro.models.stackmff.network import STEP, StackMFF
 from mffrepro.tiling import Strip, strips
 
 #: Pixels of a block times frames: their states, 64 bytes each, are held at once.
-BLOCK = 2**22
+BLOCK = 2**19
 #: Pixels by which a state reaches further with every frame: two convolutions of 3x3.
 REACH = 2
 
@@ -43,14 +45,19 @@ def expected_frame(network: StackMFF, grays: Iterable[np.ndarray]) -> Tensor:
     expected = halves[0].new_empty(1, height, width)
     for rows in strips(height, side, side * side, halo):
         for columns in strips(width, side, side * side, halo):
-            features = [torch.sigmoid(doubled_part(half, rows.with_halo, columns.with_halo)) for half in halves]
-            expected[:, rows.rows, columns.rows] = _crop(network.expect(features), rows, columns)
+            part = partial(_features, rows=rows.with_halo, columns=columns.with_halo)
+            found = network.expect(Derived(halves, part))  # the features of a frame are made twice, and kept of none
+            expected[:, rows.rows, columns.rows] = _crop(found, rows, columns)
     return expected
 
 
 def _stretched_to_step(gray: Tensor) -> Tensor:
     size = [-(-side // STEP) * STEP for side in gray.shape[-2:]]
     return F.interpolate(gray, size, mode="bilinear", align_corners=False)
+
+
+def _features(half: Tensor, rows: slice, columns: slice) -> Tensor:
+    return torch.sigmoid(doubled_part(half, rows, columns))
 
 
 def _crop(x: Tensor, rows: Strip, columns: Strip) -> Tensor:
