@@ -299,7 +299,7 @@ _CARDS = (
     _classical("swt", "Stationary wavelets", "rockinger1997", "per-channel", memory=(220, 0), order_matters=True),
     _classical("rp", "Ratio pyramid", "toet1989", "per-channel", min_side=17, memory=(90, 0), order_matters=True),
     _classical(
-        "mp", "Morphological pyramid", "toet1989morphology", "per-channel", min_side=2, memory=(220, 0), order_matters=True
+        "mp", "Morphological pyramid", "toet1989morphology", "per-channel", min_side=2, memory=(40, 0), order_matters=True
     ),
     _classical("dtcwt", "Complex wavelets", "lewis2007", "per-channel", min_side=17, memory=(190, 0), order_matters=True),
     _classical("gff", "Guided filter fusion", "li2013gff", "luma", memory=(240, 0)),
