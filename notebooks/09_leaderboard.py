@@ -282,8 +282,8 @@ figures.banded_curves(
 )
 
 # %% [markdown]
-# Methods that choose a frame also say how far away a pixel is. The next table has the median error of that depth, in frames; a decision map counts whole
-# frames, so half a frame is the best that most of them can do where frames lie far apart.
+# Methods that choose a frame also say how far away a pixel is. The next table has the median error of that depth, in frames. A decision map counts whole
+# frames, which alone leaves an error of up to half a frame.
 
 # %% tags=["hide-input"]
 depth = whole_stacks.by_condition(measured, "depth").dropna(how="all")

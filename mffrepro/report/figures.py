@@ -215,7 +215,7 @@ def banded_curves(
         axes = figure.subplots()
         _bands(axes, x, lines)
         axes.set(xlabel=xlabel, ylabel=ylabel)
-        axes.legend()
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return Shown(figure, alt=alt, caption=caption)
 
 
