@@ -299,7 +299,7 @@ tables.plain(
     needs.loc[chosen_rows],
     digits=3,
     caption=(
-        "What one frame more costs: seconds of a processor for frames 256 wide, memory. "
+        "What one frame more costs: processor seconds, frames 256 wide, and memory. "
         "0 bytes: frames pass one by one"
     ),
 )
