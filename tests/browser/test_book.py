@@ -168,7 +168,7 @@ def test_without_the_script_the_first_setting_is_shown(visit):
 
 @pytest.mark.parametrize("view", [PHONE, {"width": 1280, "height": 900}])
 def test_wide_tables_say_that_there_is_more(visit, view):
-    page = visit("notebooks/09_leaderboard.html", viewport=view).page
+    page = visit("notebooks/15_gacn_trainings.html", viewport=view).page
     unfold(page)
     boxes = page.locator(".mff-scroll")
     hidden = boxes.evaluate_all(
