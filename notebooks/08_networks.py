@@ -899,7 +899,7 @@ tables.plain(
 )
 
 # %% [markdown]
-# Networks for pairs are far behind in that table, down to 7 dB. They were fused frame by frame, each result with the next frame, and their errors add up: the
+# Networks for pairs are far behind in that table. They were fused frame by frame, each result with the next frame, and their errors add up: the
 # same as in [the section before](#many-images). DWT and NSCT have the same numbers on three sets.
 
 # %% [markdown]

@@ -26,19 +26,28 @@ REACH = 2
 
 
 @torch.inference_mode()
-def expected_frame(network: StackMFF, grays: Iterable[np.ndarray]) -> Tensor:
-    """Compute the expected frame number (1, H', W') of gray frames (H, W).
+def half_features(network: StackMFF, grays: Iterable[np.ndarray]) -> list[Tensor]:
+    """Compute the features (1, 8, H'/2, W'/2) of each gray frame (H, W).
+
+    H' and W' are H and W rounded up to multiples of 32: frames are stretched to them.
+
+    Args:
+        network: Ready for inference.
+        grays: N >= 2 frames, float32 in [0, 1]; only one is asked for at a time.
+    """
+    return [network.features(_stretched_to_step(to_tensor(gray, device_of(network)))).float() for gray in grays]
+
+
+@torch.inference_mode()
+def expected_frame(network: StackMFF, halves: Sequence[Tensor]) -> Tensor:
+    """Compute the expected frame number (1, H', W') from the features of all frames.
 
     See `StackMFF.forward`.
 
     Args:
         network: Ready for inference.
-        grays: N >= 2 frames, float32 in [0, 1]; only one is asked for at a time.
-
-    Returns:
-        H' and W' are H and W rounded up to multiples of 32: frames are stretched to them.
+        halves: What `half_features` returns, in the order of the frames.
     """
-    halves = [network.features(_stretched_to_step(to_tensor(gray, device_of(network)))).float() for gray in grays]
     height, width = (2 * side for side in halves[0].shape[-2:])
     halo = REACH * len(halves)
     side = max(2 * halo, math.isqrt(BLOCK // len(halves)) - 2 * halo)

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from mffrepro.fusion.focus_scan import FocusScan
 from mffrepro.fusion.noise import as_gray, noise_variance
 from mffrepro.images import FocusStack, Shares, to_unit
-from mffrepro.models.stackmff.inference import expected_frame, to_size
+from mffrepro.models.stackmff.inference import expected_frame, half_features, to_size
 from mffrepro.models.stackmff.network import StackMFF, stretched
 
 #: Surroundings whose sharpness places the network's depth among the frames, as in `mffrepro.depth`.
@@ -41,12 +41,12 @@ def fuse(stack: FocusStack, network: StackMFF, *, as_published: bool = False) ->
     Chapter: 08_networks
     """
     count, size = len(stack), stack.images.shape[1:3]
-    grays = [read_as_gray(image) for image in stack.images]
-    expected = expected_frame(network, grays)
+    halves = half_features(network, map(read_as_gray, stack.images))
+    expected = expected_frame(network, halves)
     if as_published:
         depth = stretched(expected) * (count - 1)
     else:
-        backwards = expected_frame(network, reversed(grays))
+        backwards = expected_frame(network, halves[::-1])
         depth = placed((expected + (count - 1) - backwards) / 2, stack)
     index = depth.round().clamp(0, count - 1)[0].cpu().numpy().astype(np.uint16)  # halves to even
     shares = Shares.of_winner(to_size(index, size), count)
