@@ -1,13 +1,16 @@
-"""``mffrepro data``: what can be fetched, fetching it, and checking what was fetched."""
+"""``mffrepro data``: what can be fetched, fetching it, checking what was fetched, and drawing stacks."""
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mffrepro.cli.terminal import show_table, steps
-from mffrepro.errors import unknown
+from mffrepro.errors import OptionError, unknown
 
 if TYPE_CHECKING:
+    from mffrepro.data.conditions import DepthStack
     from mffrepro.data.manifests import Entry
 
 app = typer.Typer(invoke_without_command=True)
@@ -83,6 +86,64 @@ def verify(
         raise typer.Exit(1)
 
 
+@app.command("make-stacks")
+def make_stacks(
+    out: Annotated[Path, typer.Argument(help="New folder: stacks/NAME/*.png, sharp/NAME.png and depth/NAME.tif.")],
+    count: Annotated[int, typer.Option(min=1, help="Stacks.")] = 10,
+    regions: Annotated[str, typer.Option("--from", help="Labelled photographs: embedded, bsds500 or voc2012.")] = "embedded",
+    frames: Annotated[tuple[int, int], typer.Option(help="Fewest and most frames of a stack.")] = (2, 12),
+    size: Annotated[int, typer.Option(help="Longer side, pixels.")] = 320,
+    faults: Annotated[bool, typer.Option(help="Noise, exposure, shift and JPEG, at random.")] = True,
+    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 1,
+) -> None:
+    """Draw focal stacks with a known sharp scene and a known depth, to train on or to test with.
+
+    The depth counts the frames from 0. A run that was stopped goes on where it was.
+
+    Example: mffrepro data make-stacks drawn --count 20
+    """
+    from mffrepro.data.drawn_stacks import FAULTLESS, Camera, check_bounds, drawn_stack
+    from mffrepro.data.regions import load_regions
+
+    check_bounds(size, frames)
+    photographs = load_regions(regions)
+    options = {"from": regions, "frames": list(frames), "size": size, "faults": faults, "seed": seed}
+    _open_folder(out, options)
+    for number in steps(range(count), "drawing", "stack"):
+        name = f"{number + 1:04d}_{photographs[number % len(photographs)].name}"
+        if not (out / "depth" / f"{name}.tif").exists():
+            camera = Camera() if faults else FAULTLESS
+            _write_stack(out, drawn_stack(photographs, number, frames=frames, size=size, camera=camera, seed=seed))
+    print(f"{counted(count, 'stack')} -> {out}")
+
+
+def _open_folder(out: Path, options: dict) -> None:
+    """Make a folder for drawn stacks, or find it made with the same options."""
+    from mffrepro.images import write_atomically
+
+    described, text = out / "options.json", json.dumps(options)
+    if described.is_file() and described.read_text() == text:
+        return
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise OptionError(f"{out} exists and holds something else; name a new folder")
+    for folder in ("stacks", "sharp", "depth"):
+        (out / folder).mkdir(parents=True)
+    write_atomically(described, text.encode())
+
+
+def _write_stack(out: Path, drawn: "DepthStack") -> None:
+    """Write a stack; the depth comes last, so that where it is all is."""
+    from mffrepro.images import write_image
+    from mffrepro.images.maps import write_map
+
+    folder = out / "stacks" / drawn.name
+    folder.mkdir(exist_ok=True)
+    for number, frame in enumerate(drawn.stack.images, 1):
+        write_image(folder / f"{number:02d}.png", frame)
+    write_image(out / "sharp" / f"{drawn.name}.png", drawn.stack.reference)
+    write_map(out / "depth" / f"{drawn.name}.tif", drawn.depth, low=0, high=len(drawn.stack) - 1)
+
+
 def find(name: str) -> "tuple[Entry, ...]":
     """Find the files of a manifest, or the file of that name; none for made data.
 
@@ -109,6 +170,6 @@ def size(count: int) -> str:
     return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
 
 
-def counted(files: int) -> str:
+def counted(count: int, noun: str = "file") -> str:
     """Write a count with its noun in the right number."""
-    return "1 file" if files == 1 else f"{files} files"
+    return f"1 {noun}" if count == 1 else f"{count} {noun}s"

@@ -14,6 +14,9 @@ import numpy as np
 from mffrepro.errors import ImageError, OptionError
 from mffrepro.images import check_image, from_unit, to_unit
 
+#: Shapes of the circle of confusion.
+PSFS = ("disc", "hexagon", "gaussian")
+
 
 @dataclass(frozen=True, eq=False)
 class Layer:
@@ -41,7 +44,8 @@ def thin_lens(
         disparity: (H, W) finite; larger is nearer. For a depth map give ``1 / depth``.
         focus: Disparity in focus.
         aperture: Radius of the circle of confusion in pixels per unit of disparity away from the focus; 0 is a pinhole.
-        psf: ``"disc"``, or ``"gaussian"`` with the standard deviation half the radius, which has the disc's variance.
+        psf: ``"disc"``; ``"hexagon"`` with its corners on the disc's rim, as six aperture blades make it; or ``"gaussian"`` with
+            the standard deviation half the radius, which has the disc's variance.
         layers: How many steps the disparity is cut into.
 
     Returns:
@@ -74,8 +78,9 @@ def focal_stack(
         raise ImageError(
             f"the disparity map has shape {disparity.shape}, the image {image.shape[:2]}; both must agree and all be finite"
         )
-    if aperture < 0 or layers < 1 or psf not in ("disc", "gaussian"):
-        raise OptionError(f"aperture={aperture:g}, layers={layers}, psf={psf!r}; give both >= 0 and 1, and disc or gaussian")
+    if aperture < 0 or layers < 1 or psf not in PSFS:
+        known = ", ".join(PSFS)
+        raise OptionError(f"aperture={aperture:g}, layers={layers}, psf={psf!r}; give at least 0, at least 1, and one of {known}")
     cut = cut_layers(image, disparity, layers)
     pictures = [_render(cut, image.shape, focus, aperture, psf) for focus in focuses]
     return np.stack([from_unit(picture.reshape(image.shape), image.dtype) for picture in pictures])
@@ -142,12 +147,18 @@ def _blur(paint: np.ndarray, radius: float, psf: str) -> np.ndarray:
     if psf == "gaussian":
         side = 2 * int(np.ceil(radius)) + 1
         return cv2.GaussianBlur(paint, (side, side), radius / 2, borderType=cv2.BORDER_CONSTANT)
-    return cv2.filter2D(paint, -1, _disc(radius), borderType=cv2.BORDER_CONSTANT)
+    return cv2.filter2D(paint, -1, _kernel(radius, psf), borderType=cv2.BORDER_CONSTANT)
 
 
-def _disc(radius: float) -> np.ndarray:
-    """Draw a disc of real radius, its rim covered in proportion; it sums to 1."""
+def _kernel(radius: float, psf: str) -> np.ndarray:
+    """Draw a disc of real radius, or the hexagon in it, the rim covered in proportion; it sums to 1."""
     reach = int(np.ceil(radius))
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-    disc = np.clip(radius + 0.5 - np.hypot(x, y), 0, 1).astype(np.float32)
-    return disc / disc.sum()
+    if psf == "disc":
+        beyond = np.hypot(x, y) - radius
+    else:
+        beyond = np.max([np.abs(y * np.cos(t) + x * np.sin(t)) for t in np.pi / 3 * np.arange(3)], axis=0) - radius * np.sqrt(
+            0.75
+        )
+    kernel = np.clip(0.5 - beyond, 0, 1).astype(np.float32)
+    return kernel / kernel.sum()

@@ -27,7 +27,7 @@ from mffrepro.training import recipes
 
 COMMANDS = ["fuse", "align", "evaluate", "benchmark", "train", "book"]
 MIRROR = os.environ.get("MFFREPRO_MIRROR")
-GROUPS = {"data": ["list", "fetch", "verify"], "list": ["methods", "metrics", "datasets"]}
+GROUPS = {"data": ["list", "fetch", "verify", "make-stacks"], "list": ["methods", "metrics", "datasets"]}
 ALL = [[name] for name in [*COMMANDS, *GROUPS]] + [[group, name] for group, names in GROUPS.items() for name in names]
 
 

@@ -45,6 +45,18 @@ def test_both_kernels_have_about_the_width_of_the_disc(psf):
     assert width == pytest.approx(8 / 2, rel=0.15)  # a disc of radius r has standard deviation r / 2 along each axis
 
 
+def test_a_hexagon_lies_in_the_disc_and_has_six_equal_sides():
+    point = np.zeros((41, 41))
+    point[20, 20] = 1
+    disc_, hexagon = (thin_lens(point, np.full(point.shape, 1.0), 0, 12, psf=psf) for psf in ("disc", "hexagon"))
+    assert (hexagon[disc_ == 0] == 0).all()
+    area = (hexagon / hexagon.max()).sum()
+    assert area == pytest.approx(1.5 * np.sqrt(3) * 12**2, rel=0.01)
+    np.testing.assert_allclose(hexagon, hexagon[::-1, ::-1], atol=1e-7)
+    turned = ndimage.rotate(hexagon, 60, reshape=False, order=1)
+    assert np.abs(turned - hexagon).sum() < 0.1 < np.abs(hexagon.T - hexagon).sum()
+
+
 @pytest.fixture
 def planes():
     """A bright near square before a dark far wall."""
