@@ -2,6 +2,9 @@
 "use strict";
 
 (() => {
+  const SCROLLING = ".mff-scroll, .mff-wide, div.math";
+  const watched = new WeakSet();
+
   const csv = (table) => {
     const cell = (element) => {
       const text = element.innerText.trim().replaceAll("−", "-");
@@ -19,6 +22,8 @@
   };
 
   const watch = (box) => {
+    if (watched.has(box)) return;
+    watched.add(box);
     box.addEventListener("scroll", () => cue(box), { passive: true });
     new ResizeObserver(() => cue(box)).observe(box);
   };
@@ -55,7 +60,14 @@
 
   const start = () => {
     document.querySelectorAll(".bd-article .cell_output table:not(.dataTable):not(.dataTable *)").forEach(prepare);
-    document.querySelectorAll(".bd-article :is(.mff-wide, div.math)").forEach(watch);
+    const article = document.querySelector(".bd-article");
+    if (!article) return;
+    const search = (root) => root.querySelectorAll(SCROLLING).forEach(watch);
+    search(article);
+    new MutationObserver((changes) => {
+      const added = changes.flatMap((change) => [...change.addedNodes]);
+      added.filter((node) => node instanceof Element).forEach((node) => search(node.parentElement ?? node));
+    }).observe(article, { childList: true, subtree: true }); // other scripts draw tables later
     document.querySelectorAll(".bd-article .cell_output figure").forEach(offer);
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);

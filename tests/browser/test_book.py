@@ -166,9 +166,12 @@ def test_without_the_script_the_first_setting_is_shown(visit):
     assert figure.locator(".mff-setting:visible").inner_text() == "slope 1000"
 
 
-@pytest.mark.parametrize("view", [PHONE, {"width": 1280, "height": 900}])
-def test_wide_tables_say_that_there_is_more(visit, view):
-    page = visit("notebooks/15_gacn_trainings.html", viewport=view).page
+@pytest.mark.parametrize(
+    ("name", "view"),
+    [("15_gacn_trainings", PHONE), ("15_gacn_trainings", {"width": 1280, "height": 900}), ("09_leaderboard", PHONE)],
+)
+def test_wide_tables_say_that_there_is_more(visit, name, view):
+    page = visit(f"notebooks/{name}.html", viewport=view).page
     unfold(page)
     boxes = page.locator(".mff-scroll")
     hidden = boxes.evaluate_all(
