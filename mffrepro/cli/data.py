@@ -96,9 +96,9 @@ def make_stacks(
     faults: Annotated[bool, typer.Option(help="Noise, exposure, shift and JPEG, at random.")] = True,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 1,
 ) -> None:
-    """Draw focal stacks with a known sharp scene and a known depth, to train on or to test with.
+    """Draw focal stacks with a known sharp scene and a known depth.
 
-    The depth counts the frames from 0. A run that was stopped goes on where it was.
+    They serve to train on or to test with. The depth counts the frames from 0. A run that was stopped goes on where it was.
 
     Example: mffrepro data make-stacks drawn --count 20
     """

@@ -109,7 +109,10 @@ def check_bounds(size: int, frames: tuple[int, int]) -> None:
 
 
 def shrunk(labelled: LabelledImage, size: int) -> tuple[np.ndarray, LabelledImage]:
-    """Shrink a photograph and its label maps until the longer side has at most `size` pixels."""
+    """Shrink a photograph and its label maps to `size` pixels on the longer side.
+
+    Smaller ones stay as they are.
+    """
     image = labelled.image
     scale = min(1.0, size / max(image.shape))
     shape = round(image.shape[1] * scale), round(image.shape[0] * scale)
