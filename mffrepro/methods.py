@@ -1,8 +1,8 @@
 """Fuse a stack with any method: check it once, load the network, time the work, and wrap the result.
 
 A method is a function ``fuse(stack, *, ...)``, of a network ``fuse(stack, network, *, ...)``, from a checked stack to the fused
-image as floats in [0, 1] and its decision; one that finds depth too returns it third. `mffrepro.methods_table` lists them; to
-add one, write its file and its row.
+image as floats in [0, 1] and its decision; one that finds depth too returns it third, and may return its confidence fourth.
+`mffrepro.methods_table` lists them; to add one, write its file and its row.
 """
 
 import importlib
@@ -62,7 +62,8 @@ def fuse(
         average_flat: Take the mean of the sources where none is sharp and all have the same light: no method is quieter there.
             The decision stays the method's.
         depth: Also find which source is sharpest at each pixel, whatever the method chose; the sources are in the order of their
-            focus. See `mffrepro.depth`. A method that finds depth itself, as stackmff does, returns it unless this is asked for.
+            focus. See `mffrepro.depth`. A method that finds depth itself, as focal does, returns its own unless this is asked
+            for.
         white: Value of white in images of 16 bits or floats, such as 4095 for 12-bit data: networks and some classical methods
             take another decision where images seem dark. The result has the range of the sources.
         slabs: Fuse overlapping slabs of so many consecutive images first, and then their results: for long stacks with methods
@@ -109,7 +110,7 @@ def fuse(
     alpha = None if stack.alpha is None else fuse_alpha(stack.alpha, shares)
     image = scale_from_white(image, stack.white)
     kept = {"metadata": stack.metadata, "alpha": alpha, "white": stack.white, "averaged": averaged}
-    depths = _depth(stack) if depth else {"depth": found[0]} if found else {}
+    depths = _depth(stack) if depth else dict(zip(("depth", "confidence"), found, strict=False))
     return FusionResult(image, shares, seconds, card.name, **kept, **depths)
 
 

@@ -57,6 +57,23 @@ class Shares:
             mixed[main.flat[pixel]] = _merged(mixed[main.flat[pixel]], (np.array([pixel]), np.zeros(1, np.float32)))
         return cls(main, mixed)
 
+    @classmethod
+    def of_largest(cls, sources: np.ndarray, shares: np.ndarray, count: int) -> "Shares":
+        """Convert the largest shares of each pixel, in falling order.
+
+        Args:
+            sources: (K, H, W), numbers of the sources.
+            shares: (K, H, W) float32, their shares; all others are 0.
+            count: How many sources there are.
+        """
+        several = shares[0] != 1
+        mixed = []
+        for number in range(count):
+            own = (sources == number) & several & (shares != 0)
+            pixels = np.flatnonzero(own.any(0))
+            mixed.append((pixels, np.where(own, shares, 0).reshape(len(shares), -1)[:, pixels].sum(0, dtype=np.float32)))
+        return cls(sources[0], mixed)
+
     # -------------------------------------------------------------------------------------------- as an array
 
     @property

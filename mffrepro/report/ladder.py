@@ -172,3 +172,20 @@ def trust(ladders: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     table["SSIM"] = correlation(ladders, names, "ssim").mean(axis=1)
     table["IoU"] = correlation(ladders, names, "mask_iou").mean(axis=1)
     return table.sort_values("all", ascending=False)
+
+
+def rewarded(ladders: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Compute how often a metric rates a spoiled image above the right fusion.
+
+    Args:
+        ladders: What `score_ladders` returns.
+        names: Metrics.
+
+    Returns:
+        Metrics by faults: share of the rungs of all scenes, 0 to 1; the metrics that reward most come first.
+    """
+    right = ladders[ladders["rung"] == "right"].set_index("stack")[list(names)]
+    spoilt = ladders[(ladders["rung"] != "right") & ladders["kind"].isin(FAULTS)]
+    above = spoilt[list(names)].to_numpy() > right.loc[spoilt["stack"]].to_numpy()
+    table = pd.DataFrame(above, columns=list(names)).groupby(spoilt["kind"].to_numpy()).mean().T
+    return table[[fault for fault in FAULTS if fault in table]].loc[table.mean(axis=1).sort_values(ascending=False).index]

@@ -26,6 +26,8 @@ RECIPES = {
     "pmgi": "pmgi",
     "deepfuse": "deepfuse",
     "stackmff": "stackmff",
+    "lightmff": "lightmff",
+    "focal": "focal",
     "dictionaries": "dictionaries",
 }
 

@@ -16,7 +16,7 @@ from mffrepro import losses, methods, metrics
 ROOT = Path(__file__).parents[2]
 PLANNED = {
     "00_quickstart", "01_metrics", "02_baselines", "03_tlcnn", "04_tlcolor", "05_icacs18", "06_cnnwt", "07_gacn", "08_networks",
-    "09_leaderboard", "10_claims", "12_your_own_stack", "13_speed", "14_many_images", "15_gacn_trainings",
+    "09_leaderboard", "10_claims", "11_lessons", "12_your_own_stack", "13_speed", "14_many_images", "15_gacn_trainings",
 }  # fmt: skip
 KEY = re.compile(r"[a-z]+(?:19|20)\d\d[a-z0-9]*|tlcnn|tlcolor")
 MODULES = sorted(m.name for m in pkgutil.walk_packages(mffrepro.__path__, "mffrepro.") if not m.name.endswith("__main__"))

@@ -79,3 +79,18 @@ def test_methods_without_weights_are_left_out_with_a_sentence(capsys, monkeypatc
     kinds = {kind for (kind, _), _, _ in ladder.rungs(stack, ["sesf.published"], np.random.default_rng(0))}
     assert "method" not in kinds
     assert capsys.readouterr().out == "sesf.published is left out: its weights have not been fetched\n"
+
+
+def test_rewards_are_shares_of_rungs_above_the_right_fusion():
+    rows = [("a", "decision", "right", 1.0, 1.0), ("a", "noise", 2, 2.0, 0.5), ("a", "noise", 5, 0.5, 0.5)]
+    rows += [("b", "decision", "right", 3.0, 1.0), ("b", "noise", 2, 2.0, 0.5), ("b", "blur", 1, 4.0, 1.0)]
+    table = ladder.rewarded(pd.DataFrame(rows, columns=["stack", "kind", "rung", "one", "other"]), ["other", "one"])
+    assert list(table.index) == ["one", "other"]
+    assert table.loc["one"].to_dict() == {"blur": 1, "noise": pytest.approx(1 / 3)}
+    assert table.loc["other"].to_dict() == {"blur": 0, "noise": 0}
+
+
+def test_noise_is_rewarded_by_a_sharpness_statistic_alone(ladders):
+    table = ladder.rewarded(ladders, ["qabf", "sf"])
+    assert table.loc["sf", "noise"] > 0.9
+    assert table.loc["qabf", "noise"] == 0

@@ -17,6 +17,7 @@ from mffrepro.errors import unknown
 STUDIES = {
     "cnn_fuse": ("patches", {"method": "cnn_fuse"}),
     "cnnwt": ("patches", {"method": "cnnwt"}),
+    "focal": ("focal", {}),
     "gacn_losses": ("gacn_losses", {}),
     "gacn_trainings": ("gacn_trainings", {}),
     "icacs18": ("patches", {"method": "icacs18"}),

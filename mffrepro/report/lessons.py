@@ -1,0 +1,142 @@
+"""Collect what single ideas of the five papers are worth, from the recorded measurements and studies of the other chapters.
+
+Each lesson compares two variants that differ in one idea, on the same pairs or stacks, and where networks were trained, by the
+same seeds. Chapter: 11_lessons.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from pandas.io.formats.style import Styler
+
+from mffrepro.benchmarks.measurements import gains, recorded
+from mffrepro.methods import parse
+from mffrepro.report.evidence import estimate, outcome
+from mffrepro.report.gacn26 import scores
+from mffrepro.report.paired import one_training
+from mffrepro.report.tables import plain
+from mffrepro.report.trainings import on_stacks, paired_by_seed, read_study, study_files
+from mffrepro.report.transfer_study import EDGES, RANDOM, TEXTURES, read_transfer
+from mffrepro.report.whole_stacks import wide
+
+#: Reference of the method that was made of the lessons.
+OURS = "mffrepro2026"
+WORDS = {"helps": 1, "hurts": -1}
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """Hold what one idea changes.
+
+    Attributes:
+        idea: The idea.
+        compared: With it, and without it.
+        unit: What is measured, more being better.
+        samples: With minus without: (images,), or (seeds, images) where networks were trained.
+        chapter: Where it is shown.
+    """
+
+    idea: str
+    compared: str
+    unit: str
+    samples: np.ndarray
+    chapter: str
+
+    @property
+    def finding(self) -> str:
+        """Say whether the idea helps or hurts, by the rule of the verdicts."""
+        for word, sign in WORDS.items():
+            if outcome(estimate(sign * self.samples), "greater", 0, trainings=self.samples.ndim == 2) == "holds":
+                return word
+        return "undecided"
+
+
+def all_lessons() -> list[Lesson]:
+    """Compute all lessons from what is recorded."""
+    return [*_outputs(), *_trainings(), *_transfer(), *_after_the_network(), *_many_images()]
+
+
+def lesson_table(lessons: list[Lesson], *, caption: str) -> Styler:
+    """Tabulate lessons with their intervals.
+
+    Args:
+        lessons: What `all_lessons` returns.
+        caption: Above the table.
+    """
+    rows = []
+    for lesson in lessons:
+        found = estimate(lesson.samples)
+        known = lesson.samples.size > 1
+        rows.append(
+            {"idea": lesson.idea, "compared": lesson.compared, "measured": lesson.unit}
+            | {"effect": f"{found.effect:.3g}", "95 % interval": f"[{found.low:.3g}, {found.high:.3g}]" if known else "–"}
+            | {"images": found.images if known else "means", "seeds": found.seeds or "–", "finding": lesson.finding}
+            | {"chapter": lesson.chapter}
+        )
+    return plain(pd.DataFrame(rows).set_index("idea"), caption=caption)
+
+
+def _outputs() -> Iterator[Lesson]:
+    """Compare networks that choose with networks that paint: all that have weights of this package."""
+    rows = scores()
+    rows = rows[(rows["metric"] == "qg") & rows["method"].map(_is_plain_network)]
+    chosen = rows["method"].map(lambda name: parse(name)[0].has_decision)
+    means = rows.assign(chooses=chosen).groupby(["chooses", "stack"])["value"].mean()
+    yield Lesson("choose pixels", "decision maps, decoders", "Q_g", (means[True] - means[False]).to_numpy(), "09_leaderboard")
+    psnr = wide(recorded("whole_stacks"), "psnr")["frames8"].reset_index()
+    psnr = psnr[psnr["method"].map(_is_plain_network)]
+    chosen = psnr["method"].map(lambda name: parse(name)[0].has_decision)
+    means = psnr.assign(chooses=chosen).groupby(["chooses", "scene"])["frames8"].mean()
+    yield Lesson(
+        "choose pixels", "decision maps, decoders", "PSNR, dB", (means[True] - means[False]).to_numpy(), "09_leaderboard"
+    )
+
+
+def _is_plain_network(name: str) -> bool:
+    card, weights, variant = parse(name)
+    return card.kind == "network" and card.bibkey != OURS and (weights, variant) == ("default", "")
+
+
+def _trainings() -> Iterator[Lesson]:
+    losses = study_files("gacn_losses", "scores", "losses")
+    _, gain = paired_by_seed(losses["dice"], losses["dice + qg"], on_stacks("qg"))
+    yield Lesson("train for the fused image", "Dice and Q_g, Dice", "Q_g", gain, "15_gacn_trainings")
+    runs = read_study("gacn_trainings").reset_index().fillna({"changed": ""}).set_index(["changed", "seed"])["qg"]
+    ideas = {
+        "attention": ("attention=False", "with, without"),
+        "blur across borders in training": ("defocus=mask", "defocus spread, plain masks"),
+        "a slope that grows": ("slope_start=1000.0 slope_epochs=0", "schedule, steep from the start"),
+    }
+    for idea, (changed, compared) in ideas.items():
+        yield Lesson(idea, compared, "Q_g", one_training(runs["", 1] - runs[changed, 1]), "15_gacn_trainings")
+    seeds = recorded("gacn_seeds").pivot(index="stack", columns="variant", values="qg")
+    apart = (seeds["seed2"] - seeds["default"]).to_numpy()[None]
+    yield Lesson("another seed", "seed 2, seed 1", "Q_g", apart, "15_gacn_trainings")
+
+
+def _transfer() -> Iterator[Lesson]:
+    study = read_transfer()
+    for idea, compared, row, over in (
+        ("transfer", "features of photographs, random", EDGES, RANDOM),
+        ("batch normalisation", "with, without", TEXTURES, (*TEXTURES[:2], "no batch normalisation")),
+    ):
+        yield Lesson(idea, compared, "Q_ABF", study.lead(row, over, "qabf"), "04_tlcolor")
+
+
+def _after_the_network() -> Iterator[Lesson]:
+    for idea, name, after, before, quantity, unit, chapter in (
+        ("smooth the border", "gacn_boundary", "final", "initial", "qg near", "Q_g near borders", "07_gacn"),
+        ("cancel small regions", "icacs18_cleaning", "small cancelled", "pre-decision", "psnr", "PSNR, dB", "05_icacs18"),
+        ("filter the map by the picture", "cnnfuse_focus", "filtered", "no small regions", "psnr", "PSNR, dB", "06_cnnwt"),
+    ):
+        yield Lesson(idea, f"{after}, {before}", unit, gains(recorded(name), after, before, [quantity])[quantity], chapter)
+
+
+def _many_images() -> Iterator[Lesson]:
+    many = recorded("gacn_many")
+    for after, before in (("calibration", "serial"), ("rank", "calibration"), ("rank", "serial")):
+        for quantity, unit in (("psnr", "PSNR, dB"), ("qg", "Q_g")):
+            gain = gains(many, after, before, [quantity])[quantity]
+            yield Lesson(f"{after} for many images", f"{after}, {before}", unit, gain, "14_many_images")
