@@ -268,6 +268,15 @@ _CARDS = (
         note="made for exposures",
     ),
     _network(
+        "difnet",
+        "DIF-Net",
+        "jung2020difnet",
+        "luma",
+        memory=(300, 20),
+        note="a reading: text, code and weights of the authors are not available",
+        order_matters=True,
+    ),
+    _network(
         "stackmff",
         "StackMFF-V2",
         "xie2025stackmff",

@@ -25,6 +25,7 @@ RECIPES = {
     "u2fusion": "u2fusion",
     "pmgi": "pmgi",
     "deepfuse": "deepfuse",
+    "difnet": "difnet",
     "stackmff": "stackmff",
     "dictionaries": "dictionaries",
 }

@@ -18,7 +18,9 @@ from mffrepro.training.pair_recipe import laplacian
 from mffrepro.training.ship import ship
 from mffrepro.training.trainer import train
 
-NETWORKS = ("sesf", "drpl", "ifcnn", "densefuse", "u2fusion", "fusiondn", "mff_gan", "pmgi", "stackmff", "deepfuse")
+NETWORKS = (
+    "sesf", "drpl", "ifcnn", "densefuse", "u2fusion", "fusiondn", "mff_gan", "pmgi", "stackmff", "deepfuse", "difnet",
+)  # fmt: skip
 
 
 def rand(seed: int, *shape: int) -> torch.Tensor:
