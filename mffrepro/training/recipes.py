@@ -12,6 +12,7 @@ RECIPES = {
     "icacs18": "icacs18",
     "cnn_fuse": "cnn_fuse",
     "cnnwt": "cnnwt",
+    "pixel_cnn": "pixel_cnn",
     "subbands": "subbands",
     "tlcnn": "transfer",
     "tlcolor": "transfer",

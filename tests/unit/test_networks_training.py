@@ -20,6 +20,7 @@ from mffrepro.training.trainer import train
 
 NETWORKS = (
     "sesf", "drpl", "ifcnn", "densefuse", "u2fusion", "fusiondn", "mff_gan", "pmgi", "stackmff", "deepfuse", "difnet",
+    "pixel_cnn",
 )  # fmt: skip
 
 
@@ -41,7 +42,7 @@ def test_a_trained_network_ships_and_fuses(regions, tmp_path, name: str) -> None
     pair = mff.load("embedded")["coffee_blur3"].images[:, :48, :40]
     shipped, best = (mff.fuse(pair, name, weights=str(p)).image for p in (path, tmp_path / "run" / "best.safetensors"))
     assert shipped.shape == pair[0].shape
-    if name not in ("drpl", "stackmff"):  # sixteen bits turn a barely trained decision here and there
+    if name not in ("drpl", "stackmff", "pixel_cnn"):  # sixteen bits turn a barely trained decision here and there
         assert np.abs(shipped.astype(int) - best).max() <= 2
 
 
