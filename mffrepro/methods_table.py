@@ -202,6 +202,17 @@ _CARDS = (
         memory=(410, 0),
     ),
     _network(
+        "pixel_cnn",
+        "p-CNN",
+        "tang2018pcnn",
+        "decision",
+        min_side=17,
+        seconds=1,
+        memory=(130, 0),
+        note="a reading: text, code and weights of the authors are not available; shipped weights have half the maps",
+        order_matters=True,
+    ),
+    _network(
         "ifcnn",
         "IFCNN",
         "zhang2020ifcnn",
@@ -266,6 +277,15 @@ _CARDS = (
         seconds=3,
         memory=(300, 20),
         note="made for exposures",
+    ),
+    _network(
+        "difnet",
+        "DIF-Net",
+        "jung2020difnet",
+        "luma",
+        memory=(150, 40),
+        note="a reading: text, code and weights of the authors are not available",
+        order_matters=True,
     ),
     _network(
         "stackmff",

@@ -14,11 +14,11 @@
 # ---
 
 # %% [markdown]
-# # The deep baselines: eleven rows of every table
+# # The deep baselines: thirteen rows of every table
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/mffrepro/mffrepro/blob/main/notebooks/08_networks.ipynb)
 #
-# SESF-Fuse, DRPL, IFCNN, DeepFuse, DenseFuse, U2Fusion, FusionDN, MFF-GAN, PMGI, MFF-SSIM: recent papers compare with them, in one line each. StackMFF-V2
+# SESF-Fuse, DRPL, p-CNN, IFCNN, DeepFuse, DIF-Net, DenseFuse, U2Fusion, FusionDN, MFF-GAN, PMGI, MFF-SSIM: recent papers compare with them, in one line each. StackMFF-V2
 # is what has come since: it reads a whole focal stack at once. What does each compute, what does its training ask for, how much of its score
 # comes from the way its program saves a file, and does **computing every pixel anew** ever beat **choosing pixels** of the sources?
 #
@@ -73,11 +73,13 @@ from mffrepro.models import (
     branches,
     deepfuse,
     densefuse,
+    difnet,
     drpl,
     fusiondn,
     ifcnn,
     mff_gan,
     mff_ssim,
+    pixel_cnn,
     pmgi,
     sesf,
     stackmff,
@@ -104,14 +106,14 @@ diagram.tree(
     "two photographs",
     {
         "decision map": {
-            "labels": ["GACN", "CNN-Fuse", "DRPL"],
+            "labels": ["GACN", "CNN-Fuse", "DRPL", "p-CNN"],
             "reconstruction": ["SESF-Fuse"],
             "depth": ["StackMFF-V2"],
         },
         "decoder": {
             "the photograph": ["IFCNN"],
             "reconstruction": ["DenseFuse"],
-            "both sources": ["DeepFuse", "U2Fusion", "FusionDN", "PMGI"],
+            "both sources": ["DeepFuse", "DIF-Net", "U2Fusion", "FusionDN", "PMGI"],
             "and an adversary": ["MFF-GAN"],
         },
         "optimisation": {"both sources": ["MFF-SSIM"]},
@@ -291,8 +293,8 @@ show_source(ifcnn.IFCNN, branches.TwoBranches)
 # ### Parameters and multiply-adds
 #
 # At the authors' width, for a pair of 520 × 520 colour photographs as each network treats it: DenseFuse each channel, DRPL both orders, SESF-Fuse without its
-# decoder. A multiply-add is one multiplication and one addition. *Shipped* is the number of parameters in the weights of this package: U2Fusion and
-# FusionDN are trained here at half the width. [The appendix on speed](13_speed.ipynb) counts what the shipped networks really compute and how long they take.
+# decoder. A multiply-add is one multiplication and one addition. *Shipped* is the number of parameters in the weights of this package: U2Fusion,
+# FusionDN and p-CNN are trained here at half the width. [The appendix on speed](13_speed.ipynb) counts what the shipped networks really compute and how long they take.
 
 # %% tags=["hide-input"]
 sources = {name: 1 for name in ("u2fusion", "fusiondn", "mff_gan", "pmgi")} | {
@@ -302,6 +304,7 @@ sources = {name: 1 for name in ("u2fusion", "fusiondn", "mff_gan", "pmgi")} | {
 kinds = {
     "sesf": sesf.SESF,
     "drpl": drpl.DRPL,
+    "pixel_cnn": pixel_cnn.PixelCNN,
     "ifcnn": ifcnn.IFCNN,
     "densefuse": densefuse.DenseFuse,
     "u2fusion": u2fusion.U2Fusion,
@@ -309,6 +312,7 @@ kinds = {
     "mff_gan": mff_gan.MFFGAN,
     "pmgi": pmgi.PMGI,
     "deepfuse": deepfuse.DeepFuse,
+    "difnet": difnet.DIFNet,
     "stackmff": stackmff.StackMFF,
 }
 costs = {}
@@ -316,11 +320,12 @@ for name, kind in kinds.items():
     network = kind().eval()
     image = blank3 if name == "ifcnn" else blank
     pair = (torch.cat([blank, blank], 1),) if name == "stackmff" else (image, image)
-    once = (
-        diagram.multiply_adds(network, pair)
-        if name != "sesf"
-        else 2 * diagram.multiply_adds(network.features, (image,))
-    )
+    if name == "sesf":
+        once = 2 * diagram.multiply_adds(network.features, (image,))
+    elif name == "pixel_cnn":  # every weight counts at every pixel, once per image
+        once = 2 * 96**2 * sum(p.numel() for p in network.parameters() if p.ndim > 1)
+    else:
+        once = diagram.multiply_adds(network, pair)
     giga = once / 96**2 * 520**2 * sources.get(name, 1) / 1e9
     costs[name] = {
         "parameters": sum(p.numel() for p in network.parameters()),
@@ -359,7 +364,7 @@ figures.comparison(
     zoom=zoom,
     columns=3,
     alt=(
-        "The cup fused by eleven methods beside both sources and the reference; two "
+        "The cup fused by thirteen methods beside both sources and the reference; two "
         "details each."
     ),
     caption="Shipped weights. In the quick profile, MFF-SSIM takes few steps.",
@@ -460,7 +465,7 @@ figures.curves(
     xlabel="epoch",
     ylabel="validation loss / its first value",
     alt=(
-        "Validation losses of ten networks over their epochs, each divided by its "
+        "Validation losses of twelve networks over their epochs, each divided by its "
         "first value, nearly all falling."
     ),
     caption=(
@@ -660,6 +665,83 @@ tables.plain(beside, caption="Means over the 26 pairs, recorded")
 # They are not: the recorded scores are lower on all three metrics than those of either reading here. Which program made them is not said.
 
 # %% [markdown]
+# ### DIF-Net: contrast without a truth
+#
+# Of **DIF-Net** [jung2020difnet], neither code nor weights were found, and only the abstract could be read. So it is rebuilt **as a reading**: what the abstract says is
+# kept, the rest is chosen here, and the scores say what the idea does, not how good the authors' network is. The idea is a loss for any number of channels. The structure tensor
+# of an image sums the gradients of its channels $I_c$; the fused image $F$ shall have the tensor of both sources, and the mean $P$ of their gray levels:
+#
+# $$L = \lVert F - P \rVert^2 + \lambda\, \lVert J(F) - J(A, B) \rVert^2, \qquad J(I) = \sum_c \nabla I_c \nabla I_c^\top.$$
+#
+# A sharp edge has most of its sum from the sharp source, so the loss asks for sharp edges without being told where they are. It asks for too much, however: the tensors of two
+# equal sources sum to that of an image with $\sqrt{2}$ times their contrast. In the last row of the table, both sources are the reference: compare its spatial frequency.
+
+# %% tags=["hide-input"]
+contrasts = {name: mff.fuse(stack, name).image for name in ("average", "lp")}
+contrasts |= {"difnet": fused["difnet"].image, "reference": stack.reference}
+same = mff.fuse([stack.reference] * 2, "difnet", device=device).image
+contrast_scores = {
+    name: mff.evaluate(stack, image, ["qabf", "qg", "psnr", "sf"])
+    for name, image in (contrasts | {"difnet, reference twice": same}).items()
+}
+display(
+    tables.plain(
+        pd.DataFrame(contrast_scores).T,
+        digits=3,
+        caption="DIF-Net, shipped weights, beside the average, a pyramid and the truth",
+    )
+)
+figures.comparison(
+    contrasts,
+    zoom=zoom,
+    columns=4,
+    alt=(
+        "The cup by the average, the Laplacian pyramid and DIF-Net, and the "
+        "reference, with two details each."
+    ),
+    caption="DIF-Net is sharper than the average, and no label told it what is sharp.",
+)
+
+# %% [markdown]
+# ### p-CNN: one image at a time
+#
+# **p-CNN** [tang2018pcnn] is a reading as well. The networks with a decision map above compare two images. p-CNN rates one: is the pixel in the middle of these 32 × 32 pixels
+# *focused*, *defocused* or *unknown*? Here the fused pixel comes from the image with the largest score
+#
+# $$s = P(\text{focused}) + \tfrac{1}{2} P(\text{unknown}).$$
+#
+# So $N$ images need $N$ passes, whatever they show. Its training data are patches that are blurred on one side of a line or a corner; *unknown* are those with the border
+# within two pixels of the middle. A network for patches rates a whole image at once if its poolings move by one pixel instead of two, and later kernels read every second or fourth value.
+
+# %% tags=["hide-input"]
+from scipy.special import expit
+
+rater = mff.methods.load_network("pixel_cnn", device=device)
+rated = {
+    which: expit(pixel_cnn.score_image(rater, image))
+    for which, image in zip(("near", "far"), to_unit(stack.images), strict=True)
+}
+figures.comparison(
+    {
+        "near-focused": near,
+        "far-focused": far,
+        "pixel_cnn": fused["pixel_cnn"].image,
+        "score, near": figures.heat(rated["near"], high=1),
+        "score, far": figures.heat(rated["far"], high=1),
+        "taken from": figures.heat(fused["pixel_cnn"].decision[0], high=1),
+    },
+    columns=3,
+    alt=(
+        "Both sources and the image fused by p-CNN; below, the score of each source "
+        "and the source that each pixel is taken from."
+    ),
+    caption=(
+        "Bright: rated as focused. Last picture: bright where the near-focused source "
+        "is taken."
+    ),
+)
+
+# %% [markdown]
 # ## Reported, reproduced, difference
 #
 # ### Table 1 of GACN
@@ -742,7 +824,7 @@ figures.pair_curves(
 # %% [markdown]
 # ## Many images
 #
-# IFCNN, DenseFuse, MFF-SSIM and StackMFF-V2 take all images at once. SESF-Fuse extracts features once per image and keeps those of the winner (`carry`). All others use serial
+# IFCNN, DenseFuse, MFF-SSIM and StackMFF-V2 take all images at once, and p-CNN rates each image by itself. SESF-Fuse extracts features once per image and keeps those of the winner (`carry`). All others use serial
 # fusion: the first two images, then the result with the third, and so on. A decoder then decodes its own result again and again, and its errors add up:
 
 # %% tags=["hide-input"]
@@ -955,6 +1037,8 @@ figures.curves(
 # | `mff_gan` | two updates of the discriminator for one of the generator; JPEG in and out; luma in bytes; stretched | one update; none of the others | `as_published=True`, except JPEG |
 # | `pmgi` | statistics of the test image, learned scales unused; luma in bytes; stretched | statistics of the training, for shipped weights | `as_published=True` |
 # | `deepfuse` | darkest and brightest pixel to 0 and 255, then one percent clipped at either end | scaled to the mean of the sources | `as_published=True` |
+# | `difnet` | only the abstract was available | layers of a program by others; our reading of the training | |
+# | `pixel_cnn` | only the abstract was available | our reading of layers, classes and masks; half the maps | |
 # | `drpl` | table of layers not available, code without weights | our reading of the layout | |
 # | `stackmff` | frames in the given order; numbers stretched to the first and last frame | both orders; numbers placed by a focus measure | `as_published=True` |
 # | `mff_ssim` | 300 steps in the example, 1000 by default | 300; none where the sources agree | `iterations=1000` |

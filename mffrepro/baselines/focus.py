@@ -5,22 +5,7 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
-from mffrepro.fusion.regions import majority, remove_small
-
-
-def sharpest(measures: Iterable[np.ndarray]) -> np.ndarray:
-    """Find the source with the largest measure at each pixel.
-
-    It is the first of equals. The measures (H, W) come one by one.
-    """
-    best, winner = None, None
-    for number, measure in enumerate(measures):
-        if best is None:
-            best, winner = measure, np.zeros(measure.shape, np.uint16)
-            continue
-        np.copyto(winner, number, where=measure > best)
-        best = np.maximum(best, measure)
-    return winner
+from mffrepro.fusion.regions import majority, remove_small, sharpest
 
 
 def decide(measures: Iterable[np.ndarray], radius: int, smallest: float) -> np.ndarray:

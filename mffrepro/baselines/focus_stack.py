@@ -7,9 +7,9 @@ import numpy as np
 
 from mffrepro import alignment
 from mffrepro.baselines.channels import fuse_by_winner, gray_levels
-from mffrepro.baselines.focus import sharpest
 from mffrepro.errors import OptionError
 from mffrepro.fusion import registration
+from mffrepro.fusion.regions import sharpest
 from mffrepro.images import FocusStack, Shares
 
 

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 
 from mffrepro.baselines.channels import byte_levels, gray_levels
-from mffrepro.baselines.focus import sharpest
 from mffrepro.fusion.guided import guided_filter
 from mffrepro.fusion.in_turn import derive
+from mffrepro.fusion.regions import sharpest
 from mffrepro.images import FocusStack, to_unit
 from mffrepro.progress import steps
 

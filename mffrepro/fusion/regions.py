@@ -1,8 +1,25 @@
-"""Cleaning a map of winners: a vote of the neighbours, and no islands."""
+"""Making a map of winners and cleaning it: the largest measure, a vote of the neighbours, and no islands."""
+
+from collections.abc import Iterable
 
 import cv2
 import numpy as np
 from scipy import ndimage
+
+
+def sharpest(measures: Iterable[np.ndarray]) -> np.ndarray:
+    """Find the source with the largest measure at each pixel.
+
+    It is the first of equals. The measures (H, W) come one by one.
+    """
+    best, winner = None, None
+    for number, measure in enumerate(measures):
+        if best is None:
+            best, winner = measure, np.zeros(measure.shape, np.uint16)
+            continue
+        np.copyto(winner, number, where=measure > best)
+        best = np.maximum(best, measure)
+    return winner
 
 
 def majority(labels: np.ndarray, radius: int) -> np.ndarray:

@@ -9,12 +9,12 @@ small batch jitter: without them (``"fixed"``) the error after 120 steps was a q
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from mffrepro.losses import ssim_loss
 from mffrepro.models.ifcnn import IFCNN, Rule
-from mffrepro.training.pair_recipe import PairRecipe
+from mffrepro.training.pair_recipe import PairRecipe, fix_statistics
 from mffrepro.training.recipe import Schedule
 
 
@@ -42,9 +42,7 @@ class IfcnnRecipe(PairRecipe):
     def losses(self, model: IFCNN, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Add the squared error and the structural dissimilarity with the photograph."""
         if self.statistics == "fixed":
-            for module in model.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.eval()  # mean 0 and variance 1, as they were made; scale and shift are learned
+            fix_statistics(model)
         fused = model(batch["a"], batch["b"])
         error = F.mse_loss(fused, batch["original"])
         structure = ssim_loss(fused, batch["original"]).mean()

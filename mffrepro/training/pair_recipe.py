@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mffrepro.data.regions import LabelledImage
@@ -61,6 +61,16 @@ class PairRecipe(Recipe):
         """
         sigma = rng.uniform(0.8, 4)
         return (defocus_spread if rng.random() < 0.5 else composite)(image, mask, sigma)
+
+
+def fix_statistics(model: nn.Module) -> None:
+    """Leave mean 0 and variance 1 in every batch normalisation while a model trains.
+
+    Scale and shift are learned. The statistics of a small batch jitter, and brightness has to pass through them.
+    """
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
 
 
 def laplacian(image: Tensor) -> Tensor:
