@@ -14,12 +14,12 @@
 # ---
 
 # %% [markdown]
-# # The deep baselines: thirteen rows of every table
+# # The deep baselines: fourteen rows of every table
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/mffrepro/mffrepro/blob/main/notebooks/08_networks.ipynb)
 #
-# SESF-Fuse, DRPL, p-CNN, IFCNN, DeepFuse, DIF-Net, DenseFuse, U2Fusion, FusionDN, MFF-GAN, PMGI, MFF-SSIM: recent papers compare with them, in one line each. StackMFF-V2
-# is what has come since: it reads a whole focal stack at once. What does each compute, what does its training ask for, how much of its score
+# SESF-Fuse, DRPL, p-CNN, IFCNN, DeepFuse, DIF-Net, DenseFuse, U2Fusion, FusionDN, MFF-GAN, PMGI, MFF-SSIM: recent papers compare with them, in one line each. LightMFF and StackMFF-V2
+# are what has come since: one is tiny, the other reads a whole focal stack at once. What does each compute, what does its training ask for, how much of its score
 # comes from the way its program saves a file, and does **computing every pixel anew** ever beat **choosing pixels** of the sources?
 #
 # The answer to the last question: rarely. On real pairs, the networks with a decision map have the higher mean on all six metrics of GACN (C4.12). The table
@@ -77,6 +77,7 @@ from mffrepro.models import (
     drpl,
     fusiondn,
     ifcnn,
+    lightmff,
     mff_gan,
     mff_ssim,
     pixel_cnn,
@@ -106,7 +107,7 @@ diagram.tree(
     "two photographs",
     {
         "decision map": {
-            "labels": ["GACN", "CNN-Fuse", "DRPL", "p-CNN"],
+            "labels": ["GACN", "CNN-Fuse", "DRPL", "p-CNN", "LightMFF"],
             "reconstruction": ["SESF-Fuse"],
             "depth": ["StackMFF-V2"],
         },
@@ -293,13 +294,14 @@ show_source(ifcnn.IFCNN, branches.TwoBranches)
 # ### Parameters and multiply-adds
 #
 # At the authors' width, for a pair of 520 × 520 colour photographs as each network treats it: DenseFuse each channel, DRPL both orders, SESF-Fuse without its
-# decoder. A multiply-add is one multiplication and one addition. *Shipped* is the number of parameters in the weights of this package: U2Fusion,
+# decoder, LightMFF at 256 × 256. A multiply-add is one multiplication and one addition. *Shipped* is the number of parameters in the weights of this package: U2Fusion,
 # FusionDN and p-CNN are trained here at half the width. [The appendix on speed](13_speed.ipynb) counts what the shipped networks really compute and how long they take.
 
 # %% tags=["hide-input"]
 sources = {name: 1 for name in ("u2fusion", "fusiondn", "mff_gan", "pmgi")} | {
     "densefuse": 3,
     "drpl": 2,
+    "lightmff": (lightmff.SIDE / 520) ** 2,
 }
 kinds = {
     "sesf": sesf.SESF,
@@ -313,12 +315,13 @@ kinds = {
     "pmgi": pmgi.PMGI,
     "deepfuse": deepfuse.DeepFuse,
     "difnet": difnet.DIFNet,
+    "lightmff": lightmff.LightMFF,
     "stackmff": stackmff.StackMFF,
 }
 costs = {}
 for name, kind in kinds.items():
     network = kind().eval()
-    image = blank3 if name == "ifcnn" else blank
+    image = blank3 if name in ("ifcnn", "lightmff") else blank
     pair = (torch.cat([blank, blank], 1),) if name == "stackmff" else (image, image)
     if name == "sesf":
         once = 2 * diagram.multiply_adds(network.features, (image,))
@@ -364,7 +367,7 @@ figures.comparison(
     zoom=zoom,
     columns=3,
     alt=(
-        "The cup fused by thirteen methods beside both sources and the reference; two "
+        "The cup fused by fourteen methods beside both sources and the reference; two "
         "details each."
     ),
     caption="Shipped weights. In the quick profile, MFF-SSIM takes few steps.",
@@ -465,7 +468,7 @@ figures.curves(
     xlabel="epoch",
     ylabel="validation loss / its first value",
     alt=(
-        "Validation losses of twelve networks over their epochs, each divided by its "
+        "Validation losses of thirteen networks over their epochs, each divided by its "
         "first value, nearly all falling."
     ),
     caption=(
@@ -738,6 +741,37 @@ figures.comparison(
     caption=(
         "Bright: rated as focused. Last picture: bright where the near-focused source "
         "is taken."
+    ),
+)
+
+# %% [markdown]
+# ### LightMFF: correcting a focus measure
+#
+# **LightMFF** [xie2025lightmff] does not decide from the images alone. A focus measure, that of SESF-Fuse on the pixels themselves, gives an initial map, and a
+# network of 15 717 parameters corrects it. Both images are squeezed to 256 × 256 pixels, whatever their shape, so the network sees blur that is smaller than
+# it was, and the outline of its map is as coarse as those pixels. Its weights could not be had, so these are trained here.
+
+# %% tags=["hide-input"]
+small = [lightmff.squeezed(to_unit(image)) for image in stack.images]
+network = mff.methods.load_network("lightmff", device="cpu")
+with torch.inference_mode():
+    maps = {
+        "initial map, 256 × 256": lightmff.initial_map(*small),
+        "corrected": torch.sigmoid(network(*small)),
+    }
+corrected = mff.fuse(stack, "lightmff", device=device)
+figures.comparison(
+    {name: map_[0, 0].numpy() for name, map_ in maps.items()}
+    | {"cleaned, full size": corrected.decision[0], "fused": corrected.image},
+    columns=4,
+    alt=(
+        "The initial map of LightMFF is full of holes; the corrected one is whole, "
+        "and enlarged and cleaned it has a smooth outline."
+    ),
+    caption=(
+        "White takes the near-focused source. PSNR "
+        f"{mff.evaluate(stack, corrected, ['psnr'])['psnr']:.1f} dB; sesf "
+        f"{mff.evaluate(stack, fused['sesf'], ['psnr'])['psnr']:.1f} dB."
     ),
 )
 
@@ -1040,6 +1074,7 @@ figures.curves(
 # | `difnet` | only the abstract was available | layers of a program by others; our reading of the training | |
 # | `pixel_cnn` | only the abstract was available | our reading of layers, classes and masks; half the maps | |
 # | `drpl` | table of layers not available, code without weights | our reading of the layout | |
+# | `lightmff` | edges of a constant image are 0/0; result cut off to 8 bits; weights not available | no edges; not cut off | `as_published=True`, except the edges |
 # | `stackmff` | frames in the given order; numbers stretched to the first and last frame | both orders; numbers placed by a focus measure | `as_published=True` |
 # | `mff_ssim` | 300 steps in the example, 1000 by default | 300; none where the sources agree | `iterations=1000` |
 

@@ -83,7 +83,7 @@ def score(network: Focal, images: np.ndarray, rows: Strip, columns: Strip) -> Te
     frames = torch.from_numpy(np.stack(parts).astype(np.float32))[None].to(device_of(network))
     height, width = frames.shape[-2:]
     frames = F.pad(frames, (0, -width % STEP, 0, -height % STEP), mode="replicate")
-    scores = network(frames)[0, ..., :height, :width]
+    scores = network(frames)[0, ..., :height, :width].float()
     return columns.crop(rows.crop(scores).mT).mT
 
 
