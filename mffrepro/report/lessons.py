@@ -75,7 +75,7 @@ def lesson_table(lessons: list[Lesson], *, caption: str) -> Styler:
             | {"images": found.images if known else "means", "seeds": found.seeds or "–", "finding": lesson.finding}
             | {"chapter": lesson.chapter}
         )
-    return plain(pd.DataFrame(rows).set_index("idea"), caption=caption)
+    return plain(pd.DataFrame(rows), caption=caption).hide(axis="index")
 
 
 def _outputs() -> Iterator[Lesson]:

@@ -33,7 +33,9 @@ def test_every_recorded_lesson_has_a_finding_and_a_row() -> None:
     lessons = all_lessons()
     assert all(one.samples.size and np.isfinite(one.samples).all() for one in lessons)
     assert {one.finding for one in lessons} == {"helps", "hurts", "undecided"}
-    table = lesson_table(lessons, caption="What single ideas are worth").data
+    shown = lesson_table(lessons, caption="What single ideas are worth")
+    assert "What single ideas are worth" in shown.to_html()
+    table = shown.data
     assert len(table) == len(lessons)
     assert (table["finding"] == [one.finding for one in lessons]).all()
 
