@@ -316,6 +316,7 @@ _CARDS = (
         "mffrepro2026",
         "decision",
         chapter="11_lessons",
+        variants={"crisp": {"sharpness": 8.0}},
         seconds=0.3,
         memory=(100, 10),
         note="ours, of no paper: all frames at once, in any order, with depth and its confidence",

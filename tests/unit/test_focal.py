@@ -116,6 +116,19 @@ def test_equal_frames_share_alike_and_give_the_frame() -> None:
     np.testing.assert_allclose(result.decision, 1 / 3, atol=1e-5)
 
 
+def test_a_large_sharpness_takes_the_largest_share(shots) -> None:
+    soft = np.asarray(mff.fuse(shots.images, "focal").shares)
+    crisp = np.asarray(mff.fuse(shots.images, "focal", sharpness=100.0).shares)
+    two = np.sort(soft, 0)[-2:]
+    clear = two[1] > 1.2 * two[0]
+    assert clear.mean() > 0.5
+    np.testing.assert_array_equal(crisp.argmax(0)[clear], soft.argmax(0)[clear])
+    assert crisp.max(0)[clear].min() == 1
+    assert (np.asarray(mff.fuse(shots.images, "focal.crisp").shares).max(0) >= soft.max(0) - 1e-6).all()
+    with pytest.raises(OptionError, match="sharpness is 0"):
+        mff.fuse(shots.images, "focal", sharpness=0.0)
+
+
 def test_at_most_four_frames_share_a_pixel_and_shares_add_up_to_one() -> None:
     frames = rand(7, 9, 40, 50)
     shares = np.asarray(mff.fuse(frames, "focal").shares)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mffrepro.errors import OptionError
 from mffrepro.fusion.noise import as_gray
 from mffrepro.images import FocusStack, Shares
 from mffrepro.images.frames import rows_of
@@ -29,21 +30,28 @@ TILE = 2**21
 LEAST_TILE = 2**17
 
 
-def fuse(stack: FocusStack, network: Focal) -> tuple[np.ndarray, Shares, np.ndarray, np.ndarray]:
+def fuse(stack: FocusStack, network: Focal, *, sharpness: float = 1.0) -> tuple[np.ndarray, Shares, np.ndarray, np.ndarray]:
     """Fuse a stack with Focal.
 
     Args:
         stack: N >= 2 frames in any order, gray or colour. The depth counts them in the order in which they come.
         network: Focal.
+        sharpness: Exponent of the shares. With 1, as in the training, frames are averaged where none stands out, which lowers
+            noise; large values take the frame with the largest share, and with it the noise of that frame.
 
     Returns:
         The fused image; the share of each source per pixel, of at most four; the depth (H, W) float32 in frame numbers from 0
         with fractions; and the probability (H, W) that the sharpest frame lies within one frame of it.
 
+    Raises:
+        OptionError: A sharpness that is not positive.
+
     References:
         [mffrepro2026].
     Chapter: 11_lessons
     """
+    if not sharpness > 0:
+        raise OptionError(f"sharpness is {sharpness:g}; use a number over 0")
     images = spooled(stack.images)
     count, (height, width) = len(images), stack.images.shape[1:3]
     kept = min(SHARED, count)
@@ -52,7 +60,7 @@ def fuse(stack: FocusStack, network: Focal) -> tuple[np.ndarray, Shares, np.ndar
     for rows, columns in steps(tiles(height, width, max(TILE // count, LEAST_TILE)), unit="tile"):
         scores = score(network, images, rows, columns)
         where = np.s_[rows.rows, columns.rows]
-        share, source = scores[:, 0].softmax(0).topk(kept, 0)
+        share, source = (sharpness * scores[:, 0]).softmax(0).topk(kept, 0)
         share = torch.where(share < LEAST, 0.0, share)
         shares[:, *where], sources[:, *where] = (share / share.sum(0)).cpu().numpy(), source.to(torch.int32).cpu().numpy()
         depth[where], confidence[where] = (x.cpu().numpy() for x in place(scores[:, 1].softmax(0)))
