@@ -44,6 +44,8 @@ class Bar:
 def above_all(table: pd.DataFrame, ours: str, quantity: str, conditions: Sequence[str] = tuple(CONDITIONS)) -> list[Bar]:
     """Compare a method with the best other one on whole stacks of each condition.
 
+    Its own variants, such as ``focal.crisp``, are no rivals.
+
     Args:
         table: The measurement ``whole_stacks``.
         ours: Method.
@@ -53,7 +55,8 @@ def above_all(table: pd.DataFrame, ours: str, quantity: str, conditions: Sequenc
     arranged, bars = wide(table, quantity), []
     for condition in conditions:
         scores = arranged[condition].unstack("scene").dropna()
-        rival = scores.drop(index=ours).mean(axis=1).idxmax()
+        others = [name for name in scores.index if name.partition(".")[0] != ours]
+        rival = scores.loc[others].mean(axis=1).idxmax()
         lead = estimate((scores.loc[ours] - scores.loc[rival]).to_numpy())
         bars.append(Bar(f"{quantity.upper()}, {CONDITIONS[condition].title}", rival, lead))
     return bars
@@ -71,7 +74,7 @@ def as_good_as(rows: pd.DataFrame, ours: str, rival: str, metrics: Sequence[str]
     """
     scores = cube(rows, [ours, rival], metrics)
     leads = (scores[0] - scores[1]).T
-    return [Bar(name, rival, estimate(one), allowed, surely=False) for name, one in zip(metrics, leads, strict=True)]
+    return [Bar(f"{name}, {ours}", rival, estimate(one), allowed, surely=False) for name, one in zip(metrics, leads, strict=True)]
 
 
 def share_of_error(errors: pd.Series, ours: str, share: float, what: str) -> Bar:
