@@ -298,7 +298,8 @@ figures.comparison(
 # %% tags=["hide-input"]
 measured = measurements.recorded("whole_stacks")
 three = ["qg", "qabf", "qcb"]
-pairs = computed_or_recorded("all", "gacn26", three, gray="skimage", compute=[])
+compared = ["focal", "focal.crisp", "gacn.published"]
+pairs = computed_or_recorded(compared, "gacn26", three, compute=[])
 found = [
     *bars.above_all(measured, "focal", "psnr"),
     *bars.above_all(measured, "focal", "ssim"),
