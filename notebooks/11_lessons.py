@@ -95,11 +95,11 @@ lessons.lesson_table(
 # * **Learn from real features, or from much data.** Convolutions that learned photographs before fuse better than random ones with the same short training.
 # * **Let the picture guide the border.** Filtering the map by the picture gains a decibel; smoothing the border of GACN and cancelling small regions do
 #   nothing that can be told from zero.
-# * **Compare all images at once.** Comparing each image with the first only (calibration) loses eight decibels. Ranking is as sharp as serial fusion by $Q_g$, and
-#   loses one decibel of PSNR to it.
+# * **Compare all images at once.** Comparing each image with the first only (calibration) loses eight decibels. Ranking has a higher $Q_g$ than
+#   serial fusion, and loses one decibel of PSNR to it.
 #
-# What the papers stress most cannot be told from zero here: the loss on the fused image, attention, blur across borders, and a growing slope
-# change $Q_g$ by no more than another seed does.
+# What the GACN paper stresses most is undecided here: the loss on the fused image, attention and blur across borders change $Q_g$ by less than another seed
+# does, and a growing slope by twice as much, in one training.
 #
 # ## What should a training ask for?
 #

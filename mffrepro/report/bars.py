@@ -96,7 +96,7 @@ def bar_table(bars: Sequence[Bar], *, caption: str) -> Styler:
     rows = []
     for bar in bars:
         measured = {"lead": bar.lead.effect, "low": bar.lead.low, "high": bar.lead.high}
-        asked = {"must exceed": -bar.allowed, "by": "the interval" if bar.surely else "the mean"}
+        asked = {"must exceed": 0 - bar.allowed, "by": "the interval" if bar.surely else "the mean"}
         rows.append({"bar": bar.what, "against": bar.rival} | measured | asked | {"reached": "yes" if bar.reached else "no"})
     return plain(pd.DataFrame(rows).set_index("bar"), caption=caption)
 
