@@ -499,7 +499,7 @@ else:
 #
 # <details><summary>Expected result and solution</summary>
 #
-# The morphological pyramid, GD and the ratio pyramid gain 45, 30 and 28 places; the rank correlation with the ranking metrics is
+# The morphological pyramid, GD and the ratio pyramid gain 49, 34 and 30 places; the rank correlation with the ranking metrics is
 # 0.63. Each of the five statistics finds noise and sharpening an improvement, and only blur a loss. One reason is that transforms
 # overshoot along edges: 4 to 6 % of the values of a pyramid lie outside those of the sources, and none of a method that copies
 # pixels. Overshoot is detail to a statistic that does not know the sources. That is why these five take no part in the ranking.
@@ -552,9 +552,9 @@ else:
 #
 # <details><summary>Expected result and solution</summary>
 #
-# None stays in all six cases, and yet the group hardly changes: at most one of the first five leaves it. Without MI, both
-# SESF-Fuse move from the fourth and fifth place to the first two; without $Q_P$, StackMFF-V2 takes the place of one of them.
-# Neighbours among the five are at most 1.3 mean ranks apart, and Nemenyi's test needs 18. An order that one metric can change
+# None stays in all six cases, and yet the group hardly changes: at most one of the first five leaves it. Without MI, SESF-Fuse
+# takes the first two places, with both of its weights; without $Q_P$, StackMFF-V2 takes the place of one of them.
+# Neighbours among the five are at most 1.0 mean ranks apart, and Nemenyi's test needs 20. An order that one metric can change
 # is an order that the data do not support.
 #
 # ```python
@@ -597,9 +597,9 @@ else:
 #
 # <details><summary>Expected result and solution</summary>
 #
-# Nemenyi's test finds none: it needs a gap of 18 mean ranks, and the largest gap of neighbours is 2.8. Wilcoxon's test has $p <
-# 0.05$ for 12 of 55 pairs of neighbours, where chance alone would give two or three. After Holm's correction none is left,
-# although the smallest $p$ is 0.0011. A paired test of two methods is the more sensitive experiment if the two were chosen
+# Nemenyi's test finds none: it needs a gap of 20 mean ranks, and the largest gap of neighbours is 2.6. Wilcoxon's test has $p <
+# 0.05$ for 10 of 59 pairs of neighbours, where chance alone would give three. After Holm's correction none is left,
+# although the smallest $p$ is 0.0022. A paired test of two methods is the more sensitive experiment if the two were chosen
 # before the data were seen. Here the same data chose the neighbours and tested them.
 #
 # ```python

@@ -80,7 +80,8 @@ class FusionResult:
         averaged: Share of the pixels that are the mean of all sources, since none is sharp there.
         depth: (H, W) float32, the number of the sharpest source with fractions, 0 for the first; None unless asked for or found
             by the method itself.
-        confidence: (H, W) float32 in [0, 1], how far that source stands out; None unless asked for.
+        confidence: (H, W) float32 in [0, 1], how far that source stands out; None unless asked for or found
+            by the method itself.
     """
 
     image: np.ndarray
