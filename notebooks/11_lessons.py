@@ -21,7 +21,11 @@
 # The chapters before this one rebuilt five papers and measured their ideas one by one. **Which of these ideas are worth keeping, and can one small
 # network that keeps only those fuse better than all of them?**
 #
-# *Needs: a CPU; about three minutes (quick), five (full).*
+# The answer: choose pixels instead of computing them, compare all images at once, and let the picture guide the border. Most of the rest changes the
+# scores by less than another seed does. A network of 91 000 parameters that keeps only this fuses long stacks better than any other method here, with an eighth
+# of the operations of GACN, and short ones as well as the best. It reaches about half of the bars that were set for it; the table *Bars* says which.
+#
+# *Needs: a CPU; less than a minute (quick), a few minutes (full).*
 #
 # *Read first: [GACN](07_gacn.ipynb) and [many images](14_many_images.ipynb).*
 

@@ -12,6 +12,7 @@ from pandas.io.formats.style import Styler
 
 from mffrepro.data.conditions import CONDITIONS
 from mffrepro.report.evidence import Estimate, estimate
+from mffrepro.report.interval_chart import numbers
 from mffrepro.report.paired import cube
 from mffrepro.report.tables import plain
 from mffrepro.report.whole_stacks import wide
@@ -93,11 +94,12 @@ def share_of_error(errors: pd.Series, ours: str, share: float, what: str) -> Bar
 
 def bar_table(bars: Sequence[Bar], *, caption: str) -> Styler:
     """Tabulate bars, and whether they are reached."""
-    rows = []
-    for bar in bars:
-        measured = {"lead": bar.lead.effect, "low": bar.lead.low, "high": bar.lead.high}
-        asked = {"must exceed": 0 - bar.allowed, "by": "the interval" if bar.surely else "the mean"}
-        rows.append({"bar": bar.what, "against": bar.rival} | measured | asked | {"reached": "yes" if bar.reached else "no"})
+    rows = [
+        {"bar": bar.what, "against": bar.rival, "lead": numbers(bar.lead)}
+        | {"asked for": f"{'interval' if bar.surely else 'mean'} above {0 - bar.allowed:g}"}
+        | {"reached": "yes" if bar.reached else "no"}
+        for bar in bars
+    ]
     return plain(pd.DataFrame(rows).set_index("bar"), caption=caption)
 
 

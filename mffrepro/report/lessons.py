@@ -15,6 +15,7 @@ from mffrepro.benchmarks.measurements import gains, recorded
 from mffrepro.methods import parse
 from mffrepro.report.evidence import estimate, outcome
 from mffrepro.report.gacn26 import scores
+from mffrepro.report.interval_chart import numbers
 from mffrepro.report.paired import one_training
 from mffrepro.report.tables import plain
 from mffrepro.report.trainings import on_stacks, paired_by_seed, read_study, study_files
@@ -68,12 +69,16 @@ def lesson_table(lessons: list[Lesson], *, caption: str) -> Styler:
     rows = []
     for lesson in lessons:
         found = estimate(lesson.samples)
-        known = lesson.samples.size > 1
+        images = f"{found.images} images" if found.images > 1 else "means"
+        samples = f"{found.seeds} seeds, {images}".replace("1 seeds", "1 seed") if found.seeds else images
         rows.append(
-            {"idea": lesson.idea, "compared": lesson.compared, "measured": lesson.unit}
-            | {"effect": f"{found.effect:.3g}", "95 % interval": f"[{found.low:.3g}, {found.high:.3g}]" if known else "–"}
-            | {"images": found.images if known else "means", "seeds": found.seeds or "–", "finding": lesson.finding}
-            | {"chapter": lesson.chapter}
+            {
+                "idea": lesson.idea,
+                "compared": lesson.compared,
+                "measured": lesson.unit,
+                "effect and 95 % interval": numbers(found),
+            }
+            | {"samples": samples, "finding": lesson.finding, "chapter": lesson.chapter.partition("_")[0]}
         )
     return plain(pd.DataFrame(rows), caption=caption).hide(axis="index")
 
