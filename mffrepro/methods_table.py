@@ -318,7 +318,7 @@ _CARDS = (
         chapter="11_lessons",
         variants={"crisp": {"sharpness": 8.0}},
         seconds=0.3,
-        memory=(100, 10),
+        memory=(145, 0),
         note="ours, of no paper: all frames at once, in any order, with depth and its confidence",
     ),
     _classical(
