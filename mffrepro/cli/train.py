@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PRECISIONS = ("no", "bf16", "fp16")
 #: `mffrepro.training.studies.STUDIES` in words; importing it would cost every command its time.
-STUDIES = "cnn_fuse, cnnwt, gacn_losses, gacn_trainings, icacs18, long_training, overfitting, subbands or transfer"
+STUDIES = "cnn_fuse, cnnwt, focal, gacn_losses, gacn_trainings, icacs18, long_training, overfitting, subbands or transfer"
 
 
 class NetworkByDefault(TyperGroup):

@@ -46,10 +46,10 @@ def test_both_kernels_have_about_the_width_of_the_disc(psf):
 
 
 def test_a_hexagon_lies_in_the_disc_and_has_six_equal_sides():
-    point = np.zeros((41, 41))
-    point[20, 20] = 1
+    point = np.zeros((81, 81))
+    point[40, 40] = 1
     disc_, hexagon = (thin_lens(point, np.full(point.shape, 1.0), 0, 12, psf=psf) for psf in ("disc", "hexagon"))
-    assert (hexagon[disc_ == 0] == 0).all()
+    assert hexagon[disc_ < 1e-12].max() < 1e-12  # the filter rounds
     area = (hexagon / hexagon.max()).sum()
     assert area == pytest.approx(1.5 * np.sqrt(3) * 12**2, rel=0.01)
     np.testing.assert_allclose(hexagon, hexagon[::-1, ::-1], atol=1e-7)
