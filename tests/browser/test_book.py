@@ -173,6 +173,7 @@ def test_without_the_script_the_first_setting_is_shown(visit):
 def test_wide_tables_say_that_there_is_more(visit, name, view):
     page = visit(f"notebooks/{name}.html", viewport=view).page
     unfold(page)
+    page.locator("details").evaluate_all("all => all.forEach((one) => (one.open = true))")
     page.wait_for_timeout(500)  # what was folded is measured in the next frame
     boxes = page.locator(".mff-scroll")
     hidden = boxes.evaluate_all(
