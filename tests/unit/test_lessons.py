@@ -1,4 +1,4 @@
-"""What ideas are worth, and bars: worked out by hand on made tables, and complete on the recorded ones."""
+"""Check lessons and bars: worked out by hand on made tables, and complete on the recorded ones."""
 
 import numpy as np
 import pandas as pd

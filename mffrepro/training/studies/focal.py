@@ -29,12 +29,12 @@ METRICS, TRUTH = ("qg", "qabf", "qcb"), ("psnr", "ssim")
 CONDITIONS = ("frames8", "noisy")
 
 
-def score(stack: FocusStack, weights: Path, device: str) -> dict[str, float]:
-    """Score a fusion, by its reference where there is one."""
+def score(stack: FocusStack, weights: Path, device: str, depth: np.ndarray | None = None) -> dict[str, float]:
+    """Score a fusion, by its reference and its true depth (H, W) where there are any."""
     result = fuse(stack, "focal", weights=str(weights), device=device)
-    if stack.reference is None:
+    if depth is None:
         return evaluate(stack, result, METRICS, gray="skimage")
-    return evaluate(stack, result, TRUTH)
+    return evaluate(stack, result, TRUTH) | {"depth": float(np.median(np.abs(result.depth - depth)))}
 
 
 def study() -> Study:
@@ -44,11 +44,9 @@ def study() -> Study:
         recipe = replace(PRESETS[options.size], **CHANGES[row["changed"]])
         regions = {split: load_regions(options.data, split=split) for split in ("train", "val")}
         go_on(recipe, regions, folder, seed=row["seed"], device=options.device, precision=options.precision)
-        weights, rows = folder / "best.safetensors", []
-        for made in (made for condition in CONDITIONS for made in depth_stacks(condition)):
-            depth = fuse(made.stack, "focal", weights=str(weights), device=options.device).depth
-            error = float(np.median(np.abs(depth - made.depth)))
-            rows.append({"stack": made.name} | score(made.stack, weights, options.device) | {"depth": error})
+        weights = folder / "best.safetensors"
+        stacks = [made for condition in CONDITIONS for made in depth_stacks(condition)]
+        rows = [{"stack": made.name} | score(made.stack, weights, options.device, made.depth) for made in stacks]
         rows += [{"stack": pair.name} | score(pair, weights, options.device) for pair in load(options.real)]
         scores = pd.DataFrame(rows)
         best = min(read_log(folder / "log.csv"), key=lambda epoch: epoch["val_total"])
