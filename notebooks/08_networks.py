@@ -343,7 +343,7 @@ tables.plain(pd.DataFrame(costs).T.convert_dtypes(), caption="Size and work", di
 # The cup again, with the reference beside it. Below each picture are two details, one on the outline and one where only the far-focused source is sharp.
 
 # %% tags=["hide-input"]
-size = run.pick(quick=256, full=512, tiny=128)
+size = run.pick(quick=256, full=384, tiny=128)
 stacks = mff.load("embedded", size=size)
 stack = stacks["coffee_blur3"]
 near, far = stack.images
@@ -862,7 +862,7 @@ figures.pair_curves(
 # fusion: the first two images, then the result with the third, and so on. A decoder then decodes its own result again and again, and its errors add up:
 
 # %% tags=["hide-input"]
-lens = mff.load("embedded", size=run.pick(quick=192, full=512, tiny=128))[
+lens = mff.load("embedded", size=run.pick(quick=192, full=384, tiny=128))[
     "motorcycle_lens"
 ]
 many = {

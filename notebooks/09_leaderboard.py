@@ -100,7 +100,7 @@ if absent:
 if dataset != "embedded":
     stacks = run.some(mff.load(dataset), 2)
 else:  # one level of blur: pairs made of one photograph are not independent
-    size = run.pick(quick=128, full=256, tiny=64)
+    size = run.pick(quick=128, full=192, tiny=64)
     stacks = mff.load("embedded", levels=[3], size=size)
     stacks = stacks[: run.pick(quick=10, full=11, tiny=3)]
 results = mff.benchmark(methods, stacks, "all")
@@ -130,7 +130,7 @@ tables.scores(few, caption=f"Means over {len(stacks)} stacks", digits=3)
 
 # %% tags=["hide-input"]
 found = leaderboard.faults_found(
-    mff.load("embedded", kind="spread", size=run.pick(quick=128, full=256, tiny=64)),
+    mff.load("embedded", kind="spread", size=run.pick(quick=128, full=192, tiny=64)),
     seed=seed,
 )
 recorded = set(read_record("gacn26").query("gray == 'matlab'")["metric"])

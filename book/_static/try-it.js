@@ -1,10 +1,11 @@
-/* Fuse photographs in the page: read the files, check them, let the network decide in a worker, show, score and hand out the result. */
+/* Fuse photographs in the page: read the files, check them, let a network decide in a worker, show, score and hand out the result. */
 "use strict";
 
 (() => {
-  const GRAY = [0.2125, 0.7154, 0.0721]; // what the network sees
+  const GRAY = [0.2125, 0.7154, 0.0721]; // what the networks see
   const LEVELS = [0.298936021293775, 0.587043074451121, 0.114020904255103]; // what the metrics see
-  const BYTES_PER_PIXEL = 2450; // measured: the maps of both images and what is computed from them
+  const MOST_MEMORY = 3.8e9; // bytes: a page may have 4 GB
+  const STEP = 8; // the network that sees all photographs at once takes sides that are multiples of it
   const LEAST_SIDE = 32;
   const CHECK_SIDE = 192; // copies on which the alignment is checked
   const REACH = 8; // how far it looks there, in their pixels
@@ -66,14 +67,15 @@
     return gray;
   };
 
-  /** Mix two images by the share of the first; alpha stays opaque. */
-  const mix = (first, second, share) => {
-    const mixed = new Uint8ClampedArray(first.length);
-    for (let i = 0; i < share.length; i++) {
+  /** Mix images by their shares; alpha stays opaque. */
+  const mix = (images, shares) => {
+    const mixed = new Uint8ClampedArray(images[0].length).fill(255);
+    for (let i = 0; i < shares[0].length; i++) {
       for (let c = 0; c < 3; c++) {
-        mixed[4 * i + c] = Math.floor(share[i] * first[4 * i + c] + (1 - share[i]) * second[4 * i + c] + 0.5);
+        let sum = 0.5;
+        for (let n = 0; n < images.length; n++) sum += shares[n][i] * images[n][4 * i + c];
+        mixed[4 * i + c] = Math.floor(sum);
       }
-      mixed[4 * i + 3] = 255;
     }
     return mixed;
   };
@@ -233,22 +235,24 @@
 
   /** What runs in the worker, after ONNX Runtime itself. */
   const work = () => {
-    let session;
+    const sessions = {};
     self.onmessage = async ({ data }) => {
       try {
-        if (data.model) {
+        if (data.wasm) {
           self.ort.env.wasm.numThreads = 1;
           const wasm = new Blob([data.wasm], { type: "application/wasm" });
           self.ort.env.wasm.wasmPaths = { "ort-wasm-simd.wasm": URL.createObjectURL(wasm) };
-          session = await self.ort.InferenceSession.create(data.model, { executionProviders: ["wasm"] });
+          for (const [name, model] of Object.entries(data.models)) {
+            sessions[name] = await self.ort.InferenceSession.create(model, { executionProviders: ["wasm"] });
+          }
           self.postMessage({ ready: true });
           return;
         }
-        const shape = [1, 1, data.height, data.width];
+        const tensor = (values) => new self.ort.Tensor("float32", values, data.shape);
+        const inputs = Object.entries(data.inputs).map(([name, values]) => [name, tensor(values)]);
         const start = performance.now();
-        const tensor = (values) => new self.ort.Tensor("float32", values, shape);
-        const { share } = await session.run({ first: tensor(data.first), second: tensor(data.second) });
-        self.postMessage({ share: share.data, seconds: (performance.now() - start) / 1000 });
+        const outputs = await sessions[data.network].run(Object.fromEntries(inputs));
+        self.postMessage({ output: Object.values(outputs)[0].data, seconds: (performance.now() - start) / 1000 });
       } catch (error) {
         self.postMessage({ error: String(error) });
       }
@@ -277,9 +281,10 @@
   const start = (address) => {
     started ??= (async () => {
       await loadScript(address);
-      const { ort, wasm, model } = window.mffRuntime;
+      const { ort, wasm, models } = window.mffRuntime;
       const worker = new Worker(URL.createObjectURL(new Blob([ort, `;(${work})();`], { type: "text/javascript" })));
-      await ask(worker, { wasm: bytesOf(wasm), model: bytesOf(model) });
+      const networks = Object.entries(models).map(([name, text]) => [name, bytesOf(text)]);
+      await ask(worker, { wasm: bytesOf(wasm), models: Object.fromEntries(networks) });
       delete window.mffRuntime;
       return worker;
     })();
@@ -318,32 +323,65 @@
     return pixels;
   };
 
-  /** Fuse the images one after the other; also the share of each pixel's frame number, 1 for the first image and 0 for the last. */
-  const fuse = async (worker, { images, width, height }, tell) => {
+  // Each way returns the fused image and a map of the numbers of the sources: 1 for the first image and 0 for the last.
+
+  const inTurn = async (worker, { images, width, height }, tell) => {
     let [fused, gray, seconds] = [images[0], grayOf(images[0]), 0];
     let map = new Float32Array(gray.length).fill(1);
     for (let n = 1; n < images.length; n++) {
       tell(`The network compares ${n + 1} of ${images.length} …`);
-      const message = { first: gray, second: grayOf(images[n]), width, height };
-      const answer = await ask(worker, message);
-      fused = mix(fused, images[n], answer.share);
+      const inputs = { first: gray, second: grayOf(images[n]) };
+      const { output: share, seconds: taken } = await ask(worker, { network: "gacn", inputs, shape: [1, 1, height, width] });
+      fused = mix([fused, images[n]], [share, share.map((value) => 1 - value)]);
       const place = 1 - n / (images.length - 1);
-      const two = images.length === 2;
-      map = map.map((value, i) => (two ? answer.share[i] : answer.share[i] > 0.5 ? value : place));
+      map = map.map((value, i) => (images.length === 2 ? share[i] : share[i] > 0.5 ? value : place));
       gray = grayOf(fused);
-      seconds += answer.seconds;
+      seconds += taken;
     }
     return { fused, map, seconds };
   };
 
+  /** Copy an image into a larger one from its upper left corner, repeating its last row and column; or cut it again. */
+  const framed = (from, width, height, toWidth, toHeight) => {
+    const to = new Float32Array(toWidth * toHeight);
+    for (let y = 0; y < toHeight; y++) {
+      for (let x = 0; x < toWidth; x++) to[y * toWidth + x] = from[Math.min(y, height - 1) * width + Math.min(x, width - 1)];
+    }
+    return to;
+  };
+
+  const atOnce = async (worker, { images, width, height }, tell) => {
+    tell(`The network compares all ${images.length} …`);
+    const [wide, high] = [width, height].map((side) => STEP * Math.ceil(side / STEP));
+    const all = new Float32Array(images.length * wide * high);
+    images.forEach((image, n) => all.set(framed(grayOf(image), width, height, wide, high), n * wide * high));
+    const message = { network: "focal", inputs: { images: all }, shape: [1, images.length, high, wide] };
+    const { output, seconds } = await ask(worker, message);
+    const shares = images.map((_, n) => framed(output.subarray(n * wide * high, (n + 1) * wide * high), wide, high, width, height));
+    const map = new Float32Array(width * height);
+    shares.forEach((share, n) => share.forEach((value, i) => (map[i] += value * (1 - n / (images.length - 1)))));
+    return { fused: mix(images, shares), map, seconds };
+  };
+
+  /** Network -> how the page calls it, how it fuses, and the bytes that it needs for a pixel of so many photographs; measured. */
+  const NETWORKS = {
+    focal: { title: "Focal: all at once", fuse: atOnce, bytes: (count) => 130 * count },
+    gacn: { title: "GACN: one after the other", fuse: inTurn, bytes: () => 2450 },
+  };
+
   const begin = (box) => {
     const choose = element("input", { type: "file", multiple: true, accept: "image/*", id: "mff-try-files" });
-    const sizes = [["0.25", "a quarter of a million"], ["0.5", "half a million"], ["1", "one million"], ["1.5", "one and a half million"]];
-    const most = element("select", { id: "mff-try-most" }, ...sizes.map(([value, textContent]) => element("option", { value, textContent })));
-    most.value = "0.5";
+    const options = (pairs) => pairs.map(([value, textContent]) => element("option", { value, textContent }));
+    const sizes = { 0.25: "a quarter of a million", 0.5: "half a million", 1: "one million", 1.5: "one and a half million", 4: "four million", 12: "twelve million" };
+    const network = element("select", { id: "mff-try-network" }, ...options(Object.entries(NETWORKS).map(([name, { title }]) => [name, title])));
+    const most = element("select", { id: "mff-try-most" }, ...options(Object.entries(sizes).sort(([a], [b]) => a - b)));
+    most.value = "1";
     const memory = element("span", {});
+    let chosen = [];
+    let busy = false;
+    const needed = (pixels) => pixels * NETWORKS[network.value].bytes(Math.max(2, chosen.length));
     const sayMemory = () => {
-      memory.textContent = ` (up to ${((Number(most.value) * BYTES_PER_PIXEL) / 1000).toFixed(1)} GB of memory while it runs)`;
+      memory.textContent = ` (up to ${(needed(Number(most.value) * 1e6) / 1e9).toFixed(1)} GB of memory while it runs)`;
     };
     sayMemory();
     const status = element("p", { className: "mff-try-status" });
@@ -352,11 +390,10 @@
     const drop = element(
       "div", { className: "mff-try-drop" },
       element("p", {}, element("label", { htmlFor: choose.id, textContent: "Photographs, also by dropping them here: " }), choose),
+      element("p", {}, element("label", { htmlFor: network.id, textContent: "Network: " }), network),
       element("p", {}, element("label", { htmlFor: most.id, textContent: "Most pixels: " }), most, memory),
     );
     box.append(drop, status, results);
-    let chosen = [];
-    let busy = false;
 
     const run = async () => {
       if (busy || !chosen.length) return;
@@ -366,10 +403,14 @@
         status.textContent = "Reading …";
         const stack = await read(chosen, Number(most.value) * 1e6);
         const { width, height, images } = stack;
+        if (needed(width * height) > MOST_MEMORY) {
+          const need = `${images.length} photographs of ${width}x${height} pixels need about ${(needed(width * height) / 1e9).toFixed(0)} GB`;
+          throw new Refused(`${need} and a page may have 4; allow fewer pixels`);
+        }
         const notes = [...stack.notes, ...checked(images.map(grayOf), chosen.map((file) => file.name), width, height)];
         status.textContent = "Loading the network …";
         const worker = await start(box.dataset.runtime);
-        const { fused, map, seconds } = await fuse(worker, stack, (text) => (status.textContent = text));
+        const { fused, map, seconds } = await NETWORKS[network.value].fuse(worker, stack, (text) => (status.textContent = text));
         const levels = levelsOf(fused);
         const scores = { qabf: qabf(images.map(levelsOf), levels, width, height), ...sharpness(levels, width, height) };
         const numbers = Object.entries(scores).map(([name, value]) => `${name} ${value.toFixed(4)}`).join(", ");
@@ -389,13 +430,16 @@
 
     const take = (files) => {
       chosen = [...files].sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
+      sayMemory();
       run();
     };
     choose.addEventListener("change", () => take(choose.files));
-    most.addEventListener("change", () => {
-      sayMemory();
-      run();
-    });
+    for (const setting of [network, most]) {
+      setting.addEventListener("change", () => {
+        sayMemory();
+        run();
+      });
+    }
     drop.addEventListener("dragover", (event) => event.preventDefault());
     drop.addEventListener("drop", (event) => {
       event.preventDefault();

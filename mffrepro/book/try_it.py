@@ -1,7 +1,7 @@
-"""Put the network and what runs it into the built book, so that a page fuses photographs without a server.
+"""Put two networks and what runs them into the built book, so that a page fuses photographs without a server.
 
-A page that is read from disk may load scripts, but no other files: so ONNX Runtime, its WebAssembly and the network become one
-script with three texts. ONNX Runtime comes from npm, of one version whose archive is verified; Node.js is in a Python package.
+A page that is read from disk may load scripts, but no other files: so ONNX Runtime, its WebAssembly and the networks become one
+script of texts. ONNX Runtime comes from npm, of one version whose archive is verified; Node.js is in a Python package.
 """
 
 import base64
@@ -25,6 +25,8 @@ SHA512 = (
 SCRIPT, WASM = "package/dist/ort.wasm.min.js", "package/dist/ort-wasm-simd.wasm"
 #: Where pages look for it, and the page that does.
 TARGET, PAGE = Path("_static/try-it-runtime.js"), Path("try-it.html")
+#: The networks of the page.
+NETWORKS = ("focal", "gacn")
 #: Seconds that npm may take.
 TIMEOUT = 600
 
@@ -34,7 +36,7 @@ class RuntimeMissing(Exception):
 
 
 def add_runtime(folder: Path) -> None:
-    """Write the runtime and the network below a built book.
+    """Write the runtime and the networks below a built book.
 
     Where they cannot be had, as without a network, a warning says so, and the page tells its readers.
 
@@ -45,20 +47,24 @@ def add_runtime(folder: Path) -> None:
         return
     try:
         script, wasm = (_member(_archive(), name) for name in (SCRIPT, WASM))
-        model = _model()
+        models = {name: _text(_model(name)) for name in NETWORKS}
     except RuntimeMissing as error:
         warnings.warn(f"the page {PAGE.stem} cannot fuse in this build: {error}", stacklevel=2)
         return
-    parts = {"ort": script.decode(), "wasm": base64.b64encode(wasm).decode(), "model": base64.b64encode(model).decode()}
+    parts = {"ort": script.decode(), "wasm": _text(wasm), "models": models}
     write_atomically(folder / TARGET, f"window.mffRuntime = {json.dumps(parts)};\n".encode())
 
 
-def _model() -> bytes:
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _model(name: str) -> bytes:
     try:
         from mffrepro.export import export_onnx
 
         with tempfile.TemporaryDirectory() as folder:
-            return export_onnx("gacn", Path(folder) / "gacn.onnx").read_bytes()
+            return export_onnx(name, Path(folder) / f"{name}.onnx").read_bytes()
     except ModuleNotFoundError as error:
         raise RuntimeMissing(f"it needs the package {error.name}; install mffrepro[book,export]") from None
 

@@ -7,10 +7,10 @@ import typer
 
 
 def export(
-    method: Annotated[str, typer.Argument(help="Network and weights, such as gacn or gacn.published.")],
+    method: Annotated[str, typer.Argument(help="Network and weights, such as gacn, gacn.published or focal.")],
     output: Annotated[Path, typer.Argument(help="Where to write: .onnx.")],
 ) -> int:
-    """Write a network as ONNX: two gray images in, the share of the first out.
+    """Write a network as ONNX: gray images in, the shares of the sources out.
 
     Example: mffrepro export gacn gacn.onnx
     """

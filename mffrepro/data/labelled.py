@@ -52,6 +52,25 @@ class LabelledImage:
         return tuple(self._read_labels())
 
 
+def crop_square(
+    image: np.ndarray, labelled: LabelledImage, side: int, rng: np.random.Generator
+) -> tuple[np.ndarray, LabelledImage]:
+    """Cut the same square out of a photograph and its label maps, anywhere.
+
+    Args:
+        image: The photograph as it is used, (H, W) or (H, W, 3), of the size of the label maps.
+        labelled: Its label maps.
+        side: Pixels, at most H and W.
+        rng: Chooses the place.
+
+    Returns:
+        The part of `image`, and a labelled image of the same part.
+    """
+    top, left = (int(rng.integers(length - side + 1)) for length in image.shape[:2])
+    part = np.s_[top : top + side, left : left + side]
+    return image[part], LabelledImage(labelled.name, lambda: labelled.image[part], lambda: [m[part] for m in labelled.labels])
+
+
 # ------------------------------------------------------------------------------------------- any photographs
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mffrepro.data.drawn_stacks import FAULTLESS, Camera, Lens, draw_stack, spoil
-from mffrepro.data.labelled import LabelledImage
+from mffrepro.data.labelled import LabelledImage, crop_square
 from mffrepro.data.layered import Shots
 from mffrepro.errors import OptionError
 from mffrepro.images import from_unit, to_unit
@@ -56,8 +56,7 @@ class FocalRecipe(Recipe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.crop <= self.size or self.crop % STEP:
-            raise OptionError(f"crop is {self.crop} and size {self.size}; give a multiple of {STEP} that fits into the size")
+        self.require_crop(STEP)
         if not self.frames or min(self.frames) < 2:
             raise OptionError(f"frames is {self.frames}; give numbers of at least 2")
         if min(self.depth, self.edges) < 0:
@@ -142,13 +141,11 @@ class DrawnStacks(FocusPairs):
         if scene not in self._rendered:
             image, labelled = self._photograph(scene % len(self.regions))
             rng = np.random.default_rng((self.seed, self.length, scene))
-            top, left = rng.integers(self.recipe.size - self.recipe.crop + 1, size=2)
-            part = np.s_[top : top + self.recipe.crop, left : left + self.recipe.crop]
-            cut = LabelledImage(labelled.name, lambda: image[part], lambda: [labels[part] for labels in labelled.labels])
+            image, cut = crop_square(image, labelled, self.recipe.crop, rng)
             count = self.recipe.frames[scene // self.recipe.batch % len(self.recipe.frames)]
-            shots = draw_stack(image[part], cut, count, Lens(), rng)
+            shots = draw_stack(image, cut, count, Lens(), rng)
             bytes_ = np.dtype(np.uint8)
-            self._rendered[scene] = from_unit(image[part], bytes_), Shots(from_unit(shots.frames, bytes_), shots.depth)
+            self._rendered[scene] = from_unit(image, bytes_), Shots(from_unit(shots.frames, bytes_), shots.depth)
         return self._rendered[scene]
 
 

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from mffrepro.data.regions import LabelledImage
 from mffrepro.data.synthetic import gaussian_blur
-from mffrepro.errors import OptionError
 from mffrepro.losses import balanced_loss, dice_loss, edge_loss, focal_loss, qg_loss, tensor_loss
 from mffrepro.models.gacn import GACN, Reading
 from mffrepro.training.pairs import FocusPairs, turn
@@ -53,8 +52,7 @@ class GacnRecipe(Recipe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.crop <= self.size:
-            raise OptionError(f"crop is {self.crop} and size {self.size}; give a crop that fits into the size")
+        self.require_crop()
 
     def model(self) -> GACN:
         """Build GACN by the chosen readings."""

@@ -10,7 +10,6 @@ from torch.nn import functional as F
 
 from mffrepro.data.regions import LabelledImage
 from mffrepro.data.synthetic import composite, defocus_spread
-from mffrepro.errors import OptionError
 from mffrepro.training.pairs import FocusPairs
 from mffrepro.training.recipe import Recipe, Split
 
@@ -31,8 +30,7 @@ class PairRecipe(Recipe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.crop <= self.size:
-            raise OptionError(f"crop is {self.crop} and size {self.size}; give a crop that fits into the size")
+        self.require_crop()
 
     def data(self, regions: Sequence[LabelledImage], *, split: Split, seed: int) -> FocusPairs:
         """Make pairs of photographs with opposite focus."""

@@ -51,6 +51,12 @@ class Recipe(ABC):
             if not getattr(self, name) > 0:
                 raise OptionError(f"{name} is {getattr(self, name)}; use a number over 0")
 
+    def require_crop(self, multiple: int = 1) -> None:
+        """Raise OptionError unless `crop` is a multiple that fits into `size`."""
+        if not 0 < self.crop <= self.size or self.crop % multiple:
+            what = "a crop" if multiple == 1 else f"a multiple of {multiple}"
+            raise OptionError(f"crop is {self.crop} and size {self.size}; give {what} that fits into the size")
+
     @abstractmethod
     def model(self) -> nn.Module:
         """Build the network with its initial weights."""

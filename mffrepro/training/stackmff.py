@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mffrepro.data.labelled import LabelledImage
+from mffrepro.data.labelled import LabelledImage, crop_square
 from mffrepro.data.layered import draw_disparity, take_stack
 from mffrepro.errors import OptionError
 from mffrepro.models.stackmff import StackMFF, stretched
@@ -42,8 +42,7 @@ class StackMffRecipe(Recipe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.crop <= self.size or self.crop % STEP:
-            raise OptionError(f"crop is {self.crop} and size {self.size}; give a multiple of {STEP} that fits into the size")
+        self.require_crop(STEP)
         if not self.frames or min(self.frames) < 2:
             raise OptionError(f"frames is {self.frames}; give numbers of at least 2")
         if not 0 < self.step[0] <= self.step[1]:
@@ -99,11 +98,9 @@ class FocusStacks(FocusPairs):
 
     def stack(self, image: np.ndarray, labelled: LabelledImage, count: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Make the frames (N, H, W) of a part of a photograph, and their depth (1, H, W)."""
-        top, left = rng.integers(self.recipe.size - self.recipe.crop + 1, size=2)
-        part = np.s_[top : top + self.recipe.crop, left : left + self.recipe.crop]
-        cut = LabelledImage(labelled.name, lambda: image[part], lambda: [labels[part] for labels in labelled.labels])
+        image, cut = crop_square(image, labelled, self.recipe.crop, rng)
         step, psf = rng.uniform(*self.recipe.step), ("disc", "gaussian")[rng.integers(2)]
-        shots = take_stack(image[part], draw_disparity(cut, rng), count, step, psf=psf, from_near=rng.random() < 0.5)
+        shots = take_stack(image, draw_disparity(cut, rng), count, step, psf=psf, from_near=rng.random() < 0.5)
         noise = rng.normal(0, rng.uniform(0, NOISE), shots.frames.shape) if rng.random() < 0.5 else 0.0
         frames = np.clip(shots.frames + noise, 0, 1).astype(np.float32)
         flips = [axis for axis in (-2, -1) if rng.random() < 0.5]

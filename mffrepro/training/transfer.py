@@ -73,8 +73,7 @@ class TransferRecipe(Recipe):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.require_positive("levels")
-        if self.crop % 32 or not 0 < self.crop <= self.size:
-            raise OptionError(f"crop is {self.crop} and size {self.size}; give a multiple of 32 that fits into the size")
+        self.require_crop(32)
 
     def model(self) -> TransferNet:
         """Build the network with the convolutions of the source task.

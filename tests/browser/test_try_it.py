@@ -20,13 +20,14 @@ pytestmark = [
 def choose(visit, tmp_path):
     """Open the page, choose photographs (arrays or bytes), and return the visit when the page has said what came of it."""
 
-    def fuse(photographs, most="0.5", **options):
+    def fuse(photographs, most="0.5", network="gacn", **options):
         files = []
         for i, photograph in enumerate(photographs):
             path = tmp_path / f"{i}.png"
             path.write_bytes(photograph) if isinstance(photograph, bytes) else mff.write_image(path, photograph)
             files.append(path)
         opened = visit("try-it.html", **options)
+        opened.page.select_option("#mff-try-network", network)
         opened.page.select_option("#mff-try-most", most)
         opened.page.set_input_files("#mff-try-files", files)
         opened.page.wait_for_function("document.querySelector('.mff-try-status').textContent.endsWith('.')", timeout=120_000)
@@ -61,6 +62,32 @@ def test_the_page_decides_as_python_does(choose, name):
     assert shown == pytest.approx(list(mff.evaluate(stack, pictures(opened)[0], ["qabf", "sf", "ag"]).values()), rel=1e-9)
     assert notes(opened) == []
     assert (opened.complaints, opened.strayed) == ([], [])
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_the_page_shares_out_all_photographs_as_python_does(choose, count):
+    images = mff.load("embedded", size=219)["motorcycle_lens"].images[:: 8 // count]  # sides that are no multiples of 8
+    opened = choose(images, network="focal")
+    fused, numbers = (picture.astype(int) for picture in pictures(opened))
+    ours = mff.fuse(images, "focal", average_flat=False)
+    assert np.mean(np.abs(fused - ours.image).max(-1) <= 1) > 0.999
+    places = np.tensordot(np.linspace(255, 0, count), ours.decision, 1)
+    assert np.mean(np.abs(numbers[..., 0] - places) <= 2) > 0.99
+    assert (opened.complaints, opened.strayed, notes(opened)) == ([], [], [])
+
+
+def test_the_network_can_be_exchanged(choose):
+    opened = choose(mff.load("embedded", size=128)["coffee_blur2"].images)
+    before = pictures(opened)[1]
+    opened.page.select_option("#mff-try-network", "focal")
+    opened.page.wait_for_function("document.querySelector('.mff-try-status').textContent.endsWith('.')", timeout=120_000)
+    assert (pictures(opened)[1] != before).any()
+
+
+def test_what_needs_more_memory_than_a_page_has_is_said(choose):
+    image = np.zeros((3000, 4000), np.uint8)
+    opened = choose([image] * 3, most="12", network="focal")
+    assert said(opened) == "3 photographs of 4000x3000 pixels need about 5 GB and a page may have 4; allow fewer pixels."
 
 
 def test_large_photographs_are_scaled_with_a_note(choose):

@@ -33,14 +33,20 @@ def moved_stack(scene: np.ndarray, truth: Sequence[np.ndarray], *, blur: float =
     soft = cv2.GaussianBlur(scene, (0, 0), blur)
     rows = np.linspace(0, 1, len(scene)).reshape(-1, *[1] * (scene.ndim - 1))
     random, frames = np.random.default_rng(0), []
-    x, y = np.meshgrid(np.arange(SIZE), np.arange(SIZE))
     for transform, focus in zip(truth, np.linspace(0.2, 0.8, len(truth)), strict=True):
         share = np.clip(2 * np.abs(rows - focus), 0, 1).astype(np.float32)
-        photograph = np.atleast_3d(scene * (1 - share) + soft * share)
-        points = move(transform, np.stack([x, y], -1)) + MARGIN
-        channels = [map_coordinates(channel, [points[..., 1], points[..., 0]]) for channel in np.moveaxis(photograph, -1, 0)]
-        frames.append(np.stack(channels, -1).squeeze() + random.normal(0, noise, (SIZE, SIZE, 3)[: scene.ndim]))
+        photograph = view(scene * (1 - share) + soft * share, transform)
+        frames.append(photograph + random.normal(0, noise, photograph.shape))
     return np.uint8(np.clip(np.rint(255 * np.stack(frames)), 0, 255))
+
+
+def view(scene: np.ndarray, transform: np.ndarray, corner: tuple[int, int] = (MARGIN, MARGIN)) -> np.ndarray:
+    """Photograph a scene through a transform from a frame to the part of the scene with this corner, x and y."""
+    x, y = np.meshgrid(np.arange(SIZE), np.arange(SIZE))
+    points = move(transform, np.stack([x, y], -1)) + corner
+    channels = np.moveaxis(np.atleast_3d(scene), -1, 0)
+    seen = [map_coordinates(channel, [points[..., 1], points[..., 0]]) for channel in channels]
+    return np.stack(seen, -1).squeeze()
 
 
 def residual(found: np.ndarray, truth: Sequence[np.ndarray]) -> float:

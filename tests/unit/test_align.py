@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from aligned import MARGIN, SIZE, moved_stack, photograph, residual, zoom
+from aligned import MARGIN, SIZE, moved_stack, photograph, residual, view, zoom
 
 import mffrepro as mff
 from mffrepro import alignment
@@ -89,6 +89,16 @@ def test_a_lens_that_blurs_by_depth_misleads_by_less_than_a_tenth_of_a_pixel():
     stack = mff.load("embedded")["motorcycle_lens"]
     transforms = alignment.estimate(stack)
     assert max(geometry.offset(transform, stack.images.shape[1:3]) for transform in transforms) < 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("magnification", [0.001, 0.05])
+def test_breathing_is_recovered_where_a_lens_blurs_by_depth(magnification):
+    """What is near blurs over what is far, so that edges beside it are not where they were."""
+    stack = mff.load("embedded")["motorcycle_lens"].images.astype(np.float32)
+    truth = [zoom(1 + magnification * step, 6 * step, -4 * step) for step in np.linspace(-0.5, 0.5, len(stack))]
+    frames = [view(frame, transform, (96, 12)) for frame, transform in zip(stack, truth, strict=True)]
+    assert residual(alignment.estimate(np.uint8(np.clip(np.rint(frames), 0, 255))), truth) < 0.1
 
 
 def test_the_order_of_the_frames_does_not_matter():

@@ -13,7 +13,7 @@ from mffrepro.book import try_it
 @pytest.fixture
 def page(tmp_path, monkeypatch):
     monkeypatch.setenv("MFFREPRO_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(try_it, "_model", lambda: b"network")
+    monkeypatch.setattr(try_it, "_model", lambda name: name.encode())
     (tmp_path / "html" / "_static").mkdir(parents=True)
     (tmp_path / "html" / try_it.PAGE).write_text("<html></html>")
     return tmp_path / "html"
@@ -45,11 +45,11 @@ def npm(monkeypatch):
     return sent
 
 
-def test_one_script_with_three_texts(page, npm):
+def test_one_script_of_texts(page, npm):
     try_it.add_runtime(page)
     text = (page / try_it.TARGET).read_text()
     parts = json.loads(text.removeprefix("window.mffRuntime = ").rstrip().rstrip(";"))
-    assert parts == {"ort": "var ort = 1 < 2;", "wasm": "AGFzbQ==", "model": "bmV0d29yaw=="}
+    assert parts == {"ort": "var ort = 1 < 2;", "wasm": "AGFzbQ==", "models": {"focal": "Zm9jYWw=", "gacn": "Z2Fjbg=="}}
 
 
 def test_the_archive_is_fetched_once(page, npm):

@@ -10,13 +10,30 @@ from scipy.io import savemat
 from skimage.morphology import convex_hull_image
 
 from mffrepro.data import labelled
-from mffrepro.data.labelled import LabelledImage, rasterise, read_bsds_labels, single_objects
+from mffrepro.data.labelled import LabelledImage, crop_square, rasterise, read_bsds_labels, single_objects
 from mffrepro.data.regions import draw_mask, load_regions
 from mffrepro.errors import DataError, OptionError
 
 
 def with_labels(*maps) -> LabelledImage:
     return LabelledImage("toy", lambda: np.zeros((*maps[0].shape, 3), np.uint8), lambda: maps)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_square_is_cut_out_of_a_photograph_and_its_maps_alike(seed):
+    numbers = np.arange(7 * 9).reshape(7, 9)
+    item = LabelledImage("toy", lambda: np.repeat(numbers[..., None], 3, 2).astype(np.uint8), lambda: [numbers, numbers + 1])
+    image, part = crop_square(numbers, item, 5, np.random.default_rng(seed))
+    top, left = divmod(int(image[0, 0]), 9)
+    np.testing.assert_array_equal(image, numbers[top : top + 5, left : left + 5])
+    for same in (part.image[..., 0], part.labels[0], part.labels[1] - 1):
+        np.testing.assert_array_equal(same, image)
+
+
+def test_the_largest_square_is_the_whole_photograph():
+    numbers = np.arange(36).reshape(6, 6)
+    image, _ = crop_square(numbers, with_labels(numbers), 6, np.random.default_rng(0))
+    np.testing.assert_array_equal(image, numbers)
 
 
 # ------------------------------------------------------------------------------------------------ sources

@@ -1,4 +1,4 @@
-"""The ONNX file of a network against the network itself, in another runtime."""
+"""The ONNX files of networks against the networks themselves, in another runtime."""
 
 import sys
 
@@ -8,6 +8,7 @@ import pytest
 import mffrepro as mff
 from mffrepro.cli import main
 from mffrepro.images import to_gray, to_unit
+from mffrepro.models.focal import STEP
 
 onnx = pytest.importorskip("onnx", reason="the extra mffrepro[export] is not installed")
 runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
@@ -25,6 +26,13 @@ def decide(file, images):
     return runtime.InferenceSession(file).run(None, {"first": first[None, None], "second": second[None, None]})[0][0, 0]
 
 
+@pytest.fixture(scope="module")
+def focal(tmp_path_factory):
+    path = tmp_path_factory.mktemp("onnx") / "focal.onnx"
+    assert main(["export", "focal", str(path)]) == 0
+    return runtime.InferenceSession(path)
+
+
 @pytest.mark.parametrize("name", ["astronaut_blur2", "coffee_spread", "camera_blur2", "rocket_blur3"])
 def test_another_runtime_decides_alike(file, name):
     stack = mff.load("embedded")[name]
@@ -39,6 +47,29 @@ def test_any_size(file, shape):
     images = np.random.default_rng(0).integers(0, 256, (2, *shape), dtype=np.uint8)
     assert decide(file, images).shape == shape
     assert np.mean(np.abs(decide(file, images) - mff.fuse(images, "gacn").decision[0]) > 0.01) < 0.005
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+@pytest.mark.parametrize("shape", [(16, 16), (96, 64), (40, 336)])
+def test_focal_shares_out_any_number_of_images_of_any_size(focal, count, shape):
+    images = np.random.default_rng(count).integers(0, 256, (count, *shape), dtype=np.uint8)
+    (shares,) = focal.run(None, {"images": to_unit(images)[None]})
+    ours = mff.fuse(images, "focal", average_flat=False).decision
+    assert shares.shape == (1, count, *shape)
+    np.testing.assert_allclose(shares.sum(1), 1, atol=1e-5)
+    kept = np.where(shares[0] < 0.01, 0, shares[0])  # as mff.fuse does
+    assert np.mean(np.abs(kept / kept.sum(0) - ours) > 1e-4) < 0.005
+
+
+def test_focal_shares_photographs_as_python_does(focal):
+    images = mff.load("embedded", size=256)["motorcycle_lens"].images[::2]
+    height, width = (side // STEP * STEP for side in images.shape[1:3])
+    images = images[:, :height, :width]
+    grays = np.stack([to_gray(to_unit(image)) for image in images])
+    (shares,) = focal.run(None, {"images": grays[None].astype(np.float32)})
+    fused = np.einsum("nhw,nhwc->hwc", shares[0], images)
+    ours = mff.fuse(images, "focal", average_flat=False).image
+    assert np.mean(np.abs(fused - ours) < 1.5) > 0.999
 
 
 def test_the_file_says_what_it_is_and_nothing_of_its_maker(file):
@@ -58,8 +89,9 @@ def test_the_same_file_again(file, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["lp", "a.onnx"], "lp cannot be exported; gacn can"),
-        (["tlcnn.printed", "a.onnx"], "tlcnn.printed cannot be exported; gacn can"),
+        (["lp", "a.onnx"], "lp cannot be exported; gacn and focal can"),
+        (["tlcnn.printed", "a.onnx"], "tlcnn.printed cannot be exported; gacn and focal can"),
+        (["focal.crisp", "a.onnx"], "focal.crisp cannot be exported; gacn and focal can"),
         (["gacn", "a.pt"], "a.pt has the suffix .pt; write to .onnx"),
         (["gacn", "nowhere/a.onnx"], "nowhere/a.onnx cannot be written (No such file or directory); choose another folder"),
     ],
