@@ -194,12 +194,11 @@ else:
 # ## On photographs
 #
 # These are the 26 pairs of GACN's Table 1, twenty of them from Lytro. They have no reference. Where the pairs have been fetched, the full profile
-# fuses them anew by the methods of the five papers. All other numbers come from the recorded run; its date, commit and device stand beside them, and
+# fuses them anew by GACN. All other numbers come from the recorded run; its date, commit and device stand beside them, and
 # its seconds were measured on that device.
 
 # %%
-of_the_papers = ["tlcnn", "tlcolor", "icacs18", "cnnwt", "gacn"]
-anew = [] if run.quick else of_the_papers
+anew = [] if run.quick else ["gacn"]
 directed = [
     card.name
     for card in mff.metrics.CARDS
