@@ -72,7 +72,7 @@ def test_the_page_shares_out_all_photographs_as_python_does(choose, count):
     ours = mff.fuse(images, "focal", average_flat=False)
     assert np.mean(np.abs(fused - ours.image).max(-1) <= 1) > 0.999
     places = np.tensordot(np.linspace(255, 0, count), ours.decision, 1)
-    assert np.mean(np.abs(numbers[..., 0] - places) <= 2) > 0.99
+    assert np.mean(np.abs(numbers[..., 0] - places) <= 5) > 0.999  # mff.fuse leaves out shares under a hundredth
     assert (opened.complaints, opened.strayed, notes(opened)) == ([], [], [])
 
 
