@@ -366,6 +366,17 @@ _CARDS = (
         order_matters=True,
     ),
     _classical(
+        "scm",
+        "Spiking cortical model",
+        "hou2018scm",
+        "luma",
+        seconds=4,
+        fast={"iterations": 50},
+        note="read from an abstract",
+        memory=(360, 390),
+        order_matters=True,
+    ),
+    _classical(
         "gd",
         "Gradient domain",
         "paul2016gd",

@@ -1,21 +1,14 @@
 """Pulse-coupled neural network fusion: directions of the contourlet transform feed neurons, and the more lively one wins."""
 
-from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
 
-from mffrepro.baselines.channels import fuse_channels, gray_levels
-from mffrepro.baselines.directions import Level, fuse_directions
-from mffrepro.baselines.pulses import firings, normalised, spatial_frequency
+from mffrepro.baselines.liveliest import fuse_liveliest
+from mffrepro.baselines.pulses import firings, spatial_frequency
 from mffrepro.errors import OptionError
-from mffrepro.fusion import atrous
 from mffrepro.fusion.nsct import join, split
 from mffrepro.images import FocusStack
-from mffrepro.tiling import in_threads
-
-#: Small bands run together, large ones alone: what one step leaves for the next should stay in the processor's cache.
-PIXELS_AT_ONCE = 2**17
 
 
 def fuse(
@@ -57,7 +50,7 @@ def fuse(
     """
     if not directions:
         raise OptionError("directions is empty; give the number of directions of each level")
-    count_firings = partial(
+    count = partial(
         firings,
         iterations=iterations,
         link_decay=link_decay,
@@ -65,24 +58,5 @@ def fuse(
         linking=linking,
         threshold_rise=threshold_rise,
     )
-    gray = [image / 255 for image in gray_levels(stack)]
-    details, bases = zip(*(atrous.analyse(source, len(directions)) for source in gray), strict=True)
-    levels = []
-    for count, of_sources in zip(directions, zip(*details, strict=True), strict=True):
-        winners = _winners(np.stack([split(detail, count) for detail in of_sources]), count_firings)
-        levels.append(Level(partial(split, count=count), join, partial(_take, winners=winners)))
-    choose_base = partial(_take, winners=_winners(np.stack(bases)[:, None], count_firings)[0])
-    return fuse_channels(stack, lambda s: fuse_directions(s, levels, pyramid="pyrexc", choose_base=choose_base), whole=True)
-
-
-def _winners(bands: np.ndarray, count_firings: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Choose the source of each coefficient, (N, D, H, W) to (D, H, W)."""
-    stimuli = np.stack([normalised(spatial_frequency(plane)) for plane in bands.reshape(-1, *bands.shape[2:])])
-    share = max(1, PIXELS_AT_ONCE // stimuli[0].size)
-    shares = [stimuli[i : i + share] for i in range(0, len(stimuli), share)]
-    counts = np.concatenate(in_threads(count_firings, shares))
-    return counts.reshape(bands.shape).argmax(0).astype(np.uint8)
-
-
-def _take(bands: Sequence[np.ndarray], winners: np.ndarray) -> np.ndarray:
-    return np.take_along_axis(np.stack(list(bands)), winners[None], 0)[0]
+    transforms = [(partial(split, count=number), join) for number in directions]
+    return fuse_liveliest(stack, transforms, pyramid="pyrexc", stimulus=spatial_frequency, count=count)

@@ -354,6 +354,35 @@ def test_a_lonely_neuron_fires_whenever_its_threshold_has_fallen():
     assert fired == [1, 1, 2]
 
 
+def test_spikes_are_those_of_the_equations():
+    stimuli, weights = noise(3, 17, 22), np.array([[0.1091, 0.1409, 0.1091], [0.1409, 0, 0.1409], [0.1091, 0.1409, 0.1091]])
+    activity, spikes, counts, threshold = *(np.zeros(stimuli.shape) for _ in range(3)), np.ones(stimuli.shape)
+    for _ in range(60):
+        heard = np.stack([ndimage.convolve(plane, weights, mode="constant") for plane in spikes])
+        activity = 0.2 * activity + stimuli * heard + stimuli
+        threshold = 0.9 * threshold + 20 * spikes
+        spikes = (1 / (1 + np.exp(threshold - activity)) > 0.5).astype(float)
+        counts += spikes
+    got = pulses.spikes(stimuli, iterations=60)
+    assert counts.max() > 2
+    assert (got == counts).mean() > 0.99
+
+
+def test_a_lonely_neuron_spikes_once_it_is_above_its_threshold():
+    """Fed with 0.5 its activity rises to 0.625; the threshold falls below that after five steps, and then has to fall from 20."""
+    fired = [int(pulses.spikes(np.array([[[0.5]]]), iterations=n)[0, 0, 0]) for n in (4, 5, 39, 40)]
+    assert fired == [0, 1, 1, 2]
+
+
+def test_spatial_frequency_with_diagonals_is_its_definition():
+    plane = noise(8, 11)
+    padded = np.pad(plane, ((1, 0), (1, 1)), mode="edge")
+    squares = (plane - padded[1:, :-2]) ** 2 + (plane - padded[:-1, 1:-1]) ** 2
+    squares += ((plane - padded[:-1, :-2]) ** 2 + (plane - padded[:-1, 2:]) ** 2) / 2
+    expected = np.sqrt(ndimage.uniform_filter(squares, 3, mode="nearest"))
+    np.testing.assert_allclose(pulses.spatial_frequency(plane, diagonals=True), expected, atol=1e-7)
+
+
 def test_spatial_frequency_is_its_definition():
     plane = noise(8, 11)
     down, right = np.zeros_like(plane), np.zeros_like(plane)
@@ -424,6 +453,7 @@ def test_pulses_that_are_exchanged_find_the_sharp_half():
     [
         ("nsct", {"directions": ()}, "directions is empty"),
         ("pcnn", {"directions": ()}, "directions is empty"),
+        ("scm", {"directions": (8, 8)}, "2 directions and 4 sizes"),
         ("nsct", {"directions": (6,)}, "6 directions cannot be had by halving; use a power of two"),
         ("nsct", {"filters": "9-7"}, "no directional filters '9-7'; known: 7-9, vk"),
         ("nsct", {"pyramid": "pyr"}, "no filters of the pyramid 'pyr'; did you mean 'pyrexc'"),
