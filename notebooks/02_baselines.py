@@ -770,11 +770,14 @@ figures.comparison(
 # stimulus, the more the louder its neighbours are:
 #
 # $$
-# U_n(p, t) = 0.2\, U_n(p, t-1) + I_n(p) \Big(1 + \sum_{q} w_{pq} Y_n(q, t-1)\Big), \qquad
-# \Theta_n(p, t) = 0.9\, \Theta_n(p, t-1) + 20\, Y_n(p, t-1),
+# \begin{aligned}
+# U_n(p, t) &= 0.2\, U_n(p, t-1) + I_n(p) \Big(1 + \sum_{q} w_{pq} Y_n(q, t-1)\Big), \\
+# \Theta_n(p, t) &= 0.9\, \Theta_n(p, t-1) + 20\, Y_n(p, t-1), \\
+# Y_n(p, t) &= \left[\, U_n(p, t) > \Theta_n(p, t) \,\right],
+# \end{aligned}
 # $$
 #
-# with $Y_n = [U_n > \Theta_n]$ and weights $w_{pq}$ that add up to 1 over the eight neighbours. The counts are small numbers: after the 40 steps of the model's
+# with weights $w_{pq}$ that add up to 1 over the eight neighbours $q$ of $p$. The counts are small numbers: after the 40 steps of the model's
 # authors many neurons have fired equally often, and a tie goes to the first source, blurred or not. `scm` takes 200.
 
 # %% tags=["hide-input"]
