@@ -641,10 +641,10 @@ print("equal to the result above:", np.array_equal(same, fused["lp"].image))
 #     hot = find_hot_pixels(shots.images[list(made.frames)]).any(-1)
 #     share = (hot & shots.hot).sum() / shots.hot.sum()
 #     off = placement_errors(shots, made.transforms, made.frames).max()
-#     psnr[noise] = {
-#         name: mff.evaluate(made.stack, mff.fuse(made.stack, name), ["psnr"])["psnr"]
-#         for name in ("lp", "average")
-#     }
+#     psnr[noise] = {}
+#     for name in ("lp", "average"):
+#         fused = mff.fuse(made.stack, name, average_flat=False)
+#         psnr[noise][name] = mff.evaluate(made.stack, fused, ["psnr"])["psnr"]
 #     print(f"noise {noise}: outliers {outliers}, {share:.0%} of the hot pixels found,")
 #     scores = ", ".join(f"{name} {value:.1f} dB" for name, value in psnr[noise].items())
 #     print(f"  frames at most {off:.2f} px off; {scores}")

@@ -22,8 +22,6 @@ FRACTION = np.float32(1 / 32)
 BLURS = (0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 5.5)
 #: A tile agrees if its versions correlate so much and lie so few pixels from where the transform says.
 CORRELATION, TOLERANCE = 0.6, 0.5
-#: Error at which a tile loses weight, in units of the usual one. It is small: where near blur covers far things, tiles err alike.
-FORGIVING = 0.5
 #: Iterations end when the tiles move by less, in pixels.
 STILL = 0.01
 #: Fewer tiles tell nothing.
@@ -174,7 +172,7 @@ def _fit(normal, apart, correlation, moved, centres, model: Model) -> tuple[np.n
         errors = apart + basis @ parameters
         errors = np.sqrt(np.einsum("ki,kij,kj->k", errors, normal, errors) / trace)
         spread = max(1.4826 * float(np.median(errors)), 0.05)
-        weights = trust / (1 + (errors / (FORGIVING * spread)) ** 2) ** 2
+        weights = trust / (1 + (errors / (2 * spread)) ** 2) ** 2
     agreeing = (correlation > CORRELATION) & (errors < TOLERANCE)
     step = float(np.sqrt(((basis @ parameters) ** 2).sum(-1).mean()))
     return _update(parameters, centre, scale), float(agreeing.mean()), step
