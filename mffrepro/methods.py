@@ -37,7 +37,7 @@ def fuse(
     device: str = "auto",
     strategy: str = "auto",
     clamp: bool = False,
-    average_flat: bool | None = None,
+    average_flat: bool = False,
     depth: bool = False,
     white: float | None = None,
     slabs: int | None = None,
@@ -60,8 +60,7 @@ def fuse(
         clamp: Keep each value of the result between the least and the largest that the sources have at that pixel and channel.
             Transforms overshoot near edges.
         average_flat: Take the mean of the sources where none is sharp and all have the same light: no method is quieter there.
-            Left out, this is done for three images or more whose noise can be seen; False leaves every pixel to the method, as
-            comparisons of methods do. The decision stays the method's.
+            The sources are in the order of their focus. The decision stays the method's.
         depth: Also find which source is sharpest at each pixel, whatever the method chose; the sources are in the order of their
             focus. See `mffrepro.depth`. A method that finds depth itself, as focal does, returns its own unless this is asked
             for.
@@ -103,7 +102,7 @@ def fuse(
     if clamp:
         image = clamp_to_sources(image, stack.images)
     averaged = 0.0
-    if len(stack) > 2 if average_flat is None else average_flat:
+    if average_flat:
         from mffrepro.fusion import flat
 
         image, averaged = flat.average_flat(image, stack.images)

@@ -381,7 +381,7 @@ tables.plain(
 # <details><summary>Expected result and solution</summary>
 #
 # 35.8 dB by `focal`, 32.8 by its largest share alone, and 32.0 by `lp`: three of the four decibels are due to averaging, the rest to the
-# choice of the frames. At most four frames share a pixel, so the noise can fall to a half. `average_flat=False` leaves the flat areas to the methods.
+# choice of the frames. At most four frames share a pixel, so the noise can fall to a half.
 #
 # ```python
 # import numpy as np
@@ -392,10 +392,10 @@ tables.plain(
 # random = np.random.default_rng(1)
 # noisy = stack.images + random.normal(0, 5, stack.images.shape)
 # noisy = noisy.round().clip(0, 255).astype(np.uint8)
-# result = mff.fuse(noisy, "focal", average_flat=False)
+# result = mff.fuse(noisy, "focal")
 # best = np.take_along_axis(noisy, result.shares.main[None, ..., None].astype(int), 0)[0]
 # images = {"focal": result.image, "largest share": best}
-# images["lp"] = mff.fuse(noisy, "lp", average_flat=False).image
+# images["lp"] = mff.fuse(noisy, "lp").image
 # psnr = {
 #     name: mff.evaluate(noisy, image, ["psnr"], reference=stack.reference)["psnr"]
 #     for name, image in images.items()

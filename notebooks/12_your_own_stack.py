@@ -390,7 +390,7 @@ figures.comparison(
 #
 # One stack says little about methods. The table has five kinds of subject. Each is made from five photographs, so that a difference can be
 # compared with its spread. The relief is tilted, or an object stands before a background; the frames are eight, three or two; the noise is that of
-# base ISO (one level) or of high ISO (six levels). Every pixel is left to the methods (`average_flat=False`, see below).
+# base ISO (one level) or of high ISO (six levels).
 
 # %%
 show_source(subject_stacks)
@@ -441,8 +441,8 @@ print(
 # ## What should not matter: noise and order
 #
 # Two things ought to be harmless. Where a scene shows nothing, eight noisy frames should give less noise than one: their mean has a third of
-# it. Many methods choose the frame with the largest detail, and noise is detail to them. With three frames or more, `mff.fuse` and the
-# command line take the mean of the frames where none of them is sharp; `average_flat=False` leaves every pixel to the method.
+# it. Many methods choose the frame with the largest detail, and noise is detail to them. `average_flat=True` takes the mean of the frames
+# where none of them is sharp; the command line does so for three frames or more.
 #
 # And the frames can be given near to far or far to near. In some methods ties go to the first frame, others combine the frames one after
 # the other. The column *order matters* is what the card of the method says; a test compares it with this measurement for all methods.
@@ -641,10 +641,10 @@ print("equal to the result above:", np.array_equal(same, fused["lp"].image))
 #     hot = find_hot_pixels(shots.images[list(made.frames)]).any(-1)
 #     share = (hot & shots.hot).sum() / shots.hot.sum()
 #     off = placement_errors(shots, made.transforms, made.frames).max()
-#     psnr[noise] = {}
-#     for name in ("lp", "average"):
-#         fused = mff.fuse(made.stack, name, average_flat=False)
-#         psnr[noise][name] = mff.evaluate(made.stack, fused, ["psnr"])["psnr"]
+#     psnr[noise] = {
+#         name: mff.evaluate(made.stack, mff.fuse(made.stack, name), ["psnr"])["psnr"]
+#         for name in ("lp", "average")
+#     }
 #     print(f"noise {noise}: outliers {outliers}, {share:.0%} of the hot pixels found,")
 #     scores = ", ".join(f"{name} {value:.1f} dB" for name, value in psnr[noise].items())
 #     print(f"  frames at most {off:.2f} px off; {scores}")

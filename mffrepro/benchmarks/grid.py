@@ -196,7 +196,7 @@ def _failed(job: Job, error: Exception) -> Iterator[list[dict]]:
 
 def _score_entry(job: Job, entry: Entry, names: Sequence[str], stack: FocusStack, scene: FusionInputs) -> list[dict]:
     try:
-        result = fuse(stack, entry.method, average_flat=False, **entry.options)
+        result = fuse(stack, entry.method, **entry.options)
         fused = scene.read_fused(result.image, result.shares)
     except Exception as error:
         return _rows(job, entry, dict.fromkeys(names, (NAN, _reason(error))), NAN)

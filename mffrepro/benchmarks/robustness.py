@@ -35,19 +35,18 @@ def noisy_flat(frames: int = 8, *, size: int = 128, sigma: float = 6.0, seed: in
     return FocusStack("noisy flat", np.uint8(np.clip(np.rint(noise), 0, 255)), reference=np.full((size, size), 128, np.uint8))
 
 
-def remaining_noise(stack: FocusStack, method: str, *, average_flat: bool = False, **options: Any) -> float:
+def remaining_noise(stack: FocusStack, method: str, **options: Any) -> float:
     """Measure the noise that is left of a flat stack after fusion.
 
     Args:
         stack: What `noisy_flat` returns.
         method: Name.
-        average_flat: As for `mffrepro.fuse`.
-        options: Of the method.
+        options: Its options.
 
     Returns:
         Standard deviation, in levels of 255.
     """
-    return float(fuse(stack, method, average_flat=average_flat, **options).image.std())
+    return float(fuse(stack, method, **options).image.std())
 
 
 def changed_by_order(stack: FocusStack, method: str, **options: Any) -> float:

@@ -31,7 +31,7 @@ def score_methods(
     for stack in stacks:
         score = Scorer(stack, metrics=list(metrics))
         for label, (name, options) in methods.items():
-            result = results[stack.name, label] = fuse(stack, name, average_flat=False, **options)
+            result = results[stack.name, label] = fuse(stack, name, **options)
             score.metrics = [metric for metric in metrics if result.shares is not None or get(metric).needs != "decision"]
             rows[stack.name, label] = score(result)
     index = pd.MultiIndex.from_tuples(rows, names=["stack", "method"])

@@ -54,7 +54,7 @@ class Job:
         white: Value of white in the sources.
         crop: Crop images of different sizes.
         preparation: What is done before the fusion.
-        average_flat: As for `mffrepro.fuse`.
+        average_flat: Take the mean of the frames where none is sharp; None does so with three frames or more.
         bits: Depth of the results.
         quality: Of JPEG and WebP files.
     """
@@ -92,7 +92,8 @@ def fuse_files(job: Job, sources: Sequence[Path], targets: Targets) -> str:
     with waiting(f"{job.method}: fusing {len(stack)} images"):
         prepared = prepare(stack, names, job.preparation)
         wanted = {"depth": targets.depth is not None or targets.confidence is not None}
-        result = methods.fuse(prepared.stack, job.method, average_flat=job.average_flat, **job.options, **wanted)
+        wanted["average_flat"] = len(prepared.stack) > 2 if job.average_flat is None else job.average_flat
+        result = methods.fuse(prepared.stack, job.method, **job.options, **wanted)
     if result.averaged > NOTICEABLE:
         share = f"{result.averaged:.0%} of the picture is sharp in no image; the mean of all is taken there"
         warnings.warn(f"{share} (--no-average-flat leaves it to the method)", stacklevel=2)

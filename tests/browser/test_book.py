@@ -194,6 +194,10 @@ def test_formulas_that_are_cut_say_so(visit):
     )
     assert [cut for cut, *_ in found].count(True) >= 3
     assert all(cut == cue == shown for cut, cue, shown in found)
+    begins = page.locator("div.math:has(mjx-math)").evaluate_all(
+        "all => all.map((one) => one.querySelector('mjx-math').getBoundingClientRect().left - one.getBoundingClientRect().left)"
+    )
+    assert min(begins) > -1  # a reader sees the beginning first
 
 
 def test_diagrams_can_be_read_on_a_phone(visit):

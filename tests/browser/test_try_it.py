@@ -69,7 +69,7 @@ def test_the_page_shares_out_all_photographs_as_python_does(choose, count):
     images = mff.load("embedded", size=219)["motorcycle_lens"].images[:: 8 // count]  # sides that are no multiples of 8
     opened = choose(images, network="focal")
     fused, numbers = (picture.astype(int) for picture in pictures(opened))
-    ours = mff.fuse(images, "focal", average_flat=False)
+    ours = mff.fuse(images, "focal")
     assert np.mean(np.abs(fused - ours.image).max(-1) <= 1) > 0.999
     places = np.tensordot(np.linspace(255, 0, count), ours.decision, 1)
     assert np.mean(np.abs(numbers[..., 0] - places) <= 5) > 0.999  # mff.fuse leaves out shares under a hundredth

@@ -54,7 +54,7 @@ def test_any_size(file, shape):
 def test_focal_shares_out_any_number_of_images_of_any_size(focal, count, shape):
     images = np.random.default_rng(count).integers(0, 256, (count, *shape), dtype=np.uint8)
     (shares,) = focal.run(None, {"images": to_unit(images)[None]})
-    ours = mff.fuse(images, "focal", average_flat=False).decision
+    ours = mff.fuse(images, "focal").decision
     assert shares.shape == (1, count, *shape)
     np.testing.assert_allclose(shares.sum(1), 1, atol=1e-5)
     kept = np.where(shares[0] < 0.01, 0, shares[0])  # as mff.fuse does
@@ -68,7 +68,7 @@ def test_focal_shares_photographs_as_python_does(focal):
     grays = np.stack([to_gray(to_unit(image)) for image in images])
     (shares,) = focal.run(None, {"images": grays[None].astype(np.float32)})
     fused = np.einsum("nhw,nhwc->hwc", shares[0], images)
-    ours = mff.fuse(images, "focal", average_flat=False).image
+    ours = mff.fuse(images, "focal").image
     assert np.mean(np.abs(fused - ours) < 1.5) > 0.999
 
 

@@ -37,7 +37,7 @@ def stacks(made: DepthStack) -> dict[str, dict[str, float]]:
     found = {}
     for name in (name for name in every_method() if parse(name)[0].seconds <= LIMIT):
         started = time.process_time()
-        result = fuse(made.stack, name, average_flat=False)
+        result = fuse(made.stack, name)
         seconds = time.process_time() - started
         depth = depth_of(result, len(made.stack))
         error = np.nan if depth is None else depth_errors(depth, made.depth)["median error"].iloc[0]

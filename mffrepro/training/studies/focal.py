@@ -31,7 +31,7 @@ CONDITIONS = ("frames8", "noisy")
 
 def score(stack: FocusStack, weights: Path, device: str, depth: np.ndarray | None = None) -> dict[str, float]:
     """Score a fusion, by its reference and its true depth (H, W) where there are any."""
-    result = fuse(stack, "focal", weights=str(weights), device=device, average_flat=False)
+    result = fuse(stack, "focal", weights=str(weights), device=device)
     if depth is None:
         return evaluate(stack, result, METRICS, gray="skimage")
     return evaluate(stack, result, TRUTH) | {"depth": float(np.median(np.abs(result.depth - depth)))}
