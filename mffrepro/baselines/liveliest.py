@@ -1,4 +1,4 @@
-"""What the methods share that take each coefficient of a pyramid of directions from the source whose neuron is the liveliest."""
+"""Take each coefficient of a pyramid of directions from the source whose neuron fires most often: what pcnn and scm share."""
 
 from collections.abc import Callable, Sequence
 from functools import partial

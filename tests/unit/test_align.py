@@ -94,7 +94,7 @@ def test_a_lens_that_blurs_by_depth_misleads_by_less_than_a_tenth_of_a_pixel():
 @pytest.mark.slow
 @pytest.mark.parametrize("magnification", [0.001, 0.05])
 def test_breathing_is_recovered_where_a_lens_blurs_by_depth(magnification):
-    """What is near blurs over what is far, so that edges beside it are not where they were."""
+    """Check it where near blur covers what is far, so that edges are not where they were."""
     stack = mff.load("embedded")["motorcycle_lens"].images.astype(np.float32)
     truth = [zoom(1 + magnification * step, 6 * step, -4 * step) for step in np.linspace(-0.5, 0.5, len(stack))]
     frames = [view(frame, transform, (96, 12)) for frame, transform in zip(stack, truth, strict=True)]
