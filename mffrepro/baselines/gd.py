@@ -40,16 +40,24 @@ def fuse(stack: FocusStack, *, steps: int = 3, limit: float = 0.003) -> tuple[np
     if (stack.images == stack.images[0]).all():
         fused = scaled[0]
     elif stack.is_colour:
-        luma, *chroma = np.moveaxis(np.floor(scaled @ TO_YCBCR.T + OFFSET + 0.5), -1, 0)
+        luma, *chroma = np.moveaxis(_rounded(scaled @ TO_YCBCR.T + OFFSET), -1, 0)
         planes = [_fuse_luma(luma, steps, limit, 16, 235), *(_fuse_chroma(plane) for plane in chroma)]
-        fused = (np.stack(planes, -1) - OFFSET) @ np.linalg.inv(TO_YCBCR).T
+        fused = (_rounded(np.stack(planes, -1)) - OFFSET) @ np.linalg.inv(TO_YCBCR).T
     else:
         fused = _fuse_luma(255 * scaled, steps, limit, 0, 255) / 255
     return fused, None
 
 
+def _rounded(levels: np.ndarray) -> np.ndarray:
+    """Round to whole levels, halves up."""
+    return np.floor(levels + 0.5)
+
+
 def _fuse_luma(sources: np.ndarray, steps: int, limit: float, low: float, high: float) -> np.ndarray:
-    """Fuse N planes (N, H, W) in gray levels to one (H, W) on low..high."""
+    """Fuse N planes (N, H, W) in gray levels to one (H, W) on low..high.
+
+    The original equalises gray images in 8 bits, where the levels of its tiles are whole; luma it only rounds before and after.
+    """
     dx, dy = (np.diff(sources, axis=axis, append=np.take(sources, [-1], axis)) for axis in (2, 1))
     steepest = (dx**2 + dy**2).argmax(0)[None]
     image = integrate(*(np.take_along_axis(differences, steepest, 0)[0] for differences in (dx, dy)), steps=steps)
@@ -57,7 +65,8 @@ def _fuse_luma(sources: np.ndarray, steps: int, limit: float, low: float, high: 
     if spread == 0:
         return sources.mean(0)
     exponent = np.log(high - low) / np.log(max(spread, np.e))
-    return low + (high - low) * equalise(((image - image.min()) / spread) ** exponent, limit=limit)
+    levels = _rounded((high - low) * ((image - image.min()) / spread) ** exponent)
+    return low + (high - low) * equalise(levels / (high - low), limit=limit, whole=low == 0)
 
 
 def _fuse_chroma(sources: np.ndarray) -> np.ndarray:

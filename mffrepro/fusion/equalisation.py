@@ -9,16 +9,17 @@ import numpy as np
 GRAYS = 256
 
 
-def equalise(image: np.ndarray, *, limit: float, tiles: int = 8) -> np.ndarray:
+def equalise(image: np.ndarray, *, limit: float, tiles: int = 8, whole: bool = True) -> np.ndarray:
     """Equalise gray levels within tiles, with the contrast kept in bounds.
 
     Args:
         image: (H, W) in [0, 1].
         limit: How far a gray may fill its histogram beyond an even share, as a share of the tile; 1 is no limit.
         tiles: Tiles along either side.
+        whole: Whether a gray of a tile becomes one of 256 grays, as in images of 8 bits; otherwise it is not rounded.
 
     Returns:
-        (H, W) in [0, 1]. In and between tiles the grays are 256.
+        (H, W) in [0, 1]. Grays are counted in 256 bins.
 
     References:
         [zuiderveld1994].
@@ -29,7 +30,8 @@ def equalise(image: np.ndarray, *, limit: float, tiles: int = 8) -> np.ndarray:
     maps = np.empty((tiles, tiles, GRAYS))
     for i, j in np.ndindex(tiles, tiles):
         tile = grays[i * height : (i + 1) * height, j * width : (j + 1) * width]
-        maps[i, j] = _levels(np.bincount(tile.ravel(), minlength=GRAYS), limit)
+        levels = _levels(np.bincount(tile.ravel(), minlength=GRAYS), limit)
+        maps[i, j] = np.floor(levels + 0.5) if whole else levels
     (up, down, y), (left, right, x) = (_between(side, tiles) for side in grays.shape)
     y, up, down = y[:, None], up[:, None], down[:, None]
     upper = _blend(maps[up, left, grays], maps[up, right, grays], x)
@@ -57,11 +59,11 @@ def _between(side: int, tiles: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def _levels(histogram: np.ndarray, limit: float) -> np.ndarray:
-    """Map each gray level of a tile to the whole level, 0..255, that it becomes."""
+    """Map each gray level of a tile to the level, 0..255, that it becomes."""
     pixels = histogram.sum()
     even = -(-pixels // GRAYS)
     clipped = _clip(histogram, even + int(np.floor(limit * (pixels - even) + 0.5)))
-    return np.floor(np.minimum(clipped.cumsum() * (GRAYS - 1) / pixels, GRAYS - 1) + 0.5)
+    return np.minimum(clipped.cumsum() * (GRAYS - 1) / pixels, GRAYS - 1)
 
 
 def _clip(histogram: np.ndarray, limit: int) -> np.ndarray:

@@ -9,25 +9,28 @@ _PUBLISHER = {"liu2020survey": "survey", "zhang2020mfifb": "MFIFB"}
 
 
 def image_table(cards: list[MethodCard]) -> pd.DataFrame:
-    """Summarise the comparison with published images by the worst image of each.
+    """Summarise the comparison with published images by the median and the worst image of each.
 
     Args:
         cards: Methods; one without a published image has a row of dashes.
 
     Returns:
-        method, settings, compared with, images (number), equal (share of equal values), PSNR (dB); all of them text.
+        method, settings, compared with, images (number), equal and worst (share of equal values, of the median and the worst
+        image), PSNR (of the worst, dB); all of them text.
     """
     images = pd.read_csv(manifest_folder() / "fidelity" / "images.csv", keep_default_na=False, dtype={"psnr": float})
-    images["stored"] = images["image"].str.extract(r"^[a-z]+_\d+_(.+)$")
+    images["stored"] = images["image"].str.extract(r"^[a-z]+(?:_\d+)?_(.+)$")
     rows = []
     for card in cards:
         own = images[images["method"] == card.name]
         for (settings, against, stored), group in own.groupby(["options", "against", "stored"], sort=False):
             row = {"method": card.name, "settings": settings or "default", "compared with": f"{_PUBLISHER[against]}, {stored}"}
-            worst = {"images": f"{len(group)}", "equal": f"{group['equal'].min():.3%}", "PSNR": f"{group['psnr'].min():.1f}"}
-            rows.append(row | worst)
+            shares = {"equal": group["equal"].median(), "worst": group["equal"].min()}
+            numbers = {"images": f"{len(group)}"} | {name: f"{share:.3%}" for name, share in shares.items()}
+            rows.append(row | numbers | {"PSNR": f"{group['psnr'].min():.1f}"})
         if own.empty:
-            rows.append({"method": card.name, "settings": ""} | dict.fromkeys(("compared with", "images", "equal", "PSNR"), "–"))
+            dashes = dict.fromkeys(("compared with", "images", "equal", "worst", "PSNR"), "–")
+            rows.append({"method": card.name, "settings": ""} | dashes)
     return pd.DataFrame(rows).replace("inf", "∞")
 
 

@@ -1,7 +1,8 @@
 """Write ``data_manifests/fidelity/images.csv`` and ``scores.csv``: how near the classical methods come to published results.
 
-Run as ``MFFREPRO_GOLDENS=folder MFFREPRO_MIRROR=folder python tests/golden/regenerate_fidelity.py [METHOD ...]`` after a method
-changed; without names all methods are measured, which takes an hour. Rows of other methods stay as they are.
+Run as ``MFFREPRO_GOLDENS=folder MFFREPRO_MIRROR=folder MFFREPRO_MFIFB=folder python tests/golden/regenerate_fidelity.py [METHOD
+...]`` after a method changed; without names all methods are measured, which takes two hours. Rows of other methods stay as they
+are. The last folder is a checkout of https://github.com/xingchenzhang/MFIFB.
 """
 
 import os

@@ -276,10 +276,11 @@ def test_clipping_a_histogram_loses_no_pixel_and_passes_no_limit(seed, pixels, p
     np.testing.assert_array_equal(clipped, slow_clip(histogram, limit))
 
 
-def test_equalisation_is_its_definition():
+@pytest.mark.parametrize("whole", [True, False])
+def test_equalisation_is_its_definition(whole):
     """Each pixel between the maps of the four tiles whose middles are nearest."""
     image, tile = noise(32, 48), np.array([4, 6])
-    got = 255 * equalisation.equalise(image, limit=0.1)
+    got = 255 * equalisation.equalise(image, limit=0.1, whole=whole)
     grays = np.floor(255 * image + 0.5).astype(int)
     for i, j in [(0, 0), (1, 20), (13, 29), (17, 46), (31, 47)]:
         position = (np.array([i, j]) - tile / 2) / tile
@@ -290,8 +291,25 @@ def test_equalisation_is_its_definition():
             top, left = at.clip(0, 7) * tile
             members = grays[top : top + tile[0], left : left + tile[1]]
             clipped = equalisation._clip(np.bincount(members.ravel(), minlength=256), 1 + int(0.1 * 23 + 0.5))
-            expected += weight * np.floor(255 * clipped[: grays[i, j] + 1].sum() / 24 + 0.5)
+            level = 255 * clipped[: grays[i, j] + 1].sum() / 24
+            expected += weight * (np.floor(level + 0.5) if whole else level)
         assert got[i, j] == pytest.approx(expected)
+
+
+def test_gradient_domain_rounds_luma_before_and_after_it_is_equalised():
+    """As the results that MFIFB stores of colour files, which have only as many grays as luma has levels, 220."""
+    pair = np.random.default_rng(4).integers(0, 256, (2, 40, 56), dtype=np.uint8)
+    colour = np.repeat(pair[..., None], 3, axis=-1)
+    found = mff.fuse(colour, "gd").image
+    assert (np.ptp(found, axis=-1) == 0).all()
+    luma = np.floor(16 + 219 * (pair / 255) + 0.5)
+    dx, dy = (np.diff(luma, axis=axis, append=np.take(luma, [-1], axis)) for axis in (2, 1))
+    second = dx[1] ** 2 + dy[1] ** 2 > dx[0] ** 2 + dy[0] ** 2
+    integral = integration.integrate(*(np.where(second, d[1], d[0]) for d in (dx, dy)), steps=3)
+    unit = ((integral - integral.min()) / np.ptp(integral)) ** (np.log(219) / np.log(np.ptp(integral)))
+    equalised = equalisation.equalise(np.floor(219 * unit + 0.5) / 219, limit=0.003, whole=False)
+    expected = np.floor(np.floor(16 + 219 * equalised + 0.5) * 255 / 219 - 16 * 255 / 219 + 0.5)
+    np.testing.assert_array_equal(found[..., 0], expected)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 30), (65, 64)])
