@@ -63,7 +63,7 @@ def above_all(table: pd.DataFrame, ours: str, quantity: str, conditions: Sequenc
     return bars
 
 
-def as_good_as(rows: pd.DataFrame, ours: str, rival: str, metrics: Sequence[str], allowed: float) -> list[Bar]:
+def as_good_as(rows: pd.DataFrame, ours: str, rival: str, metrics: Sequence[str], allowed: float, where: str) -> list[Bar]:
     """Compare a method with another one on pairs, metric by metric.
 
     Args:
@@ -72,10 +72,12 @@ def as_good_as(rows: pd.DataFrame, ours: str, rival: str, metrics: Sequence[str]
         rival: Method.
         metrics: Names of metrics of which more is better.
         allowed: By how much the mean may be lower.
+        where: Name of the pairs.
     """
     scores = cube(rows, [ours, rival], metrics)
     leads = (scores[0] - scores[1]).T
-    return [Bar(f"{name}, {ours}", rival, estimate(one), allowed, surely=False) for name, one in zip(metrics, leads, strict=True)]
+    named = zip(metrics, leads, strict=True)
+    return [Bar(f"{name} on {where}, {ours}", rival, estimate(one), allowed, surely=False) for name, one in named]
 
 
 def share_of_error(errors: pd.Series, ours: str, share: float, what: str) -> Bar:

@@ -9,7 +9,7 @@ _PUBLISHER = {"liu2020survey": "survey", "zhang2020mfifb": "MFIFB"}
 
 
 def image_table(cards: list[MethodCard]) -> pd.DataFrame:
-    """Summarise the comparison with published images by the median and the worst image of each.
+    """Summarise the comparison with published images by the median and the worst.
 
     Args:
         cards: Methods; one without a published image has a row of dashes.

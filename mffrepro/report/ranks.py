@@ -7,6 +7,7 @@ stacks agree can be tested [demsar2006].
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -166,6 +167,56 @@ def price_chart(seconds: Mapping[str, float], rank: Mapping[str, float], *, alt:
 
 
 # ------------------------------------------------------------------------------------------------- agreement
+
+
+def shared_ranks(results: Mapping[str, pd.DataFrame], metrics: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """Rank the methods that all data sets have, in every stack of each.
+
+    Args:
+        results: What `mffrepro.benchmark` returns, by the name of the data set.
+        metrics: Names; each counts once.
+
+    Returns:
+        By the name of the data set, stacks by methods, as of `stack_ranks`.
+    """
+    there = [set(frame.dropna(subset="value")["method"]) for frame in results.values()]
+    shared = set.intersection(*there)
+    return {name: stack_ranks(frame[frame["method"].isin(shared)], metrics) for name, frame in results.items()}
+
+
+def carry_over(blocks: Mapping[str, pd.DataFrame], *, seed: int, level: float = 0.95, repetitions: int = 500) -> pd.DataFrame:
+    """Correlate the mean ranks of each two data sets, and of two halves of each.
+
+    It is Kendall's tau over the methods. The halves say how well an order repeats among pictures of one kind: two sets whose
+    correlation is below that order the methods differently.
+
+    Args:
+        blocks: As of `shared_ranks`; at least two stacks each.
+        seed: Seed of the draws.
+        level: Share of the draws between the two ends.
+        repetitions: How many draws: of the stacks of both sets with replacement, or of halves.
+
+    Returns:
+        first, second, tau, low, high; a row for each two sets, then one for each set, whose names are equal and whose tau is the
+        mean over the draws.
+    """
+    rng = np.random.default_rng(seed)
+    tables = {name: block.to_numpy() for name, block in blocks.items()}
+    ends = ((1 - level) / 2, (1 + level) / 2)
+    rows = []
+    for first, second in combinations(tables, 2):
+        a, b = tables[first], tables[second]
+        drawn = [_tau(a[rng.integers(len(a), size=len(a))], b[rng.integers(len(b), size=len(b))]) for _ in range(repetitions)]
+        rows.append((first, second, _tau(a, b), *np.quantile(drawn, ends)))
+    for name, table in tables.items():
+        orders = [rng.permutation(len(table)) for _ in range(repetitions)]
+        halves = [_tau(table[order[::2]], table[order[1::2]]) for order in orders]
+        rows.append((name, name, np.mean(halves), *np.quantile(halves, ends)))
+    return pd.DataFrame(rows, columns=["first", "second", "tau", "low", "high"])
+
+
+def _tau(a: np.ndarray, b: np.ndarray) -> float:
+    return float(stats.kendalltau(a.mean(axis=0), b.mean(axis=0)).statistic)
 
 
 def agreement(results: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:

@@ -48,18 +48,19 @@ class PatchPairs(torch.utils.data.Dataset):
         real_every: Every so many-th pair does: 2 is half of them, 1 all.
         blur: From an image (H, W) uint8 and a level to the blurred one; it reaches at most three pixels a level.
         fixed: Show the pairs of the first epoch in every epoch. Each is made once and kept.
+        scales: By how much both crops are reduced after they were blurred; one is drawn for each pair.
     """
 
     def __init__(
         self, photographs: Sequence[LabelledImage], show: Callable[[np.ndarray], dict[str, np.ndarray]], *, length: int,
         side: int, patch: int, levels: Sequence[float], seed: int, variance: float = 25.0,
         real: "RealPatches | None" = None, real_every: int = 2, blur: Callable[[np.ndarray, float], np.ndarray] | None = None,
-        fixed: bool = False,
+        fixed: bool = False, scales: Sequence[int] = (1,),
     ) -> None:  # fmt: skip
         self.photographs, self.show, self.length, self.side, self.patch = photographs, show, length, side, patch
         self.levels, self.seed, self.variance = tuple(levels), seed, variance
         self.real, self.real_every, self.blur = real, real_every, blur or repeated_blur
-        self.epoch, self.fixed = 0, fixed
+        self.epoch, self.fixed, self.scales = 0, fixed, tuple(scales)
         self._grays: dict[int, np.ndarray] = {}
         self._made: dict[int, dict[str, Tensor]] = {}
 
@@ -96,17 +97,19 @@ class PatchPairs(torch.utils.data.Dataset):
         Both are in 8 bits, so that digits cannot give the blurred one away.
         """
         level = self.levels[rng.integers(len(self.levels))]
-        top, left = textured_place(gray, rng, self.side, self.patch, self.variance)
+        scale = self.scales[rng.integers(len(self.scales))] if len(self.scales) > 1 else self.scales[0]
+        side = scale * self.side
+        top, left = textured_place(gray, rng, side, scale * self.patch, self.variance)
         margin = math.ceil(3 * level)  # blurring that much more gives what blurring the whole photograph gives
-        rows, columns = (slice(max(0, start - margin), start + self.side + margin) for start in (top, left))
+        rows, columns = (slice(max(0, start - margin), start + side + margin) for start in (top, left))
         around = gray[rows, columns]
-        blurred = self.blur(around, level)
         inside = np.s_[top - rows.start :, left - columns.start :]
-        return around[inside][: self.side, : self.side], blurred[inside][: self.side, : self.side]
+        pair = (image[inside][:side, :side] for image in (around, self.blur(around, level)))
+        return tuple(reduce_to(crop, self.side) for crop in pair)
 
     def _gray(self, i: int) -> np.ndarray:
         if i not in self._grays:  # decoding costs more than all the rest of a sample
-            self._grays[i] = _at_least(cv2.cvtColor(self.photographs[i].image, cv2.COLOR_RGB2GRAY), self.side)
+            self._grays[i] = _at_least(cv2.cvtColor(self.photographs[i].image, cv2.COLOR_RGB2GRAY), max(self.scales) * self.side)
         return self._grays[i]
 
 
@@ -134,6 +137,14 @@ def repeated_blur(image: np.ndarray, level: int) -> np.ndarray:
     The standard deviation is 2, cut off to 7x7.
     """
     return gaussian_blur(image, 2.0, size=7, times=level)
+
+
+def reduce_to(crop: np.ndarray, side: int) -> np.ndarray:
+    """Reduce a square crop to (side, side) by means over squares.
+
+    A crop of that size stays as it is.
+    """
+    return crop if len(crop) == side else cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
 
 
 def textured_place(
@@ -227,12 +238,15 @@ class PatchRecipe(Recipe):
     real: str = "none"  # a set of stacks that every second pair comes from, as in cnnwt
     validation_levels: tuple[int, ...] = (1, 2, 3, 4, 5)
     fixed: bool = False  # the same pairs in every epoch, held in memory, as icacs18 prints; otherwise drawn anew
+    scales: tuple[int, ...] = (1,)  # by how much a pair of crops is reduced
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.require_positive("every")
         if min(*self.levels, *self.validation_levels) < 1:
             raise OptionError("levels count how often a patch is blurred; give numbers from 1")
+        if min(self.scales, default=0) < 1:
+            raise OptionError("scales say by how much patches are reduced; give whole numbers from 1")
 
     def data(self, regions: Sequence[LabelledImage], *, split: Split, seed: int) -> torch.utils.data.Dataset:
         """Make pairs of a sharp and a blurred patch."""
@@ -240,7 +254,7 @@ class PatchRecipe(Recipe):
         return PatchPairs(
             regions, self.show, length=length, side=self.crop_side(), patch=self.patch, levels=levels, seed=seed,
             variance=self.variance, real=None if self.real == "none" or split == "val" else RealPatches(self.real),
-            fixed=self.fixed or split == "val",
+            fixed=self.fixed or split == "val", scales=self.scales,
         )  # fmt: skip
 
     def crop_side(self) -> int:

@@ -29,6 +29,9 @@ RECIPES = {
     "difnet": "difnet",
     "stackmff": "stackmff",
     "lightmff": "lightmff",
+    "gcf": "gcf",
+    "mscnn": "mscnn",
+    "unet": "unet",
     "focal": "focal",
     "dictionaries": "dictionaries",
 }

@@ -77,8 +77,8 @@ def test_a_mean_may_fall_short_by_what_is_allowed() -> None:
         ]
     )
     for allowed, reached in ((0.003, True), (0.001, False)):
-        (bar,) = bars.as_good_as(rows, "ours", "theirs", ["qg"], allowed)
-        assert bar.what == "qg, ours"
+        (bar,) = bars.as_good_as(rows, "ours", "theirs", ["qg"], allowed, "pairs")
+        assert bar.what == "qg on pairs, ours"
         assert bar.lead.effect == pytest.approx(-0.002)
         assert bar.reached is reached
 

@@ -20,10 +20,10 @@ from mffrepro.training.trainer import train
 
 NETWORKS = (
     "sesf", "drpl", "ifcnn", "densefuse", "u2fusion", "fusiondn", "mff_gan", "pmgi", "stackmff", "deepfuse", "difnet",
-    "pixel_cnn", "lightmff", "focal",
+    "pixel_cnn", "lightmff", "focal", "gcf", "mscnn", "unet",
 )  # fmt: skip
 #: Networks that decide: sixteen bits turn a barely trained decision here and there.
-DECIDING = ("drpl", "stackmff", "pixel_cnn", "lightmff", "focal")
+DECIDING = ("drpl", "stackmff", "pixel_cnn", "lightmff", "focal", "gcf", "mscnn")
 
 
 def rand(seed: int, *shape: int) -> torch.Tensor:

@@ -134,6 +134,45 @@ def test_agreement_is_one_with_itself_and_minus_one_with_its_reverse():
     np.testing.assert_allclose(table, [[1, -1, -1], [-1, 1, 1], [-1, 1, 1]])
 
 
+def test_only_methods_that_all_sets_have_are_ranked():
+    one, two = frame({"a": [3.0, 3.0], "b": [2.0, 1.0], "c": [1.0, 2.0]}), frame({"c": [5.0], "a": [1.0], "b": [np.nan]})
+    found = ranks.shared_ranks({"one": one, "two": two}, ["qabf"])
+    assert {name: sorted(block.columns) for name, block in found.items()} == {"one": ["a", "c"], "two": ["a", "c"]}
+    assert found["one"]["a"].tolist() == [1, 1]
+    assert found["two"][["c", "a"]].to_numpy().tolist() == [[1, 2]]
+
+
+def test_an_order_carries_over_or_turns():
+    same = pd.DataFrame([[1, 2, 3, 4, 5]] * 8, columns=list("abcde"))
+    turned = same.iloc[:, ::-1].set_axis(same.columns, axis=1)
+    found = ranks.carry_over({"same": same, "again": same, "turned": turned}, seed=1).set_index(["first", "second"])
+    assert found.loc[("same", "again")].tolist() == pytest.approx([1, 1, 1])
+    assert found.loc[("same", "turned")].tolist() == pytest.approx([-1, -1, -1])
+    assert found.loc[("turned", "turned")].tolist() == pytest.approx([1, 1, 1])
+
+
+def test_halves_of_noise_agree_in_nothing_and_intervals_hold_the_truth():
+    rng = np.random.default_rng(5)
+    noise = pd.DataFrame(rng.random((40, 30))).rank(axis=1)
+    strength = np.arange(30) / 10
+
+    def drawn(stacks):
+        return pd.DataFrame(strength + rng.normal(size=(stacks, 30))).rank(axis=1)
+
+    found = ranks.carry_over({"noise": noise, "one": drawn(20), "two": drawn(20)}, seed=2).set_index(["first", "second"])
+    assert abs(found.loc[("noise", "noise"), "tau"]) < 0.2
+    assert found.loc[("noise", "one"), "low"] < 0 < found.loc[("noise", "one"), "high"]
+    assert found.loc[("one", "two"), "low"] > 0.5
+    assert found.loc[("one", "two"), "low"] < found.loc[("one", "two"), "tau"] + 0.02
+
+
+def test_the_same_seed_draws_the_same():
+    blocks = {"one": some(seed=1), "two": some(seed=2)}
+    found = ranks.carry_over(blocks, seed=3, repetitions=20)
+    pd.testing.assert_frame_equal(found, ranks.carry_over(blocks, seed=3, repetitions=20))
+    assert not found.equals(ranks.carry_over(blocks, seed=4, repetitions=20))
+
+
 # -------------------------------------------------------------------------------------------------------- charts
 
 
