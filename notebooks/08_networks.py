@@ -818,8 +818,8 @@ figures.comparison(
     | {"cut and cleaned": fused["gcf"].decision[0], "fused": fused["gcf"].image},
     columns=4,
     alt=(
-        "The larger gradient is noise outside of edges; the share that GCF computes "
-        "has regions, and its cleaned map follows the cup."
+        "The larger gradient is a speckled map; the share that GCF computes "
+        "has regions, and the cleaned map follows saucer and cup."
     ),
     caption=(
         "White takes the near-focused source. "
