@@ -319,7 +319,7 @@ _CARDS = (
         strategies=PAIRWISE,
         order_matters=True,
         seconds=1,
-        memory=(1200, 0),
+        memory=(1500, 0),
         note="a pixel depends on the whole image; shipped weights have half the maps of the paper",
     ),
     _network(
@@ -331,7 +331,7 @@ _CARDS = (
         strategies=PAIRWISE,
         order_matters=True,
         seconds=0.5,
-        memory=(410, 0),
+        memory=(430, 14),
         note="a reading: text, code and weights of the authors are not available",
     ),
     _network(
@@ -341,7 +341,7 @@ _CARDS = (
         "luma",
         order_matters=True,
         seconds=0.5,
-        memory=(600, 20),
+        memory=(850, 26),
         note="a reading of a sentence in tlcolor",
     ),
     _network(
