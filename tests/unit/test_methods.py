@@ -40,11 +40,12 @@ def paints(card):
 LOST = {
     "ifcnn": {2: 10.6, 5: 10.6}, "densefuse": {2: 1.5, 5: 1.5}, "u2fusion": {2: 7.3, 5: 13.2}, "fusiondn": {2: 6.3, 5: 11.8},
     "mff_gan": {2: 11.6, 5: 28.1}, "pmgi": {2: 3.5, 5: 6.2}, "deepfuse": {2: 5.3, 5: 5.3},
-    "difnet": {2: 12.4, 5: 29.3},
+    "difnet": {2: 12.4, 5: 29.3}, "unet": {2: 12.9, 5: 27.7},
 }  # fmt: skip
 #: Mean gray levels by which they change three constant images, fused one after the other. A fifth more than measured.
 FLAT = {
     "ifcnn": 1.2, "densefuse": 0.5, "u2fusion": 23, "fusiondn": 25, "mff_gan": 18, "pmgi": 15, "deepfuse": 0.5, "difnet": 15.7,
+    "unet": 7.2,
 }  # fmt: skip
 
 
