@@ -417,10 +417,11 @@ tables.plain(
 )
 
 # %% [markdown]
-# The last three rows say how well two random halves of one set agree. Between two sets, $\tau$ is 0.84 to 0.91, hardly less than between halves, 0.88 to 0.95.
-# So most of an order carries over, even from made pairs to photographs. What does not are methods that treat wide blur in a way of their own. MSCNN, which looks at a quarter of the size too, is first on MFFW, and
-# `mwg`, which weighs gradients of two widths, gains eight mean ranks there. GACN loses four to five with either weights. LightMFF has outlines as coarse as 256 pixels: it is second on MFFW, and tenth on MFI-WHU, whose outlines are
-# those of masks. Which method is best cannot be said without saying for which pictures.
+# The last three rows say how well two random halves of one set agree. Between two sets $\tau$ is hardly smaller than that. So most of an order
+# carries over, even from made pairs to photographs. What does not are methods that treat wide blur in a way of their own. MSCNN, which looks at a
+# quarter of the size too, is first on MFFW. `mwg`, which weighs gradients of two widths, gains more ranks there than any other method, and GACN
+# loses several with either weights. LightMFF, whose outlines are as coarse as 256 pixels, is second on MFFW and falls behind on MFI-WHU, where
+# outlines are those of masks. Which method is best cannot be said without saying for which pictures.
 #
 # ## Which metrics disagree?
 #

@@ -337,7 +337,7 @@ tables.plain(
 # flat area loses some, and `focal` pays for it on the pairs, where it is less noisy than the sources. With `focal.crisp` the frame with the largest share takes the
 # pixel, by an exponent on the shares. This variant was made after the soft one had been scored on the pairs, so its rows were not among the bars at first.
 # The exponent was fixed on validation stacks, beyond which a larger one changed nothing. The scores on MFFW and MFI-WHU came later still, and nothing was changed after them: on MFI-WHU the crisp
-# variant is ahead of GACN on all three metrics, on MFFW on two, and misses the bar of $Q_g$ there by 0.004. Which of the two is better depends on whether a metric or a photograph is wanted.
+# variant is ahead of GACN on all three metrics, on MFFW on two, but not in $Q_g$. Which of the two is better depends on whether a metric or a photograph is wanted.
 #
 # PSNR is clearly ahead where stacks are long: the other methods lose with every frame, and this one does not. Where few frames leave most of the scene out of
 # focus, or the lens breathes, no frame shows the truth, and it is level with the best. Against noise, networks that paint are its rivals in PSNR, and ahead
