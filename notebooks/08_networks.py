@@ -111,7 +111,8 @@ diagram.tree(
     "two photographs",
     {
         "decision map": {
-            "labels": ["GACN", "CNN-Fuse", "MSCNN", "DRPL", "p-CNN", "LightMFF"],
+            "patches": ["CNN-Fuse", "MSCNN", "p-CNN"],
+            "labels": ["GACN", "DRPL", "LightMFF"],
             "gradients": ["GCF"],
             "reconstruction": ["SESF-Fuse"],
             "depth": ["StackMFF-V2"],
@@ -125,7 +126,7 @@ diagram.tree(
         "optimisation": {"both sources": ["MFF-SSIM"]},
     },
     alt=(
-        "A tree: decision maps from labels, gradients, reconstruction or depth; "
+        "A tree: decision maps from patches, labels, gradients, reconstruction, depth; "
         "decoders from the photograph, both sources, or an adversary; optimisation."
     ),
     caption=(
@@ -789,7 +790,8 @@ figures.comparison(
 # gradient, and the binary map $M = [m > \tfrac{1}{2}]$ and its opposite shall have few regions:
 #
 # $$\begin{aligned}
-# L &= \overline{(m - g)^2} + \lambda \left[\operatorname{count}(M) + 0.8 \operatorname{count}(1 - M)\right], \\
+# L &= \overline{(m - g)^2} \\
+# &\quad + \lambda \left[\operatorname{count}(M) + 0.8 \operatorname{count}(1 - M)\right], \\
 # \operatorname{count}(M) &= \sum_p \left[\tanh\tfrac{d_p}{4} > \theta\right].
 # \end{aligned}$$
 #
@@ -835,7 +837,7 @@ figures.comparison(
 #
 # **MSCNN** [du2017mscnn] takes the decision for a segmentation. Of the text only the abstract could be read, so this is a reading too. The patch classifier of CNN-Fuse sees the images at
 # their size, at half and at a quarter of it. A wall that is flat to a patch of 16 × 16 pixels may have an edge within four times that width, so the smaller images decide where the whole one cannot.
-# Their maps are averaged. What is certain for either image is a seed, and the seeds are flooded over the slope of the map until they meet on its steepest line (a *watershed*).
+# Their maps are averaged. What is certain for either image is flooded over the slope of the map, from both sides, until the two meet on its steepest line (a *watershed*).
 
 # %% tags=["hide-input"]
 scales = mscnn.ScaleComparer(
@@ -848,7 +850,7 @@ maps = {
 }
 joined = scales.focus(first, second)
 flooded = np.select([joined >= 0.8, joined <= 0.2], [1.0, 0.0], 0.5)
-maps |= {"joined": joined, "seeds": flooded, "flooded": fused["mscnn"].decision[0]}
+maps |= {"joined": joined, "certain": flooded, "flooded": fused["mscnn"].decision[0]}
 figures.comparison(
     {name: figures.heat(map_, high=1) for name, map_ in maps.items()},
     columns=3,
@@ -856,7 +858,7 @@ figures.comparison(
         "Focus maps of MSCNN at three sizes, smoother and surer from size to size, "
         "their mean, its certain parts, and the regions flooded from them."
     ),
-    caption="Bright: the near-focused source is sharper. Seeds: gray is not certain.",
+    caption="Bright: the near-focused source is sharper; gray: not certain.",
 )
 
 # %% [markdown]
