@@ -103,8 +103,8 @@ run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed
 # ## A family tree
 #
 # Two questions sort the methods. **What comes out?** A decision map copies each pixel from a source; a decoder computes every pixel anew. **What does
-# the training ask for?** A label needs synthetic pairs. A reconstruction needs single photographs only, and relies on features
-# that rebuild an image to tell sharp from blurred as well. The others reward similarity to both sources, favouring the more detailed one.
+# the training ask for?** Labels of patches or pixels need synthetic pairs. A reconstruction needs single photographs only, and relies on features
+# that rebuild an image to tell sharp from blurred as well. The others reward similarity to both sources, or to the larger gradient.
 
 # %% tags=["hide-input"]
 diagram.tree(
