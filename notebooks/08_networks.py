@@ -108,7 +108,7 @@ run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed
 
 # %% tags=["hide-input"]
 diagram.tree(
-    "two photographs",
+    "a pair",
     {
         "decision map": {
             "patches": ["CNN-Fuse", "MSCNN", "p-CNN"],
@@ -121,7 +121,7 @@ diagram.tree(
             "the photograph": ["IFCNN", "U-Net"],
             "reconstruction": ["DenseFuse"],
             "both sources": ["DeepFuse", "DIF-Net", "U2Fusion", "FusionDN", "PMGI"],
-            "and an adversary": ["MFF-GAN"],
+            "an adversary": ["MFF-GAN"],
         },
         "optimisation": {"both sources": ["MFF-SSIM"]},
     },
