@@ -908,9 +908,9 @@ tables.plain(
 ).hide(axis="index")
 
 # %% [markdown]
-# Three rows of MFIFB need a word. The program of `gff` there compresses its sources first, and so does our comparison. That of `mgivf` divides nothing
-# by nothing where the sources have no detail; in five pairs its results are black there, and elsewhere equal to ours. And `msvd` keeps or loses
-# detail by the signs of its vectors: in five pairs those of the published run were others.
+# Three rows of MFIFB need a word. The program of `gff` there compresses its sources first, and so does our comparison. In five pairs, the results of
+# `mgivf` are black in places where both sources are alike, and elsewhere equal to ours. It may divide zero by zero there, which explains a part of
+# these places. `msvd` keeps or loses detail by the signs of its vectors, which is the likely reason why five pairs differ.
 #
 # `lp` and `rp` have no published image of their own. They are compared with the versions whose base, a 256th of the pixels, is fused by
 # sparse codes. A dash means that no image was published without loss, or that none was available. The sparse methods are compared with the

@@ -188,7 +188,7 @@ def carry_over(blocks: Mapping[str, pd.DataFrame], *, seed: int, level: float = 
     """Correlate the mean ranks of each two data sets, and of two halves of each.
 
     It is Kendall's tau over the methods. The halves say how well an order repeats among pictures of one kind: two sets whose
-    correlation is below that order the methods differently.
+    correlation is below that order the methods differently. A half has fewer stacks than a set, which lowers its tau.
 
     Args:
         blocks: As of `shared_ranks`; at least two stacks each.

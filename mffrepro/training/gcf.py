@@ -5,7 +5,10 @@ step, here it falls with every epoch, and they clip weights at 30, which ours st
 
 ``practical`` gives the regions a fiftieth of the weight. Their count is a sum over pixels and the distance a mean, so that with
 the authors' weight a border pulls over ten times as strongly at a pixel as its gradient does. In three epochs of 640 crops all
-shares became one half with it (49 % of the pixels right); with a fiftieth, 88 % were right.
+shares became one half with it (49 % of the pixels right); with a fiftieth, 88 % were right. Each was trained once.
+
+RMSProp is that of PyTorch, which starts its mean square at 0 and adds eps behind the root; TensorFlow's starts at 1 and adds it
+inside.
 """
 
 from dataclasses import dataclass
