@@ -207,11 +207,11 @@ def test_no_file_holds_a_path_of_somebodys_machine():
 
 def test_no_file_is_large():
     weights = {path: path.stat().st_size for path in tracked_files() if path.suffix == ".safetensors"}
-    records = ROOT / "data_manifests" / "recorded"  # a record grows with the methods
+    records = ROOT / "data_manifests" / "recorded"  # text, about 300 bytes for each fusion and gray conversion
     others = {
         str(path.relative_to(ROOT)): size
         for path in tracked_files()
-        if path not in weights and (size := path.stat().st_size) > (1_000_000 if path.parent == records else 500_000)
+        if path not in weights and (size := path.stat().st_size) > (2_000_000 if path.parent == records else 500_000)
     }
     assert others == {}
     assert max(weights.values(), default=0) <= 20_000_000
