@@ -386,6 +386,9 @@ _CARDS = (
     _classical("eog", "Energy of gradient", "huang2007", "decision", memory=(95, 0), order_matters=True),
     _classical("eol", "Energy of Laplacian", "huang2007", "decision", memory=(95, 0), order_matters=True),
     _classical("sml", "Sum-modified-Laplacian", "nayar1994", "decision", memory=(95, 0), order_matters=True),
+    _classical(
+        "contourlet", "Decimated contourlets", "do2005contourlet", "per-channel", min_side=17, memory=(530, 0), order_matters=True
+    ),
     _classical("nsct", "Contourlets", "zhang2009nsct", "per-channel", min_side=2, seconds=3, memory=(840, 0), order_matters=True),
     _classical("nsst", "Shearlets", "easley2008", "per-channel", min_side=2, seconds=3, memory=(820, 0), order_matters=True),
     _classical("cvt", "Curvelets", "nencini2007", "per-channel", seconds=1, memory=(300, 0), order_matters=True),

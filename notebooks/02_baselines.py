@@ -62,7 +62,16 @@ import pandas as pd
 from scipy import ndimage
 
 import mffrepro as mff
-from mffrepro.fusion import curvelet, dictionaries, dtcwt, nsct, nsst, pyramid, sparse
+from mffrepro.fusion import (
+    contourlet,
+    curvelet,
+    dictionaries,
+    dtcwt,
+    nsct,
+    nsst,
+    pyramid,
+    sparse,
+)
 from mffrepro.fusion.rules import choose_max
 from mffrepro.images import to_gray, to_unit
 from mffrepro.report import fidelity, figures, tables
@@ -359,18 +368,20 @@ figures.bars(
 )
 
 # %% [markdown]
-# ## Directions: `cvt`, `nsct`, `nsst`, `dchwt`
+# ## Directions: `cvt`, `contourlet`, `nsct`, `nsst`, `dchwt`
 #
-# Edges have more than three directions. Curvelets `cvt` ([Candès et al., 2006](https://doi.org/10.1137/05064182X)), contourlets `nsct`
-# ([da Cunha et al., 2006](https://doi.org/10.1109/TIP.2006.877507)) and shearlets `nsst`
+# Edges have more than three directions. Curvelets `cvt` ([Candès et al., 2006](https://doi.org/10.1137/05064182X)), contourlets, decimated in
+# `contourlet` ([Do and Vetterli, 2005](https://doi.org/10.1109/TIP.2005.859376)) and not in `nsct`
+# ([da Cunha et al., 2006](https://doi.org/10.1109/TIP.2006.877507)), and shearlets `nsst`
 # ([Easley et al., 2008](https://doi.org/10.1016/j.acha.2007.09.003)) cut each octave $l$ of the spectrum $\hat S_n$ into wedges of direction
 # $\theta$ by windows $U_{l,\theta}$ of frequency $\omega$:
 #
 # $$D_n^{l,\theta} = \mathcal F^{-1}\!\left[ U_{l,\theta}(\omega)\, \hat S_n(\omega) \right].$$
 #
-# `cvt` samples each wedge on a grid of its own and applies Li's rule to real and imaginary parts separately. `nsct` builds $U_{l,\theta}$
-# from a filter bank and `nsst` from short shearing filters; both keep every pixel, so nothing depends on a grid, and apply Li's rule in each
-# direction.
+# `cvt` samples each wedge on a grid of its own and applies Li's rule to real and imaginary parts separately. `contourlet` and `nsct` build
+# $U_{l,\theta}$ from a tree of fan filters, and `nsst` from short shearing filters; all three apply Li's rule in each direction. `contourlet`
+# keeps so few samples of a direction that all directions of a level together have as many as the level has pixels. `nsct` and `nsst` keep
+# every pixel of each, so nothing depends on a grid.
 #
 # The cosine harmonic wavelets of `dchwt` cut dyadic blocks out of one cosine transform and transform each block back to a band $D_n^{l,o}$.
 # They average instead of choosing:
@@ -383,19 +394,20 @@ figures.bars(
 # base is averaged by the sum of the three coarsest $s_n^{L,o}$.
 
 # %% tags=["hide-input"]
-contourlets, shearlets = (
+thinned, contourlets, shearlets = (
+    contourlet.analyse(gray[0], (16, 8, 8, 4))[0][1],
     nsct.analyse(gray[0], (16, 8, 8, 4))[0][1],
     nsst.analyse(gray[0], (16, 16, 8, 8), (16, 16, 8, 8))[0][2],
 )
 curvelets = curvelet.analyse(gray[0])[0][1]
 picks = [
     np.linspace(0, len(bands), 4, endpoint=False).astype(int)
-    for bands in (contourlets, shearlets, curvelets)
+    for bands in (contourlets, shearlets, thinned, curvelets)
 ]
 directions = {}
 for name, bands, pick in zip(
-    ("contourlet", "shearlet", "curvelet"),
-    (contourlets, shearlets, curvelets),
+    ("contourlet", "shearlet", "decimated contourlet", "curvelet"),
+    (contourlets, shearlets, thinned, curvelets),
     picks,
     strict=True,
 ):
@@ -407,12 +419,13 @@ for name, bands, pick in zip(
 figures.comparison(
     directions,
     alt=(
-        "The near-focused cup in four directions of three transforms: each picture "
+        "The near-focused cup in four directions of four transforms: each picture "
         "holds the lines of one direction only."
     ),
     caption=(
         "Four directions of one octave of the near-focused source. Contourlets and "
-        "shearlets keep every pixel; curvelets have their own grid."
+        "shearlets keep every pixel; decimated contourlets and curvelets have grids "
+        "of their own."
     ),
 )
 

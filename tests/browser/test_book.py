@@ -320,12 +320,12 @@ def test_systems_are_searched_and_filtered(visit):
     boxes = page.locator(".mff-ledger > .mff-box")
     everything = boxes.count()
     page.get_by_label("Filter by paper").select_option("cnnwt")
-    page.get_by_label("Filter by status").select_option("not rebuilt yet")
+    page.get_by_label("Filter by status").select_option("rebuilt as a reading")
     shown = boxes.locator("visible=true").evaluate_all(
         "all => all.map(one => [one.dataset.papers.split(';'), one.dataset.status])"
     )
     assert shown
-    assert all("cnnwt" in papers and status == "not rebuilt yet" for papers, status in shown)
+    assert all("cnnwt" in papers and status == "rebuilt as a reading" for papers, status in shown)
     assert page.locator("form.mff-bar output").inner_text() == f"{len(shown)} of {everything} systems"
     page.get_by_label("Search the systems").fill("contourlet")
     assert boxes.locator("visible=true").all_inner_texts()[0].startswith("Contourlet transform")

@@ -44,8 +44,8 @@ def lazily(images):
 # ------------------------------------------------------------------------------------------------ one by one
 
 IN_TURN = [
-    "average", "lp", "dwt", "swt", "rp", "dtcwt", "gff", "msvd", "cbf", "sf", "eol", "sml", "nsct", "nsst", "cvt", "focus_stack",
-    "dsift", "gacn", "tlcolor",
+    "average", "lp", "dwt", "swt", "rp", "dtcwt", "gff", "msvd", "cbf", "sf", "eol", "sml", "contourlet", "nsct", "nsst", "cvt",
+    "focus_stack", "dsift", "gacn", "tlcolor",
 ]  # fmt: skip
 
 

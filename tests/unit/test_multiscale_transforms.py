@@ -12,7 +12,7 @@ from scipy import ndimage
 import mffrepro as mff
 from mffrepro.baselines import dchwt, gd, pulses
 from mffrepro.errors import ImageError, OptionError
-from mffrepro.fusion import atrous, curvelet, equalisation, integration, nsct, nsst, pseudopolar
+from mffrepro.fusion import atrous, contourlet, curvelet, equalisation, integration, nsct, nsst, pseudopolar
 
 SIZES = [(64, 64), (65, 98), (17, 40), (3, 2), (1, 1), (1, 9)]
 any_size = st.tuples(st.integers(1, 48), st.integers(1, 48))
@@ -143,6 +143,73 @@ def test_eight_directions_see_eight_directions(split, least):
     shares = [np.square(split(wave(angle))).sum((1, 2)) for angle in np.arange(8) * 22.5 + 11.25]
     assert sorted(share.argmax() for share in shares) == list(range(8))
     assert min(share.max() / share.sum() for share in shares) > least
+
+
+# ------------------------------------------------------------------------------------ decimated contourlets
+
+
+@pytest.mark.parametrize("directions", [(16, 8, 8, 4), (1, 4), (32,)])
+@pytest.mark.parametrize("size", [(64, 96), (65, 98), (17, 40)])
+def test_decimated_contourlets_give_the_image_back(size, directions):
+    image = noise(*size)
+    details, base = contourlet.analyse(image, directions)
+    assert [len(bands) for bands in details] == list(directions)
+    assert np.abs(contourlet.synthesise(details, base, size) - image).max() < 1e-10
+
+
+@pytest.mark.parametrize("count", [1, 4, 8, 16, 32])
+def test_the_directions_of_a_level_have_as_many_samples_as_it_has_pixels(count):
+    level = noise(64, 96)
+    bands = contourlet.split(level, count)
+    assert sum(band.size for band in bands) == level.size
+    assert {band.shape for band in bands[: count // 2]} <= {(64 // (count // 2), 48)} if count > 1 else {(64, 96)}
+    changed = [np.zeros_like(band) for band in bands]
+    changed[-1][0, 0] = 1  # no sample says what another one says: a basis
+    again = contourlet.split(contourlet.join(changed, level.shape), count)
+    for band, expected in zip(again, changed, strict=True):
+        np.testing.assert_allclose(band, expected, atol=1e-12)
+
+
+def ladder(p, q):
+    """Taps {(row, column): value} between the two halves of a fan: the ladder along (p + q) / 2 times that along (q - p) / 2."""
+    taps, p, q = {}, np.array(p), np.array(q)
+    for k, first in enumerate(contourlet.LADDER):
+        for m, second in enumerate(contourlet.LADDER):
+            value = (-1) ** (k + m) * first * second
+            for place, sign in (((k - m) * q + (k + m + 1) * p, 1), ((k + m + 1) * q + (k - m) * p, -1)):
+                for turned in (tuple(place), tuple(-place)):
+                    taps[turned] = taps.get(turned, 0) + sign * value
+    return taps
+
+
+@pytest.mark.parametrize(
+    ("number", "steps", "second"),
+    [
+        (0, [((1, 0), (0, 1)), ((1, -1), (1, 1)), ((2, 0), (-2, 2))], False),
+        (7, [((1, 0), (0, 1)), ((1, -1), (1, 1)), ((2, 2), (0, -2))], True),
+    ],
+)
+def test_a_direction_is_the_ladder_of_phoong_in_the_plane(number, steps, second):
+    """Each stage predicts the samples of one half from those of the other; worked out by hand for the first and the last."""
+    image = noise(32, 40)
+    band = image
+    for p, q in steps:
+        smooth = (band + periodic(ladder(p, q), band)) / 2
+        band = band - periodic(ladder(p, q), smooth) if second else smooth
+    found = contourlet.split(image, 8)[number]
+    start = np.sum([p for p, _ in steps], axis=0) if second else (0, 0)
+    rows, columns = (2, 4) if second else (4, 2)
+    np.testing.assert_allclose(found, band[start[0] % rows :: rows, start[1] % columns :: columns], atol=1e-12)
+
+
+@pytest.mark.parametrize(("count", "least"), [(8, 0.9), (16, 0.5)])
+def test_decimated_directions_see_their_own_angles(count, least):
+    """Wedges of equal spans on the border of the square, so their slopes are equally spaced, not their angles."""
+    spans = (np.arange(count // 2) + 0.5) / (count // 4) - 1
+    angles = np.rad2deg([*np.arctan(spans), *(np.pi / 2 - np.arctan(spans))])
+    shares = [[np.square(band).sum() for band in contourlet.split(wave(angle, side=128), count)] for angle in angles]
+    assert sorted(np.argmax(share) for share in shares) == list(range(count))
+    assert min(max(share) / sum(share) for share in shares) > least
 
 
 # ----------------------------------------------------------------------------------------------- shearlets
@@ -442,7 +509,7 @@ def test_significance_of_harmonic_wavelets_is_its_definition():
 # ------------------------------------------------------------------------------------------------- methods
 
 
-@pytest.mark.parametrize("method", ["nsct", "nsst", "cvt", "gd", "dchwt", "nmei"])
+@pytest.mark.parametrize("method", ["contourlet", "nsct", "nsst", "cvt", "gd", "dchwt", "nmei"])
 def test_the_order_of_two_sources_matters_only_for_ties(method):
     images = halves()[..., 0] if method == "gd" else halves()  # which has many ties in its rounded luma
     first, second = mff.fuse(images, method), mff.fuse(images[::-1], method)
@@ -470,6 +537,8 @@ def test_pulses_that_are_exchanged_find_the_sharp_half():
     ("method", "options", "message"),
     [
         ("nsct", {"directions": ()}, "directions is empty"),
+        ("contourlet", {"directions": ()}, "directions is empty"),
+        ("contourlet", {"directions": (2,)}, "2 directions cannot be had by halving twice or more"),
         ("pcnn", {"directions": ()}, "directions is empty"),
         ("scm", {"directions": (8, 8)}, "2 directions and 4 sizes"),
         ("nsct", {"directions": (6,)}, "6 directions cannot be had by halving; use a power of two"),
