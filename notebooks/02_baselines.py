@@ -420,7 +420,8 @@ figures.comparison(
     directions,
     alt=(
         "The near-focused cup in four directions of four transforms: each picture "
-        "holds the lines of one direction only."
+        "shows the lines of one direction best; curvelets and decimated contourlets, "
+        "coarser, show few others."
     ),
     caption=(
         "Four directions of one octave of the near-focused source. Contourlets and "
