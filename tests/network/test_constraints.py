@@ -12,7 +12,9 @@ from packaging.version import Version
 from mffrepro.runtime import REPOSITORY
 
 ROOT = Path(__file__).parents[2]
-WANTED = [Requirement(line) for line in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+#: What the chapters import: some train a network, none exports one.
+WANTED = [Requirement(line) for line in (*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["train"])]
 
 
 def pinned(world: str) -> dict[str, list[Version]]:
