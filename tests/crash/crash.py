@@ -30,6 +30,7 @@ class Command:
         results: The files that it leaves, as patterns.
         clone: Whether it needs a clone.
         needs: Variable of the environment without which it has no data.
+        before: Python that its process runs first.
     """
 
     arguments: tuple[str, ...]
@@ -38,8 +39,10 @@ class Command:
     begun: str = ""
     clone: bool = False
     needs: str = ""
+    before: str = ""
 
 
+STUDY = "data_manifests/recorded/studies/gacn_losses.csv"
 GRID = ("benchmark", "-m", "average", "-m", "lp", "-m", "dwt", "--metrics", "qabf", "--limit", "6")
 COMMANDS = {
     "fuse": Command(("fuse", "a.png", "b.png", "-m", "lp", "-o", "out.png"), ("out.png",)),
@@ -48,6 +51,11 @@ COMMANDS = {
     "train": Command(
         ("train", "gacn", "--preset", "smoke", "--set", "epochs=2", "--out", "run", "--device", "cpu"),
         ("run/log.csv", "run/best.safetensors", "run/recipe.json"), again=("--resume",), begun="run/recipe.json",
+    ),
+    "study": Command(
+        ("train", "study", "gacn_losses", "--machine", "a test", "--data", "embedded", "--seeds", "2", "--device", "cpu"),
+        (STUDY, "runs/studies/gacn_losses/*/log.csv", "runs/studies/gacn_losses/*/best.safetensors"), clone=True,
+        before=f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import tiny_study; tiny_study.install()",
     ),
     "fetch": Command(("data", "fetch", "lytro"), ("cache/gacn26/*", "cache/lytro/*"), needs="MFFREPRO_MIRROR"),
     "book": Command(("book", "--only", "10_claims"), ("book/notebooks/10_claims.ipynb",), clone=True),
@@ -69,7 +77,7 @@ def prepare(command: Command, folder: Path) -> Path:
 def start(command: Command, folder: Path, prelude: str = "") -> subprocess.Popen:
     """Start a command, so that it goes on where it can; `prelude` is Python that its process runs first."""
     again = command.begun and (folder / command.begun).exists()
-    code = f"{prelude}\nimport sys\nfrom mffrepro.__main__ import main\nsys.exit(main())"
+    code = f"{prelude}\n{command.before}\nimport sys\nfrom mffrepro.__main__ import main\nsys.exit(main())"
     variables = os.environ | {
         "PYTHONPATH": str(folder if command.clone else CHECKOUT), "MFFREPRO_CACHE": str(folder / "cache"),
         "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1",
@@ -130,8 +138,12 @@ READERS: dict[str, Callable[[Path], object]] = {
 }  # fmt: skip
 
 
-def rows(folder: Path) -> pd.DataFrame:
-    """The finished rows of a store, by cell; seconds tell whether a row was computed again."""
+def rows(name: str, folder: Path) -> pd.DataFrame:
+    """The finished rows of a benchmark's store or of a study; their seconds tell whether one was computed again."""
+    if name == "study":
+        table = pd.read_csv(folder / STUDY)
+        ours = table[table["data"] == "embedded"].set_index("seed").sort_index()
+        return ours.reindex(columns=["val_total", "seconds", "curve", "commit", "device"])
     path = folder / "rows.parquet"
     key = ["stack", "method", "metric"]
     return (pd.read_parquet(path) if path.exists() else pd.DataFrame(columns=[*key, "value", "seconds"])).set_index(key)

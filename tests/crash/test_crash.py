@@ -36,13 +36,15 @@ def assert_same(name: str, first: Path, second: Path) -> None:
     command = COMMANDS[name]
     found = [[path.relative_to(folder) for path in files(command, folder)] for folder in (first, second)]
     assert found[0] == found[1]
-    if name == "benchmark":
-        pd.testing.assert_frame_equal(rows(first).drop(columns="seconds"), rows(second).drop(columns="seconds"))
+    if name in ("benchmark", "study"):
+        pd.testing.assert_frame_equal(*(rows(name, folder).drop(columns="seconds") for folder in (first, second)))
     elif name in ("fuse", "fetch"):
         assert all((first / path).read_bytes() == (second / path).read_bytes() for path in found[0])
-    elif name == "train":
-        path = "run/best.safetensors"
-        assert (first / path).read_bytes() == (second / path).read_bytes()
+    if name in ("train", "study"):
+        weights = [path for path in found[0] if path.suffix == ".safetensors"]
+        assert weights
+        assert all((first / path).read_bytes() == (second / path).read_bytes() for path in weights)
+    if name == "train":
         assert len(pd.read_csv(first / "run/log.csv")) == len(pd.read_csv(second / "run/log.csv")) == 2
 
 
@@ -53,13 +55,13 @@ def test_a_killed_command_goes_on(whole, tmp_path):
         folder = prepare(command, tmp_path / str(number))
         killed += kill_at(command, folder, rng.uniform(0.3, 1) * seconds)
         assert_whole(files(command, folder))
-        finished = rows(folder) if name == "benchmark" else None
+        finished = rows(name, folder) if name in ("benchmark", "study") else None
         code, said = finish(command, folder)
         assert code == 0, said
         assert_whole(files(command, folder))
         assert_same(name, reference, folder)
         if finished is not None:  # not computed again: even the seconds are the same
-            pd.testing.assert_frame_equal(rows(folder).loc[finished.index], finished)
+            pd.testing.assert_frame_equal(rows(name, folder).loc[finished.index], finished)
     assert killed or KILLS < 5, "every command ended before it was killed"
 
 
