@@ -143,7 +143,7 @@ def rows(name: str, folder: Path) -> pd.DataFrame:
     if name == "study":
         table = pd.read_csv(folder / STUDY)
         ours = table[table["data"] == "embedded"].set_index("seed").sort_index()
-        return ours.reindex(columns=["val_total", "seconds", "curve", "commit", "device"])
+        return ours.reindex(columns=["val_total", "seconds", "curve", "device"])
     path = folder / "rows.parquet"
     key = ["stack", "method", "metric"]
     return (pd.read_parquet(path) if path.exists() else pd.DataFrame(columns=[*key, "value", "seconds"])).set_index(key)

@@ -99,7 +99,8 @@ def test_sixteen_bits_with_alpha(tmp_path):
 @pytest.mark.parametrize("shape", [(5, 7), (5, 7, 3)])
 def test_float_tiffs_keep_their_digits(tmp_path, shape):
     image = np.random.default_rng(0).random(shape, dtype=np.float32)
-    cv2.imwrite(str(tmp_path / "f.tif"), image[..., ::-1] if image.ndim == 3 else image)
+    plain = (cv2.IMWRITE_TIFF_COMPRESSION, 1)  # older versions of OpenCV store colours as LogLuv, which loses digits
+    cv2.imwrite(str(tmp_path / "f.tif"), image[..., ::-1] if image.ndim == 3 else image, plain)
     read = read_image(tmp_path / "f.tif")
     assert read.dtype == np.float32
     np.testing.assert_array_equal(read, image)
