@@ -406,7 +406,7 @@ picks = [
 ]
 directions = {}
 for name, bands, pick in zip(
-    ("contourlet", "shearlet", "decimated contourlet", "curvelet"),
+    ("nsct", "nsst", "contourlet", "cvt"),
     (contourlets, shearlets, thinned, curvelets),
     picks,
     strict=True,
@@ -420,13 +420,12 @@ figures.comparison(
     directions,
     alt=(
         "The near-focused cup in four directions of four transforms: each picture "
-        "shows the lines of one direction best; curvelets and decimated contourlets, "
-        "coarser, show few others."
+        "shows the lines of one direction best; those of contourlet and cvt are coarser "
+        "and show few others."
     ),
     caption=(
-        "Four directions of one octave of the near-focused source. Contourlets and "
-        "shearlets keep every pixel; decimated contourlets and curvelets have grids "
-        "of their own."
+        "Four directions of one octave of the near-focused source. nsct and nsst keep "
+        "every pixel; contourlet and cvt have grids of their own."
     ),
 )
 
