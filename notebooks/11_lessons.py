@@ -261,7 +261,7 @@ training_curves(
 )
 
 # %% [markdown]
-# Two more trainings with other seeds, each two epochs longer, say how much the seed alone changes: PSNR and SSIM on the stacks of eight frames, clean
+# Trainings with other seeds, each two epochs longer, say how much the seed alone changes: PSNR and SSIM on the stacks of eight frames, clean
 # and noisy; the median error of depth in frames; and $Q_g$, $Q_{ABF}$ and $Q_{cb}$ on the 26 pairs, without sharpened shares.
 # `mffrepro train study focal --seeds 5` trains more.
 
