@@ -420,8 +420,8 @@ figures.comparison(
     directions,
     alt=(
         "The near-focused cup in four directions of four transforms: each picture "
-        "shows the lines of one direction best; those of contourlet and cvt are coarser "
-        "and show few others."
+        "shows the lines of one direction best; those of contourlet and cvt are "
+        "coarser and show few others."
     ),
     caption=(
         "Four directions of one octave of the near-focused source. nsct and nsst keep "
