@@ -26,8 +26,8 @@ def fuse(stack: FocusStack, *, directions: tuple[int, ...] = (16, 8, 8, 4)) -> t
         ImageError: The images are too small for that many levels.
         OptionError: There are no levels, or a number of directions cannot be had.
     Deviations:
-        Images are mirrored at their borders, not continued periodically. The paper gives neither a rule of fusion nor numbers
-        of directions for it; these are those of ``nsct``, so the two differ by the transform alone.
+        The rule of fusion and the numbers of directions are those of ``nsct``, so the two differ by the transform alone: the
+        paper describes no fusion. The pyramid mirrors an image at its borders, the fans continue a level periodically.
 
     References:
         [do2005contourlet], filters of [phoong1995], rule of [li1995wavelet].

@@ -2,7 +2,7 @@
 
 A wedge covers a part of the spectrum, so a part of the samples is enough for it. Its filter is a product of one fan filter per
 halving, each sheared to the wedge that it halves; as in `mffrepro.fusion.nsct`, all are responses in frequency, with periodic
-borders. The lattice of samples that are kept is the whole difference from the nonsubsampled transform.
+borders. There every sample is kept; here those of one lattice for each direction. The filters of pyramid and fans differ too.
 """
 
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ from scipy.ndimage import correlate1d
 
 from mffrepro.errors import OptionError
 from mffrepro.fusion.nsct import FILTERS
+from mffrepro.fusion.pyramid import sizes
 
 #: Half the taps of the ladder of Phoong et al. for fans, from the middle outwards ("pkva" in the toolbox of Do).
 LADDER = (0.6300, -0.1930, 0.0972, -0.0526, 0.0272, -0.0144)
@@ -32,7 +33,8 @@ def analyse(image: np.ndarray, directions: tuple[int, ...]) -> tuple[list[list[n
     """Compute directional details from fine to coarse, and the base.
 
     Args:
-        image: (H, W) float64, any size.
+        image: (H, W) float64; no level that is halved may have a side of one pixel, so for n levels a side has at least
+            2 ** (n - 1) + 1.
         directions: How many directions each level has, from fine to coarse; 1, 4, 8 or a higher power of two.
 
     Returns:
@@ -51,12 +53,9 @@ def analyse(image: np.ndarray, directions: tuple[int, ...]) -> tuple[list[list[n
 
 def synthesise(details: list[list[np.ndarray]], base: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Rebuild the image (H, W) of a transform; inverse of `analyse`."""
-    shapes = [shape]
-    for _ in details[1:]:
-        shapes.append(tuple((side + 1) // 2 for side in shapes[-1]))
-    for bands, size in zip(reversed(details), reversed(shapes), strict=True):
+    for bands, size in zip(reversed(details), reversed(sizes(shape, len(details))), strict=True):
         detail = join(bands, size)
-        # What a changed detail and the base say twice is taken from the base: the dual frame of the pyramid, section II-B.
+        # What a changed detail and the base say twice is taken from the base: the dual frame of the pyramid.
         base = detail + _expand(base - _reduce(detail), size)
     return base
 

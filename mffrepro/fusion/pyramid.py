@@ -78,12 +78,20 @@ def analyse(image: np.ndarray, levels: int) -> tuple[list[np.ndarray], np.ndarra
 
 def synthesise(details: list[np.ndarray], base: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Rebuild the image of size `shape` from its pyramid; inverse of `analyse`."""
-    sizes = [shape]
-    for _ in details[1:]:
-        sizes.append(tuple((side + 1) // 2 for side in sizes[-1]))
-    for detail, (height, width) in zip(reversed(details), reversed(sizes), strict=True):
+    for detail, (height, width) in zip(reversed(details), reversed(sizes(shape, len(details))), strict=True):
         base = (_expand(base) + detail)[:height, :width]
     return base
+
+
+def sizes(shape: tuple[int, int], levels: int) -> list[tuple[int, int]]:
+    """List the sizes of an image and of its halves, one for each level.
+
+    An odd side is rounded up.
+    """
+    listed = [shape]
+    while len(listed) < levels:
+        listed.append(tuple((side + 1) // 2 for side in listed[-1]))
+    return listed
 
 
 def smallest_side(levels: int) -> int:
