@@ -43,8 +43,8 @@ class MethodCard:
         fast: Options with which a slow method takes a fraction of that, for a preview rather than for a table.
         memory: Peak of the memory that a large colour stack takes beyond the program itself: bytes a pixel, and bytes a pixel and
             frame. ``make memory`` measures them. The second is 0 where frames are read one by one, and not where a method holds
-            all of them at once, as sparse codes and networks of pulses do. The values of sparse codes and of mff_ssim are
-            estimates from the arrays that they keep.
+            all of them at once, as sparse codes and networks of pulses do. The values of sparse codes, mff_ssim and zmff
+            are estimates from the arrays that they keep.
         whole: Most pixels of an image that is processed whole, and the bytes a pixel that this takes; larger ones are processed
             in bands, for which `memory` holds.
         published_chroma: How the authors' program enlarged the chroma of JPEG files, see `mffrepro.read_image`; used with
@@ -367,6 +367,20 @@ _CARDS = (
         fast={"iterations": 40, "rate": 0.01},
         note="no network: the image itself is optimised",
         memory=(150, 60),
+    ),
+    _classical(
+        "zmff",
+        "ZMFF",
+        "hu2023zmff",
+        "luma",
+        chapter="08_networks",
+        module="mffrepro.models.zmff",
+        min_side=33,
+        seconds=20000,
+        fast={"steps": (60, 40)},
+        note="networks fitted to the stack itself: hours on a CPU, minutes on a GPU",
+        memory=(5000, 5000),
+        order_matters=True,
     ),
     _classical("average", "Average", "stathaki2008fusion", "per-channel"),
     _classical("lp", "Laplacian pyramid", "burt1983laplacian", "per-channel", min_side=17, memory=(90, 0), order_matters=True),

@@ -8,4 +8,5 @@ QUICK = {
     "scm": {"iterations": 20},
     "mwg": {"iterations": 50},
     "mff_ssim": {"iterations": 8, "rate": 1e-2},
+    "zmff": {"steps": (1, 0)},
 }

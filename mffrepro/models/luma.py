@@ -25,7 +25,12 @@ def ycbcr_matrix(levels: str) -> np.ndarray:
 
 
 def through_luma(
-    stack: FocusStack, fuse: Callable[[list[np.ndarray]], np.ndarray], *, levels: str = "full", in_bytes: bool = False
+    stack: FocusStack,
+    fuse: Callable[[list[np.ndarray]], np.ndarray],
+    *,
+    levels: str = "full",
+    in_bytes: bool = False,
+    chroma: str = "all",
 ) -> np.ndarray:
     """Fuse a stack through its luma.
 
@@ -35,6 +40,7 @@ def through_luma(
         levels: ``"full"`` or ``"video"``: range of the luma of colour images. Gray images are taken as they are.
         in_bytes: Whether the three terms of luma are rounded to 8 bits each before they are added, as programs do that compute
             with 8-bit images; it adds noise of half a gray level.
+        chroma: ``"all"`` mixes the chroma of all images, ``"first"`` takes that of the first.
 
     Returns:
         The fused image, float, (H, W) or (H, W, 3).
@@ -46,7 +52,7 @@ def through_luma(
     parts = images @ matrix.T
     lumas = np.floor(255 * images * matrix[0] + 0.5).sum(-1) / np.float32(255) if in_bytes else parts[..., 0]
     luma = fuse(list(lumas + offset)) - offset
-    chroma = parts[..., 1:]
-    weight = np.abs(chroma)
-    mixed = (weight * chroma).sum(0) / np.maximum(weight.sum(0), np.finfo(np.float32).tiny)
+    colours = parts[:1, ..., 1:] if chroma == "first" else parts[..., 1:]
+    weight = np.abs(colours)
+    mixed = (weight * colours).sum(0) / np.maximum(weight.sum(0), np.finfo(np.float32).tiny)
     return np.concatenate([luma[..., None], mixed], -1) @ np.linalg.inv(matrix).T
