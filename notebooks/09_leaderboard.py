@@ -307,7 +307,8 @@ tables.plain(
 # %% [markdown]
 # ## Every number
 #
-# Means over the stacks of each data set. Sort by any column to see how often the order changes; search for a method or a data set.
+# Means over the stacks of each data set, and how many stacks have been measured. Sort by any column to see how often the order changes; search for a
+# method or a data set.
 
 # %% tags=["hide-input"]
 frames = {stacks.name: results} | ({"gacn26": photographs} if enough else {})
@@ -316,7 +317,9 @@ for name in ("mffw", "mfi_whu"):
     if (rows["origin"] != "").any():
         frames[name] = rows[rows["origin"] != ""]
 parts = {
-    name: tables.means(frame).dropna(axis=1, how="all")
+    name: tables.means(frame)
+    .dropna(axis=1, how="all")
+    .assign(stacks=frame.groupby("method")["stack"].nunique())
     for name, frame in frames.items()
 }
 every = pd.concat(parts, names=["data set", "method"]).reset_index(level="data set")

@@ -33,7 +33,6 @@ STATUSES = {
     ),
     "taken from a library": Status("The library that provides it is used as it is.", "#888888"),
     "only cited": Status("Numbers that others recorded for it are shown. There is no code for it here.", "#8a7ad1"),
-    "not rebuilt yet": Status("It can be built, exactly or as a reading, and has not been.", "#d9a62b"),
     "not rebuilt": Status("The reason stands beside it.", "#d9622b"),
 }
 
