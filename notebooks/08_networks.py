@@ -1233,6 +1233,7 @@ figures.comparison(
     ),
 )
 
+
 # %% tags=["hide-input"]
 def decibels(image):
     return -10 * np.log10(np.square(image - sharp).mean())

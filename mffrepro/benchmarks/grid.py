@@ -19,12 +19,14 @@ from mffrepro.benchmarks.store import Store
 from mffrepro.data import Dataset, load
 from mffrepro.errors import MffError, OptionError, unknown
 from mffrepro.images import FocusStack
-from mffrepro.methods import CARDS, check_options, fuse
+from mffrepro.methods import CARDS, check_options, fuse, parse
 from mffrepro.metrics.inputs import GRAYS, FusionInputs, GrayImage
 from mffrepro.metrics.scoring import score
 from mffrepro.progress import hidden
 
 NAN = float("nan")
+#: Seconds that a method may take for a pair of 520x520 to be one of "all".
+LONGEST = 3600
 
 Methods = str | Sequence[str] | Mapping[str, tuple[str, Mapping[str, Any]]]
 
@@ -57,7 +59,7 @@ def benchmark(
 
     Args:
         methods: Names such as ``"lp"`` or ``"gacn.published"``, a mapping from row labels to (name, options), or ``"all"``:
-            every method, and networks also with all other weights that have a name.
+            every method that takes at most an hour for a pair, and networks also with all other weights that have a name.
         dataset: Name of a data set or a Dataset.
         metrics: Names, or ``"all"`` that apply to the stack.
         store: Parquet file to keep the rows in. Cells it already holds are not computed again, so a killed run goes on
@@ -92,7 +94,7 @@ def benchmark(
 
 def _entries(methods: Methods) -> list[Entry]:
     if isinstance(methods, str):
-        methods = every_method() if methods == "all" else [methods]
+        methods = [name for name in every_method() if parse(name)[0].seconds <= LONGEST] if methods == "all" else [methods]
     pairs = methods.items() if isinstance(methods, Mapping) else ((name, (name, {})) for name in methods)
     entries = [Entry(label, name, dict(options)) for label, (name, options) in pairs]
     if not entries:

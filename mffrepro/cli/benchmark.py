@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 def benchmark(
     method: Annotated[
-        list[str] | None, typer.Option("--method", "-m", help="A method or all; repeat for more.  [default: gacn, lp, average]")
+        list[str] | None,
+        typer.Option(
+            "--method", "-m", help="A method, or all that take under an hour; repeat for more.  [default: gacn, lp, average]"
+        ),
     ] = None,
     dataset: Annotated[
         str, typer.Option("--dataset", "-d", help="A name of: mffrepro list datasets; or a folder of stacks.")

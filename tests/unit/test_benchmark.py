@@ -74,7 +74,7 @@ def test_all_methods_are_those_of_the_registry_and_named_weights_too():
 
 def test_all_runs_every_one_of_them(monkeypatch):
     monkeypatch.setattr(grid, "fuse", lambda stack, method, **_: mff.fuse(stack, "average"))
-    assert list(benchmark("all", toys(1), "en").method) == every_method()
+    assert list(benchmark("all", toys(1), "en").method) == [name for name in every_method() if name != "zmff"]  # it takes hours
 
 
 def test_values_are_those_of_fuse_and_evaluate():
