@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +37,15 @@ def save_transforms(path: str | os.PathLike, transforms: np.ndarray, shape: tupl
     return Path(path)
 
 
-def load_transforms(path: str | os.PathLike, count: int, shape: tuple[int, ...]) -> np.ndarray:
+def load_transforms(path: str | os.PathLike, count: int, shape: tuple[int, ...], *, kept: Sequence[int] = ()) -> np.ndarray:
     """Read the transforms (N, 3, 3) that `save_transforms` wrote.
 
     Args:
         path: The file.
         count: Number of frames that are to be aligned.
         shape: Their (H, W).
+        kept: Numbers of these frames, from 0, where others were left out. The transforms of these are taken if the file holds
+            more than `count`.
 
     Raises:
         ImageError: The file cannot be read, is no such file, or belongs to frames of another number or size.
@@ -51,7 +54,10 @@ def load_transforms(path: str | os.PathLike, count: int, shape: tuple[int, ...])
     size = f"{content['width']}x{content['height']}"
     if (content["height"], content["width"]) != tuple(shape[:2]):
         raise ImageError(f"{path} is for frames of {size} pixels, not {shape[1]}x{shape[0]}; estimate the transforms anew")
-    return check_transforms(content["transforms"], count, shape, str(path))
+    transforms = content["transforms"]
+    if isinstance(transforms, list) and len(transforms) > count and kept and max(kept) < len(transforms):
+        transforms = [transforms[number] for number in kept]
+    return check_transforms(transforms, count, shape, str(path))
 
 
 def check_transforms(transforms: Any, count: int, shape: tuple[int, ...], name: str = "transforms") -> np.ndarray:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mffrepro.cli.terminal import steps, waiting
-from mffrepro.cli.values import check_choice
+from mffrepro.cli.values import check_choice, check_targets
 from mffrepro.errors import DataError, ImageError, OptionError
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ class Alignment:
 
 
 def align(
-    images: Annotated[list[Path], typer.Argument(help="Two or more photographs of one scene, or one folder of them.")],
+    images: Annotated[
+        list[Path], typer.Argument(help="Two or more photographs of one scene, one folder of them, or a TIFF of slices.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to make for the aligned frames; it must not exist.")],
     model: Model = "similarity",
     crop: Crop = True,
@@ -52,16 +54,20 @@ def align(
 ) -> None:
     """Align the frames of a focal stack, and write each under its own name.
 
-    A format that cannot be written becomes TIFF.
+    A format that cannot be written becomes TIFF. Slices of one TIFF become files with numbers.
 
     Example: mffrepro align IMG_01.tif IMG_02.tif IMG_03.tif -o aligned
     """
     from mffrepro.data.folder import list_sources
     from mffrepro.images import as_stack, write_image
 
-    paths = list_sources(images[0]) if len(images) == 1 and images[0].is_dir() else images
+    paths = list_sources(images[0], like_sizes=crop) if len(images) == 1 and images[0].is_dir() else images
     _check_folder(output)
-    stack = as_stack(paths)
+    if save_transforms is not None:
+        check_targets(paths, [save_transforms, output])
+    stack = as_stack(paths, crop=crop)
+    if len(paths) < len(stack):  # one TIFF of slices
+        paths = [Path(f"{paths[0].stem}_{n}.tif") for n in range(1, len(stack) + 1)]
     names = _targets(paths, output.parent, stack.images.dtype)
     stack, _ = aligned(stack, _names(paths), Alignment(model, crop, save_transforms, use_transforms))
     tag = _tag(stack)
@@ -72,8 +78,16 @@ def align(
     print(f"{len(stack)} frames of {width}x{height} -> {output}")
 
 
-def aligned(stack: "FocusStack", names: Sequence[str], how: Alignment) -> tuple["FocusStack", "np.ndarray"]:
+def aligned(
+    stack: "FocusStack", names: Sequence[str], how: Alignment, *, kept: Sequence[int] = ()
+) -> tuple["FocusStack", "np.ndarray"]:
     """Align a stack whose frames have names.
+
+    Args:
+        stack: The frames.
+        names: What sentences call them.
+        how: How to align them.
+        kept: Numbers of the frames among all that were given, where some were left out: a file may hold the transforms of all.
 
     Returns:
         The aligned stack, and the transforms (N, 3, 3).
@@ -82,8 +96,10 @@ def aligned(stack: "FocusStack", names: Sequence[str], how: Alignment) -> tuple[
 
     check_choice("model of alignment", how.model, ("similarity", "homography"))
     shape = stack.images.shape[1:3]
+    if how.save is not None and not how.save.parent.is_dir():
+        raise ImageError(f"{how.save} cannot be written (its folder does not exist); choose another place")
     if how.use is not None:
-        transforms = alignment.load_transforms(how.use, len(stack), shape)
+        transforms = alignment.load_transforms(how.use, len(stack), shape, kept=kept)
     else:
         with waiting(f"aligning {len(stack)} frames"):
             transforms = alignment.estimate(stack, model=how.model, names=names)

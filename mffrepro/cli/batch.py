@@ -43,13 +43,15 @@ def find_stacks(
     Raises:
         DataError: There is no such folder, no stack in it, or images that do not say when they were taken.
     """
-    from mffrepro.data.folder import holds_sources, list_folders, list_sources
+    from mffrepro.data.folder import holds_sources, list_folders, list_images, list_sources
 
     if not root.is_dir():
         raise DataError(f"{root} is not a folder; give --each the folder that holds the stacks")
     results = {target.parent.resolve() for target in targets}
     folders = [folder for folder in list_folders(root) if folder.resolve() not in results and holds_sources(folder)]
     if folders:
+        if beside := list_images(root):
+            warnings.warn(f"{root} itself holds {len(beside)} images, which are in no stack; only its folders are", stacklevel=2)
         return {folder.name: lambda folder=folder: list_sources(folder, like_sizes=like_sizes) for folder in folders}
     return {
         series[0].stem: lambda series=series: _several(series)
@@ -58,8 +60,14 @@ def find_stacks(
 
 
 def _several(series: list[Path]) -> list[Path]:
+    from mffrepro.images import read_image
+    from mffrepro.images.headers import read_header
+
     if len(series) < 2:
-        raise DataError(f"{series[0]} stands alone in time; raise --gap if it belongs to a stack")
+        if read_header(series[0]).taken is not None:
+            raise DataError(f"{series[0]} stands alone in time; raise --gap if it belongs to a stack")
+        read_image(series[0])  # says what is wrong with a damaged file
+        raise DataError(f"{series[0]} does not say when it was taken; put its stack in a sub-folder of its own")
     return series
 
 
@@ -67,11 +75,14 @@ def _split(images: Sequence[Path], gap: float) -> Iterator[list[Path]]:
     from mffrepro.images.headers import read_header
 
     taken = {image: read_header(image).taken for image in images}
-    for image, when in taken.items():
-        if when is None:
-            raise DataError(f"{image} does not say when it was taken; put each stack in a sub-folder of its own")
+    timeless = [image for image, when in taken.items() if when is None]
+    if len(timeless) == len(images):
+        raise DataError(f"{images[0]} does not say when it was taken; put each stack in a sub-folder of its own")
+    for image in timeless:
+        yield [image]
     series: list[Path] = []
-    for image in sorted(images, key=lambda image: taken[image]):  # stable: equal times keep the order of the names
+    timed = [image for image in images if image not in timeless]
+    for image in sorted(timed, key=lambda image: taken[image]):  # stable: equal times keep the order of the names
         if series and (taken[image] - taken[series[-1]]).total_seconds() > gap:
             yield series
             series = []

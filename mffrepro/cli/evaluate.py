@@ -126,10 +126,11 @@ def _match(place: Path, names: tuple[str, ...], what: str) -> dict[str, Path]:
     if not place.is_dir():
         raise DataError(f"{place} is not a folder; with --pairs, give the folder of the {what}, or a pattern with {PLACE}")
     found = {path.stem: path for path in list_images(place)}
-    for name in names:
-        if name not in found:
-            raise DataError(f"{place} holds no image for the stack {name!r}; name it {name}.png, or give a pattern with {PLACE}")
-    return found
+    if not found.keys() & set(names):
+        raise DataError(
+            f"{place} holds no image of a stack, such as {names[0]}.png; name them so, or give a pattern with {PLACE}"
+        )
+    return {name: found.get(name, place / f"{name}.png") for name in names}
 
 
 # ----------------------------------------------------------------------------------------------- printing

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mffrepro.cli import align
-from mffrepro.cli.values import parse_settings
+from mffrepro.cli.values import check_targets, parse_settings
 from mffrepro.errors import OptionError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def fuse(
     crop: Annotated[
         bool | None,
         typer.Option(
-            "--crop/--no-crop", help="Crop images of different sizes; aligned ones are cropped unless --no-crop is given."
+            "--crop/--no-crop", help="Crop images of different sizes; with --align, all are cropped unless --no-crop is given."
         ),
     ] = None,
     save_transforms: align.Save = None,
@@ -66,7 +66,7 @@ def fuse(
 
     Example: mffrepro fuse near.jpg far.jpg -o fused.png
     """
-    from mffrepro.cli.fusing import Job, Targets, check_targets, fuse_files
+    from mffrepro.cli.fusing import Job, Targets, fuse_files
     from mffrepro.cli.preparing import Preparation
 
     if bool(images) == (each is not None):
@@ -76,17 +76,17 @@ def fuse(
     card, chosen = _method(method, option or [], {"weights": weights, "device": device, "strategy": strategy})
     if decision is not None and not card.has_decision:
         raise OptionError(f"{card.name} has no decision map; leave --decision out or choose another method")
-    whole = crop is False
+    whole, like_sizes = crop is False, crop is True or (align_frames and crop is None)
     alignment = _alignment(align_frames, align.Alignment(model, not whole, save_transforms, use_transforms))
     preparation = Preparation(checks, balance, hot_pixels, alignment)
     limits = _checked_bits(bits), _checked_quality(quality, output)
     job = Job(
-        method, chosen | {"clamp": clamp, "slabs": _checked_slabs(slabs)}, white, crop is True, preparation, average_flat, *limits
+        method, chosen | {"clamp": clamp, "slabs": _checked_slabs(slabs)}, white, like_sizes, preparation, average_flat, *limits
     )
     targets = Targets(output, decision, depth, confidence, _checked_step(step_um, depth))
     if each is not None:
         return _fuse_each(job, each, targets, gap)
-    files = [*targets.images, *targets.maps()]
+    files = [*targets.images, *targets.maps(), *([save_transforms] if save_transforms else [])]
     sources = _sources(images, files, job.crop)
     check_targets(sources, files)
     print(fuse_files(job, sources, targets))
@@ -95,11 +95,13 @@ def fuse(
 
 def _fuse_each(job: "Job", root: Path, patterns: "Targets", gap: float) -> int:
     from mffrepro.cli.batch import check_pattern, fill, find_stacks, run_each
-    from mffrepro.cli.fusing import check_targets, fuse_files
+    from mffrepro.cli.fusing import fuse_files
+    from mffrepro.images.writing import check_suffix
 
     files = [*patterns.images, *patterns.maps()]
     for pattern in files:
         check_pattern(pattern)
+        check_suffix(pattern)
 
     def work(name: str, sources: list[Path]) -> str:
         targets = patterns.each(lambda pattern: fill(pattern, name))

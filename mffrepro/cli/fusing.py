@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mffrepro.cli.preparing import Preparation, Prepared, prepare
 from mffrepro.cli.terminal import waiting
-from mffrepro.errors import OptionError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -132,17 +131,6 @@ def _bits(job: Job, target: Path, targets: Sequence[Path], stack: "FocusStack") 
     if job.bits is None and stack.images.dtype == np.uint16 and target.suffix.lower() not in deep and others_keep:
         return 8
     return job.bits
-
-
-def check_targets(sources: Sequence[Path], targets: Sequence[Path]) -> None:
-    """Raise OptionError where a target is a source, or two targets are one file."""
-    taken = {source.resolve() for source in sources}
-    for target in targets:
-        if target.resolve() in taken:
-            raise OptionError(f"{target} is one of the images to fuse and would be lost; choose another name")
-    for i, target in enumerate(targets):
-        if target.resolve() in {other.resolve() for other in targets[:i]}:
-            raise OptionError(f"{target} cannot hold two results; choose two names")
 
 
 def picture(shares: "Shares | np.ndarray") -> "np.ndarray":

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from mffrepro.cli.align import Alignment, aligned
-from mffrepro.errors import OptionError
+from mffrepro.errors import ImageError, OptionError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,7 +60,7 @@ def prepare(stack: "FocusStack", names: Sequence[str], how: Preparation) -> Prep
 
     Raises:
         OptionError: Hot pixels are to be filled in a stack of too few images.
-        ImageError: The frames cannot be aligned; the sentence names one.
+        ImageError: Under two frames show anything, or they cannot be aligned; the sentence names one.
     """
     numbered = [f"frame {n} ({Path(name).name})" for n, name in enumerate(names, 1)]
     kept = range(len(stack))
@@ -71,7 +71,7 @@ def prepare(stack: "FocusStack", names: Sequence[str], how: Preparation) -> Prep
         stack = _without_hot_pixels(stack)
     credit = _as_it_is
     if how.alignment is not None:
-        stack, transforms = aligned(stack, numbered, how.alignment)
+        stack, transforms = aligned(stack, numbered, how.alignment, kept=kept)
         credit = _as_it_is if how.alignment.crop else partial(_credited, transforms)
     elif how.checks:
         _suggest_alignment(stack, numbered)
@@ -95,11 +95,12 @@ def _credited(transforms: "np.ndarray", shares: "Shares") -> "Shares":
 def _without_outliers(stack: "FocusStack", names: Sequence[str], *, registered: bool) -> "tuple[FocusStack, Sequence[int]]":
     from mffrepro.images.checks import find_outliers
 
-    if len(stack) < 3:
-        return stack, range(len(stack))
     outliers = find_outliers(stack.images, registered=registered)
     if not outliers:
         return stack, range(len(stack))
+    if len(stack) - len(outliers) < 2:
+        reasons = " and ".join(f"{names[one.index]} {one.reason}" for one in outliers)
+        raise ImageError(f"{reasons}, and nothing is left to fuse; give two photographs at least (--no-checks keeps all)")
     for one in outliers:
         warnings.warn(f"{names[one.index]} {one.reason}; it is left out (--no-checks keeps it)", stacklevel=4)
     left_out = {one.index for one in outliers}
@@ -149,7 +150,8 @@ def _suggest_balance(stack: "FocusStack") -> None:
     most = np.exp(np.abs(logs).max())
     if most > NOTICEABLE:
         count = int((np.abs(logs).max(1) > np.log(NOTICEABLE)).sum())
+        how_much = f"up to {most - 1:.0%}" if most < 2 else f"factors up to {most:.1f}"
         warnings.warn(
-            f"the light of {count} of {len(stack)} frames differs from the others' by up to {most - 1:.0%}; add --balance",
+            f"the light of {count} of {len(stack)} frames differs from the others' by {how_much}; add --balance",
             stacklevel=4,
         )

@@ -1,7 +1,8 @@
-"""Text of the command line as the values that options are declared to take."""
+"""Text of the command line as the values that options are declared to take, and the files that it names."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -55,6 +56,17 @@ def check_choice(what: str, value: str, known: Iterable[str]) -> str:
     if value not in known:
         raise unknown(what, value, known)
     return value
+
+
+def check_targets(sources: Sequence[Path], targets: Sequence[Path]) -> None:
+    """Raise OptionError where a target is a source, or two targets are one file."""
+    taken = {source.resolve() for source in sources}
+    for target in targets:
+        if target.resolve() in taken:
+            raise OptionError(f"{target} is one of the images to fuse and would be lost; choose another name")
+    for i, target in enumerate(targets):
+        if target.resolve() in {other.resolve() for other in targets[:i]}:
+            raise OptionError(f"{target} cannot hold two results; choose two names")
 
 
 def _first_that_fits(name: str, text: str, kinds: Iterable[Any]) -> Any:

@@ -11,6 +11,7 @@ from mffrepro.errors import DataError
 from mffrepro.images import FocusStack, as_stack
 from mffrepro.images.camera import HEIC_SUFFIXES, RAW_SUFFIXES
 from mffrepro.images.headers import read_header
+from mffrepro.images.tiff import holds_slices
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", *HEIC_SUFFIXES, *RAW_SUFFIXES}
 #: Share of a side by which images that are to be cropped may differ: more is a preview or another picture.
@@ -64,18 +65,19 @@ def list_sources(folder: Path, *, leave_out: Sequence[Path] = (), like_sizes: bo
 
     Args:
         folder: The folder.
-        leave_out: Files that are not sources, such as the targets of this run.
+        leave_out: Files that are no sources if this program wrote them, such as the targets of this run. A photograph of that
+            name stays a source: the caller has to refuse it as a target.
         like_sizes: Keep images whose sides differ from those of most by at most `LIKE_SIZE`, to be cropped.
 
     Raises:
-        DataError: Fewer than two images are left, or one photograph is there in two formats.
+        DataError: Fewer than two images are left, and no TIFF of several slices; or one photograph is there in two formats.
     """
     taken = {path.resolve() for path in leave_out}
-    images = [image for image in list_images(folder) if image.resolve() not in taken]
+    images = [one for one in list_images(folder) if one.resolve() not in taken or not read_header(one).is_result]
     images = without_results(images)
     _check_stems(folder, images)
     images = _of_one_size(images, LIKE_SIZE if like_sizes else 0.0)
-    if len(images) < 2:
+    if len(images) < 2 and not (images and holds_slices(images[0])):
         raise DataError(f"{folder} holds {len(images)} images; put at least two photographs of one scene there")
     return images
 
@@ -101,9 +103,12 @@ def _check_stems(folder: Path, images: Sequence[Path]) -> None:
     stems = Counter(image.stem for image in images)
     for stem, count in stems.items():
         if count > 1:
-            first, *others = (image for image in images if image.stem == stem)
-            files = f"{first.name} and {others[0].name}, two files of one name"
-            raise DataError(f"{folder} holds {files}; name the files to fuse, such as {folder}/*{first.suffix}")
+            first, other, *_ = (image for image in images if image.stem == stem)
+            suffix, most = Counter(image.suffix for image in images).most_common(1)[0]
+            example = f", such as {folder}/*{suffix}" if most > 1 else ""
+            raise DataError(
+                f"{folder} holds {first.name} and {other.name}, two files of one name; name the files to fuse{example}"
+            )
 
 
 def _of_one_size(images: Sequence[Path], tolerance: float) -> list[Path]:

@@ -53,23 +53,25 @@ def check_image(image: np.ndarray, name: str = "image", min_side: int = 1) -> np
         if not np.isfinite(low + high):
             raise ImageError(f"{name} contains NaN or infinite values; replace them first")
         if low < 0 or high > 1:
-            raise ImageError(f"{name} is float with values in [{low:g}, {high:g}]; scale it to [0, 1] or give uint8 or uint16")
+            raise ImageError(
+                f"{name} is float with values in [{low:g}, {high:g}]; scale it to [0, 1], or say what white is (white=, --white)"
+            )
     return image
 
 
-def check_same_size(images: Sequence[np.ndarray], names: Sequence[str]) -> None:
-    """Raise ImageError unless all images agree in size, channels and dtype."""
+def check_same_size(images: Sequence[np.ndarray], names: Sequence[str], remedy: str = "") -> None:
+    """Raise ImageError unless all images agree in size, channels and dtype; `remedy` names what crops them, if anything does."""
     for image, name in zip(images[1:], names[1:], strict=True):
-        check_same_shape(image.shape, images[0].shape, name, names[0])
+        check_same_shape(image.shape, images[0].shape, name, names[0], remedy)
         if image.dtype != images[0].dtype:
             raise ImageError(f"{name} is {image.dtype} but {names[0]} is {images[0].dtype}; convert them to one type")
 
 
-def check_same_shape(shape: tuple[int, ...], wanted: tuple[int, ...], name: str, first: str) -> None:
-    """Raise ImageError unless an image has the size and channels of the first."""
+def check_same_shape(shape: tuple[int, ...], wanted: tuple[int, ...], name: str, first: str, remedy: str = "") -> None:
+    """Raise ImageError unless an image has the size and channels of the first; see `check_same_size`."""
     if shape[:2] != wanted[:2]:
         sizes = f"{shape[1]}x{shape[0]} pixels but {first} is {wanted[1]}x{wanted[0]}"
-        raise ImageError(f"{name} is {sizes}; register and crop them to one size")
+        raise ImageError(f"{name} is {sizes}; register and crop them to one size{remedy}")
     if len(shape) != len(wanted):
         raise ImageError(f"{name} and {first} are not both gray or both colour; convert one of them")
 

@@ -1,7 +1,7 @@
 """Find frames that do not belong to a stack: black, white, doubled, displaced or repeated ones.
 
-A frame is compared with its neighbours on small, blurred copies, on which the frames of a focal stack are alike whatever is in
-focus.
+A frame is compared with all others on small, blurred copies, on which the frames of a focal stack are alike whatever is in focus,
+and in whatever order they come.
 """
 
 from collections.abc import Sequence
@@ -14,17 +14,15 @@ from mffrepro.progress import steps
 
 #: Longer side of the small copies, and the standard deviation of their blur, pixels.
 SIDE, BLUR = 512, 4.0
-#: A frame is compared with so many on either side, since the nearest may be the bad one.
-REACH = 2
-#: A frame does not belong if it differs from its neighbours, as one minus the correlation, by more than this and by more than so
+#: A frame does not belong if it differs from all others, as one minus the correlation, by more than this and by more than so
 #: many times the median frame. Measured on five stacks, among them hand-held ones and a breathing lens: at most 0.0015 or 5 times
 #: the median; a frame of 512 pixels moved by one pixel in both directions: 0.012.
 LEAST_DIFFERENCE, TIMES_MEDIAN = 0.003, 6.0
 #: A frame whose mean is less than the first, or more than the second, times the median frame's does not belong.
 DARKER, BRIGHTER = 0.4, 2.5
-#: Standard deviation under which a frame shows nothing, as a share of white.
-EMPTY = 0.004
-#: With fewer frames nobody can tell which one is wrong.
+#: A frame shows nothing if its standard deviation is less than this share of white, and so many times less than another frame's.
+EMPTY, FAINTER = 0.004, 10
+#: With fewer frames nobody can tell which one is wrong, unless it shows nothing.
 LEAST_FRAMES = 4
 
 
@@ -50,13 +48,16 @@ def find_outliers(images: Sequence[np.ndarray], *, registered: bool = True) -> l
 
     Returns:
         One entry for each such frame, in their order; none where over a third of the frames would be left out, since then the
-        stack itself is unlike what these checks assume. With under four frames only repeated ones are found.
+        stack itself is unlike what these checks assume. Frames that show nothing are found in any number, as long as others show
+        something. With under four frames, only these and repeated ones are found.
     """
     small = np.stack([_shrink(image) for image in steps(images, "checking")])
     repeated = _repeated(images, small)
     rest = [i for i in range(len(images)) if i not in {one.index for one in repeated}]
+    bare = _bare(small[rest], rest)
+    rest = [i for i in rest if i not in {one.index for one in bare}]
     strange = _strange(small[rest], rest, registered) if len(rest) >= LEAST_FRAMES else []
-    return sorted(repeated + strange, key=lambda one: one.index)
+    return sorted(repeated + bare + strange, key=lambda one: one.index)
 
 
 def _shrink(image: np.ndarray) -> np.ndarray:
@@ -79,41 +80,42 @@ def _repeated(images: Sequence[np.ndarray], small: np.ndarray) -> list[Outlier]:
     return found
 
 
-def _strange(small: np.ndarray, numbers: Sequence[int], registered: bool) -> list[Outlier]:
+def _bare(small: np.ndarray, numbers: Sequence[int]) -> list[Outlier]:
+    """Find frames that show nothing where others do."""
     means, spreads = small.mean((1, 2)), small.std((1, 2))
+    bare = (spreads < EMPTY) & (spreads.max() > EMPTY) & (spreads < spreads.max() / FAINTER)
+    return [Outlier(numbers[i], _nothing(means[i])) for i in np.flatnonzero(bare)]
+
+
+def _nothing(mean: float) -> str:
+    return "is black" if mean < 0.1 else "is white" if mean > 0.9 else "is empty"
+
+
+def _strange(small: np.ndarray, numbers: Sequence[int], registered: bool) -> list[Outlier]:
+    means = small.mean((1, 2))
     share = means / max(float(np.median(means)), 1e-6)
-    odd = (spreads < min(EMPTY, float(np.median(spreads)) / 2)) | (share < DARKER) | (share > BRIGHTER)
+    odd = (share < DARKER) | (share > BRIGHTER)
     if registered:
         difference = _differences(small)
         odd |= difference > max(LEAST_DIFFERENCE, TIMES_MEDIAN * float(np.median(difference)))
     if odd.sum() > len(numbers) / 3:
         return []
-    return [Outlier(numbers[i], _reason(means[i], spreads[i], share[i])) for i in np.flatnonzero(odd)]
+    return [Outlier(numbers[i], _reason(share[i])) for i in np.flatnonzero(odd)]
 
 
-def _reason(mean: float, spread: float, share: float) -> str:
-    if spread < EMPTY:
-        return "is black" if mean < 0.1 else "is white" if mean > 0.9 else "is empty"
+def _reason(share: float) -> str:
     if share > 1.5 or share < 1 / 1.5:
         return f"is {share:.1f} times as bright as the others"
     return "is displaced, doubled or of another scene"
 
 
 def _differences(small: np.ndarray) -> np.ndarray:
-    """Return one minus the best correlation of each frame with those around it, light and shade of large areas left out."""
+    """Return one minus the best correlation of each frame with another, light and shade of large areas left out."""
     import cv2
 
-    details = [image - cv2.GaussianBlur(image, (0, 0), 6 * BLUR) for image in small]
-    count = len(details)
-    best = np.full(count, -1.0)
-    for i in range(count):
-        for j in range(i + 1, min(count, i + REACH + 1)):
-            likeness = _correlation(details[i], details[j])
-            best[i], best[j] = max(best[i], likeness), max(best[j], likeness)
-    return 1 - best
-
-
-def _correlation(first: np.ndarray, second: np.ndarray) -> float:
-    first, second = first - first.mean(), second - second.mean()
-    scale = np.sqrt((first**2).sum() * (second**2).sum())
-    return float((first * second).sum() / scale) if scale > 1e-9 else 0.0
+    details = np.stack([image - cv2.GaussianBlur(image, (0, 0), 6 * BLUR) for image in small]).reshape(len(small), -1)
+    details -= details.mean(1, keepdims=True)
+    details /= np.maximum(np.linalg.norm(details, axis=1, keepdims=True), 1e-5)
+    likeness = details @ details.T
+    np.fill_diagonal(likeness, -1)
+    return 1 - likeness.max(1)

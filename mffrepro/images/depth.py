@@ -12,7 +12,7 @@ OVERSHOOT, UNDERSHOOT = 1.5, -0.05
 #: Overshoot that only rounding explains, cut off without a note.
 ROUNDING = 1e-4
 #: Depths in bits that cameras store in 16.
-_DEPTHS = (8, 10, 12)
+_DEPTHS = (8, 10, 12, 14)
 
 
 # ------------------------------------------------------------------------------------------------- one file

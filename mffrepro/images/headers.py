@@ -6,7 +6,7 @@ from datetime import datetime
 
 from mffrepro.images.camera import HEIC_SUFFIXES, is_raw
 from mffrepro.images.limits import pillow_without_limit
-from mffrepro.images.metadata import is_own_result, parse_exif, time_taken
+from mffrepro.images.metadata import is_own_bmp, is_own_result, parse_exif, time_taken
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ def read_header(path: str | os.PathLike) -> Header:
         with opened as picture:
             exif = picture.getexif() if picture.format != "PNG" or "exif" in picture.info else parse_exif(b"")
             size = None if is_raw(os.fspath(path)) else picture.size  # the size of a preview
-            return Header(size, is_own_result(exif), time_taken(exif))
+            own = is_own_bmp(path) if picture.format == "BMP" else is_own_result(exif)
+            return Header(size, own, time_taken(exif))
     except Exception:  # a damaged file is refused with errors of many kinds
         return Header()
 

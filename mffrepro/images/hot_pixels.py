@@ -11,7 +11,7 @@ import numpy as np
 from mffrepro.images.arrays import to_unit
 from mffrepro.images.frames import Frames, stack_of
 
-#: Side of the median filter that smooths a frame; it removes clusters of up to twelve pixels.
+#: Side of the median filter that smooths a frame.
 WINDOW = 5
 #: A hot pixel stands out by at least this share of white, and by so many times the noise of all other pixels.
 LEAST, TIMES_NOISE = 0.04, 8.0
@@ -27,6 +27,9 @@ LEAST_FRAMES = 3
 
 def find_hot_pixels(images: Sequence[np.ndarray]) -> np.ndarray:
     """Find pixels that stand out from their surroundings in most frames.
+
+    Each stands alone: hot pixels that touch, and those of a mosaic whose colours have been interpolated, look like the smallest
+    points of a scene and are left.
 
     Args:
         images: N >= 3 of (H, W) or (H, W, 3), uint8, uint16 or float in [0, 1].

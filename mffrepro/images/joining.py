@@ -47,7 +47,7 @@ def join(
     if len(copies) == len(frames) and all(frame.pixels is copy for frame, copy in zip(frames, copies, strict=True)):
         return block, alpha, metadata
     for frame, name in zip(frames, names, strict=True):
-        check_same_size([frames[0].pixels, frame.pixels], [names[0], name])
+        check_same_size([frames[0].pixels, frame.pixels], [names[0], name], " (crop=True, --crop)")
     return np.stack([frame.pixels for frame in frames]), alpha, metadata
 
 
@@ -92,7 +92,7 @@ def agree(outlines: Sequence[Picture], names: Sequence[str], *, crop: bool = Fal
     frames = _settle([outline.upright() for outline in outlines], turns, names, crop)
     has_alpha = _keeps_alpha(frames, names)
     for frame, name in zip(frames, names, strict=True):
-        check_same_size([frames[0].pixels, frame.pixels], [names[0], name])
+        check_same_size([frames[0].pixels, frame.pixels], [names[0], name], " (crop=True, --crop)")
     as_stored = follow_sensor([outline.pixels.shape[:2] for outline in outlines], turns)
     return Agreement(frames[0].pixels.shape, frames[0].pixels.dtype, as_stored, has_alpha, metadata)
 

@@ -1,5 +1,6 @@
 """Keep what photographs say beside their pixels: colour profile, EXIF, resolution, and the tag of this program's results."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 #: What results say in the tag "Software".
 SOFTWARE = f"mffrepro {__version__}"
+_OWN = "mffrepro "
+#: Bytes at the end of a BMP file that may hold that.
+_MARK_BYTES = 100
 
 _DESCRIPTION, _SOFTWARE, _DATE, _PROFILE = 270, 305, 306, 34675
 _X_DPI, _Y_DPI, _UNIT = 282, 283, 296
@@ -130,7 +134,20 @@ def profile_name(icc: bytes | None) -> str:
 
 def is_own_result(exif: "Exif") -> bool:
     """Tell whether this program, of any version, wrote the file."""
-    return str(exif.get(_SOFTWARE, "")).startswith("mffrepro ")
+    return str(exif.get(_SOFTWARE, "")).startswith(_OWN)
+
+
+def marked_bmp(data: bytes, software: str) -> bytes:
+    """Name the program behind the pixels of a BMP file, which has no tags; its header says how long the file is."""
+    marked = data + b"\0" + software.encode()
+    return marked[:2] + len(marked).to_bytes(4, "little") + marked[6:]
+
+
+def is_own_bmp(path: str | os.PathLike) -> bool:
+    """Tell whether this program, of any version, marked a BMP file."""
+    with open(path, "rb") as file:
+        file.seek(max(0, os.path.getsize(path) - _MARK_BYTES))
+        return file.read().rpartition(b"\0")[2].startswith(_OWN.encode())
 
 
 def time_taken(exif: "Exif") -> datetime | None:

@@ -141,6 +141,8 @@ def as_stack(
     if len(images) == 1 and isinstance(images[0], (str, os.PathLike)) and is_tiff(images[0]):
         return _from_one_file(images[0], name, min_side, white)
     if len(images) < 2:
+        if len(images) and isinstance(images[0], (str, os.PathLike)) and not os.path.exists(images[0]):
+            raise ImageError(f"{os.fspath(images[0])} does not exist; check the path")
         raise ImageError(f"fusion needs at least two images, {len(images)} given; add the other focus settings")
     names = [os.fspath(i) if isinstance(i, (str, os.PathLike)) else f"image {n + 1}" for n, i in enumerate(images)]
     if white is None and _is_plain(images):  # as it lies: large stacks would be held twice

@@ -4,6 +4,7 @@ import io
 import logging
 import os
 import struct
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -79,12 +80,14 @@ def has_hidden_photograph(data: bytes) -> bool:
 def photograph(pages) -> "TiffPage":
     """Return the page with the photograph.
 
-    It is the largest image among the first page and its sub-directories that does not call itself a preview.
+    It is the largest image that does not call itself a preview: among the first page and its sub-directories, and among the pages
+    after it where it is a preview itself.
     """
     first = pages[0]
-    if not first.subifds:
+    if not first.subifds and not first.is_reduced:
         return first
-    whole = [page for page in (first, *(first.pages or ())) if not page.is_reduced]
+    others = [*(first.pages or ()), *(pages[1:] if first.is_reduced else ())]
+    whole = [page for page in (first, *others) if not page.is_reduced]
     return max(whole, key=lambda page: page.imagewidth * page.imagelength, default=first)
 
 
@@ -156,12 +159,26 @@ def _first_metadata(path: str | os.PathLike) -> Metadata:
     from PIL import Image
 
     try:
-        with pillow_without_limit():
-            opened = Image.open(path)
-        with opened as picture:
-            return read_metadata(picture.getexif(), picture.info.get("icc_profile"), picture.info.get("dpi"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about tags of BigTIFF that Pillow does not read
+            with pillow_without_limit():
+                opened = Image.open(path)
+            with opened as picture:
+                return read_metadata(picture.getexif(), picture.info.get("icc_profile"), picture.info.get("dpi"))
     except Exception:  # Pillow knows no mode for some depths, and refuses damaged directories with errors of many kinds
         return Metadata()
+
+
+def holds_slices(path: str | os.PathLike) -> bool:
+    """Tell whether a file is a TIFF of several slices; reading it says what is wrong with them."""
+    if not is_tiff(path):
+        return False
+    name = os.fspath(path)
+    try:
+        with _opened(name, name) as file:
+            return any(map(_several, file.series))
+    except ImageError:
+        return False
 
 
 def is_tiff(path: str | os.PathLike) -> bool:

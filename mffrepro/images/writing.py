@@ -11,7 +11,7 @@ from mffrepro.errors import ImageError, OptionError
 from mffrepro.images.arrays import check_image, from_unit, to_unit
 from mffrepro.images.depth import check_white
 from mffrepro.images.files import write_atomically
-from mffrepro.images.metadata import Metadata, exif_bytes, profile_for, result_exif
+from mffrepro.images.metadata import Metadata, exif_bytes, marked_bmp, profile_for, result_exif
 from mffrepro.images.stack import FusionResult
 from mffrepro.images.tiff_writing import encode_tiff
 
@@ -26,6 +26,14 @@ _FORMATS = {
     ".bmp": ("BMP", (8,), 2**31 - 1, False),
 }
 _SIXTEEN = np.dtype(np.uint16)
+
+
+def check_suffix(path: str | os.PathLike) -> str:
+    """Return the suffix of a path in small letters; raise ImageError where no image can be written so."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in _FORMATS:
+        raise ImageError(f"{path} has the suffix {suffix or 'none'}; write to .png, .tif, .jpg, .webp or .bmp")
+    return suffix
 
 
 def check_target(
@@ -45,9 +53,7 @@ def check_target(
         ImageError: Unknown suffix, a format that cannot hold the depth or the size, or a folder that does not exist.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in _FORMATS:
-        raise ImageError(f"{path} has the suffix {suffix or 'none'}; write to .png, .tif, .jpg, .webp or .bmp")
+    suffix = check_suffix(path)
     kind, depths, longest, _ = _FORMATS[suffix]
     if (bits or (16 if dtype == np.uint16 else 8)) not in depths:
         raise ImageError(f"{path} cannot hold 16 bits a sample; write to .png or .tif, or with 8 bits (bits=8, --bits 8)")
@@ -164,7 +170,7 @@ def _encode_by_pillow(image: np.ndarray, kind: str, metadata: Metadata | None, q
         options |= {"dpi": metadata.dpi} if metadata.dpi and kind != "WebP" else {}
     buffer = io.BytesIO()
     Pillow.fromarray(image).save(buffer, kind, **options)
-    return buffer.getvalue()
+    return marked_bmp(buffer.getvalue(), metadata.software) if metadata and kind == "BMP" else buffer.getvalue()
 
 
 def _webp_quality(quality: int | None) -> dict[str, object]:

@@ -178,9 +178,13 @@ class FusionInputs(FeatureCache):
 
     def read_image(self, image: ImageOrPath, name: str) -> GrayImage:
         """Read an image, check its size, and convert it to gray."""
-        array = _with_channels(_checked(image, name, self.white), len(self.shape))
+        read = _checked(image, name, self.white)
+        array = _with_channels(read, len(self.shape))
         check_same_shape(array.shape, self.shape, name, "the first source" if self.sources else "the reference")
-        return as_gray(array, self.gray)
+        converted = as_gray(array, self.gray)
+        if read.ndim < array.ndim:
+            converted.full = to_255(read)  # it has no colours to be compared
+        return converted
 
     def check_decision(self, decision: np.ndarray | Shares, name: str) -> np.ndarray | Shares:
         """Return a decision map after checking its shape and values."""

@@ -1,12 +1,13 @@
 """Distance to an all-in-focus reference, as scikit-image defines it.
 
-There is no gray conversion.
+There is no gray conversion, unless one of the two images is gray: then the gray values of the other are compared with it.
 
 Images of any depth are brought to 0..255 by their dtype, without rounding, and the data range is 255. What we changed: nothing.
 """
 
 import numpy as np
 
+from mffrepro.images import to_gray
 from mffrepro.metrics import programs
 from mffrepro.metrics.inputs import FusionInputs, GrayImage
 from mffrepro.metrics.registry import metric
@@ -30,7 +31,8 @@ def psnr(inputs: FusionInputs, fused: GrayImage) -> float:
 
     In decibels, with a peak of 255.
     """
-    error = np.mean((inputs.reference.full - fused.full) ** 2)
+    reference, full = _alike(inputs, fused)
+    error = np.mean((reference - full) ** 2)
     return 10 * np.log10(255**2 / error) if error > 0 else np.inf
 
 
@@ -56,8 +58,8 @@ def ssim(inputs: FusionInputs, fused: GrayImage) -> float:
     """
     from skimage.metrics import structural_similarity
 
-    axis = 2 if fused.full.ndim == 3 else None
-    return structural_similarity(inputs.reference.full, fused.full, data_range=255, channel_axis=axis)
+    reference, full = _alike(inputs, fused)
+    return structural_similarity(reference, full, data_range=255, channel_axis=2 if full.ndim == 3 else None)
 
 
 @metric(
@@ -80,4 +82,11 @@ def mae(inputs: FusionInputs, fused: GrayImage) -> float:
 
     In gray levels of 0..255.
     """
-    return np.mean(np.abs(inputs.reference.full - fused.full))
+    reference, full = _alike(inputs, fused)
+    return np.mean(np.abs(reference - full))
+
+
+def _alike(inputs: FusionInputs, fused: GrayImage) -> tuple[np.ndarray, np.ndarray]:
+    """Return reference and fused image, float64 in 0..255, both in colour or both gray."""
+    pair = inputs.reference.full, fused.full
+    return pair if pair[0].ndim == pair[1].ndim else tuple(x if x.ndim == 2 else to_gray(x, "matlab") for x in pair)

@@ -1,9 +1,11 @@
 """RAW and HEIC files: developed and decoded with the extra, refused in a sentence without it, and never their preview."""
 
 import sys
+import warnings
 
 import numpy as np
 import pytest
+import tifffile
 from camera_files import dng, exif_of_a_camera, smooth_light
 from PIL import Image as Pillow
 
@@ -69,6 +71,17 @@ def test_a_raw_file_that_nothing_can_develop_is_refused(tmp_path):
     (tmp_path / "a.nef").write_bytes(dng(smooth_light(), sensor=False)[:3000])
     with pytest.raises(ImageError, match=r"a\.nef is a camera RAW file \(NEF\) that LibRaw cannot develop .*; convert it"):
         mff.read_image(tmp_path / "a.nef")
+
+
+def test_a_photograph_in_a_later_page_is_read_instead_of_a_preview(tmp_path):
+    photograph = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as file:
+        file.write(photograph[::8, ::8].copy(), photometric="rgb", subfiletype=1, metadata=None)
+        file.write(photograph, photometric="rgb", metadata=None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_array_equal(mff.read_image(path), photograph)
 
 
 @pytest.mark.parametrize("admits", [True, False])

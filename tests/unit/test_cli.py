@@ -338,7 +338,7 @@ def test_evaluate_scores_a_folder_by_name(run, folder, data):
         (["A", "B", "--pairs", "pairs", "-f", "truth"], "either the images that were fused or --pairs"),
         (["--pairs", "nowhere", "-f", "truth"], "nowhere is not a folder"),
         (["--pairs", "pairs", "-f", "A"], "is not a folder; with --pairs"),
-        (["--pairs", "pairs", "-f", "pairs"], "holds no image for the stack"),
+        (["--pairs", "pairs", "-f", "pairs"], "holds no image of a stack, such as"),
         (["--pairs", "pairs", "-f", "truth", "--reference", "nowhere"], "nowhere is not a folder"),
     ],
 )

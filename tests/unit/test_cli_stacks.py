@@ -11,6 +11,7 @@ from camera_files import exif_of_a_camera
 from PIL import Image as Pillow
 
 import mffrepro as mff
+from mffrepro.alignment import save_transforms
 from mffrepro.cli import main
 from mffrepro.data import load
 from mffrepro.images.headers import read_header
@@ -53,7 +54,7 @@ LP = ("-m", "lp")
 # -------------------------------------------------------------------------------------------------- own results
 
 
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp"])
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp", ".bmp"])
 def test_a_second_run_does_not_fuse_the_first_result(run, folder, frames, suffix):
     assert run("fuse", "stack", "-o", f"stack/a{suffix}", *LP)[0] == 0
     code, out, err = run("fuse", "stack", "-o", "stack/b.png", *LP)
@@ -85,6 +86,96 @@ def test_files_that_are_named_are_sources(run, folder):
     code, out, err = run("fuse", "a.png", "stack/0.png", "-o", "b.png", *LP)
     assert (code, err) == (0, [])
     assert "2 images" in out
+
+
+@pytest.mark.parametrize("option", ["-o", "--depth", "--confidence", "--decision", "--save-transforms"])
+def test_a_photograph_in_the_folder_is_no_target(run, folder, option):
+    before = Path("stack/3.png").read_bytes()
+    others = ["--align"] if option == "--save-transforms" else []
+    code, _, (err,) = run(
+        "fuse", "stack", "-m", "gacn", *(["-o", "a.png"] if option != "-o" else []), option, "stack/3.png", *others
+    )
+    assert (code, err) == (2, "stack/3.png is one of the images to fuse and would be lost; choose another name")
+    assert Path("stack/3.png").read_bytes() == before
+    assert not Path("a.png").exists()
+
+
+def test_transforms_do_not_replace_the_result(run, folder):
+    code, _, (err,) = run("fuse", "stack", "-o", "a.png", *LP, "--align", "--save-transforms", "a.png")
+    assert (code, err) == (2, "a.png cannot hold two results; choose two names")
+    code, _, (err,) = run("fuse", "stack", "-o", "a.png", *LP, "--align", "--save-transforms", "nowhere/t.json", "--no-checks")
+    assert (code, err) == (2, "nowhere/t.json cannot be written (its folder does not exist); choose another place")
+    for target in ("stack/3.png", "aligned"):
+        code, _, (err,) = run("align", "stack", "-o", "aligned", "--save-transforms", target)
+        assert code == 2
+        assert err.startswith(f"{target} {'is one of the images' if target != 'aligned' else 'cannot hold two results'}")
+    assert read_header("stack/3.png").size == (160, mff.read_image("stack/3.png").shape[0])
+
+
+def test_transforms_of_all_frames_serve_where_one_is_left_out(run, folder, frames):
+    save("six", [*frames[:5], np.zeros_like(frames[0])])
+    same = np.tile(np.eye(3), (6, 1, 1))
+    same[:, 0, 2] = np.arange(6) / 10
+    save_transforms("all.json", same, frames.shape[1:])
+    save_transforms("left.json", same[:5], frames.shape[1:])
+    save_transforms("few.json", same[:4], frames.shape[1:])
+    for name in ("all", "left"):
+        code, _, err = run("fuse", "six", "-o", f"{name}.png", *LP, "--align", "--use-transforms", f"{name}.json")
+        assert (code, len(err)) == (0, 1)
+    np.testing.assert_array_equal(mff.read_image("all.png"), mff.read_image("left.png"))
+    code, _, err = run("fuse", "six", "-o", "few.png", *LP, "--align", "--use-transforms", "few.json")
+    assert code == 2
+    assert "few.json holds 4 transforms but there are 5 frames" in err[-1]
+
+
+def test_a_folder_of_one_tiff_of_slices_is_a_stack(run, folder, frames):
+    for name in ("a", "b"):
+        Path("root", name).mkdir(parents=True)
+        tifffile.imwrite(f"root/{name}/z.tif", frames[:3], photometric="rgb")
+    assert "3 images" in run("fuse", "root/a", "-o", "one.png", *LP)[1]
+    code, out, _ = run("fuse", "--each", "root", "-o", "out/{name}.png", *LP)
+    assert (code, len(out.splitlines())) == (0, 2)
+    np.testing.assert_array_equal(mff.read_image("out/b.png"), mff.fuse(frames[:3], "lp").image)
+
+
+def test_slices_are_aligned_into_files_with_numbers(run, folder, frames):
+    tifffile.imwrite("z.tif", frames, photometric="rgb")
+    code, out, _ = run("align", "z.tif", "-o", "aligned")
+    assert code == 0
+    assert out.startswith("8 frames of ")
+    assert sorted(path.name for path in Path("aligned").iterdir()) == [f"z_{n}.tif" for n in range(1, 9)]
+
+
+def test_align_crops_sizes_that_differ_by_a_little(run, folder, frames):
+    save("odd", [*frames[:4], frames[4, :-1], *frames[5:]])
+    code, out, err = run("fuse", "odd", "-o", "a.png", *LP, "--align")
+    assert code == 0
+    assert "8 images" in out
+    assert "cropped to" in err[0]
+    assert run("align", "odd", "-o", "aligned")[0] == 0
+    code, _, err = run("align", "odd", "-o", "other", "--no-crop")
+    assert (code, err[-1][:21]) == (0, "note: odd/4.png: left") or code == 2
+
+
+def test_what_does_not_exist_is_said_to_be_missing(run, folder):
+    code, _, (err,) = run("fuse", "nowhere", "-o", "a.png", *LP)
+    assert (code, err) == (2, "nowhere does not exist; check the path")
+
+
+@pytest.mark.parametrize("level", [0, 255])
+def test_of_two_images_one_that_shows_nothing_is_refused(run, folder, frames, level):
+    save("two", [frames[0], np.full_like(frames[0], level)])
+    code, _, (err,) = run("fuse", "two", "-o", "a.png", *LP)
+    kind = "black" if level == 0 else "white"
+    assert code == 2
+    assert err.startswith(f"two/1.png is {kind}, and nothing is left to fuse; give two photographs at least")
+    assert run("fuse", "two", "-o", "a.png", *LP, "--no-checks")[0] == 0
+
+
+def test_a_note_on_much_darker_frames_gives_the_factor(run, folder, frames):
+    save("dark", [*frames[:5], (frames[5] * 0.6).astype(np.uint8)])
+    *_, err = run("fuse", "dark", "-o", "a.png", *LP)[2]
+    assert re.search(r"differs from the others' by factors up to [23]\.\d; add --balance", err)
 
 
 def test_images_of_another_size_than_most_are_left_out(run, folder, frames):
@@ -122,6 +213,11 @@ def test_one_photograph_in_two_formats_is_a_question(run, folder, frames):
     code, _, (err,) = run("fuse", "stack", "-o", "a.png", *LP)
     assert code == 2
     assert err == "stack holds 3.png and 3.tif, two files of one name; name the files to fuse, such as stack/*.png"
+    save("few", frames[:1])
+    mff.write_image("few/0.tif", frames[0])
+    assert run("fuse", "few", "-o", "a.png", *LP)[2] == [
+        "few holds 0.png and 0.tif, two files of one name; name the files to fuse"
+    ]
 
 
 # ----------------------------------------------------------------------------------------------------- one file
@@ -335,9 +431,32 @@ def test_one_folder_is_split_by_time(run, folder, frames):
     assert "6 images" in run("fuse", "--each", "card", "-o", "out/{name}.png", *LP, "--gap", "4000")[1]
 
 
+def test_files_without_a_time_do_not_stop_the_others(run, folder, frames):
+    Path("card").mkdir()
+    for i, image in enumerate(frames[:3]):
+        Pillow.fromarray(image).save(f"card/IMG_{i}.png", exif=exif_of_a_camera(taken=f"2024:05:06 10:00:0{i}"))
+    mff.write_image("card/IMG_3.png", frames[3])
+    Path("card/IMG_4.png").write_bytes(b"no image")
+    code, out, err = run("fuse", "--each", "card", "-o", "out/{name}.png", *LP)
+    assert code == 1
+    assert out.startswith("IMG_0: lp: 3 images")
+    assert err[0].startswith("IMG_3: card/IMG_3.png does not say when it was taken")
+    assert err[1].startswith("IMG_4: card/IMG_4.png is not an image")
+    assert err[2] == "2 of 3 stacks failed: IMG_3, IMG_4"
+
+
+def test_images_beside_the_stacks_are_noted(run, folder, frames):
+    save("root/a", frames[:3])
+    save("root", frames[3:5])
+    _, out, err = run("fuse", "--each", "root", "-o", "out/{name}.png", *LP)
+    assert out.startswith("a: lp: 3 images")
+    assert err == ["note: root itself holds 2 images, which are in no stack; only its folders are"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--each", ".", "-o", "out/{name}.gif"], "out/{name}.gif has the suffix .gif; write to .png, .tif"),
         (["--each", "nowhere", "-o", "{name}.png"], "nowhere is not a folder; give --each the folder that holds the stacks"),
         (["--each", "stack", "-o", "{name}.png"], "does not say when it was taken; put each stack in a sub-folder of its own"),
         (["--each", "stack", "-o", "a.png"], "a.png is one file for many stacks; give a pattern with {name}"),

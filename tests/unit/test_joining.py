@@ -176,10 +176,23 @@ def test_a_stack_keeps_its_metadata_and_white_when_checked_again():
 def test_a_gray_result_of_colour_sources_is_scored_as_gray():
     from skimage.color import rgb2gray
 
-    metrics = ["qabf", "mi", "sf", "psnr"]
+    metrics = ["qabf", "mi", "sf"]
     gray = np.round(rgb2gray(WIDE[0]) * 255).astype(np.uint8)
     scores = mff.evaluate(WIDE, gray, metrics, reference=WIDE[1])
     assert scores == mff.evaluate(WIDE, np.dstack([gray] * 3), metrics, reference=WIDE[1])
+
+
+def test_gray_is_compared_with_the_gray_of_a_colour_reference():
+    weights = np.array([0.2989, 0.5870, 0.1140])
+    gray = np.round(WIDE[1] @ weights).astype(np.uint8)
+    names = ["psnr", "ssim", "mae"]
+    for fused, reference in ((gray, WIDE[1]), (WIDE[1], gray)):
+        scores = mff.evaluate(WIDE, fused, names, reference=reference)
+        assert scores["mae"] == pytest.approx(np.abs(WIDE[1] @ weights - gray).mean(), abs=0.05)
+        assert scores["psnr"] > 50
+        assert scores["ssim"] > 0.99
+    both = mff.evaluate(WIDE[..., 1], gray, names, reference=WIDE[1])
+    assert both["psnr"] > 50
 
 
 def test_a_colour_result_of_gray_sources_is_scored_as_gray():

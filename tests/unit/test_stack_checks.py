@@ -111,6 +111,26 @@ def test_a_repeated_frame_is_found_and_changes_nothing(lens):
     np.testing.assert_array_equal(np.delete(images, 5, 0), lens.images)
 
 
+@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize(("level", "reason"), [(0, "is black"), (255, "is white"), (120, "is empty")])
+def test_a_frame_that_shows_nothing_is_found_in_any_number(lens, count, level, reason):
+    images = lens.images[:count].copy()
+    images[1] = level
+    assert [(one.index, one.reason) for one in find_outliers(images)] == [(1, reason)]
+
+
+def test_frames_that_all_show_nothing_are_a_stack():
+    assert find_outliers(np.stack([np.full((40, 40), level, np.uint8) for level in (20, 120, 220)])) == []
+
+
+@pytest.mark.parametrize("order", [[1, 4, 2, 3, 7, 5, 6, 0], [7, 0, 6, 1, 5, 2, 4, 3], [0, 7, 1, 2, 3, 4, 5, 6]])
+def test_the_order_of_the_frames_does_not_matter(lens, order):
+    assert find_outliers(lens.images[order]) == []
+    doubled = lens.images.copy()
+    doubled[3] = (doubled[3] // 2 + np.roll(doubled[3], 6, 1) // 2).astype(np.uint8)
+    assert [one.index for one in find_outliers(doubled[order])] == [order.index(3)]
+
+
 def test_two_equal_frames_are_a_stack(lens):
     assert find_outliers(lens.images[[0, 0]]) == []
     assert [one.index for one in find_outliers(lens.images[[0, 0, 0]])] == [1]
