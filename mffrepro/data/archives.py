@@ -28,7 +28,7 @@ def extract(archive: str | Path, folder: str | Path) -> Path:
 
     Raises:
         DataError: Not such an archive, damaged, far larger than it looks, or a member that would leave the folder, is a
-            device, or links outwards.
+            device, or is a link.
     """
     archive, folder = Path(archive), Path(folder)
     if folder.exists():
@@ -54,15 +54,19 @@ def _unpack(archive: Path, folder: Path) -> None:
         with zipfile.ZipFile(archive) as file:
             _check_size(archive, sum(member.file_size for member in file.infolist()))
             for member in file.infolist():
-                _check_zip_member(member, archive)
+                _check_path(member.filename, archive)
+                if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
+                    _refuse_kind(member.filename, archive)
             file.extractall(folder)
     elif tarfile.is_tarfile(archive):
         with tarfile.open(archive) as file:
-            _check_size(archive, sum(member.size for member in file))
-            try:
-                file.extractall(folder, filter="data")
-            except tarfile.FilterError as error:
-                raise DataError(f"{archive} is refused: {error}; get it from its owner") from None
+            size = 0
+            for member in file:
+                _check_size(archive, size := size + member.size)
+                _check_path(member.name, archive)
+                if not (member.isreg() or member.isdir()):
+                    _refuse_kind(member.name, archive)
+            file.extractall(folder, filter="data")  # without links, there is no way out of the folder
     else:
         raise DataError(f"{archive} is neither a zip nor a tar file; fetch it again")
 
@@ -72,11 +76,13 @@ def _check_size(archive: Path, size: int) -> None:
         raise DataError(f"{archive} is refused: it would unpack to {size / 2**30:.0f} GiB; get it from its owner")
 
 
-def _check_zip_member(member: zipfile.ZipInfo, archive: Path) -> None:
+def _check_path(path: str, archive: Path) -> None:
     """Refuse a path that leaves the folder: Python's own extraction would strip it silently."""
-    path, mode = member.filename, member.external_attr >> 16
     leaves = ".." in PurePosixPath(path).parts or ".." in PureWindowsPath(path).parts
     if leaves or PurePosixPath(path).is_absolute() or PureWindowsPath(path).anchor:
         raise DataError(f"{archive} is refused: its member {path!r} would leave the folder; get it from its owner")
-    if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise DataError(f"{archive} is refused: its member {path!r} is a link or a device; get it from its owner")
+
+
+def _refuse_kind(path: str, archive: Path) -> None:
+    """Refuse what is neither a file nor a folder: links have led out of the folder past the checks of Python itself."""
+    raise DataError(f"{archive} is refused: its member {path!r} is a link or a device; get it from its owner")

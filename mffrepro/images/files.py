@@ -1,8 +1,12 @@
 """Read image files, and put files in place whole or not at all."""
 
+import glob
 import os
+import platform
+import re
 import tempfile
 import warnings
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +20,10 @@ from mffrepro.images.picture import Picture
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
+
+
+#: Stands for this machine in the names of temporary files: others may share the folder.
+_HOST = f"{zlib.crc32(platform.node().encode()):08x}"
 
 
 def read_image(path: str | os.PathLike, *, chroma: Chroma = "interpolated", white: float | None = None) -> np.ndarray:
@@ -67,6 +75,26 @@ def read_picture(path: str | os.PathLike, *, chroma: Chroma = "interpolated") ->
     return decode(data, str(path), chroma)
 
 
+def _remove_leftovers(path: Path) -> None:
+    """Remove temporary files of a target whose process, on this machine, has ended."""
+    if os.name != "posix":  # elsewhere asking for a process can end it
+        return
+    name = re.compile(re.escape(f".{path.name}.{_HOST}-") + r"(\d+)\.\w+")
+    for other in path.parent.glob(f".{glob.escape(path.name)}.{_HOST}-*"):
+        if (match := name.fullmatch(other.name)) and not _is_alive(int(match[1])):
+            other.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        pass
+    return True
+
+
 def locked(path: str | os.PathLike, seconds: float = -1) -> "BaseFileLock":
     """Lock a file or folder against other processes of this package.
 
@@ -86,9 +114,13 @@ def locked(path: str | os.PathLike, seconds: float = -1) -> "BaseFileLock":
 
 
 def write_atomically(path: str | os.PathLike, data: bytes) -> None:
-    """Write bytes whole or not at all: under a temporary name, then renamed."""
+    """Write bytes whole or not at all: under a temporary name, then renamed.
+
+    What a killed process left of the same file is removed.
+    """
     path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    _remove_leftovers(path)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.{_HOST}-{os.getpid()}.")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)

@@ -13,7 +13,7 @@ from mffrepro.images import tiff
 from mffrepro.images.camera import is_heic, is_raw, read_heic, read_raw
 from mffrepro.images.depth import to_usable
 from mffrepro.images.jpeg import decode_dct_chroma
-from mffrepro.images.limits import PILLOW_PIXELS, check_pixels, pillow_without_limit, too_large
+from mffrepro.images.limits import PILLOW_PIXELS, check_pixels, open_with_pillow, pillow_without_limit, too_large
 from mffrepro.images.metadata import Metadata, read_metadata, read_orientation
 from mffrepro.images.orientation import orient, turned_back
 from mffrepro.images.picture import Picture, blank, split_alpha
@@ -61,12 +61,8 @@ def read_outline(path: str | os.PathLike) -> Picture | None:
     Raises:
         ImageError: It is too large.
     """
-    from PIL import Image as Pillow
-
     try:
-        with pillow_without_limit():
-            opened = Pillow.open(path)
-        with opened as picture:
+        with open_with_pillow(path) as picture:
             samples = _OUTLINES.get((picture.format, picture.mode))
             if samples is None or is_raw(os.fspath(path)):
                 return None
@@ -89,15 +85,12 @@ def _hidden(data: bytes, name: str) -> Picture:
 
 
 def _by_pillow(data: bytes, name: str, chroma: Chroma) -> Picture:
-    from PIL import Image as Pillow
     from PIL import UnidentifiedImageError
 
     try:
-        with pillow_without_limit():
-            opened = Pillow.open(io.BytesIO(data))
-        with opened as picture:
+        with open_with_pillow(io.BytesIO(data)) as picture:
             check_pixels(*picture.size, name, 4)
-            pages = getattr(picture, "n_frames", 1) if picture.format in ("GIF", "TIFF") else 1
+            has_more = picture.format in ("GIF", "TIFF") and _has_second_page(picture)
             deep = _is_deep(picture, data)
             exif = picture.getexif()
             orientation = read_orientation(exif)
@@ -116,11 +109,22 @@ def _by_pillow(data: bytes, name: str, chroma: Chroma) -> Picture:
     except Exception as error:  # parsers refuse damaged files by errors of many kinds
         reason = str(error).split("\n")[0].rstrip(".") or type(error).__name__
         raise ImageError(f"{name} is damaged or truncated ({reason}); copy it again") from None
-    if pages > 1:
-        warnings.warn(f"{name}: only the first of its {pages} pages is used", stacklevel=4)
+    if has_more:
+        warnings.warn(f"{name}: only the first of its pages is used", stacklevel=4)
     if deep is None:
         return Picture(*values, orientation, metadata)
     return deep(data, name, orientation, metadata)
+
+
+def _has_second_page(picture) -> bool:
+    """Tell whether a file has more pages; to count all takes long where a hostile file has very many."""
+    try:
+        picture.seek(1)
+    except EOFError:
+        return False
+    finally:
+        picture.seek(0)
+    return True
 
 
 def _is_deep(picture, data: bytes):

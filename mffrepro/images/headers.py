@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mffrepro.images.camera import HEIC_SUFFIXES, is_raw
-from mffrepro.images.limits import pillow_without_limit
+from mffrepro.images.limits import open_with_pillow
 from mffrepro.images.metadata import is_own_bmp, is_own_result, parse_exif, time_taken
 
 
@@ -29,14 +29,10 @@ def read_header(path: str | os.PathLike) -> Header:
 
     It is empty where that is not possible: reading the whole file will say why.
     """
-    from PIL import Image
-
     try:
         if os.fspath(path).lower().endswith(tuple(HEIC_SUFFIXES)):
             return _heic(path)
-        with pillow_without_limit():
-            opened = Image.open(path)
-        with opened as picture:
+        with open_with_pillow(path) as picture:
             exif = picture.getexif() if picture.format != "PNG" or "exif" in picture.info else parse_exif(b"")
             size = None if is_raw(os.fspath(path)) else picture.size  # the size of a preview
             own = is_own_bmp(path) if picture.format == "BMP" else is_own_result(exif)

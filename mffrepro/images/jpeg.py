@@ -32,7 +32,7 @@ def decode_dct_chroma(data: bytes) -> np.ndarray | None:
     """
     from PIL import Image
 
-    with Image.open(io.BytesIO(data)) as picture:
+    with Image.open(io.BytesIO(data), formats=("JPEG",)) as picture:
         sampling = [(h, v) for _, h, v, _ in getattr(picture, "layer", [])]
         if picture.mode != "RGB" or sampling != _HALVED or "progressive" in picture.info:
             return None
@@ -63,7 +63,7 @@ def _planes(data: bytes, shrink: int) -> np.ndarray:
     """Decode to luma and chroma (H, W, 3), at full or at half size."""
     from PIL import Image
 
-    with Image.open(io.BytesIO(data)) as picture:
+    with Image.open(io.BytesIO(data), formats=("JPEG",)) as picture:
         picture.draft("YCbCr", (picture.width // shrink, picture.height // shrink))
         return np.asarray(picture, np.float64)
 

@@ -4,12 +4,18 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
+from typing import TYPE_CHECKING, Any
 
 from mffrepro.errors import ImageError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 #: Most pixels of one image. The largest photographs and mosaics of slides have some hundred million; a damaged or hostile header
 #: says any number.
 MAX_PIXELS = 1_000_000_000
+#: Formats that Pillow may open. It knows many more, and starts other programs for some, such as Ghostscript for EPS.
+FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "DIB", "GIF", "PPM", "JPEG2000")
 #: Pixels from which Pillow warns of a hostile file, unless it is told otherwise.
 PILLOW_PIXELS = 2**30 // 12
 #: Bytes of decoded pixels from which the free memory is looked at.
@@ -53,6 +59,18 @@ def free_memory() -> float:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):
         return float("inf")
+
+
+def open_with_pillow(source: Any) -> "Image":
+    """Open a picture with Pillow if it has one of `FORMATS`; `check_pixels` must follow.
+
+    Args:
+        source: A path or a binary file.
+    """
+    from PIL import Image
+
+    with pillow_without_limit():
+        return Image.open(source, formats=FORMATS)
 
 
 @contextmanager

@@ -31,6 +31,8 @@ _DROPPED = {0x927C, 0xA005, _WIDTH, _HEIGHT}
 #: Descriptions that programs for microscopes write to lay out a stack; a result is no stack.
 _LAYOUTS = ("ImageJ=", "<?xml", "<OME", "{")
 _INCH, _CENTIMETRE = 2, 3
+#: Pixels per inch beyond which a resolution is damaged: a hundredth of a micrometre a pixel.
+_LARGEST_DPI = 2_540_000
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,8 @@ def read_metadata(exif: "Exif", icc: bytes | None = None, dpi: Sequence[float] |
     try:
         first = dict(exif)
         icc = icc or first.get(_PROFILE)
-        dpi = _dpi(first) if dpi is None else (float(dpi[0]), float(dpi[1]))
-        kept = {tag: value for tag, value in first.items() if tag in _KEPT}
+        dpi = _plausible(_dpi(first) if dpi is None else dpi)
+        kept = {tag: value for tag, value in first.items() if tag in _KEPT and isinstance(value, (str, bytes))}
         if str(kept.get(_DESCRIPTION, "")).lstrip().startswith(_LAYOUTS):
             del kept[_DESCRIPTION]
         details = {tag: value for tag, value in exif.get_ifd(_EXIF).items() if tag not in _DROPPED}
@@ -162,12 +164,20 @@ def time_taken(exif: "Exif") -> datetime | None:
     return taken.replace(microsecond=int(f"{fraction:0<6.6}")) if fraction.isdecimal() else taken
 
 
+def _plausible(dpi: Sequence[float] | None) -> tuple[float, float] | None:
+    """Return a resolution that files of every format can hold; damaged ones are left out."""
+    if dpi is None:
+        return None
+    x, y = float(dpi[0]), float(dpi[1])
+    return (x, y) if 0 < x <= _LARGEST_DPI and 0 < y <= _LARGEST_DPI else None
+
+
 def _dpi(first: Mapping[int, Any]) -> tuple[float, float] | None:
     if _X_DPI not in first or first.get(_UNIT, _INCH) not in (_INCH, _CENTIMETRE):
         return None
     scale = 2.54 if first.get(_UNIT) == _CENTIMETRE else 1
     x, y = float(first[_X_DPI]) * scale, float(first.get(_Y_DPI, first[_X_DPI])) * scale
-    return (x, y) if x > 0 and y > 0 else None
+    return x, y
 
 
 def _pack(first: dict, details: dict, gps: dict) -> bytes:

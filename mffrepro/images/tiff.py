@@ -14,7 +14,7 @@ import numpy as np
 from mffrepro.errors import ImageError
 from mffrepro.images.depth import expand_bits, to_usable
 from mffrepro.images.frames import SMALL, Frames
-from mffrepro.images.limits import check_pixels, pillow_without_limit, too_large
+from mffrepro.images.limits import check_pixels, open_with_pillow, too_large
 from mffrepro.images.metadata import Metadata, parse_exif, read_metadata, read_orientation
 from mffrepro.images.orientation import ORIENTATION
 from mffrepro.images.picture import Picture
@@ -121,6 +121,8 @@ def read_slices(path: str | os.PathLike) -> tuple[np.ndarray | Frames, np.ndarra
         sides = _check_axes(series, name)
         axes, page = "".join(sides), series.keyframe
         count = sides[_stack_axis(axes)]
+        if min(page.imagewidth, page.imagelength) < 1 or count > size:  # a slice takes a byte or more, however it is compressed
+            raise ImageError(f"{name} is damaged or truncated (it says that it has {count} slices); copy it again")
         in_turn = _lies_in_order(series, axes, count) and _pixel_size(page) * count * page.imagewidth * page.imagelength > SMALL
         check_pixels(page.imagewidth, page.imagelength, name, _pixel_size(page) * (1 if in_turn else count))
         if page.compression == 1 and count * page.imagewidth * page.imagelength * page.bitspersample // 8 > size:
@@ -156,14 +158,10 @@ def _slice_frames(name: str, count: int, number: int) -> tuple[Frames, Frames | 
 
 def _first_metadata(path: str | os.PathLike) -> Metadata:
     """Read the metadata of the first directory of a file, without the pixels of all its slices."""
-    from PIL import Image
-
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about tags of BigTIFF that Pillow does not read
-            with pillow_without_limit():
-                opened = Image.open(path)
-            with opened as picture:
+            with open_with_pillow(path) as picture:
                 return read_metadata(picture.getexif(), picture.info.get("icc_profile"), picture.info.get("dpi"))
     except Exception:  # Pillow knows no mode for some depths, and refuses damaged directories with errors of many kinds
         return Metadata()

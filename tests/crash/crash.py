@@ -110,6 +110,13 @@ def files(command: Command, folder: Path) -> list[Path]:
     return sorted(path for pattern in command.results for path in folder.glob(pattern) if not path.name.startswith("."))
 
 
+def leftovers(command: Command, folder: Path) -> list[Path]:
+    """The temporary files beside the results."""
+    places = {folder / Path(pattern).parent for pattern in command.results if "*" not in str(Path(pattern).parent)}
+    hidden = (path for place in places if place.is_dir() for path in place.iterdir() if path.is_file() and path.name[0] == ".")
+    return sorted(path for path in hidden if path.suffix != ".lock" and path.name not in {".gitignore", ".gitattributes"})
+
+
 def assert_whole(paths: Sequence[Path]) -> None:
     """Read each file as its users would."""
     for path in paths:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from crash import COMMANDS, assert_whole, files, finish, kill_at, prepare, rows, start
+from crash import COMMANDS, assert_whole, files, finish, kill_at, leftovers, prepare, rows, start
 
 KILLS = int(os.environ.get("MFFREPRO_KILLS", 1))
 
@@ -59,6 +59,7 @@ def test_a_killed_command_goes_on(whole, tmp_path):
         code, said = finish(command, folder)
         assert code == 0, said
         assert_whole(files(command, folder))
+        assert leftovers(command, folder) == []
         assert_same(name, reference, folder)
         if finished is not None:  # not computed again: even the seconds are the same
             pd.testing.assert_frame_equal(rows(name, folder).loc[finished.index], finished)

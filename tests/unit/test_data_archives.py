@@ -48,9 +48,9 @@ def test_zip(tmp_path):
 
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:xz"])
 def test_tar(tmp_path, mode):
-    archive = make_tar(tmp_path / "a.tar", (tarfile.TarInfo("in/one.txt"), b"1"), link("in/same", "one.txt"), mode=mode)
+    archive = make_tar(tmp_path / "a.tar", (tarfile.TarInfo("in/one.txt"), b"1"), mode=mode)
     folder = extract(archive, tmp_path / "out")
-    assert (folder / "in" / "same").read_text() == "1"
+    assert (folder / "in" / "one.txt").read_text() == "1"
 
 
 def test_a_folder_that_exists_is_left_alone(tmp_path):
@@ -82,10 +82,13 @@ def test_zip_links_are_refused(tmp_path):
         link("in", "../../elsewhere"),
         link("in", "/etc"),
         link("in", "../../elsewhere", tarfile.LNKTYPE),
+        link("in/same", "fine.txt"),
+        link("in/same", "fine.txt", tarfile.LNKTYPE),
+        (tarfile.TarInfo("/out.txt"), b"1"),
         link("fifo", "", tarfile.FIFOTYPE),
         link("device", "", tarfile.CHRTYPE),
     ],
-    ids=["parent", "link out", "absolute link", "hard link out", "fifo", "device"],
+    ids=["parent", "link out", "absolute link", "hard link out", "link inside", "hard link inside", "absolute", "fifo", "device"],
 )
 def test_tar_members_that_leave_are_refused(tmp_path, member):
     archive = make_tar(tmp_path / "a.tar", (tarfile.TarInfo("fine.txt"), b"1"), member)
@@ -94,12 +97,19 @@ def test_tar_members_that_leave_are_refused(tmp_path, member):
     assert nothing_but(tmp_path / "sub")
 
 
-def test_an_absolute_tar_path_stays_inside(tmp_path):
-    outside = tmp_path / "outside.txt"
-    archive = make_tar(tmp_path / "a.tar", (tarfile.TarInfo(str(outside)), b"1"))
-    extract(archive, tmp_path / "out")
-    assert not outside.exists()
-    assert (tmp_path / "out" / os.path.relpath(outside, "/")).read_bytes() == b"1"
+def test_many_links_with_long_names_do_not_lead_out(tmp_path):
+    """Python's own check gives up where a path is longer than the system allows, as sixteen links into each other make it."""
+    long, steps, members = "d" * 247, "abcdefghijklmnop", []
+    for number, step in enumerate(steps):
+        folder = tarfile.TarInfo("/".join([*steps[:number], long]))
+        folder.type = tarfile.DIRTYPE
+        members += [(folder, b""), link("/".join([*steps[:number], step]), long)]
+    members.append(link("/".join(steps) + "/" + "l" * 254, "../" * len(steps)))
+    members.append(link("escape", "/".join(steps) + "/" + "l" * 254 + "/../../.."))
+    members.append((tarfile.TarInfo("escape/out.txt"), b"1"))
+    with pytest.raises(DataError, match="is a link or a device"):
+        extract(make_tar(tmp_path / "a.tar", *members), tmp_path / "sub" / "deep" / "out")
+    assert not list(tmp_path.rglob("out.txt"))
 
 
 @pytest.mark.parametrize("cut", [100, 2000])
@@ -117,17 +127,6 @@ def test_a_truncated_tar_leaves_nothing(tmp_path):
     with pytest.raises(DataError, match="fetch it again"):
         extract(archive, tmp_path / "out")
     assert nothing_but(tmp_path, "a.tar")
-
-
-@pytest.mark.parametrize("kind", [tarfile.LNKTYPE, tarfile.SYMTYPE])
-def test_a_tar_whose_link_leads_to_nothing_leaves_nothing(tmp_path, kind):
-    archive = make_tar(tmp_path / "a.tar", link("one", "two", kind))
-    try:
-        extract(archive, tmp_path / "out")
-    except DataError:
-        assert nothing_but(tmp_path, "a.tar")
-    else:  # a symbolic link may dangle
-        assert kind == tarfile.SYMTYPE
 
 
 @pytest.mark.parametrize("make", [make_zip, make_tar])

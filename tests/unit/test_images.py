@@ -4,6 +4,8 @@ import errno
 import io
 import os
 import struct
+import subprocess
+import sys
 import warnings
 import zlib
 
@@ -109,7 +111,7 @@ def test_float_tiffs_keep_their_digits(tmp_path, shape):
 def test_only_the_first_page_is_read_and_said_so(tmp_path):
     pages = [Pillow.fromarray(RAMP + i) for i in range(3)]
     pages[0].save(tmp_path / "pages.tif", save_all=True, append_images=pages[1:])
-    with pytest.warns(UserWarning, match="only the first of its 3 pages"):
+    with pytest.warns(UserWarning, match="only the first of its pages"):
         np.testing.assert_array_equal(read_image(tmp_path / "pages.tif"), RAMP)
 
 
@@ -492,3 +494,28 @@ def test_a_written_file_has_the_permissions_of_any_other(tmp_path):
     (tmp_path / "plain").write_bytes(b"")
     path = write_image(tmp_path / "x.png", GRAY)
     assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_pillow_opens_no_format_that_starts_a_program(tmp_path, monkeypatch):
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "gs"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
+    text = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 20 20\n%%EndComments\nshowpage\n%%EOF\n"
+    (tmp_path / "a.png").write_bytes(text)
+    with pytest.raises(ImageError, match="is not an image that can be read"):
+        mff.read_image(tmp_path / "a.png")
+    assert not (tmp_path / "started").exists()
+
+
+@pytest.mark.parametrize("target", ["a.png", "rows.parquet"])
+def test_what_a_killed_process_left_is_removed(tmp_path, target):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    names = {kind: f".{target}.{files._HOST}-{number}.abcdefgh" for kind, number in (("left", ended.pid), ("busy", os.getpid()))}
+    others = [f".{target}.lock", ".b.png.12345678-1.abcdefgh", f".{target}.12345678-{ended.pid}.abcdefgh"]
+    for name in (*names.values(), *others):
+        (tmp_path / name).touch()
+    files.write_atomically(tmp_path / target, b"whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([target, names["busy"], *others])

@@ -341,3 +341,41 @@ def test_what_is_larger_than_the_memory_is_refused(tmp_path, write, monkeypatch)
     monkeypatch.setattr("mffrepro.images.limits.free_memory", lambda: 10**6)
     assert mff.read_image(image).shape == (40, 50, 3)
     np.testing.assert_array_equal(as_stack(stack).images, SLICES)
+
+
+@pytest.mark.parametrize(("width", "said"), [(0, "images=99999999"), (1, "images=99999999")])
+def test_more_slices_than_bytes_are_refused(tmp_path, width, said):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((1, 1), np.uint8), description=f"ImageJ=1.53\n{said}\nslices=99999999\n", metadata=None)
+    data = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as file:
+        at = file.pages[0].tags["ImageWidth"].valueoffset
+    data[at : at + 2] = width.to_bytes(2, "little")
+    path.write_bytes(data)
+    with pytest.raises(ImageError):
+        as_stack(path)
+
+
+def test_a_damaged_resolution_is_left_out(tmp_path):
+    """Zero by zero, no finite number, and more than a file can hold."""
+    image = np.arange(48, dtype=np.uint8).reshape(6, 8)
+    for number, pair in enumerate((((0, 0), (0, 0)), ((2**32 - 1, 1), (2**32 - 1, 1)), ((0, 5), (0, 5)))):
+        path = tmp_path / f"{number}.tif"
+        tifffile.imwrite(path, image, resolution=((72, 1), (72, 1)), metadata=None)
+        with tifffile.TiffFile(path) as file:
+            places = [file.pages[0].tags[name].valueoffset for name in ("XResolution", "YResolution")]
+        data = bytearray(path.read_bytes())
+        for place, (above, below) in zip(places, pair, strict=True):
+            data[place : place + 8] = above.to_bytes(4, "little") + below.to_bytes(4, "little")
+        path.write_bytes(data)
+        result = mff.fuse([path, path], "average")
+        assert result.metadata.dpi is None
+        for suffix in ("png", "jpg", "tif", "webp", "bmp"):
+            assert mff.write_image(tmp_path / f"out.{suffix}", result).exists()
+
+
+def test_a_tag_of_another_kind_than_text_is_left_out(tmp_path):
+    image = np.arange(48, dtype=np.uint8).reshape(6, 8)
+    tifffile.imwrite(tmp_path / "a.tif", image, extratags=[(0x9C9B, "I", 1, 2**31, True)], metadata=None)
+    result = mff.fuse([tmp_path / "a.tif"] * 2, "average")
+    assert mff.write_image(tmp_path / "out.tif", result).exists()
