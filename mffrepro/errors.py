@@ -36,3 +36,9 @@ def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> Opti
     near = get_close_matches(str(name), known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known) or 'none'}"
     return OptionError(f"no {kind} {name!r}; {hint}" + (f" (see {where})" if where else ""))
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, in at most 120 characters; the name of its type where it says nothing."""
+    text = str(error).split("\n")[0].rstrip(".") or type(error).__name__
+    return text if len(text) <= 120 else f"{text[:117]}..."

@@ -11,12 +11,11 @@ from mffrepro.progress import steps
 
 #: Longer side of the copies in pixels, and tiles of a pair.
 SIDE, TILES = 384, 80
-#: Neighbours that lie so far off each other are worth a note, in pixels of the frames and in those of the copies.
+#: Frames that lie so far off their neighbours, or off the middle of the stack, are worth a note, in pixels of the frames and in
+#: those of the copies. Blur alone moves the frames of a registered pair by up to 1.4 pixels.
 WORTH, WORTH_REDUCED = 1.5, 0.15
 #: Longer side of the smallest frames that are judged: in smaller ones the blur of a frame moves its tiles by as much.
 SMALLEST = 256
-#: So many times as far off may a frame lie from the middle of the stack: what neighbours share is fused first.
-FROM_MIDDLE = 2
 
 
 def describe_worst(images: Sequence[np.ndarray], names: Sequence[str]) -> str | None:
@@ -34,9 +33,9 @@ def describe_worst(images: Sequence[np.ndarray], names: Sequence[str]) -> str | 
     pairs = list(_pairs(frames))
     neighbours = [(offset(pair, shape), n + 1, n) for n, pair in enumerate(pairs) if pair is not None]
     others = [(offset(transform, shape), n, middle) for n, transform in _from_middle(pairs, middle)]
-    for found, most in ((neighbours, limit), (others, FROM_MIDDLE * limit)):
+    for found in (neighbours, others):
         off, frame, other = max(found, default=(0.0, 0, 0))
-        if off >= most:
+        if off >= limit:
             return f"{names[frame]} is {off:.1f} px off {names[other]}"
     return None
 

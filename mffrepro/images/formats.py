@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from mffrepro.errors import ImageError
+from mffrepro.errors import ImageError, first_line
 from mffrepro.images import tiff
 from mffrepro.images.camera import is_heic, is_raw, read_heic, read_raw
 from mffrepro.images.depth import to_usable
@@ -107,8 +107,7 @@ def _by_pillow(data: bytes, name: str, chroma: Chroma) -> Picture:
     except MemoryError:
         raise too_large(name) from None
     except Exception as error:  # parsers refuse damaged files by errors of many kinds
-        reason = str(error).split("\n")[0].rstrip(".") or type(error).__name__
-        raise ImageError(f"{name} is damaged or truncated ({reason}); copy it again") from None
+        raise ImageError(f"{name} is damaged or truncated ({first_line(error)}); copy it again") from None
     if has_more:
         warnings.warn(f"{name}: only the first of its pages is used", stacklevel=4)
     if deep is None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mffrepro.errors import ImageError
+from mffrepro.errors import ImageError, first_line
 from mffrepro.images.depth import expand_bits, to_usable
 from mffrepro.images.frames import SMALL, Frames
 from mffrepro.images.limits import check_pixels, open_with_pillow, too_large
@@ -232,8 +232,7 @@ def _opened(source, name: str) -> Iterator["TiffFile"]:
     except MemoryError:  # a damaged length
         raise too_large(name) from None
     except Exception as error:  # a damaged file is refused with errors of many kinds
-        reason = str(error).split("\n")[0].rstrip(".") or type(error).__name__
-        raise ImageError(f"{name} is damaged or truncated ({reason}); copy it again") from None
+        raise ImageError(f"{name} is damaged or truncated ({first_line(error)}); copy it again") from None
     finally:
         logger.disabled = disabled
 

@@ -1,5 +1,7 @@
 """Alignment of focal stacks whose true transforms are known."""
 
+import re
+
 import cv2
 import numpy as np
 import pytest
@@ -274,6 +276,13 @@ def test_a_misaligned_stack_is_measured():
 def test_a_slow_drift_is_measured_against_the_middle():
     frames = moved_stack(photograph(), [zoom(x=1.2 * n) for n in range(9)], blur=1)
     assert alignment.misalignment(frames) in ("frame 1 is 4.8 px off frame 5", "frame 9 is 4.8 px off frame 5")
+
+
+@pytest.mark.parametrize(("count", "rate"), [(6, 0.006), (7, 0.005)])
+def test_a_small_stack_that_breathes_a_little_is_noted(count, rate):
+    """The frames are less than 1.5 pixels off their neighbours, but together they cost about five decibels."""
+    frames = moved_stack(photograph(), [zoom(1 + rate * (n - (count - 1) / 2)) for n in range(count)], blur=1)
+    assert re.fullmatch(r"frame \d is [12]\.\d px off frame \d", alignment.misalignment(frames))
 
 
 @pytest.mark.parametrize("name", ["astronaut_blur5", "coffee_blur5", "rocket_spread", "motorcycle_lens"])
