@@ -39,6 +39,9 @@ def unknown(kind: str, name: str, known: Iterable[str], where: str = "") -> Opti
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of what an error says, in at most 120 characters; the name of its type where it says nothing."""
+    """Return the first line of what an error says, in at most 120 characters.
+
+    Where it says nothing, that is the name of its type.
+    """
     text = str(error).split("\n")[0].rstrip(".") or type(error).__name__
     return text if len(text) <= 120 else f"{text[:117]}..."

@@ -60,7 +60,10 @@ def check_image(image: np.ndarray, name: str = "image", min_side: int = 1) -> np
 
 
 def check_same_size(images: Sequence[np.ndarray], names: Sequence[str], remedy: str = "") -> None:
-    """Raise ImageError unless all images agree in size, channels and dtype; `remedy` names what crops them, if anything does."""
+    """Raise ImageError unless all images agree in size, channels and dtype.
+
+    `remedy` names what crops them, if anything does.
+    """
     for image, name in zip(images[1:], names[1:], strict=True):
         check_same_shape(image.shape, images[0].shape, name, names[0], remedy)
         if image.dtype != images[0].dtype:
@@ -68,7 +71,7 @@ def check_same_size(images: Sequence[np.ndarray], names: Sequence[str], remedy: 
 
 
 def check_same_shape(shape: tuple[int, ...], wanted: tuple[int, ...], name: str, first: str, remedy: str = "") -> None:
-    """Raise ImageError unless an image has the size and channels of the first; see `check_same_size`."""
+    """Raise ImageError unless an image has size and channels of the first."""
     if shape[:2] != wanted[:2]:
         sizes = f"{shape[1]}x{shape[0]} pixels but {first} is {wanted[1]}x{wanted[0]}"
         raise ImageError(f"{name} is {sizes}; register and crop them to one size{remedy}")

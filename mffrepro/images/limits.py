@@ -62,7 +62,9 @@ def free_memory() -> float:
 
 
 def open_with_pillow(source: Any) -> "Image":
-    """Open a picture with Pillow if it has one of `FORMATS`; `check_pixels` must follow.
+    """Open a picture with Pillow if it has one of `FORMATS`.
+
+    `check_pixels` must follow.
 
     Args:
         source: A path or a binary file.

@@ -140,7 +140,10 @@ def is_own_result(exif: "Exif") -> bool:
 
 
 def marked_bmp(data: bytes, software: str) -> bytes:
-    """Name the program behind the pixels of a BMP file, which has no tags; its header says how long the file is."""
+    """Name the program behind the pixels of a BMP file, which has no tags.
+
+    Its header says how long the file is.
+    """
     marked = data + b"\0" + software.encode()
     return marked[:2] + len(marked).to_bytes(4, "little") + marked[6:]
 

@@ -168,7 +168,10 @@ def _first_metadata(path: str | os.PathLike) -> Metadata:
 
 
 def holds_slices(path: str | os.PathLike) -> bool:
-    """Tell whether a file is a TIFF of several slices; reading it says what is wrong with them."""
+    """Tell whether a file is a TIFF of several slices.
+
+    Reading it says what is wrong with them.
+    """
     if not is_tiff(path):
         return False
     name = os.fspath(path)

@@ -29,7 +29,11 @@ _SIXTEEN = np.dtype(np.uint16)
 
 
 def check_suffix(path: str | os.PathLike) -> str:
-    """Return the suffix of a path in small letters; raise ImageError where no image can be written so."""
+    """Return the suffix of a path in small letters.
+
+    Raises:
+        ImageError: No image can be written so.
+    """
     suffix = Path(path).suffix.lower()
     if suffix not in _FORMATS:
         raise ImageError(f"{path} has the suffix {suffix or 'none'}; write to .png, .tif, .jpg, .webp or .bmp")

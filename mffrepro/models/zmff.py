@@ -54,14 +54,17 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    """Join the maps of a scale with those of the next coarser one, and double the size."""
+    """Join the maps of a scale with coarser ones, and double the size."""
 
     def __init__(self) -> None:
         super().__init__()
         self.joined, self.conv, self.norm = nn.BatchNorm2d(SKIP + WIDTH), _conv(SKIP + WIDTH, WIDTH), nn.BatchNorm2d(WIDTH)
 
     def forward(self, skip: Tensor, coarser: Tensor) -> Tensor:
-        """Return maps (B, 128, 2 H, 2 W) from (B, 16, H, W) and maps that may be a row or column larger."""
+        """Return maps (B, 128, 2 H, 2 W).
+
+        `skip` is (B, 16, H, W); `coarser` may be a row or column larger.
+        """
         height, width = skip.shape[-2:]
         joined = self.joined(torch.cat([skip, coarser[..., :height, :width]], 1))
         doubled = F.interpolate(joined, scale_factor=2, mode="bilinear", align_corners=False)
@@ -129,7 +132,10 @@ class Fit:
         self.noise = NOISE_RANGE * noise.to(lumas)
 
     def run(self, steps: tuple[int, int]) -> Iterator[tuple[float, Tensor]]:
-        """Yield the loss and the image (1, 1, H, W) of each step, before the networks change."""
+        """Yield the loss and the image (1, 1, H, W) of each step.
+
+        Both are those before the networks change.
+        """
         optimiser = torch.optim.Adam([*self.image.parameters(), *self.masks.parameters()], lr=self.rate)
         for step in range(sum(steps)):
             optimiser.param_groups[0]["lr"] = self.rate * 0.5 ** sum(step > halved for halved in HALVED)
@@ -142,7 +148,10 @@ class Fit:
             yield loss.item(), image.detach()
 
     def loss(self, image: Tensor, masks: Tensor, *, structure: bool) -> Tensor:
-        """Compute L_1, or L_2 for structure, of an image (1, 1, H, W) and masks (N, 1, H, W)."""
+        """Compute L_1, or L_2 for structure.
+
+        The image is (1, 1, H, W), the masks are (N, 1, H, W).
+        """
         composed = (masks * self.lumas).sum(0, keepdim=True)
         if structure:
             return ssim_loss(image, composed, pad=True).mean()
