@@ -162,3 +162,17 @@ def test_caches_depend_on_files_that_exist(name):
     text = (FOLDER / f"{name}.yml").read_text()
     for pattern in re.findall(r"hashFiles\('([^']+)'\)", text):
         assert list(ROOT.glob(pattern)), f"{pattern} matches nothing, so the cache would never be renewed"
+
+
+def script(name: str, job: str) -> str:
+    return "\n".join(step.get("run", "") for step in steps(name, job))
+
+
+def test_the_full_branches_run_once_for_every_change():
+    """They take up to 48 minutes on a free runner, more than a job of the matrix has."""
+    branches = [job for job in WORKFLOWS["ci"]["jobs"] if "make branches" in script("ci", job)]
+    assert [WORKFLOWS["ci"]["jobs"][job]["timeout-minutes"] for job in branches] == [60]
+    lines = [line for job in WORKFLOWS["ci"]["jobs"] for line in script("ci", job).splitlines() if "-m pytest" in line]
+    whole = [line for line in lines if not re.search(r"(?<!--ignore )\btests/", line)]
+    assert whole
+    assert all("--ignore tests/branches" in line for line in whole)
