@@ -26,7 +26,16 @@ JOBS = [(name, job) for name, workflow in WORKFLOWS.items() for job in workflow[
 STAND_INS = {
     "make": 'exec "$REAL_MAKE" -n "$@"',
     "nvidia-smi": "echo called",
-    "gh": "echo called",
+    "gh": """
+case "$1 $2" in
+  "run download")
+    folder="${*: -1}"
+    mkdir -p "$folder"
+    { git show HEAD:requirements.lock; echo "# renewed"; } > "$folder/requirements.lock"
+    echo "changes" > "$folder/changes.md";;
+  *" list") echo "${OPEN-called}";;
+  *) echo "gh $*" >> "$RUNNER_TEMP/gh.log";;
+esac""",
     "pip": "echo called",
     "python3": """
 case "$*" in
@@ -176,3 +185,41 @@ def test_the_full_branches_run_once_for_every_change():
     whole = [line for line in lines if not re.search(r"(?<!--ignore )\btests/", line)]
     assert whole
     assert all("--ignore tests/branches" in line for line in whole)
+
+
+@pytest.mark.parametrize(("name", "job"), JOBS, ids=lambda word: word)
+def test_what_may_write_runs_no_package(name, job):
+    """A package that was resolved a minute ago must not find a token that can push."""
+    granted = WORKFLOWS[name]["jobs"][job].get("permissions", {})
+    if "write" in granted.values():
+        assert re.findall(r"\b(?:make|pip|python3?|mffrepro|pytest)\b(?!/)", script(name, job)) == []
+        assert not any("setup-python" in step.get("uses", "") for step in steps(name, job))
+
+
+def test_the_job_that_resolves_new_packages_keeps_no_credentials():
+    (job,) = [job for job in WORKFLOWS["lock"]["jobs"] if "make relock" in script("lock", job)]
+    (checkout,) = [step for step in steps("lock", job) if "actions/checkout" in step.get("uses", "")]
+    assert checkout["with"] == {"persist-credentials": False}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("open_before", [False, True])
+def test_a_new_lock_is_offered_again_when_its_job_is_repeated(clone, open_before):
+    """The branch stays from the first time, and the checks are started by name: GitHub starts none for what a workflow opens."""
+    (step,) = [step for step in steps("lock", "offer") if "run" in step]
+    variables = environment(clone, "lock", "offer", step) | {"OPEN": "7" if open_before else ""}
+    called = clone / ".runner" / "gh.log"
+    called.unlink(missing_ok=True)
+    start = subprocess.run(
+        ["git", "-C", str(clone), "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    for _ in range(2):
+        done = subprocess.run(["bash", "-c", step["run"]], cwd=clone, env=variables, capture_output=True, text=True)
+        subprocess.run(["git", "-C", str(clone), "checkout", "-q", "--detach", start], check=True)
+        assert done.returncode == 0, done.stderr
+    pushed = ["git", "-C", str(clone), "show", f"{variables['BRANCH']}:requirements.lock"]
+    assert subprocess.run(pushed, capture_output=True, text=True, check=True).stdout.endswith("# renewed\n")
+    lines = called.read_text().splitlines()
+    assert [line.split()[1:3] for line in lines] == 2 * [["workflow", "run"], ["pr", "comment" if open_before else "create"]]
+    assert lines[0] == f"gh workflow run ci.yml --ref {variables['BRANCH']}"
+    assert "workflow_dispatch" in WORKFLOWS["ci"][True]
