@@ -46,7 +46,7 @@ relock: .venv-lock/.ready ## renew requirements.lock within the bounds of pyproj
 	@.venv-lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--all-extras pyproject.toml -o requirements.lock
 
-dist: $(READY) ## build wheel and source archive, and try them in new environments (WEIGHTS=no leaves out the weights)
+dist: $(READY) ## build wheel and source archive, and try them in new environments (WEIGHTS=no: without weights, into dist/no-weights)
 	@$(BIN)/python tests/release/distribution.py $(if $(filter no,$(WEIGHTS)),--no-weights)
 
 rename: ## give the project another address: make rename TO=OWNER/NAME

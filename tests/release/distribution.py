@@ -3,12 +3,14 @@
     python tests/release/distribution.py [--no-weights]
 
 Into ``dist``: wheel, source archive, a list of all components (CycloneDX) and a table of their licences. ``--no-weights`` leaves
-out the trained weights, some of which may not be used commercially, and with them the licence that differs from that of the code.
+out the trained weights, some of which may not be used commercially, and with them the licence that differs from that of the code;
+what it builds has the same file names, so it goes to ``dist/no-weights``.
 """
 
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -36,17 +38,21 @@ def copy_tracked(folder: Path, weights: bool) -> Path:
     return tree
 
 
+def target_of(weights: bool) -> Path:
+    """The folder of a build: file names do not say whether weights are inside."""
+    return ROOT / "dist" if weights else ROOT / "dist" / "no-weights"
+
+
 def build(tree: Path, target: Path) -> list[Path]:
-    """Build wheel and source archive."""
-    target.mkdir(exist_ok=True)
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-d", str(target)], cwd=tree, check=True, stdout=subprocess.DEVNULL
-    )
-    built = sorted(target.glob("*.whl")) + sorted(target.glob("*.tar.gz"))
+    """Build wheel and source archive, and put them into a folder that may hold others."""
+    new = tree.with_name("new")
+    subprocess.run([sys.executable, "-m", "hatchling", "build", "-d", str(new)], cwd=tree, check=True, stdout=subprocess.DEVNULL)
+    built = sorted(new.glob("*.whl")) + sorted(new.glob("*.tar.gz"))
     for path in built:
         if path.stat().st_size > MOST_BYTES:
             sys.exit(f"{path.name} has {path.stat().st_size / 1e6:.0f} MB; a package may have {MOST_BYTES / 1e6:.0f}")
-    return built
+    target.mkdir(parents=True, exist_ok=True)
+    return [Path(shutil.move(path, target / path.name)) for path in built]
 
 
 def try_in_new_environment(package: Path, folder: Path, weights: bool) -> Path:
@@ -107,16 +113,16 @@ def licence_of(component: dict) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--no-weights", action="store_true")
-    parser.add_argument("--target", type=Path, default=ROOT / "dist")
     given = parser.parse_args()
     weights = not given.no_weights
+    target = target_of(weights)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        built = build(copy_tracked(folder, weights), given.target)
+        built = build(copy_tracked(folder, weights), target)
         for number, package in enumerate(built):
             python = try_in_new_environment(package, folder / f"environment{number}", weights)
             print(f"{package.name}: {package.stat().st_size / 1e6:.1f} MB, installs and works", flush=True)
-        components = list_components(python, folder / "lister", given.target)
+        components = list_components(python, folder / "lister", target)
     silent = [part["name"] for part in components if not licence_of(part)]
     print(f"{len(components)} components; licence not stated: {', '.join(silent) or 'none'}")
 

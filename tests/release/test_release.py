@@ -12,6 +12,7 @@ import pytest
 from copies import copy_tracked
 from rename import ROOT, current, rename
 
+import mffrepro
 from mffrepro.runtime import REPOSITORY
 
 
@@ -60,17 +61,41 @@ def test_packages_hold_weights_or_none(tmp_path, weights):
     assert source.stat().st_size < distribution.MOST_BYTES
 
 
-def test_a_package_that_is_too_large_is_refused(tmp_path, monkeypatch):
-    pytest.importorskip("hatchling")
-    monkeypatch.setattr(distribution, "MOST_BYTES", 10)
-    tree = tmp_path / "tree"
+def small_project(folder: Path) -> Path:
+    """The project with an empty package."""
+    tree = folder / "tree"
     (tree / "mffrepro").mkdir(parents=True)
     (tree / "data_manifests").mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, tree / name)
     (tree / "mffrepro" / "__init__.py").write_text("")
+    return tree
+
+
+def test_a_package_that_is_too_large_is_refused(tmp_path, monkeypatch):
+    pytest.importorskip("hatchling")
+    monkeypatch.setattr(distribution, "MOST_BYTES", 10)
     with pytest.raises(SystemExit, match="a package may have"):
-        distribution.build(tree, tmp_path / "dist")
+        distribution.build(small_project(tmp_path), tmp_path / "dist")
+    assert not list((tmp_path / "dist").glob("*"))
+
+
+def test_only_what_this_build_made_is_tried(tmp_path):
+    """A folder may hold an older version, or a build of another kind."""
+    pytest.importorskip("hatchling")
+    tree, target = small_project(tmp_path), tmp_path / "dist"
+    target.mkdir()
+    (target / "mffrepro-0.0.1-py3-none-any.whl").write_text("old")
+    assert [path.name.partition("-")[2] for path in distribution.build(tree, target)] == [
+        f"{mffrepro.__version__}-py3-none-any.whl",
+        f"{mffrepro.__version__}.tar.gz",
+    ]
+    assert len(list(target.iterdir())) == 3
+
+
+def test_builds_with_and_without_weights_do_not_replace_each_other():
+    assert distribution.target_of(weights=True) == ROOT / "dist"
+    assert distribution.target_of(weights=False) == ROOT / "dist" / "no-weights"
 
 
 def test_licences_are_read_from_all_ways_in_which_they_are_stated():
