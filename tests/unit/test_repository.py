@@ -141,9 +141,24 @@ def test_book_configuration_names_this_repository():
     assert config["repository"]["branch"] == REF
 
 
+def test_the_package_names_the_address_of_book_source_and_changes():
+    from mffrepro.book.layout import HOME
+
+    source = f"https://github.com/{REPOSITORY}"
+    changes = f"{source}/blob/{REF}/CHANGELOG.md"
+    assert PROJECT["urls"] == {"Homepage": source, "Documentation": HOME, "Changelog": changes, "Source": source}
+    assert (ROOT / "CHANGELOG.md").is_file()
+
+
 def test_every_address_of_this_project_is_the_same():
     name = re.escape(REPOSITORY.partition("/")[2])
-    files = [*ROOT.glob("*.md"), ROOT / "CITATION.cff", *(ROOT / "book").glob("*.*"), *(ROOT / "notebooks").glob("*.py")]
+    files = [
+        *ROOT.glob("*.md"),
+        ROOT / "CITATION.cff",
+        ROOT / "pyproject.toml",
+        *(ROOT / "book").glob("*.*"),
+        *(ROOT / "notebooks").glob("*.py"),
+    ]
     found = {address for path in files for address in re.findall(rf"github\.com/([\w-]+/{name})\b", path.read_text())}
     assert found == {REPOSITORY}
 
