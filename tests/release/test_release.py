@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -59,6 +60,9 @@ def test_packages_hold_weights_or_none(tmp_path, weights):
     assert any(name.endswith(".safetensors") for name in names) == weights
     assert any(re.search(r"dist-info/licenses/LICENSE$", name) for name in names)
     assert source.stat().st_size < distribution.MOST_BYTES
+    with tarfile.open(source) as file:
+        held = {name.partition("/")[2] for name in file.getnames()}
+    assert held - {"PKG-INFO"} == {path.relative_to(tree).as_posix() for path in tree.rglob("*") if path.is_file()}
 
 
 def small_project(folder: Path) -> Path:
