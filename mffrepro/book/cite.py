@@ -54,18 +54,36 @@ def _entries(bibliography: str) -> dict[str, str]:
     return {found[1]: part.strip() for part in parts if (found := re.match(r"@\w+\{([^,]+),", part))}
 
 
+def licences_of_weights(weights: Path) -> str:
+    """Write the list of licences that is installed with the weights.
+
+    Args:
+        weights: Folder of the shipped weights and their cards.
+    """
+    said = (
+        "The code of mffrepro is under the MIT licence. The weights have the licences that their cards name, called",
+        "LicenseRef-mffrepro-weights in the metadata of the package; *as this package* means the MIT licence.",
+    )
+    return "\n".join(["# Licences of the weights", "", *said, "", *_terms(weights)]) + "\n"
+
+
+def _terms(weights: Path) -> list[str]:
+    """Write the table of what each card says on its licence."""
+    terms: dict[str, list[str]] = {}
+    for path in sorted(weights.glob("*.json")):
+        card = json.loads(path.read_text(encoding="utf-8"))
+        terms.setdefault(card["licence"], []).append(card["name"])
+    rows = [f"| {licence} | {', '.join(f'`{name}`' for name in names)} |" for licence, names in terms.items()]
+    return ["| licence | weights |", "|---|---|", *rows]
+
+
 def licences(weights: Path) -> str:
     """Write the terms of code, weights, data sets and parts of the pages.
 
     Args:
         weights: Folder of the shipped weights and their cards.
     """
-    cards = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(weights.glob("*.json"))]
-    terms: dict[str, list[str]] = {}
-    for card in cards:
-        terms.setdefault(card["licence"], []).append(card["name"])
-    lines = ["## Weights trained here", "", "| licence | weights |", "|---|---|"]
-    lines += [f"| {licence} | {', '.join(f'`{name}`' for name in names)} |" for licence, names in terms.items()]
+    lines = ["## Weights trained here", "", *_terms(weights)]
     lines += ["", "## Data sets and published weights", "", "They are fetched on request, and are no part of the package.", ""]
     lines += ["| name | title | licence |", "|---|---|---|"]
     lines += [f"| `{name}` | {manifest(name).title} | {manifest(name).licence} |" for name in manifest_names()]

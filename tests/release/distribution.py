@@ -35,6 +35,9 @@ def copy_tracked(folder: Path, weights: bool) -> Path:
         (tree / "mffrepro" / "weights" / "README.md").write_text(
             'This build holds no trained weights; `weights="published"` fetches the authors\'.\n'
         )
+        project = tree / "pyproject.toml"
+        text = project.read_text().replace(" AND LicenseRef-mffrepro-weights", "").replace(', "mffrepro/weights/LICENCES.md"', "")
+        project.write_text(text)
     return tree
 
 

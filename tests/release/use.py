@@ -45,5 +45,6 @@ for words in (["list", "methods"], ["evaluate", "--help"]):
     said = subprocess.run([program, *words], capture_output=True, text=True, check=True).stdout
     assert "qabf" in said or "lp" in said or "Usage" in said
 distribution = importlib.metadata.distribution("mffrepro")
-assert distribution.metadata["License-Expression"] == "MIT"
-assert [file for file in distribution.files if file.name == "LICENSE"], "the licence is not installed"
+assert distribution.metadata["License-Expression"] == ("MIT AND LicenseRef-mffrepro-weights" if weights else "MIT")
+licences = {file.name for file in distribution.files if "licenses" in file.parts}
+assert licences == ({"LICENSE", "LICENCES.md"} if weights else {"LICENSE"}), licences
