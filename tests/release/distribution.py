@@ -2,9 +2,9 @@
 
     python tests/release/distribution.py [--no-weights]
 
-Into ``dist``: wheel, source archive, a list of all components (CycloneDX) and a table of their licences. ``--no-weights`` leaves
-out the trained weights, some of which may not be used commercially, and with them the licence that differs from that of the code;
-what it builds has the same file names, so it goes to ``dist/no-weights``.
+Into ``dist``: wheel, source archive, a list of all components (CycloneDX), those of the extras marked as optional, and a table of
+their licences. ``--no-weights`` leaves out the trained weights, some of which may not be used commercially, and with them the
+licence that differs from that of the code; what it builds has the same file names, so it goes to ``dist/no-weights``.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -58,20 +59,19 @@ def build(tree: Path, target: Path) -> list[Path]:
     return [Path(shutil.move(path, target / path.name)) for path in built]
 
 
+def install(python: Path, words: str) -> None:
+    """Install something into an environment, with the locked versions of its dependencies."""
+    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    lock = python.parents[1] / "versions.txt"  # without hashes, so that they only constrain
+    lock.write_text("".join(line.removesuffix(" \\") + "\n" for line in lines if line[:1].isalnum()))
+    subprocess.run([str(python), "-m", "pip", "install", "--quiet", words, "--constraint", str(lock)], check=True)
+
+
 def try_in_new_environment(package: Path, folder: Path, weights: bool) -> Path:
     """Install a package with the locked versions of its dependencies and use it from an empty folder; return the interpreter."""
     python = folder / "bin" / "python"
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-    pip = [str(python), "-m", "pip", "install", "--quiet"]
-    lock = folder / "versions.txt"  # without hashes, so that they only constrain
-    lock.write_text(
-        "".join(
-            line.removesuffix(" \\") + "\n"
-            for line in (ROOT / "requirements.lock").read_text().splitlines()
-            if line[:1].isalnum()
-        )
-    )
-    subprocess.run([*pip, str(package), "--constraint", str(lock)], check=True)
+    install(python, str(package))
     empty = folder / "empty"
     empty.mkdir()
     clean = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "MFFREPRO_MIRROR", "MFFREPRO_CACHE")}
@@ -80,26 +80,39 @@ def try_in_new_environment(package: Path, folder: Path, weights: bool) -> Path:
     return python
 
 
-def list_components(python: Path, folder: Path, target: Path) -> list[dict]:
-    """Write the list of components of an environment, and the table of their licences; return the components."""
+def environment_with_lister(folder: Path) -> Path:
+    """Install the program that lists components; return it."""
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     subprocess.run([str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", LISTER], check=True)
+    return folder / "bin" / "cyclonedx-py"
+
+
+def inventory(lister: Path, python: Path, path: Path) -> dict:
+    """List what an environment holds, by way of a file."""
+    command = [str(lister), "environment", "--output-reproducible", "--gather-license-texts", str(python), "-o", str(path)]
+    subprocess.run(command, check=True)
+    return json.loads(path.read_text())
+
+
+def list_components(package: Path, python: Path, folder: Path, target: Path) -> list[dict]:
+    """Write the list of components and the table of their licences; return the components.
+
+    The environment holds the package and what it always needs. What its extras need is added, and marked as optional.
+    """
+    lister = environment_with_lister(folder)
     sbom = target / "sbom.json"
-    lister = [
-        str(folder / "bin" / "cyclonedx-py"),
-        "environment",
-        "--output-reproducible",
-        "--gather-license-texts",
-        str(python),
-        "-o",
-        str(sbom),
-    ]
-    subprocess.run(lister, check=True)
-    components = json.loads(sbom.read_text())["components"]
-    rows = sorted((part["name"], part["version"], licence_of(part)) for part in components)
-    lines = ["| package | version | licence |", "| --- | --- | --- |", *(f"| {' | '.join(row)} |" for row in rows)]
+    always = {part["name"] for part in inventory(lister, python, sbom)["components"]}
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    install(python, f"{package}[{','.join(extras)}]")
+    whole = inventory(lister, python, sbom)
+    for part in whole["components"]:
+        part["scope"] = "required" if part["name"] in always else "optional"
+    sbom.write_text(json.dumps(whole, indent=2) + "\n")
+    need = {"required": "always", "optional": "by extras"}
+    rows = sorted((part["name"], part["version"], licence_of(part), need[part["scope"]]) for part in whole["components"])
+    lines = ["| package | version | licence | needed |", "| --- | --- | --- | --- |", *(f"| {' | '.join(row)} |" for row in rows)]
     (target / "licences.md").write_text("\n".join(lines) + "\n")
-    return components
+    return whole["components"]
 
 
 def licence_of(component: dict) -> str:
@@ -122,10 +135,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         built = build(copy_tracked(folder, weights), target)
+        pythons = []
         for number, package in enumerate(built):
-            python = try_in_new_environment(package, folder / f"environment{number}", weights)
+            pythons.append(try_in_new_environment(package, folder / f"environment{number}", weights))
             print(f"{package.name}: {package.stat().st_size / 1e6:.1f} MB, installs and works", flush=True)
-        components = list_components(python, folder / "lister", target)
+        components = list_components(built[0], pythons[0], folder / "lister", target)
     silent = [part["name"] for part in components if not licence_of(part)]
     print(f"{len(components)} components; licence not stated: {', '.join(silent) or 'none'}")
 

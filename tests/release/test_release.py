@@ -1,10 +1,12 @@
 """The address of the project can be changed everywhere; what is published holds only what is tracked."""
 
+import json
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -105,6 +107,22 @@ def test_only_what_this_build_made_is_tried(tmp_path):
 def test_builds_with_and_without_weights_do_not_replace_each_other():
     assert distribution.target_of(weights=True) == ROOT / "dist"
     assert distribution.target_of(weights=False) == ROOT / "dist" / "no-weights"
+
+
+def test_what_only_extras_need_is_listed_and_marked(tmp_path, monkeypatch):
+    there = ["numpy"]
+    monkeypatch.setattr(distribution, "environment_with_lister", lambda folder: tmp_path / "lister")
+    monkeypatch.setattr(distribution, "install", lambda python, words: there.append(words))
+
+    def inventory(lister, python, path):
+        return {"components": [{"name": name, "version": "1", "licenses": [{"expression": "MIT"}]} for name in there]}
+
+    monkeypatch.setattr(distribution, "inventory", inventory)
+    distribution.list_components(Path("a.whl"), tmp_path / "python", tmp_path, tmp_path)
+    extras = ",".join(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"])
+    scopes = {part["name"]: part["scope"] for part in json.loads((tmp_path / "sbom.json").read_text())["components"]}
+    assert scopes == {"numpy": "required", f"a.whl[{extras}]": "optional"}
+    assert "| numpy | 1 | MIT | always |" in (tmp_path / "licences.md").read_text()
 
 
 def test_licences_are_read_from_all_ways_in_which_they_are_stated():
