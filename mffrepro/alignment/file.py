@@ -11,6 +11,7 @@ import numpy as np
 from mffrepro.alignment.geometry import is_plausible
 from mffrepro.errors import ImageError
 from mffrepro.images import write_atomically
+from mffrepro.images.limits import real_path
 
 #: First entry of a file, with the version of its layout.
 FORMAT = "mffrepro transforms 1"
@@ -95,7 +96,7 @@ def check_transforms(transforms: Any, count: int, shape: tuple[int, ...], name: 
 def _parse(path: Path) -> dict[str, Any]:
     """Read the file as the dictionary it must be."""
     try:
-        with path.open("rb") as file:
+        with real_path(path).open("rb") as file:
             data = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise ImageError(f"{path} cannot be read ({error.strerror}); check the path") from None

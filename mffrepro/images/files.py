@@ -16,6 +16,7 @@ from mffrepro.errors import ImageError
 from mffrepro.images.arrays import check_image
 from mffrepro.images.depth import check_white, overshoot, scale_to_white
 from mffrepro.images.formats import Chroma, decode
+from mffrepro.images.limits import real_path
 from mffrepro.images.picture import Picture
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def read_picture(path: str | os.PathLike, *, chroma: Chroma = "interpolated") ->
     """
     path = Path(path)
     try:
-        data = path.read_bytes()
+        data = real_path(path).read_bytes()
     except OSError as error:
         raise ImageError(f"{path} cannot be read ({error.strerror}); check the path") from None
     if not data:
@@ -109,7 +110,7 @@ def locked(path: str | os.PathLike, seconds: float = -1) -> "BaseFileLock":
     """
     from filelock import FileLock
 
-    path = Path(path)
+    path = real_path(path)
     return FileLock(path.with_name(f".{path.name}.lock"), timeout=seconds)
 
 
@@ -118,7 +119,7 @@ def write_atomically(path: str | os.PathLike, data: bytes) -> None:
 
     What a killed process left of the same file is removed.
     """
-    path = Path(path)
+    path = real_path(path)
     _remove_leftovers(path)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.{_HOST}-{os.getpid()}.")
     try:

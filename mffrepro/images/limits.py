@@ -1,8 +1,10 @@
-"""Refuse images that the memory cannot hold, before they are decoded."""
+"""Refuse images that the memory cannot hold, and paths that no file can have."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -92,3 +94,15 @@ def pillow_without_limit() -> Iterator[None]:
             yield
         finally:
             Image.MAX_IMAGE_PIXELS = kept
+
+
+def real_path(path: str | os.PathLike) -> Path:
+    """Return a path that the system can be asked for.
+
+    Raises:
+        OSError: It holds a NUL character, which Python answers with another kind of error than all other bad paths.
+    """
+    path = Path(path)
+    if "\0" in str(path):
+        raise OSError(errno.EINVAL, "its path holds a NUL character", str(path))
+    return path

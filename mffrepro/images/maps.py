@@ -4,10 +4,9 @@ import os
 
 import numpy as np
 
-from mffrepro.images.files import write_atomically
 from mffrepro.images.metadata import Metadata
 from mffrepro.images.tiff_writing import encode_tiff
-from mffrepro.images.writing import check_target, write_image
+from mffrepro.images.writing import check_target, put_in_place, write_image
 
 
 def write_map(path: str | os.PathLike, values: np.ndarray, *, low: float = 0.0, high: float = 1.0) -> None:
@@ -26,7 +25,7 @@ def write_map(path: str | os.PathLike, values: np.ndarray, *, low: float = 0.0, 
     """
     path = check_target(path, np.uint8, values.shape)
     if path.suffix.lower() in (".tif", ".tiff"):
-        write_atomically(path, encode_tiff(values.astype(np.float32), Metadata(), has_alpha=False))
+        put_in_place(path, encode_tiff(values.astype(np.float32), Metadata(), has_alpha=False))
         return
     import cv2
 

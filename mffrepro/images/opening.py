@@ -17,6 +17,7 @@ from mffrepro.images.formats import Chroma, read_outline
 from mffrepro.images.frames import Frames
 from mffrepro.images.headers import read_header
 from mffrepro.images.joining import Agreement, agree
+from mffrepro.images.limits import real_path
 from mffrepro.images.metadata import Metadata
 from mffrepro.images.picture import Picture
 from mffrepro.images.spool import Spool
@@ -35,7 +36,7 @@ def decoded_size(path: str | os.PathLike) -> int:
         return outline.pixels.nbytes
     size = read_header(path).size
     try:
-        return size[0] * size[1] * _MOST_BYTES if size else _MOST_BYTES * os.path.getsize(path)
+        return size[0] * size[1] * _MOST_BYTES if size else _MOST_BYTES * os.path.getsize(real_path(path))
     except OSError:
         return 0
 

@@ -14,7 +14,7 @@ import numpy as np
 from mffrepro.errors import ImageError, first_line
 from mffrepro.images.depth import expand_bits, to_usable
 from mffrepro.images.frames import SMALL, Frames
-from mffrepro.images.limits import check_pixels, open_with_pillow, too_large
+from mffrepro.images.limits import check_pixels, open_with_pillow, real_path, too_large
 from mffrepro.images.metadata import Metadata, parse_exif, read_metadata, read_orientation
 from mffrepro.images.orientation import ORIENTATION
 from mffrepro.images.picture import Picture
@@ -109,7 +109,7 @@ def read_slices(path: str | os.PathLike) -> tuple[np.ndarray | Frames, np.ndarra
     """
     name = os.fspath(path)
     try:
-        size = os.path.getsize(path)
+        size = os.path.getsize(real_path(path))
     except OSError as error:
         raise ImageError(f"{name} cannot be read ({error.strerror}); check the path") from None
     with _opened(name, name) as file:

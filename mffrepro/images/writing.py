@@ -11,6 +11,7 @@ from mffrepro.errors import ImageError, OptionError
 from mffrepro.images.arrays import check_image, from_unit, to_unit
 from mffrepro.images.depth import check_white
 from mffrepro.images.files import write_atomically
+from mffrepro.images.limits import real_path
 from mffrepro.images.metadata import Metadata, exif_bytes, marked_bmp, profile_for, result_exif
 from mffrepro.images.stack import FusionResult
 from mffrepro.images.tiff_writing import encode_tiff
@@ -64,10 +65,20 @@ def check_target(
     if max(shape[:2], default=0) > longest:
         size = f"{shape[1]}x{shape[0]}"
         raise ImageError(f"{path} cannot hold {size} pixels, as {kind} ends at {longest} a side; write to .png or .tif")
-    if path.is_dir() or not path.parent.is_dir():
-        reason = "it is a folder" if path.is_dir() else "its folder does not exist"
+    reason = _why_not(path)
+    if reason:
         raise ImageError(f"{path} cannot be written ({reason}); choose another place")
     return path
+
+
+def _why_not(path: Path) -> str:
+    """Say why no file can be at a path; empty where one can."""
+    try:
+        if real_path(path).is_dir():
+            return "it is a folder"
+        return "" if path.parent.is_dir() else "its folder does not exist"
+    except OSError as error:  # a name that is too long, for one
+        return error.strerror
 
 
 def write_image(
@@ -111,12 +122,16 @@ def write_image(
         alpha = None
     if alpha is not None:
         alpha = _at_depth(alpha, path, bits, None)
-    data = _encode(image, path.suffix.lower(), alpha, metadata, quality)
+    put_in_place(path, _encode(image, path.suffix.lower(), alpha, metadata, quality))
+    return path
+
+
+def put_in_place(path: Path, data: bytes) -> None:
+    """Write the bytes of an image whole or not at all; raise ImageError where that cannot be done."""
     try:
         write_atomically(path, data)
     except OSError as error:
         raise ImageError(f"{path} cannot be written ({error.strerror}); choose another folder") from None
-    return path
 
 
 def _check_options(bits: int | None, quality: int | None) -> None:

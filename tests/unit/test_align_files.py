@@ -104,6 +104,14 @@ def test_infinity_and_files_that_are_not_there_are_refused(tmp_path):
         alignment.save_transforms(tmp_path / "no" / "t.json", np.stack([np.eye(3)] * 2), (320, 320))
 
 
+def test_a_path_with_a_nul_character_is_refused(tmp_path):
+    path, two = str(tmp_path / "a\0.json"), np.stack([np.eye(3)] * 2)
+    with pytest.raises(ImageError, match=r"cannot be read .* NUL character.*; check the path"):
+        alignment.load_transforms(path, 2, (60, 80))
+    with pytest.raises(ImageError, match=r"cannot be written .* NUL character.*; choose another place"):
+        alignment.save_transforms(path, two, (60, 80))
+
+
 def test_a_file_that_is_too_large_is_not_read(tmp_path):
     path = tmp_path / "t.json"
     with path.open("wb") as file:

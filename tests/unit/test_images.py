@@ -30,6 +30,7 @@ from mffrepro.images import (
     write_image,
     writing,
 )
+from mffrepro.images.maps import write_map
 
 RAMP = np.arange(6 * 4 * 3, dtype=np.uint8).reshape(6, 4, 3) * 3
 
@@ -257,6 +258,21 @@ def test_a_tiff_whose_second_page_has_no_size_is_damaged(tmp_path):
 def test_missing_files_and_folders(tmp_path):
     assert "No such file" in complaint(read_image, tmp_path / "none.png")
     assert "check the path" in complaint(read_image, tmp_path)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "heic"])
+def test_a_path_with_a_nul_character_is_refused(tmp_path, suffix):
+    there, bad = tmp_path / "there.png", str(tmp_path / f"a\0.{suffix}")
+    write_image(there, RAMP)
+    for function, argument in ((read_image, bad), (as_stack, bad), (as_stack, [there, bad])):
+        assert "cannot be read (its path holds a NUL character); check the path" in complaint(function, argument)
+
+
+@pytest.mark.parametrize("write", [write_image, write_map])
+@pytest.mark.parametrize(("name", "reason"), [("a\0", "NUL character"), ("a" * 300, "too long"), ("a" * 300 + "/a", "too long")])
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_a_name_that_no_file_can_have_is_refused(tmp_path, write, name, reason, suffix):
+    assert reason in complaint(write, str(tmp_path / name) + suffix, np.zeros((6, 6), np.float32))
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="the superuser may read everything")
