@@ -12,6 +12,31 @@ from pathlib import Path, PurePosixPath
 
 from mffrepro.errors import DataError, unknown
 
+#: Type of each field of a table, of its rows and of their packages; a field may be missing where it has a default.
+_TABLE = {
+    "kind": str,
+    "title": str,
+    "description": str,
+    "licence": str,
+    "citation": str,
+    "cite": str,
+    "stacks": int,
+    "file": list,
+}
+_ROW = {
+    "manifest": str,
+    "name": str,
+    "file": str,
+    "bytes": int,
+    "sha256": str,
+    "urls": list,
+    "licence": str,
+    "cite": str,
+    "stack": str,
+}
+_ROW |= {"package": dict}
+_PACKAGE = {"name": str, "version": str, "sha256": str, "member": str}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
@@ -132,6 +157,7 @@ def _paths() -> dict[str, Path]:
 def _read(path: Path) -> Manifest:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
+        _check_types(table, _TABLE)
         shared = {"manifest": path.stem, "licence": table["licence"], "cite": table["cite"]}
         files = tuple(_entry(shared | row) for row in table["file"])
         fields = {key: table[key] for key in ("kind", "title", "description", "licence", "citation", "stacks")}
@@ -140,7 +166,18 @@ def _read(path: Path) -> Manifest:
     return Manifest(name=path.stem, files=files, **fields)
 
 
+def _check_types(table: dict, kinds: dict[str, type]) -> None:
+    """Raise TypeError for the first field that is of another type; what reads it later would fail far from the cause."""
+    for name, kind in kinds.items():
+        if name in table and type(table[name]) is not kind:  # true is no number here, though it is an int in Python
+            raise TypeError(f"{name} is {table[name]!r} and no {kind.__name__}")
+
+
 def _entry(row: dict) -> Entry:
+    _check_types(row, _ROW)
+    _check_types(row.get("package", {}), _PACKAGE)
+    if not all(isinstance(url, str) for url in row["urls"]):
+        raise TypeError(f"urls of {row['name']} are no addresses")
     row = {"file": f"{row['manifest']}/{row['name']}", "bytes": None, **row}
     path = PurePosixPath(row["file"])
     if path.is_absolute() or ".." in path.parts or "\\" in row["file"] or "\0" in row["file"]:

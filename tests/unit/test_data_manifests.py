@@ -83,6 +83,42 @@ def test_a_broken_manifest_is_named(tmp_path, monkeypatch, text):
         manifest("broken")
 
 
+ROW = {"name": "'a'", "sha256": "''", "urls": "[]"}
+WRONG = ("5", "true", "1.5", "'x'", "[1]", "['x']", "{a = 1}", "2020-01-01")
+OF_ROWS = {
+    "bytes": "5",
+    "name": "'x'",
+    "file": "'x'",
+    "sha256": "'x'",
+    "licence": "'x'",
+    "cite": "'x'",
+    "stack": "'x'",
+    "urls": "['x']",
+}
+
+
+@pytest.mark.parametrize(("field", "right"), [*OF_ROWS.items(), ("package", "")])
+def test_fields_of_a_wrong_type_are_named(tmp_path, field, right):
+    path = tmp_path / "broken.toml"
+    for wrong in set(WRONG) - {right}:
+        row = ", ".join(f"{name} = {value}" for name, value in (ROW | {field: wrong}).items())
+        path.write_text(f"{HEAD}file = [{{{row}}}]")
+        manifests._read.cache_clear()
+        with pytest.raises(DataError, match=r"broken\.toml cannot be used .*; install mffrepro again"):
+            manifests._read(path)
+
+
+@pytest.mark.parametrize("field", ["kind", "title", "description", "licence", "citation", "cite", "stacks"])
+def test_fields_of_a_table_of_a_wrong_type_are_named(tmp_path, field):
+    path = tmp_path / "broken.toml"
+    right = {"5"} if field == "stacks" else {"'x'"}
+    for wrong in set(WRONG) - right:
+        path.write_text(re.sub(f"^{field} = .*$", f"{field} = {wrong}", HEAD, flags=re.MULTILINE) + "file = []")
+        manifests._read.cache_clear()
+        with pytest.raises(DataError, match=rf"broken\.toml cannot be used .*{field} is"):
+            manifests._read(path)
+
+
 def test_a_manifest_that_is_no_text_is_named(tmp_path):
     (tmp_path / "broken.toml").write_bytes(b"title = '\xff'")
     with pytest.raises(DataError, match=r"broken\.toml"):
