@@ -157,6 +157,8 @@ def find_in_mirror(entry: Entry) -> Path | None:
     listed = _mirror_index(root).get(entry.sha256)
     if listed is None:
         return None
+    if "\0" in listed:
+        raise DataError(f"SHA256SUMS in {root} lists a path with a NUL character; correct MFFREPRO_MIRROR")
     path = (root / listed).resolve()
     if not path.is_relative_to(root):
         raise DataError(f"SHA256SUMS in {root} lists {listed}, which lies outside that folder; correct MFFREPRO_MIRROR")

@@ -127,6 +127,12 @@ def test_paths_that_leave_the_mirror_are_refused(tmp_path, mirror, path):
         fetch(make_entry())
 
 
+def test_a_path_with_a_nul_character_in_the_mirror_is_refused(mirror):
+    (mirror / "SHA256SUMS").write_text(f"{DIGEST}  a\0b\n")
+    with pytest.raises(DataError, match="NUL character; correct MFFREPRO_MIRROR"):
+        fetch(make_entry())
+
+
 def test_sums_as_written_by_the_usual_tools(mirror):
     (mirror / "two words.bin").write_bytes(CONTENT)
     (mirror / "SHA256SUMS").write_text(f"\n{DIGEST.upper()} *./two words.bin\nnonsense\n")
