@@ -29,11 +29,11 @@ def read_checkpoint(index: str | Path, data: str | Path) -> dict[str, np.ndarray
     Raises:
         DataError: Not a checkpoint of that format, or the two files do not belong together.
     """
-    table, numbers = Path(index).read_bytes(), Path(data).read_bytes()
     try:
+        table, numbers = Path(index).read_bytes(), Path(data).read_bytes()
         entries = {name.decode(): _fields(value) for name, value in _rows(table) if name}
         return {name: _array(fields, numbers) for name, fields in entries.items() if fields.get(1) in DTYPES}
-    except (IndexError, KeyError, ValueError, struct.error) as error:
+    except (ArithmeticError, LookupError, OSError, TypeError, ValueError, struct.error) as error:
         raise DataError(f"{index} and {data} are not a readable checkpoint ({error}); fetch them again") from None
 
 

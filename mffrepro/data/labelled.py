@@ -16,6 +16,7 @@ from mffrepro.data.archives import extract
 from mffrepro.data.fetch import cache_folder, fetch
 from mffrepro.data.folder import list_images
 from mffrepro.data.manifests import Entry, manifest
+from mffrepro.data.matlab import read_mat
 from mffrepro.errors import DataError, OptionError
 from mffrepro.images import from_unit, read_image, to_unit
 
@@ -125,11 +126,19 @@ def read_bsds_labels(path: str | Path) -> tuple[np.ndarray, ...]:
     """Read all annotators' segmentations in a ``.mat`` file of BSDS500.
 
     Each is (H, W) uint16, counted from 1.
-    """
-    from scipy.io import loadmat
 
-    annotators = loadmat(path)["groundTruth"].ravel()
-    return tuple(np.asarray(annotator["Segmentation"].item(), np.uint16) for annotator in annotators)
+    Raises:
+        DataError: The file is damaged, or holds something else.
+    """
+    remedy = "fetch it again with mffrepro data fetch bsds500"
+    arrays = read_mat(path, remedy)
+    try:
+        maps = tuple(np.asarray(annotator["Segmentation"].item()) for annotator in arrays["groundTruth"].ravel())
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        maps = ()
+    if not maps or any(labels.ndim != 2 or labels.dtype not in (np.uint8, np.uint16) for labels in maps):
+        raise DataError(f"{path} holds no segmentations of BSDS500; {remedy}")
+    return tuple(labels.astype(np.uint16) for labels in maps)
 
 
 # --------------------------------------------------------------------------------------------- PASCAL VOC

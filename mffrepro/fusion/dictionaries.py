@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from mffrepro.data import dictionary_file
+from mffrepro.data.matlab import read_mat
 from mffrepro.errors import DataError
 
 #: Pixels along a side of every patch and filter here.
@@ -39,50 +40,59 @@ def load(kind: str, dictionary: str = "default") -> np.ndarray:
 
 
 def _read(path: Path, kind: str) -> np.ndarray:
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     try:
         with safe_open(path, "np") as file:
-            atoms = file.get_tensor(kind).astype(np.float64)
-    except (OSError, SafetensorError) as error:
+            atoms = file.get_tensor(kind)
+    except Exception as error:  # types that NumPy lacks are refused with errors of many kinds
         reason = str(error).split("\n")[0]
         raise DataError(f"{path} holds no dictionary {kind!r} ({reason}); give 'default', 'published' or a file") from None
-    _check(atoms, kind, path)
-    return atoms
+    return _checked(atoms, kind, path)
 
 
-def _check(atoms: np.ndarray, kind: str, where: object) -> None:
-    """Check the shape, except for the number of atoms, and that no atom is zero, which would have no direction."""
+def _checked(atoms: np.ndarray, kind: str, where: object) -> np.ndarray:
+    """Return atoms as float64, of real numbers and the right shape, in any number but none.
+
+    No atom may be zero, which would have no direction, nor too long to have a length.
+    """
     free = 0 if kind == "csr" else 2
     shape = list(SHAPES[kind])
     if atoms.ndim == 3:
         shape[free] = atoms.shape[free]
     axes = (1, 2) if kind == "csr" else 1
-    if list(atoms.shape) != shape or not np.square(atoms).sum(axes).all() or not np.isfinite(atoms).all():
-        raise DataError(f"{where} has {kind!r} of shape {atoms.shape}, or atoms that are zero; it should be {SHAPES[kind]}")
+    if list(atoms.shape) == shape and atoms.size and atoms.dtype.kind in "fiu":
+        atoms = atoms.astype(np.float64)
+        with np.errstate(over="ignore"):
+            squares = np.square(atoms).sum(axes)
+        if squares.all() and np.isfinite(squares).all():
+            return atoms
+    raise DataError(
+        f"{where} has {kind!r} of shape {atoms.shape} and type {atoms.dtype}, or atoms without a length; "
+        f"it should be {SHAPES[kind]} of real numbers"
+    )
 
 
 def _published(kind: str) -> np.ndarray:
     """Load the authors' arrays, whose patches run down the columns."""
     names = {"sr": ["sr"], "asr": ["asr.0", "asr.6"], "csr": ["csr"]}[kind]
     arrays = [_read_mat(dictionary_file(name)) for name in names]
-    if kind == "csr":
-        (filters,) = arrays
-        atoms = np.moveaxis(filters, -1, 0)
-    else:
-        down = np.concatenate(arrays, 1).reshape(SIDE, SIDE, -1, 256)
-        atoms = down.transpose(2, 1, 0, 3).reshape(-1, SIDE * SIDE, 256)
-    _check(atoms, kind, f"the published dictionary {kind}")
-    return atoms
+    try:
+        atoms = np.moveaxis(arrays[0], -1, 0) if kind == "csr" else _down_the_columns(arrays)
+    except ValueError:  # their shapes do not fit each other
+        atoms = arrays[0]
+    return _checked(atoms, kind, f"the published dictionary {kind}")
+
+
+def _down_the_columns(arrays: list[np.ndarray]) -> np.ndarray:
+    down = np.concatenate(arrays, 1).reshape(SIDE, SIDE, -1, 256)
+    return down.transpose(2, 1, 0, 3).reshape(-1, SIDE * SIDE, 256)
 
 
 def _read_mat(path: Path) -> np.ndarray:
-    from scipy.io import loadmat
-
-    try:
-        arrays = loadmat(path)
-        return np.asarray(arrays.get("D", arrays.get("Dn")), np.float64)
-    except (OSError, TypeError, ValueError, NotImplementedError) as error:
-        raise DataError(
-            f"{path} is not a readable dictionary ({error}); fetch it again with mffrepro data fetch dictionaries"
-        ) from None
+    remedy = "fetch it again with mffrepro data fetch dictionaries"
+    arrays = read_mat(path, remedy)
+    atoms = arrays.get("D", arrays.get("Dn"))
+    if not isinstance(atoms, np.ndarray):
+        raise DataError(f"{path} holds no dictionary D or Dn; {remedy}")
+    return atoms

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mffrepro.data.matlab import read_mat
 from mffrepro.errors import DataError, OptionError
 from mffrepro.fusion.guided import guided_filter
 from mffrepro.fusion.multi_image import UnitImages, combine, mix
@@ -195,14 +196,7 @@ def convert(source: str | Path, target: str | Path) -> Path:
         DataError: Not such a file.
     Chapter: 06_cnnwt
     """
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
-    try:
-        arrays = loadmat(source)
-    except (OSError, TypeError, ValueError, NotImplementedError, MatReadError) as error:
-        reason = str(error).split("\n")[0] or type(error).__name__
-        raise DataError(f"{source} is not a readable MATLAB file ({reason}); give the .mat file of Liu et al. (2017)") from None
+    arrays = read_mat(source, "give the .mat file of Liu et al. (2017)")
     network = CnnFuse(border="zeros")
     network.load_state_dict(from_published(arrays))
     write_atomically(target, to_bytes(network, network.options))

@@ -53,6 +53,32 @@ def test_other_files_are_refused(files):
         read_checkpoint(index, data)
 
 
+#: Numbers where messages should be, messages where numbers should be, and numbers that no array has.
+DAMAGED = {
+    "shape is a number": [0x08, 1, 0x10, 8, 0x28, 16],
+    "offset is a message": [0x08, 1, 0x22, 1, 0, 0x28, 16],
+    "size is a message": [0x08, 1, 0x2A, 1, 0],
+    "side is a message": [0x08, 1, 0x12, 5, 0x12, 3, 0x0A, 1, 0, 0x28, 16],
+    "sides are huge": [0x08, 1, 0x12, 13, 0x12, 11, 0x08, *[0xFF] * 9, 0x01, 0x28, 16],
+}
+
+
+@pytest.mark.parametrize("entry", DAMAGED.values(), ids=DAMAGED)
+def test_entries_of_a_wrong_kind_are_refused(tmp_path, entry):
+    data = block(row(b"net/b", bytes(entry)))
+    index = block(row(b"zzz", bytes([0, len(data)])))
+    handles = bytes([0, 0, len(data) + 5, len(index)]).ljust(40, b"\0")
+    (tmp_path / "c.index").write_bytes(data + bytes(5) + index + bytes(5) + handles + struct.pack("<Q", MAGIC))
+    (tmp_path / "c.data").write_bytes(bytes(16))
+    with pytest.raises(DataError, match=r"not a readable checkpoint .*; fetch them again"):
+        read_checkpoint(tmp_path / "c.index", tmp_path / "c.data")
+
+
+def test_a_checkpoint_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"none\.index .* not a readable checkpoint"):
+        read_checkpoint(tmp_path / "none.index", tmp_path / "none.data")
+
+
 def test_a_compressed_table_is_refused(files):
     index, data = files
     table = bytearray(index.read_bytes())

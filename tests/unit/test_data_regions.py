@@ -66,6 +66,38 @@ def test_bsds_labels_of_every_annotator(tmp_path):
     assert {m.dtype for m in read} == {np.dtype(np.uint16)}
 
 
+@pytest.mark.parametrize("damage", ["none", "empty", "text", "cut", "body"])
+def test_damaged_bsds_labels_are_named(tmp_path, damage):
+    path = tmp_path / "a.mat"
+    cells = np.empty((1, 1), object)
+    cells[0, 0] = {"Segmentation": np.arange(1, 4097, dtype=np.uint16).reshape(64, 64)}
+    savemat(path, {"groundTruth": cells}, do_compression=damage == "body")
+    data = path.read_bytes()
+    kept = {"empty": b"", "text": b"no file of MATLAB", "cut": data[: len(data) // 2]}
+    kept["body"] = data[:300] + bytes(100) + data[400:]
+    path.unlink() if damage == "none" else path.write_bytes(kept[damage])
+    with pytest.raises(DataError, match=r"a\.mat is not a readable MATLAB file .*; fetch it again"):
+        read_bsds_labels(path)
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"other": np.zeros(3)},
+        {"groundTruth": np.zeros((0, 0))},
+        {"groundTruth": np.ones((2, 2))},
+        {"groundTruth": "text"},
+        {"groundTruth": {"Segmentation": "text"}},
+        {"groundTruth": {"Boundaries": np.ones((2, 2), np.uint16)}},
+        {"groundTruth": {"Segmentation": np.ones((2, 2))}},
+    ],
+)
+def test_other_contents_than_bsds_labels_are_named(tmp_path, arrays):
+    savemat(tmp_path / "a.mat", arrays)
+    with pytest.raises(DataError, match=r"a\.mat holds no segmentations of BSDS500; fetch it again"):
+        read_bsds_labels(tmp_path / "a.mat")
+
+
 @pytest.fixture
 def voc(tmp_path):
     folder = tmp_path / "VOCdevkit" / "VOC2012"

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
+from scipy.io import savemat
 
 from mffrepro.data import load_regions
 from mffrepro.errors import DataError, OptionError
@@ -110,6 +111,35 @@ def test_files_that_are_no_dictionaries_are_refused(tmp_path):
     for kind in ("csr", "asr"):
         with pytest.raises(DataError, match=f"has {kind!r} of shape"):
             dictionaries.load(kind, str(path))
+
+
+ODD = [np.ones((0, 8, 8)), np.ones((2, 8, 8), np.complex64), np.full((2, 8, 8), 1e300), np.ones((2, 8, 8), bool)]
+
+
+@pytest.mark.parametrize("atoms", ODD)
+def test_atoms_that_cannot_be_are_refused(tmp_path, atoms):
+    save_file({"csr": atoms}, tmp_path / "mine.safetensors")
+    with pytest.raises(DataError, match=r"has 'csr' of shape .*; it should be"):
+        dictionaries.load("csr", str(tmp_path / "mine.safetensors"))
+
+
+@pytest.mark.parametrize("dtype", ["F4", "F8_E4M3", "F8_E8M0", "BF16", "X"])
+def test_types_that_numpy_lacks_are_refused(tmp_path, dtype):
+    count = 2 * 64 * {"F4": 4, "BF16": 16}.get(dtype, 8) // 8
+    header = json.dumps({"csr": {"dtype": dtype, "shape": [2, 8, 8], "data_offsets": [0, count]}}).encode()
+    (tmp_path / "mine.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(count))
+    with pytest.raises(DataError, match=r"mine\.safetensors (has|holds no dictionary) 'csr' .*;"):
+        dictionaries.load("csr", str(tmp_path / "mine.safetensors"))
+
+
+@pytest.mark.parametrize("content", [b"", b"text", {"E": np.ones((64, 256))}, {"D": "text"}, {"D": np.ones((3, 256))}, {"D": 1j}])
+def test_published_dictionaries_that_are_damaged_are_named(tmp_path, monkeypatch, content):
+    path = tmp_path / "d.mat"
+    path.write_bytes(content) if isinstance(content, bytes) else savemat(path, content)
+    monkeypatch.setattr(dictionaries, "dictionary_file", lambda name: path)
+    for kind in dictionaries.SHAPES:
+        with pytest.raises(DataError, match=r"dictionary|d\.mat"):
+            dictionaries.load(kind, "published")
 
 
 @pytest.mark.parametrize("wrong", [{"atoms": 0}, {"patches": 3}, {"crop": 9}])
