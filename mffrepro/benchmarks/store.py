@@ -16,6 +16,10 @@ from mffrepro.images import locked, write_atomically
 #: Long format: one row per dataset x stack x method x metric.
 COLUMNS = ("dataset", "stack", "method", "options", "metric", "gray", "value", "seconds", "reason")
 KEY = ("dataset", "stack", "method", "options", "metric", "gray")
+NUMBERS = ("value", "seconds")
+#: Most rows of a file. All methods on all data sets with all metrics are some hundred thousand; a file of a few kilobytes can say
+#: any number, and each row takes about a kilobyte of memory.
+MOST_ROWS = 1_000_000
 
 
 class Store:
@@ -77,10 +81,25 @@ def _key(row: dict) -> tuple:
 
 
 def _read(path: Path) -> pd.DataFrame:
+    import pyarrow.parquet as pq
+
     try:
-        frame = pd.read_parquet(path)
+        rows = pq.read_metadata(path).num_rows
+        frame = None if rows > MOST_ROWS else pd.read_parquet(path)
     except Exception as error:  # pyarrow raises its own kinds
         raise DataError(f"{path} is not a Parquet file ({str(error).splitlines()[0]}); give another store") from None
+    if frame is None:
+        raise DataError(f"{path} has {rows} rows, more than a benchmark's {MOST_ROWS}; give another store")
     if tuple(frame.columns) != COLUMNS:
         raise DataError(f"{path} holds other columns than a benchmark's; give another store")
+    _check_types(frame, path)
     return frame
+
+
+def _check_types(frame: pd.DataFrame, path: Path) -> None:
+    """Raise DataError for a column of another kind than `Store.add` writes: numbers, else text without gaps."""
+    for name in COLUMNS if len(frame) else ():
+        column, kinds = frame[name], ("floating", "integer") if name in NUMBERS else ("string",)
+        gaps = name not in NUMBERS and column.isna().any()
+        if gaps or pd.api.types.infer_dtype(column, skipna=False) not in kinds:
+            raise DataError(f"{path} holds in its column {name} other values than a benchmark's; give another store")

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import mffrepro as mff
-from mffrepro.benchmarks import Store, benchmark, every_method, grid
+from mffrepro.benchmarks import Store, benchmark, every_method, grid, store
 from mffrepro.benchmarks.store import COLUMNS
 from mffrepro.data import Dataset, load
 from mffrepro.errors import DataError, ImageError, OptionError
@@ -284,6 +284,45 @@ def test_a_damaged_store_is_named_and_left_alone(tmp_path, fusions, content):
 def test_a_table_of_something_else_is_no_store(tmp_path):
     pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "r.parquet")
     with pytest.raises(DataError, match="other columns"):
+        Store(tmp_path / "r.parquet")
+
+
+ROW = dict.fromkeys(COLUMNS, "x") | {"value": 1.0, "seconds": 1.0}
+WRONG = {"a number": 5, "nothing": None, "true": True, "bytes": b"x", "a list": [1, 2], "a table": {"a": 1}}
+WRONG |= {"a date": pd.Timestamp("2020")}
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+@pytest.mark.parametrize("wrong", [*WRONG, "text"])
+def test_a_store_with_values_of_a_wrong_type_is_named(tmp_path, name, wrong):
+    right = "a number" if name in ("value", "seconds") else "text"
+    if wrong == right:
+        return
+    frame = pd.DataFrame([ROW] * 2).astype({name: object})
+    frame[name] = pd.Series([WRONG.get(wrong, "x")] * 2)
+    frame.to_parquet(tmp_path / "r.parquet", index=False)
+    with pytest.raises(DataError, match=rf"r\.parquet holds in its column {name} other values .*; give another store"):
+        Store(tmp_path / "r.parquet")
+
+
+def test_a_store_with_gaps_in_its_text_is_named(tmp_path):
+    pd.DataFrame([ROW, ROW | {"method": None}]).to_parquet(tmp_path / "r.parquet", index=False)
+    with pytest.raises(DataError, match="column method other values"):
+        Store(tmp_path / "r.parquet")
+
+
+def test_an_empty_store_and_one_of_whole_numbers_are_stores(tmp_path):
+    pd.DataFrame([ROW])[:0].to_parquet(tmp_path / "empty.parquet", index=False)
+    assert Store(tmp_path / "empty.parquet").table().empty
+    pd.DataFrame([ROW | {"value": 1}]).to_parquet(tmp_path / "whole.parquet", index=False)
+    assert Store(tmp_path / "whole.parquet").table()["value"].tolist() == [1.0]
+
+
+def test_a_store_of_too_many_rows_is_not_read(tmp_path, monkeypatch):
+    pd.DataFrame([ROW] * 3).to_parquet(tmp_path / "r.parquet", index=False)
+    monkeypatch.setattr(store, "MOST_ROWS", 2)
+    monkeypatch.setattr(pd, "read_parquet", lambda path: pytest.fail("was read"))
+    with pytest.raises(DataError, match=r"r\.parquet has 3 rows, more than .*; give another store"):
         Store(tmp_path / "r.parquet")
 
 
