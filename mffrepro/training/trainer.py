@@ -28,6 +28,8 @@ from mffrepro.models.weights import read_safetensors, to_bytes
 from mffrepro.training.recipe import Recipe
 
 Row = dict[str, float]
+#: What ``last.pt`` holds in any case; the state of a scaler comes with fp16 only.
+_STATE = {"rows", "model", "optimiser", "scheduler"}
 
 
 def train(
@@ -103,11 +105,10 @@ def _train(
     optimiser = recipe.optimiser(model)
     scheduler = recipe.scheduler(optimiser)
     if last:
-        model.load_state_dict(last["model"])
-        optimiser.load_state_dict(last["optimiser"])
-        scheduler.load_state_dict(last["scheduler"])
-        if accelerator.scaler is not None:
-            accelerator.scaler.load_state_dict(last["scaler"])
+        try:
+            _restore(last, model, optimiser, scheduler, accelerator.scaler)
+        except Exception as error:  # the states of another training fit in no way that could be listed
+            raise _unusable(out / "last.pt", f"it does not fit the recipe, {type(error).__name__}") from None
     data = {split: recipe.data(regions[split], split=split, seed=seed + (split == "val")) for split in ("train", "val")}
     loaders = {
         split: torch.utils.data.DataLoader(d, batch_size=recipe.batch, num_workers=workers, drop_last=split == "train")
@@ -136,6 +137,14 @@ def _train(
                 on_epoch(rows)
         accelerator.wait_for_everyone()
     return load_model(recipe.model(), out / "best.safetensors").eval()
+
+
+def _restore(last: dict[str, Any], model: nn.Module, optimiser: Any, scheduler: Any, scaler: Any) -> None:
+    model.load_state_dict(last["model"])
+    optimiser.load_state_dict(last["optimiser"])
+    scheduler.load_state_dict(last["scheduler"])
+    if scaler is not None:
+        scaler.load_state_dict(last["scaler"])
 
 
 def _pass(recipe: Recipe, model: nn.Module, loader: Iterable, accelerator: Any, optimiser: Any = None, report: Any = None) -> Row:
@@ -203,14 +212,45 @@ def _open_run(out: Path, config: dict[str, Any], resume: bool) -> dict[str, Any]
     if resume:
         if not described.exists():
             raise DataError(f"{out} holds no run to resume; start one without --resume")
-        if described.read_text() != text:
+        if _text_of(described) != text:
             raise DataError(f"{described} describes another run; resume with its options or choose another folder")
-        return torch.load(last, weights_only=True, map_location="cpu") if last.exists() else {}
+        return _read_last(last) if last.exists() else {}
     if described.exists():
         raise DataError(f"{out} already holds a run; resume it with --resume or choose another folder")
     out.mkdir(parents=True, exist_ok=True)
     write_atomically(described, text.encode())
     return {}
+
+
+def _text_of(path: Path) -> str:
+    """Read a text; what is no text becomes one that nothing else equals."""
+    try:
+        return path.read_bytes().decode(errors="replace")
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); choose another folder") from None
+
+
+def _read_last(path: Path) -> dict[str, Any]:
+    """Read what `_checkpoint` wrote, without executing what may be pickled in a foreign file.
+
+    Raises:
+        DataError: The file is damaged, or holds something else.
+    """
+    try:
+        last = torch.load(path, weights_only=True, map_location="cpu")
+    except Exception as error:  # of many kinds; EOFError would pass for an interruption from the keyboard
+        raise _unusable(path, type(error).__name__) from None
+    if not isinstance(last, dict) or not last.keys() >= _STATE or not _are_rows(last["rows"]):
+        raise _unusable(path, "it was not written by a training")
+    return last
+
+
+def _are_rows(rows: Any) -> bool:
+    return isinstance(rows, list) and all(isinstance(row, dict) and "val_total" in row for row in rows)
+
+
+def _unusable(path: Path, reason: str) -> DataError:
+    return DataError(f"{path} cannot be resumed from ({reason}); delete {path.parent} and train again, or choose another folder")
 
 
 def read_log(path: str | Path) -> list[Row]:

@@ -1,6 +1,7 @@
 """The trainer: resumption to the bit, independence of workers, and honest run folders."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -160,6 +161,61 @@ def test_a_run_is_not_overwritten(regions, tmp_path) -> None:
         train(RECIPE, regions, tmp_path / "run", device="cpu", resume=True)
     with pytest.raises(DataError, match="no run to resume"):
         train(smoke, regions, tmp_path / "other", device="cpu", resume=True)
+
+
+def cut_in_half(path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def with_changes(**changes):
+    return lambda path: torch.save(torch.load(path, weights_only=True) | changes, path)
+
+
+DAMAGES = {
+    "cut": cut_in_half,
+    "empty": lambda path: path.write_bytes(b""),
+    "text": lambda path: path.write_text("no training"),
+    "tensors of another program": lambda path: torch.save({"weight": torch.zeros(3)}, path),
+    "a tensor": lambda path: torch.save(torch.zeros(3), path),
+    "more than tensors": lambda path: torch.save({"model": pytest.raises}, path),
+    "another network": with_changes(model={"weight": torch.zeros(3)}),
+    "another optimiser": with_changes(optimiser={"state": 1}),
+    "another schedule": with_changes(scheduler=5),
+    "other rows": with_changes(rows=[5]),
+}
+
+
+@pytest.fixture(scope="module")
+def finished(regions, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished")
+    train(PRESETS["smoke"], regions, folder / "run", device="cpu")
+    return folder / "run"
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_state_is_not_resumed_from(regions, finished, tmp_path, damage) -> None:
+    shutil.copytree(finished, tmp_path / "run")
+    damage(tmp_path / "run" / "last.pt")
+    with pytest.raises(DataError, match=r"last\.pt cannot be resumed from .*; delete .* and train again") as caught:
+        train(PRESETS["smoke"], regions, tmp_path / "run", device="cpu", resume=True)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_recipe_that_is_no_text_is_another_one(regions, finished, tmp_path) -> None:
+    shutil.copytree(finished, tmp_path / "run")
+    (tmp_path / "run" / "recipe.json").write_bytes(b"\xff\xfe\x00\x81")
+    with pytest.raises(DataError, match=r"recipe\.json describes another run"):
+        train(PRESETS["smoke"], regions, tmp_path / "run", device="cpu", resume=True)
+
+
+def test_an_empty_state_is_no_interruption(finished, tmp_path, capsys) -> None:
+    from mffrepro.cli import main
+
+    shutil.copytree(finished, tmp_path / "run")
+    (tmp_path / "run" / "last.pt").write_bytes(b"")
+    command = ["train", "gacn", "--preset", "smoke", "--device", "cpu", "--out", str(tmp_path / "run"), "--resume"]
+    assert main(command) == 2
+    assert "last.pt cannot be resumed from" in capsys.readouterr().err
 
 
 def test_shipping_writes_weights_that_load_and_a_card(regions, tmp_path) -> None:
