@@ -6,6 +6,7 @@ image as floats in [0, 1] and its decision; one that finds depth too returns it 
 """
 
 import importlib
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
@@ -33,7 +34,7 @@ def fuse(
     images: FocusStack | Sequence[ImageOrPath],
     method: str = "gacn",
     *,
-    weights: str = "default",
+    weights: str | os.PathLike = "default",
     device: str = "auto",
     strategy: str = "auto",
     clamp: bool = False,
@@ -221,6 +222,8 @@ def check_options(spec: str, options: Mapping[str, Any]) -> tuple[MethodCard, di
         OptionError: There is no such method, option, strategy or weights; the sentence suggests the nearest.
     """
     card, named_weights, variant = parse(spec)
+    if isinstance(options.get("weights"), os.PathLike):
+        options = {**options, "weights": os.fspath(options["weights"])}
     known = card.options()
     chosen = COMMON | {"weights": named_weights} | dict(card.variants.get(variant, {})) | dict(options)
     if chosen["weights"] == "default":

@@ -9,13 +9,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import torch
 from torch import Tensor, nn
 
 from mffrepro.data import weight_file
 from mffrepro.errors import DataError, OptionError
+
+#: Most that all numbers in the options of a network may add up to. Its layers and maps are counted by them, and 1,000 classes
+#: are the most of any here.
+MOST = 4096
 
 
 def read_safetensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -26,16 +30,30 @@ def read_safetensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any
     Raises:
         DataError: The file is missing, damaged, or not one of this package.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     try:
         with safe_open(path, "pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            tensors = {name: _widened(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118 - not a dict
             options = json.loads((file.metadata() or {}).get("options", "{}"))
-    except (OSError, SafetensorError, ValueError) as error:
+    except Exception as error:  # types that torch lacks, or cannot convert, are refused with errors of many kinds
         reason = str(error).split("\n")[0]
         raise DataError(f"{path} is not a readable safetensors file ({reason}); give one written by mffrepro train") from None
-    return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}, options
+    if not isinstance(options, dict):
+        raise DataError(f"{path} lists no options of a network; give a file written by mffrepro train")
+    return tensors, options
+
+
+def _widened(tensor: Tensor) -> Tensor:
+    """Return float32 for floats; raise ValueError for numbers that no network computes with."""
+    if tensor.is_complex():
+        raise ValueError("it holds complex numbers")
+    if not tensor.is_floating_point():
+        return tensor
+    tensor = tensor.float()
+    if not tensor.isfinite().all():
+        raise ValueError("it holds numbers that are not finite")
+    return tensor
 
 
 def to_bytes(model: torch.nn.Module, options: dict[str, Any], *, half: bool = False) -> bytes:
@@ -88,12 +106,54 @@ def load(source: NetworkSource, method: str, weights: str, device: str) -> nn.Mo
     else:
         tensors, options = _tensors(source, method, weights)
         try:
-            network = source.build(**options)
-            network.load_state_dict(generator_only(tensors))
-        except (TypeError, ValueError, KeyError, RuntimeError) as error:
+            network = _built(source, options, generator_only(tensors))
+        except (TypeError, ValueError, LookupError, ArithmeticError, RuntimeError) as error:
             reason = str(error).strip().split("\n")[0]
             raise DataError(f"{weights} holds no weights of {method} ({reason}); give a file that was trained for it") from None
     return network.eval().to(where, memory_format=torch.channels_last)
+
+
+def _built(source: NetworkSource, options: dict[str, Any], tensors: dict[str, Tensor]) -> nn.Module:
+    """Build a network and load its tensors.
+
+    It is first built without memory, as a few digits in a file can ask for any amount of it.
+    """
+    _check_options(source.build, options)
+    with torch.device("meta"):
+        expected = {name: tensor.shape for name, tensor in source.build(**options).state_dict().items()}
+    for name in sorted(expected.keys() | tensors.keys()):
+        if name not in expected or name not in tensors or expected[name] != tensors[name].shape:
+            raise ValueError(f"{name} is not what the options of the file ask for")
+    network = source.build(**options)
+    network.load_state_dict(tensors)
+    return network
+
+
+def _check_options(build: Callable[..., nn.Module], options: dict[str, Any]) -> None:
+    """Raise ValueError for an option that is not of the type that the constructor names, or is an absurd number."""
+    hints = get_type_hints(build.__init__)
+    for name, value in options.items():
+        if name in hints and not _fits(value, hints[name]):
+            raise ValueError(f"its option {name} cannot be {value!r:.40}")
+    if sum(number for value in options.values() for number in _numbers(value)) > MOST:
+        raise ValueError("its options ask for a network of absurd size")
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    if get_origin(hint) is Literal:
+        return any(value == one and type(value) is type(one) for one in get_args(hint))
+    if hint is bool:
+        return type(value) is bool
+    if hint in (int, float):
+        return type(value) in (int, hint) and 0 <= value <= MOST
+    return isinstance(value, (list, tuple)) and all(
+        _fits(one, int) for one in value
+    )  # the only others are sequences of whole numbers
+
+
+def _numbers(value: Any) -> list[float]:
+    """List the numbers in an option, of which sequences hold several."""
+    return [one for one in (value if isinstance(value, (list, tuple)) else [value]) if type(one) in (int, float)]
 
 
 def _tensors(source: NetworkSource, method: str, weights: str) -> tuple[dict[str, Tensor], dict[str, Any]]:

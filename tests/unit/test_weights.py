@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import save, save_file
 
 import mffrepro as mff
 from mffrepro.data.manifests import manifest
-from mffrepro.methods import CARDS
+from mffrepro.errors import DataError
+from mffrepro.methods import CARDS, load_network
 from mffrepro.models.weights import card, read_safetensors, shipped
 from mffrepro.training.recipes import rebuild
 
@@ -63,3 +66,76 @@ def test_all_published_weights_that_a_card_promises_are_in_the_manifest() -> Non
     }
     promised = {f"{c.name}.{name}" for c in CARDS.values() for name in (*c.weights, *c.extra_weights)}
     assert {name for name in promised if ".published" in name} == described
+
+
+# ------------------------------------------------------------------------------------ files of another origin
+
+PAIR = np.zeros((2, 40, 40), np.uint8)
+
+
+def with_options(method: str, path: Path, text: str | None = None, **changes) -> Path:
+    """Write the shipped weights of a method with other options."""
+    tensors, options = read_safetensors(shipped(f"{method}.default"))
+    save_file(tensors, path, {"options": json.dumps(options | changes) if text is None else text})
+    return path
+
+
+def test_a_path_is_as_good_as_its_text(tmp_path) -> None:
+    path = with_options("gacn", tmp_path / "mine.safetensors")
+    images = [mff.fuse(PAIR, "gacn", weights=given).image for given in (path, str(path))]
+    np.testing.assert_array_equal(*images)
+
+
+def raw(dtype: str, size: int, metadata: dict[str, str]) -> bytes:
+    """Lay out a safetensors file of one tensor of eight zeros, of a type that no library here need know."""
+    header = json.dumps({"__metadata__": metadata, "x": {"dtype": dtype, "shape": [8], "data_offsets": [0, size]}}).encode()
+    return len(header).to_bytes(8, "little") + header + bytes(size)
+
+
+@pytest.mark.parametrize("content", [
+    raw("F32", 32, {"options": "[" * 100_000}),
+    raw("F32", 32, {"options": "{"}),
+    raw("F4", 4, {}),
+    raw("F6_E2M3", 6, {}),
+    raw("F8_E8M0", 8, {}),
+    raw("F128", 128, {}),
+    save({"x": torch.full((3,), torch.nan)}),
+    save({"x": torch.full((3,), torch.inf)}),
+    save({"x": torch.ones(3, dtype=torch.complex64)}),
+    save({"x": torch.ones(3)}, {"options": "[]"}),
+], ids=range(10))  # fmt: skip
+def test_files_that_hold_no_weights_are_one_sentence(tmp_path, content) -> None:
+    path = tmp_path / "bad.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"bad\.safetensors .*; give ") as caught:
+        mff.fuse(PAIR, "gacn", weights=path)
+    assert "\n" not in str(caught.value)
+
+
+ABSURD = [
+    ("focal", {"deep": 1_000_000_000}),
+    ("focal", {"deep": -1}),
+    ("focal", {"deep": True}),
+    ("focal", {"deep": 4}),
+    ("focal", {"widths": [1_000_000, 24, 32]}),
+    ("focal", {"widths": [2000, 2000, 2000]}),
+    ("focal", {"widths": "abc"}),
+    ("cnn_fuse", {"width": 1e300}),
+    ("cnn_fuse", {"width": float("nan")}),
+    ("cnn_fuse", {"width": float("inf")}),
+    ("cnn_fuse", {"width": 4000.0}),
+    ("cnn_fuse", {"hidden": 10**400}),
+    ("cnn_fuse", {"channels": None}),
+    ("tlcnn", {"dec_convs": [1000] * 1000}),
+    ("tlcnn", {"skip": 1}),
+    ("gacn", {"unknown": 1}),
+    *[("gacn", {name: wrong}) for name in ("activity", "boundary") for wrong in ("x", -1, None, ["paper"], {})],
+    ("gacn", {"attention": 1}),
+]
+
+
+@pytest.mark.parametrize(("method", "changes"), ABSURD, ids=[f"{method}-{str(changes)[:40]}" for method, changes in ABSURD])
+def test_options_that_cannot_be_are_refused_before_a_network_is_built(tmp_path, method, changes) -> None:
+    path = with_options(method, tmp_path / "bad.safetensors", **changes)
+    with pytest.raises(DataError, match=rf"bad\.safetensors holds no weights of {method} \(.*\); give a file that was trained"):
+        load_network(f"{method}.{path}")
