@@ -120,10 +120,8 @@ def _built(source: NetworkSource, options: dict[str, Any], tensors: dict[str, Te
     """
     _check_options(source.build, options)
     with torch.device("meta"):
-        expected = {name: tensor.shape for name, tensor in source.build(**options).state_dict().items()}
-    for name in sorted(expected.keys() | tensors.keys()):
-        if name not in expected or name not in tensors or expected[name] != tensors[name].shape:
-            raise ValueError(f"{name} is not what the options of the file ask for")
+        outline = source.build(**options)
+    outline.load_state_dict(tensors, assign=True)  # raises RuntimeError where a name or a shape differs
     network = source.build(**options)
     network.load_state_dict(tensors)
     return network
@@ -146,9 +144,8 @@ def _fits(value: Any, hint: Any) -> bool:
         return type(value) is bool
     if hint in (int, float):
         return type(value) in (int, hint) and 0 <= value <= MOST
-    return isinstance(value, (list, tuple)) and all(
-        _fits(one, int) for one in value
-    )  # the only others are sequences of whole numbers
+    # what is left are sequences of whole numbers
+    return isinstance(value, (list, tuple)) and all(_fits(one, int) for one in value)
 
 
 def _numbers(value: Any) -> list[float]:

@@ -139,3 +139,8 @@ def test_options_that_cannot_be_are_refused_before_a_network_is_built(tmp_path, 
     path = with_options(method, tmp_path / "bad.safetensors", **changes)
     with pytest.raises(DataError, match=rf"bad\.safetensors holds no weights of {method} \(.*\); give a file that was trained"):
         load_network(f"{method}.{path}")
+
+
+def test_published_batch_norms_without_a_count_of_batches_still_load(mirror, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("MFFREPRO_CACHE", str(tmp_path))
+    assert load_network("pmgi.published").near.layer1.norm.running_var.isfinite().all()
