@@ -97,7 +97,7 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def _check_types(frame: pd.DataFrame, path: Path) -> None:
-    """Raise DataError for a column of another kind than `Store.add` writes: numbers, else text without gaps."""
+    """Raise DataError for a column that holds no numbers, or no text without gaps."""
     for name in COLUMNS if len(frame) else ():
         column, kinds = frame[name], ("floating", "integer") if name in NUMBERS else ("string",)
         gaps = name not in NUMBERS and column.isna().any()

@@ -167,7 +167,10 @@ def _read(path: Path) -> Manifest:
 
 
 def _check_types(table: dict, kinds: dict[str, type]) -> None:
-    """Raise TypeError for the first field that is of another type; what reads it later would fail far from the cause."""
+    """Raise TypeError for the first field that is of another type.
+
+    What reads it later would fail far from the cause.
+    """
     for name, kind in kinds.items():
         if name in table and type(table[name]) is not kind:  # true is no number here, though it is an int in Python
             raise TypeError(f"{name} is {table[name]!r} and no {kind.__name__}")

@@ -127,7 +127,7 @@ def write_image(
 
 
 def put_in_place(path: Path, data: bytes) -> None:
-    """Write the bytes of an image whole or not at all; raise ImageError where that cannot be done."""
+    """Write the bytes of an image whole or not at all, or raise ImageError."""
     try:
         write_atomically(path, data)
     except OSError as error:

@@ -128,7 +128,10 @@ def _built(source: NetworkSource, options: dict[str, Any], tensors: dict[str, Te
 
 
 def _check_options(build: Callable[..., nn.Module], options: dict[str, Any]) -> None:
-    """Raise ValueError for an option that is not of the type that the constructor names, or is an absurd number."""
+    """Raise ValueError for an option of another type than the constructor names.
+
+    An absurd number is refused too.
+    """
     hints = get_type_hints(build.__init__)
     for name, value in options.items():
         if name in hints and not _fits(value, hints[name]):
