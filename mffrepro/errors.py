@@ -43,5 +43,5 @@ def first_line(error: BaseException) -> str:
 
     Where it says nothing, that is the name of its type.
     """
-    text = str(error).split("\n")[0].rstrip(".") or type(error).__name__
+    text = str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__
     return text if len(text) <= 120 else f"{text[:117]}..."

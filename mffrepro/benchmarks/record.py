@@ -14,7 +14,7 @@ from mffrepro.benchmarks.store import COLUMNS as STORED
 from mffrepro.data import cards
 from mffrepro.data.checkout import checkout, origin
 from mffrepro.data.manifests import manifest, manifest_folder, manifest_names
-from mffrepro.errors import DataError, OptionError
+from mffrepro.errors import DataError, OptionError, first_line
 from mffrepro.images import locked, write_atomically
 from mffrepro.methods import parse
 from mffrepro.metrics import names as metric_names
@@ -88,7 +88,7 @@ def _read(path: Path) -> pd.DataFrame:
         rows = pd.read_csv(path, dtype=KINDS).fillna({"weights": ""})
         missing = [name for name in KINDS if name not in rows]
     except ValueError as error:  # neither text nor a table, or a word where a number should be
-        raise DataError(f"{path} is not a record ({str(error).splitlines()[0]}); restore it from the repository") from None
+        raise DataError(f"{path} is not a record ({first_line(error)}); restore it from the repository") from None
     if missing:
         raise DataError(f"{path} is not a record (it has no column {missing[0]}); restore it from the repository")
     return rows

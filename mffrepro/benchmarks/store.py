@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mffrepro.errors import DataError
+from mffrepro.errors import DataError, first_line
 from mffrepro.images import locked, write_atomically
 
 #: Long format: one row per dataset x stack x method x metric.
@@ -87,7 +87,7 @@ def _read(path: Path) -> pd.DataFrame:
         rows = pq.read_metadata(path).num_rows
         frame = None if rows > MOST_ROWS else pd.read_parquet(path)
     except Exception as error:  # pyarrow raises its own kinds
-        raise DataError(f"{path} is not a Parquet file ({str(error).splitlines()[0]}); give another store") from None
+        raise DataError(f"{path} is not a Parquet file ({first_line(error)}); give another store") from None
     if frame is None:
         raise DataError(f"{path} has {rows} rows, more than a benchmark's {MOST_ROWS}; give another store")
     if tuple(frame.columns) != COLUMNS:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mffrepro.errors import DataError
+from mffrepro.errors import DataError, first_line
 
 
 def read_mat(path: str | Path, remedy: str) -> dict[str, np.ndarray]:
@@ -22,5 +22,4 @@ def read_mat(path: str | Path, remedy: str) -> dict[str, np.ndarray]:
     try:
         return loadmat(path)
     except Exception as error:  # SciPy's reader fails on damaged files with errors of many kinds, MemoryError among them
-        reason = str(error).split("\n")[0] or type(error).__name__
-        raise DataError(f"{path} is not a readable MATLAB file ({reason}); {remedy}") from None
+        raise DataError(f"{path} is not a readable MATLAB file ({first_line(error)}); {remedy}") from None

@@ -7,7 +7,7 @@ import numpy as np
 
 from mffrepro.data import dictionary_file
 from mffrepro.data.matlab import read_mat
-from mffrepro.errors import DataError
+from mffrepro.errors import DataError, first_line
 
 #: Pixels along a side of every patch and filter here.
 SIDE = 8
@@ -46,7 +46,7 @@ def _read(path: Path, kind: str) -> np.ndarray:
         with safe_open(path, "np") as file:
             atoms = file.get_tensor(kind)
     except Exception as error:  # types that NumPy lacks are refused with errors of many kinds
-        reason = str(error).split("\n")[0]
+        reason = first_line(error)
         raise DataError(f"{path} holds no dictionary {kind!r} ({reason}); give 'default', 'published' or a file") from None
     return _checked(atoms, kind, path)
 

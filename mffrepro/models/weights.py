@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from mffrepro.data import weight_file
-from mffrepro.errors import DataError, OptionError
+from mffrepro.errors import DataError, OptionError, first_line
 
 #: Most that all numbers in the options of a network may add up to. Its layers and maps are counted by them, and 1,000 classes
 #: are the most of any here.
@@ -37,7 +37,7 @@ def read_safetensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any
             tensors = {name: _widened(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118 - not a dict
             options = json.loads((file.metadata() or {}).get("options", "{}"))
     except Exception as error:  # types that torch lacks, or cannot convert, are refused with errors of many kinds
-        reason = str(error).split("\n")[0]
+        reason = first_line(error)
         raise DataError(f"{path} is not a readable safetensors file ({reason}); give one written by mffrepro train") from None
     if not isinstance(options, dict):
         raise DataError(f"{path} lists no options of a network; give a file written by mffrepro train")
@@ -108,7 +108,7 @@ def load(source: NetworkSource, method: str, weights: str, device: str) -> nn.Mo
         try:
             network = _built(source, options, generator_only(tensors))
         except (TypeError, ValueError, LookupError, ArithmeticError, RuntimeError) as error:
-            reason = str(error).strip().split("\n")[0]
+            reason = first_line(error)
             raise DataError(f"{weights} holds no weights of {method} ({reason}); give a file that was trained for it") from None
     return network.eval().to(where, memory_format=torch.channels_last)
 

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image as Pillow
 
 import mffrepro as mff
-from mffrepro.errors import ImageError
+from mffrepro.errors import ImageError, first_line
 from mffrepro.images import (
     FocusStack,
     as_stack,
@@ -535,3 +535,15 @@ def test_what_a_killed_process_left_is_removed(tmp_path, target):
         (tmp_path / name).touch()
     files.write_atomically(tmp_path / target, b"whole")
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([target, names["busy"], *others])
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ValueError("\n one line.\nanother"), "one line"),
+        (ValueError(), "ValueError"),
+        (KeyError("k" * 300), "'" + "k" * 116 + "..."),
+    ],
+)
+def test_errors_of_other_packages_become_one_short_line(error, said):
+    assert first_line(error) == said
