@@ -112,13 +112,18 @@ def _check_stems(folder: Path, images: Sequence[Path]) -> None:
 
 
 def _of_one_size(images: Sequence[Path], tolerance: float) -> list[Path]:
-    """Leave out images of another size than over half of them have, with a warning; a turned image has the same size."""
-    sizes = {image: size and tuple(sorted(size)) for image in images if (size := read_header(image).size) is not None}
+    """Leave out images of another size than over half of them have, as stored or as turned by EXIF, with a warning."""
+    headers = {image: header for image in images if (header := read_header(image)).size is not None}
+    ways = [
+        {image: header.size for image, header in headers.items()},
+        {image: header.upright for image, header in headers.items()},
+    ]
+    sizes = max(ways, key=lambda sizes: max(Counter(sizes.values()).values(), default=0))
     most, count = Counter(sizes.values()).most_common(1)[0] if sizes else (None, 0)
     others = [image for image, size in sizes.items() if any(abs(a - b) > tolerance * b for a, b in zip(size, most, strict=True))]
     if not others or count <= len(images) / 2:
         return list(images)
-    wanted = "x".join(str(side) for side in reversed(most))
+    wanted = "x".join(map(str, most))
     warnings.warn(f"{_listed(others)}: left out, as most images here have {wanted} pixels", stacklevel=3)
     return [image for image in images if image not in others]
 

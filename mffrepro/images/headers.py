@@ -6,7 +6,7 @@ from datetime import datetime
 
 from mffrepro.images.camera import HEIC_SUFFIXES, is_raw
 from mffrepro.images.limits import open_with_pillow
-from mffrepro.images.metadata import is_own_bmp, is_own_result, parse_exif, time_taken
+from mffrepro.images.metadata import is_own_bmp, is_own_result, parse_exif, read_orientation, time_taken
 
 
 @dataclass(frozen=True)
@@ -15,11 +15,13 @@ class Header:
 
     Attributes:
         size: Stored (width, height) in pixels; None where only decoding tells.
+        upright: The same of the image as EXIF turns it.
         is_result: Whether this program wrote it.
         taken: When the photograph was taken.
     """
 
     size: tuple[int, int] | None = None
+    upright: tuple[int, int] | None = None
     is_result: bool = False
     taken: datetime | None = None
 
@@ -36,7 +38,8 @@ def read_header(path: str | os.PathLike) -> Header:
             exif = picture.getexif() if picture.format != "PNG" or "exif" in picture.info else parse_exif(b"")
             size = None if is_raw(os.fspath(path)) else picture.size  # the size of a preview
             own = is_own_bmp(path) if picture.format == "BMP" else is_own_result(exif)
-            return Header(size, own, time_taken(exif))
+            upright = size[::-1] if size and read_orientation(exif) >= 5 else size
+            return Header(size, upright, own, time_taken(exif))
     except Exception:  # a damaged file is refused with errors of many kinds
         return Header()
 
@@ -45,4 +48,5 @@ def _heic(path: str | os.PathLike) -> Header:
     import pillow_heif
 
     file = pillow_heif.open_heif(path)
-    return Header(tuple(file.size), taken=time_taken(parse_exif(file.info.get("exif") or b"")))
+    size = tuple(file.size)
+    return Header(size, size, taken=time_taken(parse_exif(file.info.get("exif") or b"")))

@@ -187,6 +187,27 @@ def test_images_of_another_size_than_most_are_left_out(run, folder, frames):
     assert err == [f"note: stack/preview.png: left out, as most images here have {width}x{height} pixels"]
 
 
+def test_an_image_that_stands_upright_among_others_is_left_out(run, folder, frames):
+    mff.write_image("stack/9.png", frames[0].swapaxes(0, 1))
+    code, out, err = run("fuse", "stack", "-o", "a.png", *LP)
+    assert code == 0
+    assert "8 images" in out
+    assert err[0].startswith("note: stack/9.png: left out, as most images here have 160x")
+
+
+@pytest.mark.parametrize("turned", [1, 6])
+def test_images_that_exif_turns_alike_are_of_one_size(run, folder, frames, turned):
+    """Half of them are stored as the sensor took them, and EXIF turns them to what the others are."""
+    for number, frame in enumerate(frames[:6]):
+        stored = np.rot90(frame, 1) if number % 2 and turned == 6 else frame
+        Pillow.fromarray(np.ascontiguousarray(stored)).save(
+            f"stack/{number}.png", exif=exif_of_a_camera(orientation=turned if number % 2 else 1)
+        )
+    code, out, err = run("fuse", "stack", "-o", "a.png", *LP)
+    assert (code, err) == (0, [])
+    assert "8 images" in out
+
+
 def test_with_crop_only_images_of_nearly_that_size_are_kept(run, folder, frames):
     mff.write_image("stack/preview.png", frames[0, :20, :30])
     mff.write_image("stack/3.png", frames[3, 1:-1])
