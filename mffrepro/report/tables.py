@@ -153,7 +153,8 @@ def sortable(table: pd.DataFrame):
     except ModuleNotFoundError:
         return plain(table)
     itables.init_notebook_mode(all_interactive=False, connected=False)
-    options = {"lengthMenu": [10, 25, 100], "classes": "display compact", "style": "width:100%", "connected": False}
+    options = {"maxBytes": 0, "maxRows": 0, "maxColumns": 0}  # beyond these, itables would leave rows out
+    options |= {"lengthMenu": [10, 25, 100], "classes": "display compact", "style": "width:100%", "connected": False}
     itables.show(table, **options)
     return None
 

@@ -27,7 +27,7 @@ METHODS = [pytest.param(card, id=card.name) for card in methods.CARDS.values()]
 
 
 def skip_if_fitted(card):
-    """What networks paint that are fitted to the images themselves says little before hours of fitting."""
+    """Skip a method whose networks are fitted to the images themselves, for hours."""
     if card.name == "zmff":
         pytest.skip("its networks are fitted to the images, which takes too long here; test_zmff.py fits them for some steps")
 
