@@ -38,15 +38,17 @@ def save_transforms(path: str | os.PathLike, transforms: np.ndarray, shape: tupl
     return Path(path)
 
 
-def load_transforms(path: str | os.PathLike, count: int, shape: tuple[int, ...], *, kept: Sequence[int] = ()) -> np.ndarray:
+def load_transforms(
+    path: str | os.PathLike, count: int, shape: tuple[int, ...], *, kept: Sequence[int] = (), given: int = 0
+) -> np.ndarray:
     """Read the transforms (N, 3, 3) that `save_transforms` wrote.
 
     Args:
         path: The file.
         count: Number of frames that are to be aligned.
         shape: Their (H, W).
-        kept: Numbers of these frames, from 0, where others were left out. The transforms of these are taken if the file holds
-            more than `count`.
+        kept: Numbers of these frames, from 0, where others were left out.
+        given: How many frames there were before; if the file holds the transforms of so many, those of `kept` are taken.
 
     Raises:
         ImageError: The file cannot be read, is no such file, or belongs to frames of another number or size.
@@ -56,7 +58,7 @@ def load_transforms(path: str | os.PathLike, count: int, shape: tuple[int, ...],
     if (content["height"], content["width"]) != tuple(shape[:2]):
         raise ImageError(f"{path} is for frames of {size} pixels, not {shape[1]}x{shape[0]}; estimate the transforms anew")
     transforms = content["transforms"]
-    if isinstance(transforms, list) and len(transforms) > count and kept and max(kept) < len(transforms):
+    if isinstance(transforms, list) and count < given == len(transforms):
         transforms = [transforms[number] for number in kept]
     return check_transforms(transforms, count, shape, str(path))
 

@@ -12,7 +12,7 @@ from mffrepro.progress import steps
 #: Longer side of the copies in pixels, and tiles of a pair.
 SIDE, TILES = 384, 80
 #: Frames that lie so far off their neighbours, or off the middle of the stack, are worth a note, in pixels of the frames and in
-#: those of the copies. Blur alone moves the frames of a registered pair by up to 1.4 pixels.
+#: those of the copies. Strong blur alone moves a registered pair by 1 to 1.6 pixels.
 WORTH, WORTH_REDUCED = 1.5, 0.15
 #: Longer side of the smallest frames that are judged: in smaller ones the blur of a frame moves its tiles by as much.
 SMALLEST = 256

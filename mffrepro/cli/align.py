@@ -79,7 +79,7 @@ def align(
 
 
 def aligned(
-    stack: "FocusStack", names: Sequence[str], how: Alignment, *, kept: Sequence[int] = ()
+    stack: "FocusStack", names: Sequence[str], how: Alignment, *, kept: Sequence[int] = (), given: int = 0
 ) -> tuple["FocusStack", "np.ndarray"]:
     """Align a stack whose frames have names.
 
@@ -88,6 +88,7 @@ def aligned(
         names: What sentences call them.
         how: How to align them.
         kept: Numbers of the frames among all that were given, where some were left out: a file may hold the transforms of all.
+        given: How many these were.
 
     Returns:
         The aligned stack, and the transforms (N, 3, 3).
@@ -99,7 +100,7 @@ def aligned(
     if how.save is not None and not how.save.parent.is_dir():
         raise ImageError(f"{how.save} cannot be written (its folder does not exist); choose another place")
     if how.use is not None:
-        transforms = alignment.load_transforms(how.use, len(stack), shape, kept=kept)
+        transforms = alignment.load_transforms(how.use, len(stack), shape, kept=kept, given=given)
     else:
         with waiting(f"aligning {len(stack)} frames"):
             transforms = alignment.estimate(stack, model=how.model, names=names)

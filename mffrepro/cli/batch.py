@@ -44,13 +44,14 @@ def find_stacks(
         DataError: There is no such folder, no stack in it, or images that do not say when they were taken.
     """
     from mffrepro.data.folder import holds_sources, list_folders, list_images, list_sources
+    from mffrepro.images.headers import read_header
 
     if not root.is_dir():
         raise DataError(f"{root} is not a folder; give --each the folder that holds the stacks")
     results = {target.parent.resolve() for target in targets}
     folders = [folder for folder in list_folders(root) if folder.resolve() not in results and holds_sources(folder)]
     if folders:
-        if beside := list_images(root):
+        if beside := [image for image in list_images(root) if not read_header(image).is_result]:
             warnings.warn(f"{root} itself holds {len(beside)} images, which are in no stack; only its folders are", stacklevel=2)
         return {folder.name: lambda folder=folder: list_sources(folder, like_sizes=like_sizes) for folder in folders}
     return {

@@ -63,7 +63,7 @@ def prepare(stack: "FocusStack", names: Sequence[str], how: Preparation) -> Prep
         ImageError: Under two frames show anything, or they cannot be aligned; the sentence names one.
     """
     numbered = [f"frame {n} ({Path(name).name})" for n, name in enumerate(names, 1)]
-    kept = range(len(stack))
+    kept, given = range(len(stack)), len(stack)
     if how.checks:  # a displaced frame belongs to the stack if it is going to be aligned
         stack, kept = _without_outliers(stack, names, registered=how.alignment is None)
         numbered = [numbered[i] for i in kept]
@@ -71,7 +71,7 @@ def prepare(stack: "FocusStack", names: Sequence[str], how: Preparation) -> Prep
         stack = _without_hot_pixels(stack)
     credit = _as_it_is
     if how.alignment is not None:
-        stack, transforms = aligned(stack, numbered, how.alignment, kept=kept)
+        stack, transforms = aligned(stack, numbered, how.alignment, kept=kept, given=given)
         credit = _as_it_is if how.alignment.crop else partial(_credited, transforms)
     elif how.checks:
         _suggest_alignment(stack, numbered)

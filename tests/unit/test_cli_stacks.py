@@ -119,6 +119,13 @@ def test_transforms_of_all_frames_serve_where_one_is_left_out(run, folder, frame
     save_transforms("all.json", same, frames.shape[1:])
     save_transforms("left.json", same[:5], frames.shape[1:])
     save_transforms("few.json", same[:4], frames.shape[1:])
+    code, _, err = run("fuse", "stack", "-o", "more.png", *LP, "--align", "--use-transforms", "all.json")
+    assert code == 2
+    assert "all.json holds 6 transforms but there are 8 frames" in err[-1]
+    save("five", frames[:5])
+    code, _, err = run("fuse", "five", "-o", "fewer.png", *LP, "--align", "--use-transforms", "all.json")
+    assert code == 2
+    assert "all.json holds 6 transforms but there are 5 frames" in err[-1]
     for name in ("all", "left"):
         code, _, err = run("fuse", "six", "-o", f"{name}.png", *LP, "--align", "--use-transforms", f"{name}.json")
         assert (code, len(err)) == (0, 1)
@@ -472,6 +479,9 @@ def test_images_beside_the_stacks_are_noted(run, folder, frames):
     _, out, err = run("fuse", "--each", "root", "-o", "out/{name}.png", *LP)
     assert out.startswith("a: lp: 3 images")
     assert err == ["note: root itself holds 2 images, which are in no stack; only its folders are"]
+    save("other/a", frames[:3])
+    for _ in range(2):  # results beside the folders are no forgotten photographs
+        assert run("fuse", "--each", "other", "-o", "other/{name}.png", *LP)[2] == []
 
 
 @pytest.mark.parametrize(
