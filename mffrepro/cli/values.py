@@ -63,7 +63,7 @@ def check_targets(sources: Sequence[Path], targets: Sequence[Path]) -> None:
     taken = {source.resolve() for source in sources}
     for target in targets:
         if target.resolve() in taken:
-            raise OptionError(f"{target} is one of the images to fuse and would be lost; choose another name")
+            raise OptionError(f"{target} is one of the images and would be lost; choose another name")
     for i, target in enumerate(targets):
         if target.resolve() in {other.resolve() for other in targets[:i]}:
             raise OptionError(f"{target} cannot hold two results; choose two names")

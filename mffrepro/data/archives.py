@@ -54,18 +54,15 @@ def _unpack(archive: Path, folder: Path) -> None:
         with zipfile.ZipFile(archive) as file:
             _check_size(archive, sum(member.file_size for member in file.infolist()))
             for member in file.infolist():
-                _check_path(member.filename, archive)
-                if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
-                    _refuse_kind(member.filename, archive)
+                kind = stat.S_IFMT(member.external_attr >> 16)
+                _check_member(member.filename, archive, is_plain=kind in (0, stat.S_IFREG, stat.S_IFDIR))
             file.extractall(folder)
     elif tarfile.is_tarfile(archive):
         with tarfile.open(archive) as file:
             size = 0
             for member in file:
                 _check_size(archive, size := size + member.size)
-                _check_path(member.name, archive)
-                if not (member.isreg() or member.isdir()):
-                    _refuse_kind(member.name, archive)
+                _check_member(member.name, archive, is_plain=member.isreg() or member.isdir())
             file.extractall(folder, filter="data")  # without links, there is no way out of the folder
     else:
         raise DataError(f"{archive} is neither a zip nor a tar file; fetch it again")
@@ -76,13 +73,13 @@ def _check_size(archive: Path, size: int) -> None:
         raise DataError(f"{archive} is refused: it would unpack to {size / 2**30:.0f} GiB; get it from its owner")
 
 
-def _check_path(path: str, archive: Path) -> None:
-    """Refuse a path that leaves the folder: Python's own extraction would strip it silently."""
+def _check_member(path: str, archive: Path, *, is_plain: bool) -> None:
+    """Refuse a path that leaves the folder, which Python's own extraction would strip silently, and all but files and folders.
+
+    Links have led out of a folder past the checks of Python itself.
+    """
     leaves = ".." in PurePosixPath(path).parts or ".." in PureWindowsPath(path).parts
     if leaves or PurePosixPath(path).is_absolute() or PureWindowsPath(path).anchor:
         raise DataError(f"{archive} is refused: its member {path!r} would leave the folder; get it from its owner")
-
-
-def _refuse_kind(path: str, archive: Path) -> None:
-    """Refuse what is neither a file nor a folder: links have led out of the folder past the checks of Python itself."""
-    raise DataError(f"{archive} is refused: its member {path!r} is a link or a device; get it from its owner")
+    if not is_plain:
+        raise DataError(f"{archive} is refused: its member {path!r} is a link or a device; get it from its owner")

@@ -33,8 +33,8 @@ _ROW = {
     "licence": str,
     "cite": str,
     "stack": str,
+    "package": dict,
 }
-_ROW |= {"package": dict}
 _PACKAGE = {"name": str, "version": str, "sha256": str, "member": str}
 
 

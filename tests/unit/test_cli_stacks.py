@@ -95,7 +95,7 @@ def test_a_photograph_in_the_folder_is_no_target(run, folder, option):
     code, _, (err,) = run(
         "fuse", "stack", "-m", "gacn", *(["-o", "a.png"] if option != "-o" else []), option, "stack/3.png", *others
     )
-    assert (code, err) == (2, "stack/3.png is one of the images to fuse and would be lost; choose another name")
+    assert (code, err) == (2, "stack/3.png is one of the images and would be lost; choose another name")
     assert Path("stack/3.png").read_bytes() == before
     assert not Path("a.png").exists()
 
