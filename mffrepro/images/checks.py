@@ -22,6 +22,8 @@ LEAST_DIFFERENCE, TIMES_MEDIAN = 0.003, 6.0
 DARKER, BRIGHTER = 0.4, 2.5
 #: A frame shows nothing if its standard deviation is less than this share of white, and so many times less than another frame's.
 EMPTY, FAINTER = 0.004, 10
+#: A frame is gray if its channels differ nowhere by more than this share of white, the rounding of 8 bits.
+GRAY = 1 / 255
 #: With fewer frames nobody can tell which one is wrong, unless it shows nothing.
 LEAST_FRAMES = 4
 
@@ -56,18 +58,22 @@ def find_outliers(images: Sequence[np.ndarray], *, registered: bool = True) -> l
     rest = [i for i in range(len(images)) if i not in {one.index for one in repeated}]
     bare = _bare(small[rest], rest)
     rest = [i for i in rest if i not in {one.index for one in bare}]
-    strange = _strange(small[rest], rest, registered) if len(rest) >= LEAST_FRAMES else []
+    strange = _strange(images, small[rest], rest, registered) if len(rest) >= LEAST_FRAMES else []
     return sorted(repeated + bare + strange, key=lambda one: one.index)
 
 
 def _shrink(image: np.ndarray) -> np.ndarray:
     """Return a small, blurred gray copy, float32 in [0, 1]."""
+    unit = _shrink_colours(image)
+    return to_gray(unit) if unit.ndim == 3 else unit
+
+
+def _shrink_colours(image: np.ndarray) -> np.ndarray:
     import cv2
 
     scale = min(1.0, SIDE / max(image.shape[:2]))
     size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
-    unit = to_unit(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
-    return cv2.GaussianBlur(to_gray(unit) if unit.ndim == 3 else unit, (0, 0), BLUR)
+    return cv2.GaussianBlur(to_unit(cv2.resize(image, size, interpolation=cv2.INTER_AREA)), (0, 0), BLUR)
 
 
 def _repeated(images: Sequence[np.ndarray], small: np.ndarray) -> list[Outlier]:
@@ -91,13 +97,17 @@ def _nothing(mean: float) -> str:
     return "is black" if mean < 0.1 else "is white" if mean > 0.9 else "is empty"
 
 
-def _strange(small: np.ndarray, numbers: Sequence[int], registered: bool) -> list[Outlier]:
+def _strange(images: Sequence[np.ndarray], small: np.ndarray, numbers: Sequence[int], registered: bool) -> list[Outlier]:
     means = small.mean((1, 2))
     share = means / max(float(np.median(means)), 1e-6)
     odd = (share < DARKER) | (share > BRIGHTER)
     if registered:
-        difference = _differences(small)
-        odd |= difference > max(LEAST_DIFFERENCE, TIMES_MEDIAN * float(np.median(difference)))
+        likeness = _likeness(small)
+        difference = 1 - likeness.max(1)
+        limit = max(LEAST_DIFFERENCE, TIMES_MEDIAN * float(np.median(difference)))
+        for i in np.flatnonzero(difference > limit):
+            nearest = int(likeness[i].argmax())
+            odd[i] |= _difference_of_colours(images[numbers[i]], images[numbers[nearest]]) > limit
     if odd.sum() > len(numbers) / 3:
         return []
     return [Outlier(numbers[i], _reason(share[i])) for i in np.flatnonzero(odd)]
@@ -109,13 +119,33 @@ def _reason(share: float) -> str:
     return "is displaced, doubled or of another scene"
 
 
-def _differences(small: np.ndarray) -> np.ndarray:
-    """Return one minus the best correlation of each frame with another, light and shade of large areas left out."""
-    import cv2
-
-    details = np.stack([image - cv2.GaussianBlur(image, (0, 0), 6 * BLUR) for image in small]).reshape(len(small), -1)
-    details -= details.mean(1, keepdims=True)
+def _likeness(small: np.ndarray) -> np.ndarray:
+    """Return the correlation of each frame with each other; -1 with itself."""
+    details = np.stack([_details(image) for image in small])
     details /= np.maximum(np.linalg.norm(details, axis=1, keepdims=True), 1e-5)
     likeness = details @ details.T
     np.fill_diagonal(likeness, -1)
-    return 1 - likeness.max(1)
+    return likeness
+
+
+def _details(image: np.ndarray) -> np.ndarray:
+    """Return what is left of a small gray image without light and shade of large areas, one value a pixel."""
+    import cv2
+
+    details = (image - cv2.GaussianBlur(image, (0, 0), 6 * BLUR)).ravel()
+    return details - details.mean()
+
+
+def _difference_of_colours(image: np.ndarray, other: np.ndarray) -> float:
+    """Return one minus the correlation of an image with the mixture of another's channels that resembles it most.
+
+    A program may have weighted the colours in any way when it made a gray frame. Images in colour are compared in gray, where a
+    mixture would be too good at hiding what differs.
+    """
+    ours, theirs = _shrink_colours(image), _shrink_colours(other)
+    if theirs.ndim == 2 or (ours.ndim == 3 and np.ptp(ours, axis=2).max() > GRAY):
+        return np.inf
+    wanted = _details(ours[..., 0] if ours.ndim == 3 else ours)
+    channels = np.stack([_details(theirs[..., k]) for k in range(3)], 1)
+    mixture = channels @ np.linalg.lstsq(channels, wanted, rcond=None)[0]
+    return 1 - float(wanted @ mixture / max(np.linalg.norm(wanted) * np.linalg.norm(mixture), 1e-10))

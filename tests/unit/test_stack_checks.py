@@ -62,6 +62,21 @@ def test_the_reason_says_what_it_is(lens, harm, reason):
     assert reason in outlier.reason
 
 
+GRAYS = {"luma": (0.299, 0.587, 0.114), "mean": (1 / 3, 1 / 3, 1 / 3), "red": (1, 0, 0), "blue": (0, 0, 1)}
+
+
+@pytest.mark.parametrize("weights", GRAYS.values(), ids=GRAYS)
+def test_a_gray_frame_belongs_to_a_coloured_scene_however_it_was_made(lens, weights):
+    """Of red lettering on green, whose luma is the same, a frame of the red channel shows what no other gray does."""
+    red = lens.images[..., :1] // 2 + 60
+    coloured = np.concatenate([red, 180 - red // 2, lens.images[..., 2:]], -1).astype(np.uint8)
+    images = coloured.copy()
+    images[5] = (coloured[5] @ np.array(weights)).round().astype(np.uint8)[..., None]
+    assert find_outliers(images) == []
+    images[5] = np.roll(images[5], (5, -7), (0, 1))
+    assert [one.index for one in find_outliers(images)] == [5]
+
+
 @pytest.mark.parametrize("method", ["lp", "gacn"])
 def test_leaving_it_out_restores_the_quality(lens, clean, method):
     """Whatever the harm was, what is left is the same."""
