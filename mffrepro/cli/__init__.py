@@ -8,13 +8,14 @@ import os
 import sys
 import traceback
 import warnings
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from mffrepro.cli import align, benchmark, book, data, evaluate, export, fuse, listing, train
 from mffrepro.cli.terminal import say
-from mffrepro.errors import MffError
+from mffrepro.errors import MffError, first_line
 
 #: Typer's own copy of Click is the base of its errors; Click itself may be another version or absent.
 UsageError = typer.BadParameter.__base__
@@ -26,8 +27,20 @@ EXTRAS = {
     "onnx": "export", "onnxscript": "export",
 }  # fmt: skip
 
+
+class _Commands(TyperGroup):
+    """Run the commands; a file that ends too early must not pass for the end of what is typed, as it does in Typer."""
+
+    def invoke(self, ctx: typer.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except EOFError as error:
+            raise OSError(f"a file ends too early ({first_line(error)})") from error
+
+
 app = typer.Typer(
     name="mffrepro",
+    cls=_Commands,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
@@ -117,8 +130,7 @@ def _failure(error: Exception) -> str:
         traceback.print_exc()
     if isinstance(error, MemoryError):
         return "not enough memory; use smaller or fewer images"
-    text = " ".join(str(error).split()) or "no message"
-    return f"{type(error).__name__}: {text}; set MFFREPRO_DEBUG=1 to see where"
+    return f"{type(error).__name__}: {str(error).strip() or 'no message'}; set MFFREPRO_DEBUG=1 to see where"
 
 
 def _say_warning(message: Warning | str, *_: object) -> None:

@@ -29,8 +29,12 @@ def console(*, stderr: bool = False) -> "Console":
 
 
 def say(sentence: str) -> None:
-    """Print one line on stderr, after the name of the program."""
-    print(f"mffrepro: {sentence}", file=sys.stderr, flush=True)
+    """Print one line on stderr, after the name of the program.
+
+    Names of files may hold line breaks, and characters that a terminal obeys; they become spaces.
+    """
+    line = "".join(letter if letter.isprintable() else " " for letter in sentence)
+    print(f"mffrepro: {line}", file=sys.stderr, flush=True)
 
 
 def show_table(

@@ -11,6 +11,22 @@ from mffrepro.errors import DataError
 
 #: An archive may hold so many bytes, or so many times its own size, whichever is more; photographs hardly shrink in one.
 MOST_BYTES, MOST_TIMES = 2**30, 100
+#: Kinds of tar members that hold the name or other facts of the next one, and how many bytes one may take in memory.
+DESCRIPTIONS, LONGEST_DESCRIPTION = (
+    (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+    2**20,
+)
+
+
+class _Member(tarfile.TarInfo):
+    """Refuse a member that only describes another where it is too long, before it is read whole into memory."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes, encoding: str, errors: str) -> tarfile.TarInfo:
+        member = super().frombuf(buf, encoding, errors)
+        if member.type in DESCRIPTIONS and member.size > LONGEST_DESCRIPTION:
+            raise ValueError("a member has a name of over a million letters")
+        return member
 
 
 def extract(archive: str | Path, folder: str | Path) -> Path:
@@ -57,15 +73,16 @@ def _unpack(archive: Path, folder: Path) -> None:
                 kind = stat.S_IFMT(member.external_attr >> 16)
                 _check_member(member.filename, archive, is_plain=kind in (0, stat.S_IFREG, stat.S_IFDIR))
             file.extractall(folder)
-    elif tarfile.is_tarfile(archive):
-        with tarfile.open(archive) as file:
+        return
+    try:
+        with tarfile.open(archive, tarinfo=_Member) as file:
             size = 0
             for member in file:
                 _check_size(archive, size := size + member.size)
                 _check_member(member.name, archive, is_plain=member.isreg() or member.isdir())
             file.extractall(folder, filter="data")  # without links, there is no way out of the folder
-    else:
-        raise DataError(f"{archive} is neither a zip nor a tar file; fetch it again")
+    except tarfile.ReadError as error:
+        raise DataError(f"{archive} is neither a zip nor a tar file, or is damaged ({error}); fetch it again") from None
 
 
 def _check_size(archive: Path, size: int) -> None:

@@ -12,7 +12,7 @@ from mffrepro.errors import ImageError, first_line
 from mffrepro.images import tiff
 from mffrepro.images.camera import is_heic, is_raw, read_heic, read_raw
 from mffrepro.images.depth import to_usable
-from mffrepro.images.jpeg import decode_dct_chroma
+from mffrepro.images.jpeg import check_scans, decode_dct_chroma
 from mffrepro.images.limits import PILLOW_PIXELS, check_pixels, open_with_pillow, pillow_without_limit, too_large
 from mffrepro.images.metadata import Metadata, read_metadata, read_orientation
 from mffrepro.images.orientation import orient, turned_back
@@ -90,6 +90,8 @@ def _by_pillow(data: bytes, name: str, chroma: Chroma) -> Picture:
     try:
         with open_with_pillow(io.BytesIO(data)) as picture:
             check_pixels(*picture.size, name, 4)
+            if picture.format in ("JPEG", "MPO"):
+                check_scans(data, name)
             has_more = picture.format in ("GIF", "TIFF") and _has_second_page(picture)
             deep = _is_deep(picture, data)
             exif = picture.getexif()

@@ -1,4 +1,4 @@
-"""Decode JPEG files with the chroma of another library.
+"""Decode JPEG files with the chroma of another library, and refuse those that take minutes to decode.
 
 Published results can then be repeated to the gray level.
 
@@ -8,16 +8,48 @@ Sharp colours differ by some gray levels between the two, in a few per cent of t
 """
 
 import io
+import re
 import struct
+from collections.abc import Iterator
 
 import numpy as np
+
+from mffrepro.errors import ImageError
 
 #: Segments that hold the size of a sequential image, baseline or extended.
 _FRAMES = (0xFFC0, 0xFFC1)
 #: Sampling factors (horizontal, vertical) of luma and chroma: chroma at half size in both directions.
 _HALVED = [(2, 2), (1, 1), (1, 1)]
+#: What ends the data of a scan: any marker but a stuffed byte or a restart.
+_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+_SCAN, _END = 0xDA, 0xD9
+#: Scans of a progressive file, of which common encoders write about ten. A decoder passes over the whole image for each, however
+#: few bytes it has.
+MOST_SCANS = 100
 #: Steps per unit that the integer transform keeps between columns and rows: two bits.
 _KEPT = 4
+
+
+def check_scans(data: bytes, name: str) -> None:
+    """Raise ImageError for a JPEG of so many scans that a small file takes minutes.
+
+    Args:
+        data: A whole JPEG file.
+        name: The file, for the error.
+    """
+    if sum(marker == _SCAN for marker in _markers(data)) > MOST_SCANS:
+        raise ImageError(
+            f"{name} has more than {MOST_SCANS} scans, where a JPEG has about ten; save it again with another program"
+        )
+
+
+def _markers(data: bytes) -> Iterator[int]:
+    """Yield the markers of the first image, not those of previews in its segments or of what follows it."""
+    found = _MARKER.search(data, 2)
+    while found and (marker := data[found.start() + 1]) != _END:
+        yield marker
+        length = int.from_bytes(data[found.end() : found.end() + 2], "big")
+        found = _MARKER.search(data, found.end() + length)
 
 
 def decode_dct_chroma(data: bytes) -> np.ndarray | None:

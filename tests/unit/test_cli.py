@@ -659,6 +659,7 @@ def test_a_chapter_that_fails_is_exit_code_1(run, monkeypatch):
         (MemoryError(), 1, "not enough memory; use smaller or fewer images"),
         (ZeroDivisionError("division\nby zero"), 1, "ZeroDivisionError: division by zero; set MFFREPRO_DEBUG=1 to see where"),
         (KeyboardInterrupt(), 130, "stopped"),
+        (EOFError("no more data"), 1, "OSError: a file ends too early (no more data); set MFFREPRO_DEBUG=1 to see where"),
         (ModuleNotFoundError("no", name="accelerate"), 2, "install it with: pip install 'mffrepro[train]'"),
     ],
 )
@@ -673,6 +674,14 @@ def test_what_nobody_foresaw_is_one_line_too(run, pair, monkeypatch, error, code
     assert answer[2].endswith(f"{message}\n")
     assert answer[2].count("\n") == 1
     assert not Path("fused.png").exists()
+
+
+def test_a_name_cannot_break_the_line_or_command_the_terminal(run):
+    code, _, err = run("fuse", "a\nmffrepro: all is well\x1b[31m.png", "b.png", "-o", "fused.png")
+    assert code == 2
+    assert err.startswith("mffrepro: ")
+    assert err.count("\n") == 1
+    assert err[:-1].isprintable()
 
 
 def test_the_traceback_is_there_on_request(run, pair, monkeypatch):

@@ -4,6 +4,7 @@ import io
 import os
 import stat
 import tarfile
+import tracemalloc
 import zipfile
 
 import pytest
@@ -142,6 +143,18 @@ def test_an_archive_that_would_fill_the_disk_is_refused(tmp_path, monkeypatch, m
     with pytest.raises(DataError, match="would unpack to"):
         extract(path, tmp_path / "out")
     assert nothing_but(tmp_path, path.name)
+
+
+@pytest.mark.parametrize("format", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_a_name_that_would_fill_the_memory_is_refused(tmp_path, format):
+    with tarfile.open(tmp_path / "a.tgz", "w:gz", format=format) as file:
+        file.addfile(tarfile.TarInfo("n" * 20_000_000))
+    tracemalloc.start()
+    with pytest.raises(DataError, match="over a million letters"):
+        extract(tmp_path / "a.tgz", tmp_path / "out")
+    assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    tracemalloc.stop()
+    assert nothing_but(tmp_path, "a.tgz")
 
 
 def test_a_name_that_is_no_text_leaves_nothing(tmp_path):

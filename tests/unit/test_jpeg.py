@@ -8,6 +8,7 @@ from PIL import Image as Pillow
 from PIL import ImageOps
 from scipy.fft import dctn, idctn
 
+from mffrepro.errors import ImageError
 from mffrepro.images import as_stack, read_image
 from mffrepro.images.jpeg import decode_dct_chroma
 
@@ -76,3 +77,29 @@ def test_reading_turns_by_exif_and_reaches_stacks(tmp_path) -> None:
 def test_pillow_reads_other_formats(tmp_path) -> None:
     Pillow.fromarray(scene(24, 40)).save(tmp_path / "a.png")
     np.testing.assert_array_equal(read_image(tmp_path / "a.png", chroma="dct"), scene(24, 40))
+
+
+# ----------------------------------------------------------------------------------------------------- scans
+
+
+def scans(data: bytes, wanted: int, preview: bytes = b"") -> bytes:
+    """A progressive file whose last scan is repeated until there are so many, with a preview in a segment."""
+    starts = [i for i in range(len(data)) if data[i : i + 2] == b"\xff\xda"]
+    segment = b"\xff\xe1" + (len(preview) + 2).to_bytes(2, "big") + preview if preview else b""
+    return data[:2] + segment + data[2:-2] + data[starts[-1] : -2] * (wanted - len(starts)) + data[-2:]
+
+
+def test_a_file_of_very_many_scans_is_refused(tmp_path) -> None:
+    progressive = file(scene(24, 40), progressive=True)
+    (tmp_path / "a.jpg").write_bytes(scans(progressive, 101))
+    with pytest.raises(ImageError, match=r"a\.jpg has more than 100 scans"):
+        read_image(tmp_path / "a.jpg")
+    (tmp_path / "b.jpg").write_bytes(scans(progressive, 100))
+    assert read_image(tmp_path / "b.jpg").shape == (24, 40, 3)
+
+
+def test_scans_of_previews_and_of_films_behind_a_photograph_do_not_count(tmp_path) -> None:
+    many = b"\xff\xda" * 1000
+    plain = file(scene(24, 40), progressive=True)
+    (tmp_path / "a.jpg").write_bytes(scans(plain, 12, preview=many) + many)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.jpg"), pillow(scans(plain, 12)))
