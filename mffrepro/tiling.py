@@ -1,6 +1,7 @@
 """Work on images piece by piece: strips of rows that fit into the processor's cache, and pieces on several cores at once."""
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -42,8 +43,30 @@ def in_threads(function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any
     NumPy, OpenCV and SciPy release the interpreter lock while they compute. Settings of ``np.errstate`` hold in the threads too.
     """
     context = copy_context()
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(_threads()) as pool:
         return list(pool.map(lambda item: context.copy().run(function, item), items))
+
+
+def in_threads_one_by_one(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+    """Map a function like `in_threads`, taking items only as they are needed, for those that do not fit into memory at once.
+
+    An error of an item is raised in its turn, and nothing after it is begun.
+    """
+    context, waiting = copy_context(), deque()
+    with ThreadPoolExecutor(_threads()) as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(context.copy().run, function, item))
+                if len(waiting) > _threads():
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _threads() -> int:
+    return min(4, os.cpu_count() or 1)
 
 
 class Strip(NamedTuple):

@@ -4,7 +4,7 @@ Neighbours differ least: a lens that changes its magnification while it focuses 
 different. A pair is matched by features of reduced copies, then refined on tiles, first reduced, then at full resolution.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -15,6 +15,7 @@ from mffrepro.alignment import features
 from mffrepro.alignment.geometry import Model, grid, halve, is_plausible, move, normalise, offset, reduction, shift
 from mffrepro.alignment.tiles import LEAST, Fit, refine
 from mffrepro.errors import ImageError
+from mffrepro.tiling import in_threads_one_by_one
 
 #: Longer side of the reduced copies, in pixels.
 REDUCED = 512
@@ -77,6 +78,8 @@ def match(first: Frame, second: Frame, model: Model) -> np.ndarray:
     to_reduced = reduction(first.gray.shape, first.reduced.shape)
     transform = to_full(fit, first)
     _check(fit, transform, first, second)
+    if first.reduced.shape == first.gray.shape and model == "similarity":
+        return transform
     finest = refine(first.gray, second.gray, transform, move(np.linalg.inv(to_reduced), places), model, steps=3)
     if not finest.agreeing:  # tiles without detail at full resolution
         return transform
@@ -143,14 +146,18 @@ def _check(fit: Fit, transform: np.ndarray, first: Frame, second: Frame) -> None
 def estimate_chain(frames: Iterable[Frame], model: Model) -> np.ndarray:
     """Estimate the transforms (N, 3, 3) of frames that come one by one.
 
-    Only two are held at a time.
+    Only a few are held at a time.
     """
-    pairs, shape, names, first = [], (0, 0), [], None
-    for frame in frames:
-        if first is not None:
-            pairs.append(match(first, frame, model))
-        first, shape = frame, frame.gray.shape
-        names.append(frame.name)
+    shape, names = (0, 0), []
+
+    def known() -> Iterator[Frame]:
+        nonlocal shape
+        for frame in frames:
+            shape = frame.gray.shape
+            names.append(frame.name)
+            yield frame
+
+    pairs = list(in_threads_one_by_one(lambda pair: match(*pair, model), pairwise(known())))
     return _from_middle(pairs, shape, names)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mffrepro.tiling import in_threads, map_pixels, strips
+from mffrepro.tiling import in_threads, in_threads_one_by_one, map_pixels, strips
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,21 @@ def test_strips_cover_every_row_once(height, width, pixels, halo):
 
 def test_threads_keep_the_order():
     assert in_threads(lambda i: i * i, range(50)) == [i * i for i in range(50)]
+
+
+def test_threads_take_items_as_they_are_needed():
+    taken, finished = [], []
+    for square in in_threads_one_by_one(lambda i: i * i, (taken.append(i) or i for i in range(50))):
+        finished.append(square)
+        assert len(taken) - len(finished) <= 4
+    assert finished == [i * i for i in range(50)]
+
+
+def test_the_first_error_ends_what_threads_do():
+    taken = []
+    with pytest.raises(ZeroDivisionError, match="zero"):
+        list(in_threads_one_by_one(lambda i: 1 / (3 - i), (taken.append(i) or i for i in range(50))))
+    assert len(taken) <= 9
 
 
 def test_threads_divide_as_their_caller_does():
