@@ -1,4 +1,4 @@
-"""Seconds of every method on one 520x520 colour pair, of GACN on busy cores, and of stacks beside enfuse: ``make bench``.
+"""Seconds of every method on one 520x520 colour pair, of GACN on busy cores, and of stacks beside other programs: ``make bench``.
 
 The images are made, so that nothing has to be fetched. "printed" are the seconds of Table 1 of GACN, on a GPU for networks and
 in MATLAB for classical methods; they show the order of magnitude. ``--fast`` leaves out what takes over ten seconds. What takes
@@ -84,13 +84,19 @@ def stack_of(folder: Path, count: int = 17, height: int = 1200, width: int = 160
 
 
 def stacks() -> None:
-    """Time whole processes, files in and out: the pyramid beside enfuse, and two strategies of GACN."""
+    """Time whole processes, files in and out: what is fast here beside enfuse and focus-stack, and two strategies of GACN."""
     weights = ["--exposure-weight=0", "--saturation-weight=0", "--contrast-weight=1", "--hard-mask"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         fuse, out = [sys.executable, "-m", "mffrepro", "fuse"], ["-o", str(folder / "fused.tif")]
         paths = stack_of(folder)
-        commands = {"lp": [*fuse, *paths, "-m", "lp", *out], "enfuse": ["enfuse", *weights, *out, *paths]}
+        commands = {
+            "lp": [*fuse, *paths, "-m", "lp", *out],
+            "focal": [*fuse, *paths, "-m", "focal", *out],
+            "enfuse": ["enfuse", *weights, *out, *paths],
+            "lp, aligned": [*fuse, *paths, "-m", "lp", "--align", *out],
+            "focus-stack": ["focus-stack", f"--output={out[1]}", *paths],  # it aligns in any case
+        }
         _report("17 images of 1600x1200", commands)
         paths = stack_of(folder, height=600, width=800)
         ways = ("serial", "rank")
@@ -101,7 +107,7 @@ def _report(size: str, commands: dict[str, list[str]]) -> None:
     print(f"\n{size}, whole process")
     for name, command in commands.items():
         there = shutil.which(command[0]) is not None
-        print(f"{name:<18}{_run(command)}" if there else f"{name:<18}not installed here (Debian package enfuse)")
+        print(f"{name:<18}{_run(command)}" if there else f"{name:<18}not installed here")
 
 
 def _run(command: list[str]) -> str:
