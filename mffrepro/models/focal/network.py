@@ -38,9 +38,9 @@ class Exchange(nn.Module):
         """Convolve maps (stacks N, C, H, W), the frames of a stack one after the other."""
         if not self.compare:
             return x + F.relu(self.own(x) + self.best(x))
-        best = self.best(x.unflatten(0, (stacks, -1)).amax(1))
+        best = self.best(largest(x.unflatten(0, (stacks, -1))))
         new = self.own(x).unflatten(0, (stacks, -1)) + best[:, None]
-        return x + F.relu(new.flatten(0, 1))
+        return x + F.relu(new.flatten(0, 1), inplace=True)
 
 
 class Focal(nn.Module):
@@ -73,14 +73,22 @@ class Focal(nn.Module):
         """
         stacks = len(frames)
         x = F.pixel_unshuffle(frames.flatten(0, 1)[:, None] - 0.5, 2).contiguous(memory_format=torch.channels_last)
-        half = self.compare_half(F.relu(self.first(x)), stacks)
-        quarter = self.compare_quarter(F.relu(self.to_quarter(half)), stacks)
-        x = F.relu(self.to_eighth(quarter))
+        half = self.compare_half(F.relu(self.first(x), inplace=True), stacks)
+        quarter = self.compare_quarter(F.relu(self.to_quarter(half), inplace=True), stacks)
+        x = F.relu(self.to_eighth(quarter), inplace=True)
         for compare in self.compare_eighth:
             x = compare(x, stacks)
-        x = F.relu(self.merge_quarter(quarter + doubled(self.back_to_quarter(x))))
-        x = F.relu(self.merge_half(half + doubled(self.back_to_half(x))))
+        x = F.relu(self.merge_quarter(quarter + doubled(self.back_to_quarter(x))), inplace=True)
+        x = F.relu(self.merge_half(half + doubled(self.back_to_half(x))), inplace=True)
         return F.pixel_shuffle(self.scores(x), 2).unflatten(0, (stacks, -1))
+
+
+def largest(x: Tensor) -> Tensor:
+    """Take the maximum over the frames of maps (B, N, C, H, W).
+
+    The maps of a pixel lie together in memory, and in this order of axes torch is ten times as fast.
+    """
+    return x.movedim(2, -1).amax(1).movedim(-1, 1)
 
 
 def doubled(x: Tensor) -> Tensor:
