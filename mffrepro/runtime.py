@@ -14,7 +14,7 @@ from mffrepro.version import __version__
 REPOSITORY = "mffrepro/mffrepro"
 REF = "main"
 
-OLDEST_TORCH = (2, 6)
+OLDEST_TORCH = (2, 7)
 
 #: See `Profile`.
 PROFILES = ("quick", "full", "tiny")

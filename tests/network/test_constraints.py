@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from mffrepro.runtime import REPOSITORY
+from mffrepro.runtime import OLDEST_TORCH, REPOSITORY
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -44,6 +44,11 @@ def test_the_oldest_are_the_lower_bounds():
         (bound,) = (Version(one.version) for one in requirement.specifier)
         (version,) = pins[canonicalize_name(requirement.name)]
         assert version.release[: len(bound.release)] == bound.release, requirement
+
+
+def test_a_chapter_warns_below_the_oldest_torch():
+    (version,) = pinned("oldest")["torch"]
+    assert version.release[:2] == OLDEST_TORCH
 
 
 def test_the_redirected_address_is_that_of_the_bootstrap():
