@@ -402,7 +402,7 @@ tables.plain(
 #
 # <details><summary>Expected result and solution</summary>
 #
-# 35.8 dB by `focal`, 32.8 by its largest share alone, and 32.0 by `lp`: three of the four decibels are due to averaging, the rest to the
+# 35.9 dB by `focal`, 32.8 by its largest share alone, and 32.0 by `lp`: three of the four decibels are due to averaging, the rest to the
 # choice of the frames. At most four frames share a pixel, so the noise can fall to a half.
 #
 # ```python
@@ -439,7 +439,7 @@ tables.plain(
 #
 # <details><summary>Expected result and solution</summary>
 #
-# 3.9 frames in the flattest quarter and 3.4 in the most detailed one, of four that may. So nearly every pixel has small shares of further frames. That they
+# 4.0 frames in the flattest quarter and 3.7 in the most detailed one, of four that may. So nearly every pixel has small shares of further frames. That they
 # are small where there is detail, the picture of the largest share shows.
 #
 # ```python

@@ -257,3 +257,12 @@ def test_a_network_that_compares_no_frames_scores_each_alone() -> None:
         compared = Focal().eval()
         parts = torch.cat([compared(frames[:, n : n + 1]) for n in range(3)], 1)
         assert (compared(frames) - parts).abs().max() > 1e-3
+
+
+def test_the_weights_are_those_of_the_median_seed():
+    from mffrepro.models.weights import card
+    from mffrepro.training.studies.runner import read
+
+    rows = read("focal").query("changed == ''").sort_values("val_psnr")
+    assert len(rows) == 5
+    assert card("focal.default")["seed"] == rows["seed"].iloc[2]
