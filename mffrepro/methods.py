@@ -61,7 +61,8 @@ def fuse(
         clamp: Keep each value of the result between the least and the largest that the sources have at that pixel and channel.
             Transforms overshoot near edges.
         average_flat: Take the mean of the sources where none is sharp and all have the same light: no method is quieter there.
-            The sources are in the order of their focus. The decision stays the method's.
+            The sources are in the order of their focus. The decision stays the method's. The command line does so for three
+            sources or more; here it is off, since published results are made without it.
         depth: Also find which source is sharpest at each pixel, whatever the method chose; the sources are in the order of their
             focus. See `mffrepro.depth`. A method that finds depth itself, as focal does, returns its own unless this is asked
             for.

@@ -223,7 +223,7 @@ tables.plain(
 # ## Step 4: balance the light
 #
 # Defocus moves light, but takes none away: small copies of neighbours differ by their exposure alone. `balance` measures the factor of linear
-# light for each channel and brings every frame to the trend of the stack. A steady change is kept, because a lens gathers less light at close range.
+# light for each channel and brings every frame to the median of the stack.
 
 # %%
 measured = exposures(aligned.images).mean(-1)

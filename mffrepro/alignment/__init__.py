@@ -128,8 +128,8 @@ def misalignment(images: FocusStack | Sequence[ImageOrPath], *, names: Sequence[
 
     Returns:
         A sentence such as "frame 4 is 7.2 px off frame 3" on the worst frame: the root mean square over the frame. None where all
-        lie within 1.5 pixels of their neighbours and 3 of the middle frame, or within what the reduced copies can tell; frames
-        that do not match are not judged, nor are frames of under 256 pixels.
+        lie within 1.5 pixels of their neighbours and of the middle frame, or within what the reduced copies can tell; frames that
+        do not match are not judged, nor are frames of under 256 pixels.
     Chapter: 02_baselines
     """
     stack = as_stack(images)

@@ -4,6 +4,7 @@ Each command is a thin layer over the Python function of the same name, in a fil
 command runs. Exit code 0: done; 1: the work failed; 2: the input or the arguments cannot be used as given.
 """
 
+import logging
 import os
 import sys
 import traceback
@@ -89,6 +90,7 @@ def main(arguments: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # an arrow that the encoding of a pipe lacks must not end the program
             stream.reconfigure(errors="replace")
+    logging.getLogger("PIL").addHandler(logging.NullHandler())  # else Python prints what Pillow logs on damaged files
     with warnings.catch_warnings():
         warnings.showwarning = _say_warning
         return _run(arguments)

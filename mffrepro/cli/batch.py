@@ -49,7 +49,14 @@ def find_stacks(
     if not root.is_dir():
         raise DataError(f"{root} is not a folder; give --each the folder that holds the stacks")
     results = {target.parent.resolve() for target in targets}
-    folders = [folder for folder in list_folders(root) if folder.resolve() not in results and holds_sources(folder)]
+    inside = [folder for folder in list_folders(root) if folder.resolve() not in results]
+    folders = [folder for folder in inside if holds_sources(folder)]
+    deeper = [one for folder in inside for one in list_folders(folder) if one.resolve() not in results and holds_sources(one)]
+    if deeper and not folders and not list_images(root):
+        raise DataError(f"{root} holds images two folders down; give --each {deeper[0].parent}")
+    if deeper:
+        more = f" (and {len(deeper) - 1} more)" if len(deeper) > 1 else ""
+        warnings.warn(f"{deeper[0]}{more} lies two folders down and is left out; give its parent to --each", stacklevel=2)
     if folders:
         if beside := [image for image in list_images(root) if not read_header(image).is_result]:
             warnings.warn(f"{root} itself holds {len(beside)} images, which are in no stack; only its folders are", stacklevel=2)

@@ -73,13 +73,28 @@ def prepare(stack: "FocusStack", names: Sequence[str], how: Preparation) -> Prep
     if how.alignment is not None:
         stack, transforms = aligned(stack, numbered, how.alignment, kept=kept, given=given)
         credit = _as_it_is if how.alignment.crop else partial(_credited, transforms)
-    elif how.checks:
+    is_one_scene = how.checks and how.alignment is None and _is_one_scene(stack, numbered)
+    if is_one_scene:
         _suggest_alignment(stack, numbered)
     if how.balance:
         stack = _balanced(stack)
-    elif how.checks:
+    elif how.checks and (is_one_scene or how.alignment is not None):
         _suggest_balance(stack)
     return Prepared(stack, credit, kept)
+
+
+def _is_one_scene(stack: "FocusStack", names: Sequence[str]) -> bool:
+    """Warn where so few frames are unlike each other that nobody can say which is wrong, or are equal."""
+    from mffrepro.images.checks import LEAST_FRAMES, find_strangers
+
+    if len(stack) >= LEAST_FRAMES:
+        return True
+    if strangers := find_strangers(stack.images):
+        first, second = (names[n] for n in strangers)
+        warnings.warn(f"{first} and {second} hardly show the same scene; check the files", stacklevel=4)
+    elif len(stack) == 2 and (stack.images[0] == stack.images[1]).all():
+        warnings.warn(f"{names[1]} repeats {names[0]}; there is nothing to fuse", stacklevel=4)
+    return strangers is None
 
 
 def _as_it_is(shares: "Shares") -> "Shares":

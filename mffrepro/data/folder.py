@@ -36,6 +36,9 @@ def folder_stacks(*, root: str | Path) -> Mapping[str, Callable[[], FocusStack]]
     if not root.is_dir():
         raise DataError(f"{root} is not a folder; give root= the folder that holds the stacks")
     found = {path.name: without_results(list_images(path)) for path in list_folders(root) if holds_sources(path)}
+    for name, paths in found.items():
+        if len(paths) == 1:
+            warnings.warn(f"{root / name} holds one image, which is no stack", stacklevel=2)
     for path in list_images(root):
         if match := NUMBERED.fullmatch(path.stem):
             found.setdefault(match["stack"], []).append(path)
@@ -78,7 +81,8 @@ def list_sources(folder: Path, *, leave_out: Sequence[Path] = (), like_sizes: bo
     _check_stems(folder, images)
     images = _of_one_size(images, LIKE_SIZE if like_sizes else 0.0)
     if len(images) < 2 and not (images and holds_slices(images[0])):
-        raise DataError(f"{folder} holds {len(images)} images; put at least two photographs of one scene there")
+        held = "one image" if len(images) == 1 else "no images"
+        raise DataError(f"{folder} holds {held}; put at least two photographs of one scene there")
     return images
 
 

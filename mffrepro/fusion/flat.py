@@ -2,7 +2,8 @@
 
 Where a scene shows nothing but noise, methods that take the largest coefficient take the largest noise. The mean of all frames
 has the least. It is right only where all frames show the same: beside things out of focus, whose blur spreads, the mean would be
-a halo, so it is used where nothing is sharp in any frame and all frames have the same light.
+a halo, so it is used where nothing is sharp in any frame and all frames have the same light, but for one factor for all of a
+frame, as a lamp that warms up causes it.
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,10 @@ from mffrepro.images import from_unit, to_unit
 SIGMA, REACH = 3.0, 9
 #: Energy of the sharpest frame, in units of the noise's, from which a pixel is less and less flat; from twice as much it is not.
 SHARP = 3.0
+#: The brightness of two frames is compared at every so many pixels, where values are above this share of white.
+STEP, DARK = 4, 0.02
+#: A change of brightness that is no more than rounding.
+SAME = 0.002
 #: Frames agree while their smoothed light spreads by less than so many standard deviations of smoothed noise.
 AGREE = 6**0.5
 #: Standard deviation of noise under which hardly anybody sees it: one and a half levels of 8 bits.
@@ -41,19 +46,31 @@ def average_flat(image: np.ndarray, sources: Sequence[np.ndarray]) -> tuple[np.n
     noise = noise_variance(sources)
     if noise < VISIBLE**2:
         return image, 0.0
-    scan, mean, total, squares = FocusScan(SIGMA, noise), 0, 0, 0
+    scan, mean, total, squares, factors, first = FocusScan(SIGMA, noise), 0, 0, 0, [], None
     for source in sources:
         unit, gray = to_unit(source), as_gray(source)
         smoothed = cv2.GaussianBlur(gray, (0, 0), SIGMA)
+        first = smoothed if first is None else first
+        factors.append(_factor(smoothed, first))
         scan.add(gray)
-        mean, total, squares = mean + unit, total + smoothed, squares + smoothed * smoothed
+        smoothed = smoothed / factors[-1]
+        mean, total, squares = mean + unit / factors[-1], total + smoothed, squares + smoothed * smoothed
     count = len(sources)
+    mean *= np.float32(np.mean(factors))
     weight = _flatness(scan, squares / count - (total / count) ** 2, noise)
     if not weight.any():
         return image, 0.0
     share = weight[..., None] if image.ndim == 3 else weight
     blended = share * (mean / count) + (1 - share) * to_unit(image)
     return np.where(share > 0, from_unit(blended, image.dtype), image), float(weight.mean())
+
+
+def _factor(light: np.ndarray, first: np.ndarray) -> np.float32:
+    """Measure how much brighter a smoothed frame is than the first one; defocus leaves the median as it is."""
+    ours, theirs = light[::STEP, ::STEP], first[::STEP, ::STEP]
+    counts = np.minimum(ours, theirs) > DARK
+    factor = np.median(ours[counts] / theirs[counts]) if counts.any() else 1.0
+    return np.float32(factor if abs(factor - 1) > SAME else 1.0)
 
 
 def _flatness(scan: FocusScan, variance: np.ndarray, noise: float) -> np.ndarray:

@@ -25,9 +25,9 @@ def slabs_of(count: int, size: int) -> list[range]:
             slab reaches back as far as it must.
 
     Raises:
-        OptionError: `size` is under 2.
+        OptionError: `size` is no whole number of at least 2.
     """
-    if size < 2:
+    if not isinstance(size, (int, np.integer)) or size < 2:
         raise OptionError(f"slabs is {size}; give the number of frames of a slab, at least 2")
     step = size - max(1, int(OVERLAP * size))
     starts = [*range(0, count - size, step), max(0, count - size)]
@@ -47,7 +47,7 @@ def fuse_in_slabs(stack: FocusStack, fuse: Callable[[FocusStack], Fused], size: 
         once, what `fuse` returns.
 
     Raises:
-        OptionError: `size` is under 2.
+        OptionError: `size` is no whole number of at least 2.
     """
     slabs = slabs_of(len(stack), size)
     if len(slabs) == 1:

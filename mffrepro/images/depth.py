@@ -60,6 +60,8 @@ def check_white(white: float | None, dtype: np.dtype) -> None:
     """Raise OptionError unless `white` can be the value of white in images of a type."""
     if white is None:
         return
+    if isinstance(white, bool) or not isinstance(white, (int, float, np.number)):
+        raise OptionError(f"white is {white!r}; give the value of white in the images, a number")
     if dtype == np.uint8:
         raise OptionError(f"white is {white:g} but the images have 8 bits, where white is 255; leave it out")
     most = 65535 if dtype == np.uint16 else np.inf

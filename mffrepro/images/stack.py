@@ -138,6 +138,8 @@ def as_stack(
         return _checked_again(images, min_side, white)
     if isinstance(images, (str, os.PathLike)):
         return _from_one_file(images, name, min_side, white)
+    if not hasattr(images, "__len__"):
+        raise ImageError(f"the images are {type(images).__name__}; give a list of two or more arrays or paths")
     if len(images) == 1 and isinstance(images[0], (str, os.PathLike)) and is_tiff(images[0]):
         return _from_one_file(images[0], name, min_side, white)
     if len(images) < 2:

@@ -3,6 +3,7 @@
 import io
 import logging
 import os
+import re
 import struct
 import warnings
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ from mffrepro.images.picture import Picture
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage
 
+#: A file that the XML of an OME-TIFF names.
+_OME_FILE = re.compile(r'FileName="([^"]+)"')
 #: Photometric interpretations (tag 262).
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK = 0, 1, 2, 3, 5
 _SENSOR = {32803: "a colour filter mosaic", 34892: "linear RAW"}
@@ -115,6 +118,8 @@ def read_slices(path: str | os.PathLike) -> tuple[np.ndarray | Frames, np.ndarra
     with _opened(name, name) as file:
         if not len(file.pages):
             raise ImageError(f"{name} is damaged or truncated (it has no pages); copy it again")
+        if len(set(_OME_FILE.findall(file.ome_metadata or ""))) > 1:
+            raise ImageError(f"{name} is one file of an OME-TIFF whose slices lie in several; give all of them, or their folder")
         series = next((one for one in file.series if _several(one)), None)
         if series is None:
             raise ImageError(f"{name} holds {_count(file)}; give at least two images, or a TIFF of several slices")

@@ -122,6 +122,8 @@ def write_image(
     if alpha is not None and not holds_alpha:
         warnings.warn(f"{path}: the format holds no alpha channel, which is dropped", stacklevel=2)
         alpha = None
+    if path.suffix.lower() == ".bmp" and metadata is not None and metadata.icc is not None:
+        warnings.warn(f"{path}: the format holds no colour profile, which is dropped", stacklevel=2)
     if alpha is not None:
         alpha = _at_depth(alpha, path, bits, None)
     put_in_place(path, _encode(image, path.suffix.lower(), alpha, metadata, quality))
@@ -184,12 +186,13 @@ def _encode_by_pillow(image: np.ndarray, kind: str, metadata: Metadata | None, q
 
     lossy = {"JPEG": {"quality": quality or 95, "subsampling": 0}, "WebP": _webp_quality(quality)}
     options = lossy.get(kind, {"compress_level": PNG_LEVEL} if kind == "PNG" else {})
+    if metadata is not None and metadata.dpi and kind != "WebP":
+        options |= {"dpi": metadata.dpi}
     if metadata is not None and kind != "BMP":
         colour = image.ndim == 3 and image.shape[2] >= 3
         exif = exif_bytes(result_exif(metadata, image.shape[1::-1]))
         options |= {"exif": _within_a_segment(exif, metadata, image) if kind == "JPEG" else exif}
         options |= {"icc_profile": profile_for(metadata, is_colour=colour)}
-        options |= {"dpi": metadata.dpi} if metadata.dpi and kind != "WebP" else {}
     buffer = io.BytesIO()
     Pillow.fromarray(image).save(buffer, kind, **options)
     return marked_bmp(buffer.getvalue(), metadata.software) if metadata and kind == "BMP" else buffer.getvalue()

@@ -10,6 +10,7 @@ from PIL import Image
 import mffrepro as mff
 from mffrepro import alignment
 from mffrepro.cli import main
+from mffrepro.data.synthetic import gaussian_blur
 from mffrepro.errors import ImageError
 
 TRUTH = [zoom(1.005, -6.25, 2), zoom(), zoom(0.995, 5, -4.75)]
@@ -146,7 +147,8 @@ def test_fuse_notes_a_misaligned_stack(tmp_path, paths, capsys):
 
 
 def test_fuse_notes_nothing_on_a_registered_stack(tmp_path, paths, capsys):
-    assert main(["fuse", paths[0], paths[0], "-o", str(tmp_path / "out.png"), "-m", "average"]) == 0
+    softer = str(mff.write_image(tmp_path / "softer.png", gaussian_blur(mff.read_image(paths[0]), 1.5)))
+    assert main(["fuse", paths[0], softer, "-o", str(tmp_path / "out.png"), "-m", "average"]) == 0
     assert capsys.readouterr().err == ""
 
 

@@ -202,8 +202,8 @@ def test_a_note_is_one_line_and_no_failure(run, folder):
     image = np.dstack([np.random.default_rng(0).integers(0, 255, (30, 31, 3), dtype=np.uint8), np.full((30, 31), 9, np.uint8)])
     from PIL import Image
 
-    for name in ("a.png", "b.png"):
-        Image.fromarray(image).save(name)
+    Image.fromarray(image).save("a.png")
+    Image.fromarray(image // 2 + 60).save("b.png")
     code, _, err = run("fuse", "a.png", "b.png", "-o", "fused.jpg", "-m", "average")
     assert code == 0
     assert err.splitlines() == ["mffrepro: note: fused.jpg: the format holds no alpha channel, which is dropped"]
@@ -217,7 +217,7 @@ def test_a_note_is_one_line_and_no_failure(run, folder):
         (["A", "text.png", "-o", "x.png"], "text.png is not an image"),
         (["A", "small.png", "-o", "x.png", "-m", "average"], "small.png is 5x4 pixels but"),
         (["small.png", "small.png", "-o", "x.png"], "at least 11x11"),
-        (["empty", "-o", "x.png"], "empty holds 0 images"),
+        (["empty", "-o", "x.png"], "empty holds no images"),
         (["A", "B", "-o", "x.gif"], "suffix .gif; write to .png"),
         (["A", "B", "-o", "nowhere/x.png"], "its folder does not exist"),
         (["A", "B", "-o", "empty"], "suffix none"),

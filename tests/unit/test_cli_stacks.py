@@ -179,6 +179,15 @@ def test_of_two_images_one_that_shows_nothing_is_refused(run, folder, frames, le
     assert run("fuse", "two", "-o", "a.png", *LP, "--no-checks")[0] == 0
 
 
+def test_a_pair_of_two_scenes_or_of_one_photograph_has_a_note(run, folder, frames):
+    save("two", [frames[0], frames[0][::-1]])
+    code, _, err = run("fuse", "two", "-o", "a.png", *LP)
+    assert (code, err) == (0, ["note: frame 1 (0.png) and frame 2 (1.png) hardly show the same scene; check the files"])
+    save("same", [frames[0], frames[0]])
+    _, _, err = run("fuse", "same", "-o", "a.png", *LP)
+    assert err == ["note: frame 2 (1.png) repeats frame 1 (0.png); there is nothing to fuse"]
+
+
 def test_a_note_on_much_darker_frames_gives_the_factor(run, folder, frames):
     save("dark", [*frames[:5], (frames[5] * 0.6).astype(np.uint8)])
     *_, err = run("fuse", "dark", "-o", "a.png", *LP)[2]
@@ -430,7 +439,7 @@ def test_an_error_does_not_stop_the_other_stacks(run, folder, frames):
     assert [line.split(":")[0] for line in out.splitlines()] == ["a", "c"]
     assert sorted(path.name for path in Path("out").iterdir()) == ["a.png", "c.png"]
     assert err[0].startswith("b: root/b/1.png is not an image")
-    assert err[1] == "d: root/d holds 1 images; put at least two photographs of one scene there"
+    assert err[1] == "d: root/d holds one image; put at least two photographs of one scene there"
     assert err[2:] == ["2 of 4 stacks failed: b, d"]
 
 
@@ -471,6 +480,16 @@ def test_files_without_a_time_do_not_stop_the_others(run, folder, frames):
     assert err[0].startswith("IMG_3: card/IMG_3.png does not say when it was taken")
     assert err[1].startswith("IMG_4: card/IMG_4.png is not an image")
     assert err[2] == "2 of 3 stacks failed: IMG_3, IMG_4"
+
+
+def test_stacks_two_folders_down_are_noted(run, folder, frames):
+    save("card/DCIM/100", frames[:3])
+    code, _, (err,) = run("fuse", "--each", "card", "-o", "out/{name}.png", *LP)
+    assert (code, err) == (2, "card holds images two folders down; give --each card/DCIM")
+    save("card/fly", frames[:3])
+    code, out, err = run("fuse", "--each", "card", "-o", "out/{name}.png", *LP)
+    assert (code, len(out.splitlines())) == (0, 1)
+    assert err == ["note: card/DCIM/100 lies two folders down and is left out; give its parent to --each"]
 
 
 def test_images_beside_the_stacks_are_noted(run, folder, frames):
@@ -543,6 +562,12 @@ def test_a_bad_result_does_not_stop_the_others(run, results, frames):
     Path("out/beetle_GFF.png").unlink()
     _, _, err = run("evaluate", "--pairs", "pairs", "-f", "out/{stack}_GFF.png", "--metrics", "qabf", "--json")
     assert "beetle_GFF.png cannot be read (No such file or directory)" in err[0]
+
+
+def test_a_folder_of_one_image_has_a_note(run, results, frames):
+    save("pairs/alone", frames[:1])
+    code, _, err = run("evaluate", "--pairs", "pairs", "-f", "out/{stack}_GFF.png", "--metrics", "qabf")
+    assert (code, err) == (0, ["note: pairs/alone holds one image, which is no stack"])
 
 
 def test_a_pattern_that_matches_nothing_is_refused(run, results):

@@ -143,9 +143,21 @@ def test_only_flat_areas_change(plane):
 
 def test_nothing_is_averaged_where_the_light_differs():
     images = noisy(6, 4)
-    images[2] = np.clip(images[2].astype(int) + 25, 0, 255)  # spill from something bright out of focus looks like this
+    part = images.shape[2] // 3
+    images[2, :, :part] = np.clip(images[2, :, :part].astype(int) + 25, 0, 255)  # so spills what is bright and out of focus
     fused = mff.fuse(images, "lp").image
-    assert average_flat(fused, images)[1] == 0
+    averaged, share = average_flat(fused, images)
+    np.testing.assert_array_equal(averaged[:, : part - 10], fused[:, : part - 10])
+    assert 0.2 < share < 0.7
+
+
+@pytest.mark.parametrize("drift", [0.004, 0.01, 0.03])
+def test_noise_is_averaged_under_a_lamp_that_warms_up(drift):
+    images = np.rint(noisy(8, 4) * (1 + drift * np.arange(8))[:, None, None] * 0.7).astype(np.uint8)
+    image, share = average_flat(mff.fuse(images, "lp").image, images)
+    assert share > 0.95
+    assert image.std() < 1.1 * np.std(images.astype(float).mean(0))
+    assert image.mean() == pytest.approx(images.mean(), abs=0.5)
 
 
 @pytest.mark.parametrize("images", [np.full((3, 64, 64), 90, np.uint8), np.stack([textured()] * 3)], ids=["gray", "sharp"])

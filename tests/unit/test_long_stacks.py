@@ -211,9 +211,10 @@ def test_the_decision_goes_through_the_slabs(lazy):
     assert (result.decision == mff.fuse(images, "sml").decision).mean() > 0.9
 
 
-def test_slabs_of_one_are_refused():
-    with pytest.raises(OptionError, match="slabs is 1; give the number of frames of a slab, at least 2"):
-        mff.fuse(focal_stack(3), "lp", slabs=1)
+@pytest.mark.parametrize("slabs", [1, 2.5])
+def test_slabs_of_one_are_refused(slabs):
+    with pytest.raises(OptionError, match=f"slabs is {slabs}; give the number of frames of a slab, at least 2"):
+        mff.fuse(focal_stack(3), "lp", slabs=slabs)
 
 
 # ---------------------------------------------------------------------------------------------------- progress

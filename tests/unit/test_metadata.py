@@ -181,6 +181,15 @@ def test_alpha_is_kept_where_the_format_has_it(tmp_path):
             write_image(tmp_path / f"x{suffix}", IMAGES[0], alpha=alpha)
 
 
+def test_bmp_keeps_the_resolution_and_says_that_it_holds_no_profile(tmp_path):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    with pytest.warns(UserWarning, match=r"x\.bmp: the format holds no colour profile, which is dropped"):
+        path = write_image(tmp_path / "x.bmp", IMAGES[0], metadata=Metadata(icc=profile, dpi=(300, 300)))
+    with Pillow.open(path) as picture:
+        assert picture.info["dpi"] == pytest.approx((300, 300), rel=0.01)
+    assert read_header(path).is_result
+
+
 def test_tiff_is_compressed_so_that_every_program_reads_it(tmp_path):
     import tifffile
 

@@ -5,8 +5,9 @@ import pytest
 
 import mffrepro as mff
 from mffrepro.data import load
+from mffrepro.data.synthetic import gaussian_blur
 from mffrepro.images.balance import balance, exposures
-from mffrepro.images.checks import find_outliers
+from mffrepro.images.checks import find_outliers, find_strangers
 from mffrepro.images.hot_pixels import fill_hot_pixels, find_hot_pixels
 from mffrepro.images.light import from_linear, multiply_light, to_linear
 
@@ -113,6 +114,26 @@ def test_breathing_and_drift_are_no_outliers(lens):
     assert find_outliers(images) == []
 
 
+def test_what_is_no_stack_or_no_number_is_one_sentence(lens):
+    with pytest.raises(mff.ImageError, match="the images are NoneType; give a list"):
+        mff.fuse(None)
+    with pytest.raises(mff.OptionError, match="white is 'x'; give the value of white in the images, a number"):
+        mff.fuse(lens.images, "lp", white="x")
+
+
+def test_two_or_three_frames_of_different_scenes_are_named():
+    import skimage.data
+
+    coffee, astronaut = (image[:400, :512] for image in (skimage.data.coffee(), skimage.data.astronaut()))
+    assert find_strangers([coffee, astronaut]) == (0, 1)
+    assert find_strangers([coffee, gaussian_blur(coffee, 2), astronaut]) == (1, 2)
+    assert find_strangers([coffee, gaussian_blur(coffee, 6)]) is None
+    assert find_strangers([coffee, np.roll(coffee, (4, -9), (0, 1))]) is None
+    assert find_strangers([coffee, coffee // 2]) is None
+    flat = 128 + np.random.default_rng(0).normal(0, 6, (2, 128, 160))
+    assert find_strangers(flat.round().astype(np.uint8)) is None
+
+
 def test_before_a_registration_displaced_frames_belong(lens):
     assert find_outliers(harmed(lens, "displaced", 3), registered=False) == []
     for harm in ("black", "white", "too dark"):
@@ -191,6 +212,13 @@ def test_the_light_of_each_channel_is_measured(lens, dtype):
     expected[3] = factors
     np.testing.assert_allclose(exposures(images), expected, rtol=0.01)
     assert balance(images)[0].dtype == dtype
+
+
+def test_a_lamp_that_warms_up_is_balanced(lens):
+    images = np.stack([multiply_light(image, np.full(3, 1.03**i)) for i, image in enumerate(lens.images // 2)])
+    np.testing.assert_allclose(exposures(images), 1.03 ** (np.arange(8) - 3.5)[:, None] * np.ones(3), rtol=0.01)
+    balanced, _ = balance(images)
+    np.testing.assert_allclose(exposures(balanced), 1, rtol=0.01)
 
 
 def test_gray_frames_are_balanced(lens):

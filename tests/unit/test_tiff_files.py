@@ -275,6 +275,23 @@ def test_values_beyond_white_are_cut_off_with_a_note():
 FLOATS = RNG.random((2, 40, 44), dtype=np.float32) * np.float32(1.02)
 
 
+def test_one_file_of_an_ome_stack_names_the_others(tmp_path):
+    slices = np.random.default_rng(0).integers(0, 255, (3, 40, 50), dtype=np.uint8)
+    names = [f"s_Z{z}.ome.tif" for z in range(3)]
+    parts = "".join(
+        f'<TiffData FirstZ="{z}" IFD="0" PlaneCount="1"><UUID FileName="{name}">urn:uuid:{z}</UUID></TiffData>'
+        for z, name in enumerate(names)
+    )
+    size = 'DimensionOrder="XYZCT" Type="uint8" SizeX="50" SizeY="40" SizeZ="3" SizeC="1" SizeT="1"'
+    xml = '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:0">'
+    xml += f'<Image ID="Image:0"><Pixels ID="Pixels:0" {size}><Channel ID="Channel:0:0" SamplesPerPixel="1"/>{parts}</Pixels></Image></OME>'
+    for name, one in zip(names, slices, strict=True):
+        tifffile.imwrite(tmp_path / name, one, description=xml, metadata=None)
+    with pytest.raises(ImageError, match=r"s_Z0\.ome\.tif is one file of an OME-TIFF whose slices lie in several; give all"):
+        as_stack(tmp_path / names[0])
+    np.testing.assert_array_equal(as_stack([tmp_path / name for name in names]).images, slices)
+
+
 def test_floats_that_overshoot_are_scaled_and_come_back(write, tmp_path):
     paths = [write(image, f"{i}.tif") for i, image in enumerate(FLOATS)]
     with pytest.warns(UserWarning, match=r"values reach 1\.02, which is taken for white"):
