@@ -48,9 +48,9 @@ def in_threads(function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any
 
 
 def in_threads_one_by_one(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-    """Map a function like `in_threads`, taking items only as they are needed, for those that do not fit into memory at once.
+    """Map a function like `in_threads`, taking items only as they are needed.
 
-    An error of an item is raised in its turn, and nothing after it is begun.
+    It is for items that do not fit into memory at once. An error of an item is raised in its turn, and nothing after it is begun.
     """
     context, waiting = copy_context(), deque()
     with ThreadPoolExecutor(_threads()) as pool:

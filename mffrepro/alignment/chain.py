@@ -78,8 +78,6 @@ def match(first: Frame, second: Frame, model: Model) -> np.ndarray:
     to_reduced = reduction(first.gray.shape, first.reduced.shape)
     transform = to_full(fit, first)
     _check(fit, transform, first, second)
-    if first.reduced.shape == first.gray.shape and model == "similarity":
-        return transform
     finest = refine(first.gray, second.gray, transform, move(np.linalg.inv(to_reduced), places), model, steps=3)
     if not finest.agreeing:  # tiles without detail at full resolution
         return transform

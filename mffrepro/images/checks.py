@@ -66,7 +66,9 @@ def find_outliers(images: Sequence[np.ndarray], *, registered: bool = True) -> l
 
 
 def find_strangers(images: Sequence[np.ndarray]) -> tuple[int, int] | None:
-    """Find neighbours that hardly show the same scene, in stacks too short for `find_outliers` to say which one is wrong.
+    """Find neighbours that hardly show the same scene.
+
+    It is for stacks that are too short for `find_outliers` to say which frame is wrong.
 
     Args:
         images: As for `find_outliers`.

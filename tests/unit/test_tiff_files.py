@@ -284,7 +284,8 @@ def test_one_file_of_an_ome_stack_names_the_others(tmp_path):
     )
     size = 'DimensionOrder="XYZCT" Type="uint8" SizeX="50" SizeY="40" SizeZ="3" SizeC="1" SizeT="1"'
     xml = '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:0">'
-    xml += f'<Image ID="Image:0"><Pixels ID="Pixels:0" {size}><Channel ID="Channel:0:0" SamplesPerPixel="1"/>{parts}</Pixels></Image></OME>'
+    xml += f'<Image ID="Image:0"><Pixels ID="Pixels:0" {size}>'
+    xml += f'<Channel ID="Channel:0:0" SamplesPerPixel="1"/>{parts}</Pixels></Image></OME>'
     for name, one in zip(names, slices, strict=True):
         tifffile.imwrite(tmp_path / name, one, description=xml, metadata=None)
     with pytest.raises(ImageError, match=r"s_Z0\.ome\.tif is one file of an OME-TIFF whose slices lie in several; give all"):
