@@ -50,7 +50,7 @@ def in_threads(function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any
 def in_threads_one_by_one(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
     """Map a function like `in_threads`, taking items only as they are needed.
 
-    It is for items that do not fit into memory at once. An error of an item is raised in its turn, and nothing after it is begun.
+    It is for items that do not fit into memory at once. An error of an item is raised in its turn, and what waits is given up.
     """
     context, waiting = copy_context(), deque()
     with ThreadPoolExecutor(_threads()) as pool:

@@ -28,6 +28,8 @@ EXTRAS = {
     "onnx": "export", "onnxscript": "export",
 }  # fmt: skip
 
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # else Python prints what Pillow logs of damaged files
+
 
 class _Commands(TyperGroup):
     """Run the commands; a file that ends too early must not pass for the end of what is typed, as it does in Typer."""
@@ -90,7 +92,6 @@ def main(arguments: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # an arrow that the encoding of a pipe lacks must not end the program
             stream.reconfigure(errors="replace")
-    logging.getLogger("PIL").addHandler(logging.NullHandler())  # else Python prints what Pillow logs on damaged files
     with warnings.catch_warnings():
         warnings.showwarning = _say_warning
         return _run(arguments)

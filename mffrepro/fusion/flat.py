@@ -53,8 +53,9 @@ def average_flat(image: np.ndarray, sources: Sequence[np.ndarray]) -> tuple[np.n
         first = smoothed if first is None else first
         factors.append(_factor(smoothed, first))
         scan.add(gray)
-        smoothed = smoothed / factors[-1]
-        mean, total, squares = mean + unit / factors[-1], total + smoothed, squares + smoothed * smoothed
+        if factors[-1] != 1:
+            unit, smoothed = unit / factors[-1], smoothed / factors[-1]
+        mean, total, squares = mean + unit, total + smoothed, squares + smoothed * smoothed
     count = len(sources)
     mean *= np.float32(np.mean(factors))
     weight = _flatness(scan, squares / count - (total / count) ** 2, noise)
