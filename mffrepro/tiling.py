@@ -1,11 +1,8 @@
-"""Work on images piece by piece: strips of rows that fit into the processor's cache, and pieces on several cores at once."""
+"""Work on images piece by piece, in strips of rows that fit into the processor's cache."""
 
-import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar, copy_context
+from contextvars import ContextVar
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -35,38 +32,6 @@ def smaller_strips() -> Iterator[None]:
         yield
     finally:
         _divisor.reset(token)
-
-
-def in_threads(function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
-    """Map a function over items on up to four cores, in order.
-
-    NumPy, OpenCV and SciPy release the interpreter lock while they compute. Settings of ``np.errstate`` hold in the threads too.
-    """
-    context = copy_context()
-    with ThreadPoolExecutor(_threads()) as pool:
-        return list(pool.map(lambda item: context.copy().run(function, item), items))
-
-
-def in_threads_one_by_one(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-    """Map a function like `in_threads`, taking items only as they are needed.
-
-    It is for items that do not fit into memory at once. An error of an item is raised in its turn, and what waits is given up.
-    """
-    context, waiting = copy_context(), deque()
-    with ThreadPoolExecutor(_threads()) as pool:
-        try:
-            for item in items:
-                waiting.append(pool.submit(context.copy().run, function, item))
-                if len(waiting) > _threads():
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _threads() -> int:
-    return min(4, os.cpu_count() or 1)
 
 
 class Strip(NamedTuple):

@@ -15,7 +15,7 @@ from mffrepro.alignment import features
 from mffrepro.alignment.geometry import Model, grid, halve, is_plausible, move, normalise, offset, reduction, shift
 from mffrepro.alignment.tiles import LEAST, Fit, refine
 from mffrepro.errors import ImageError
-from mffrepro.tiling import in_threads_one_by_one
+from mffrepro.threads import in_threads_one_by_one
 
 #: Longer side of the reduced copies, in pixels.
 REDUCED = 512

@@ -14,7 +14,7 @@ from scipy import ndimage
 from mffrepro.errors import OptionError
 from mffrepro.fusion.multi_image import UnitImages, serial
 from mffrepro.images import FocusStack, Shares, from_unit, to_gray, to_unit
-from mffrepro.tiling import in_threads
+from mffrepro.threads import in_threads
 
 #: A descriptor is a histogram of this many directions in each of BINS x BINS cells.
 DIRECTIONS, BINS = 8, 4

@@ -10,7 +10,7 @@ from mffrepro.baselines.directions import Level, fuse_directions
 from mffrepro.baselines.pulses import normalised
 from mffrepro.fusion import atrous
 from mffrepro.images import FocusStack
-from mffrepro.tiling import in_threads
+from mffrepro.threads import in_threads
 
 #: Small bands run together, large ones alone: what one step leaves for the next should stay in the processor's cache.
 PIXELS_AT_ONCE = 2**17

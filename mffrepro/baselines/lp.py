@@ -13,7 +13,8 @@ from mffrepro.fusion.in_turn import Derived, choose, is_large
 from mffrepro.fusion.pyramid import analyse, detail_strip, reduce, smallest_side, synthesise
 from mffrepro.fusion.rules import choose_max
 from mffrepro.images import FocusStack, Frames, require_side, to_255
-from mffrepro.tiling import Strip, in_threads, strips
+from mffrepro.threads import in_threads
+from mffrepro.tiling import Strip, strips
 
 #: Pixels of a strip of all sources together that stay in the processor's cache.
 STRIP_PIXELS = 2**16

@@ -9,7 +9,7 @@ from scipy import fft
 from torch import Tensor
 from torch.nn import functional as F
 
-from mffrepro.tiling import in_threads
+from mffrepro.threads import in_threads
 
 #: Over-relaxation of the iteration; how far its two residuals may drift apart, and how fast the penalty may follow.
 RELAXATION, DRIFT, PACE = 1.8, 1.2, 100.0

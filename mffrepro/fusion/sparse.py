@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mffrepro.tiling import in_threads
+from mffrepro.threads import in_threads
 
 #: Signals pursued together: enough to pay for the calls of NumPy, few enough that their bases stay in the processor's cache.
 BATCH = 128

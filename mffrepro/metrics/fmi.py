@@ -18,7 +18,7 @@ from mffrepro.metrics import programs
 from mffrepro.metrics.inputs import FusionInputs, GrayImage
 from mffrepro.metrics.registry import metric
 from mffrepro.metrics.weighted_map import WeightedMap, unweighted
-from mffrepro.tiling import in_threads
+from mffrepro.threads import in_threads
 
 SIDE = 3
 CELLS = SIDE * SIDE

@@ -19,7 +19,8 @@ from mffrepro.formulas.filters import correlate, gaussian, magnitude
 from mffrepro.metrics import programs
 from mffrepro.metrics.inputs import FusionInputs, GrayImage
 from mffrepro.metrics.registry import metric
-from mffrepro.tiling import in_threads, map_pixels, strips
+from mffrepro.threads import in_threads
+from mffrepro.tiling import map_pixels, strips
 
 SCALES, ORIENTATIONS = 4, 6
 SHORTEST_WAVE, SCALE_RATIO, BANDWIDTH = 3, 2.1, 0.55

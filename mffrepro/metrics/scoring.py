@@ -8,7 +8,7 @@ from mffrepro.errors import ImageError, MffError, OptionError
 from mffrepro.images import FocusStack, FusionResult, ImageOrPath
 from mffrepro.metrics.inputs import FusionInputs, GrayImage
 from mffrepro.metrics.registry import MetricCard, cards, get
-from mffrepro.tiling import in_threads
+from mffrepro.threads import in_threads
 
 Metrics = str | Sequence[str]
 

@@ -20,7 +20,7 @@ from mffrepro.formulas.similarity import similarity
 from mffrepro.images import FocusStack, to_unit
 from mffrepro.models.layers import to_array, to_tensor
 from mffrepro.models.weights import pick_device
-from mffrepro.tiling import in_threads
+from mffrepro.threads import in_threads
 
 #: Standard deviation of the Gaussian window in pixels, and the constants of SSIM for images in [0, 1].
 SIGMA = 1.5

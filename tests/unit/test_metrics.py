@@ -440,7 +440,7 @@ def test_listing_the_cards_loads_nothing_heavy():
 
 def test_a_feature_is_computed_once_whichever_thread_asks_first():
     from mffrepro.metrics.inputs import FeatureCache
-    from mffrepro.tiling import in_threads
+    from mffrepro.threads import in_threads
 
     calls = []
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from mffrepro.tiling import in_threads, in_threads_one_by_one, map_pixels, strips
+from mffrepro.threads import in_threads, in_threads_one_by_one
+from mffrepro.tiling import map_pixels, strips
 
 
 @pytest.mark.parametrize(

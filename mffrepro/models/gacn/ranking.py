@@ -22,7 +22,8 @@ from mffrepro.images.spool import spooled
 from mffrepro.models.gacn import inference
 from mffrepro.models.gacn.inference import Features, GacnComparer
 from mffrepro.progress import portion, steps
-from mffrepro.tiling import Strip, in_threads, strips
+from mffrepro.threads import in_threads
+from mffrepro.tiling import Strip, strips
 
 #: Half width of the window that the activity level is averaged in for the ranking: noise would rank single pixels at random.
 CLARITY_RADIUS = 3
