@@ -56,7 +56,7 @@ class Lesson:
 
 def all_lessons() -> list[Lesson]:
     """Compute all lessons from what is recorded."""
-    return [*_outputs(), *_trainings(), *_transfer(), *_after_the_network(), *_many_images()]
+    return [*_outputs(), *_trainings(), *_transfer(), *_after_the_network(), *_many_images(), *_whole_stacks()]
 
 
 def lesson_table(lessons: list[Lesson], *, caption: str) -> Styler:
@@ -145,3 +145,11 @@ def _many_images() -> Iterator[Lesson]:
         for quantity, unit in (("psnr", "PSNR, dB"), ("qg", "Q_g")):
             gain = gains(many, after, before, [quantity])[quantity]
             yield Lesson(f"{after} for many images", f"{after}, {before}", unit, gain, "14_many_images")
+
+
+def _whole_stacks() -> Iterator[Lesson]:
+    """Compare Focal with a network of its size that sees each frame alone, on stacks with truth."""
+    trained = study_files("focal", "scores", "changed")
+    _, gain = paired_by_seed(trained["frames are not compared"], trained[""], on_stacks("psnr"))
+    gain = gain[:, np.isfinite(gain).all(0)]  # pairs without truth have no PSNR
+    yield Lesson("compare all frames in the network", "with, without", "PSNR, dB", gain, "11_lessons")
