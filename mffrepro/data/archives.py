@@ -81,8 +81,8 @@ def _unpack(archive: Path, folder: Path) -> None:
                 _check_size(archive, size := size + member.size)
                 _check_member(member.name, archive, is_plain=member.isreg() or member.isdir())
             file.extractall(folder, filter="data")  # without links, there is no way out of the folder
-    except tarfile.ReadError as error:
-        raise DataError(f"{archive} is neither a zip nor a tar file, or is damaged ({error}); fetch it again") from None
+    except tarfile.ReadError:
+        raise DataError(f"{archive} is neither a zip nor a tar file, or is damaged; fetch it again") from None
 
 
 def _check_size(archive: Path, size: int) -> None:

@@ -68,7 +68,7 @@ GRAYS = {"luma": (0.299, 0.587, 0.114), "mean": (1 / 3, 1 / 3, 1 / 3), "red": (1
 
 @pytest.mark.parametrize("weights", GRAYS.values(), ids=GRAYS)
 def test_a_gray_frame_belongs_to_a_coloured_scene_however_it_was_made(lens, weights):
-    """Of red lettering on green, whose luma is the same, a frame of the red channel shows what no other gray does."""
+    """Red is the opposite of green here, so that one channel shows what the luma of the others does not."""
     red = lens.images[..., :1] // 2 + 60
     coloured = np.concatenate([red, 180 - red // 2, lens.images[..., 2:]], -1).astype(np.uint8)
     images = coloured.copy()
