@@ -26,7 +26,7 @@ EMPTY, FAINTER = 0.004, 10
 GRAY = 1 / 255
 #: With fewer frames nobody can tell which one is wrong, unless it shows nothing.
 LEAST_FRAMES = 4
-#: Frames whose details correlate by less than this hardly show one scene. Of 119 published and made pairs the least had 0.64;
+#: Frames whose details correlate by less than this hardly show one scene. Of 99 published and made pairs the least had 0.64;
 #: two scenes have under 0.3.
 ONE_SCENE = 0.4
 
