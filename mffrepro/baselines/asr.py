@@ -1,10 +1,12 @@
 """Adaptive sparse representation fusion: sparse coding with a dictionary of its own for each direction of edges."""
 
+from typing import Literal
+
 import numpy as np
 
 from mffrepro.baselines.channels import fuse_channels
 from mffrepro.baselines.sr import check_options
-from mffrepro.errors import OptionError
+from mffrepro.errors import OptionError, unknown
 from mffrepro.fusion import dictionaries
 from mffrepro.fusion.sparse import fuse_by_codes
 from mffrepro.images import FocusStack
@@ -16,7 +18,13 @@ DOMINANCE = 1.5
 
 
 def fuse(
-    stack: FocusStack, *, dictionary: str = "default", eps: float = 0.1, stride: int = 1, noise: float = 0.0
+    stack: FocusStack,
+    *,
+    dictionary: str = "default",
+    eps: float = 0.1,
+    stride: int = 1,
+    noise: float = 0.0,
+    means: Literal["winner", "average"] = "winner",
 ) -> tuple[np.ndarray, None]:
     """Fuse by sparse codes in the dictionary of each patch's direction.
 
@@ -30,29 +38,37 @@ def fuse(
         eps: Largest length of what a code may leave of a patch without noise, gray on 0..255, over 0.
         stride: Step between patches, pixels, from 1 to 8.
         noise: Standard deviation of the noise to leave out, gray on 0..255.
+        means: The mean of a patch: that of the ``"winner"``, or the ``"average"`` over the sources. The authors' program knows
+            both, one for several focus distances and one for several kinds of sensors; the results in MFIFB are by the other one,
+            which leaves traces of the blurred source.
 
     Returns:
         The fused image; no decision map, since patches of different sources overlap.
 
     Raises:
-        OptionError: `eps`, `stride` or `noise` out of range.
+        OptionError: `eps`, `stride` or `noise` out of range, or there are no such `means`.
         DataError: The dictionary cannot be had.
     Deviations:
         None known from the authors' code for two multi-focus images, but for single precision (see `sr`). Of more, the patch
         with the largest variance names the direction for all.
 
     References:
-        [liu2015asr], results compared: [liu2020survey].
+        [liu2015asr], results compared: [liu2020survey], [zhang2020mfifb].
     Chapter: 02_baselines
     """
     check_options(eps, stride)
     if not 0 <= noise < np.inf:
         raise OptionError(f"noise is {noise}; use 0 or more")
+    if means not in ("winner", "average"):
+        raise unknown("means", means, ("winner", "average"))
     atoms = dictionaries.load("asr", dictionary)
     tolerance = eps + dictionaries.SIDE * 1.15 * noise
 
     def fuse_channel(sources: np.ndarray) -> np.ndarray:
-        return fuse_by_codes(255 * sources, atoms, eps=tolerance, stride=stride, pick=_direction_of_sharpest) / 255
+        found = fuse_by_codes(
+            255 * sources, atoms, eps=tolerance, stride=stride, pick=_direction_of_sharpest, average_means=means == "average"
+        )
+        return found / 255
 
     return fuse_channels(stack, fuse_channel, whole=True)
 

@@ -111,6 +111,7 @@ def fuse_by_codes(
     eps: float,
     stride: int,
     pick: Callable[[np.ndarray], np.ndarray] | None = None,
+    average_means: bool = False,
 ) -> np.ndarray:
     """Take each patch from the source whose code has the largest magnitudes.
 
@@ -122,6 +123,7 @@ def fuse_by_codes(
         eps: Largest length of what a code may leave of a patch.
         stride: Step between patches, pixels.
         pick: From patches (N, n, d) to the dictionary (n,) that all sources share there; the first everywhere by default.
+        average_means: Give each patch the average of all sources' means instead of its own.
 
     Returns:
         (H, W). Ties go to the earlier source. Pixels that no patch covers are the mean of the sources.
@@ -136,16 +138,22 @@ def fuse_by_codes(
         windows = np.lib.stride_tricks.sliding_window_view(sources, (side, side), (1, 2))[:, ::stride, ::stride]
         starts = range(0, windows.shape[1], STRIP)
         strips = [windows[:, start : start + STRIP] for start in starts]
-        for start, fused in zip(starts, in_threads(partial(_fuse_strip, dictionaries, eps, pick), strips), strict=True):
+        for start, fused in zip(
+            starts, in_threads(partial(_fuse_strip, dictionaries, eps, pick, average_means), strips), strict=True
+        ):
             _add_patches(total[start * stride :], fused, stride)
             _add_patches(count[start * stride :], np.ones_like(fused), stride)
     return np.where(count, total / np.maximum(count, 1), sources.mean(0))
 
 
-def _fuse_strip(dictionaries: np.ndarray, eps: float, pick: Callable | None, windows: np.ndarray) -> np.ndarray:
+def _fuse_strip(
+    dictionaries: np.ndarray, eps: float, pick: Callable | None, average_means: bool, windows: np.ndarray
+) -> np.ndarray:
     """Fuse the patches of all sources (N, rows, columns, side, side) to (rows, columns, side, side)."""
     patches = windows.reshape(*windows.shape[:1], -1, dictionaries.shape[1])
-    details = patches - patches.mean(-1, keepdims=True)
+    means = patches.mean(-1, keepdims=True)
+    details = patches - means
+    patches = details + means.mean(0) if average_means else patches
     choice = np.zeros(patches.shape[1], np.intp) if pick is None else pick(patches)
     norms, coded = np.full(patches.shape[:2], -1.0), patches.copy()
 

@@ -12,7 +12,7 @@ import mffrepro as mff
 #: Patches reach this far, pixels.
 REACH = 7
 #: Where both sources are sharp in part: (row, column) of a crop of 64x64 pixels.
-CROPS = {"g_01": (200, 200), "g_02": (230, 180), "c_01": (240, 330)}
+CROPS = {"g_01": (200, 200), "g_02": (230, 180), "c_01": (240, 330), "aymaz_03": (325, 257), "aymaz_10": (8, 319)}
 
 LEAST_OF_CSR = [("aymaz_03", 66.6), ("aymaz_10", 58.2)]
 
@@ -30,7 +30,7 @@ def test_dense_sift_is_reproduced(published, pair):
 
 
 @pytest.mark.parametrize("method", ["sr", "asr"])
-@pytest.mark.parametrize("pair", CROPS)
+@pytest.mark.parametrize("pair", ["g_01", "g_02", "c_01"])
 def test_sparse_codes_are_reproduced(published, method, pair):
     top, left = CROPS[pair]
     crop = np.s_[top : top + 64, left : left + 64]
@@ -41,6 +41,18 @@ def test_sparse_codes_are_reproduced(published, method, pair):
     fused = mff.fuse(images, method, dictionary="published").image
     inside = slice(REACH, -REACH)
     assert share_equal(fused[inside, inside], golden[inside, inside]) >= 0.995
+
+
+@pytest.mark.parametrize("pair", ["aymaz_03", "aymaz_10"])
+def test_sparse_codes_with_average_means_are_reproduced(published, pair):
+    """By the program for several kinds of sensors, as in MFIFB; that for several distances makes other images."""
+    top, left = CROPS[pair]
+    crop, inside = np.s_[top : top + 64, left : left + 64], slice(REACH, -REACH)
+    images = [image[crop] for image in sources(published, pair)]
+    golden = published(f"{pair}_ASR")[crop][inside, inside]
+    fused = {means: mff.fuse(images, "asr", dictionary="published", means=means).image for means in ("average", "winner")}
+    assert share_equal(fused["average"][inside, inside], golden) >= 0.99
+    assert share_equal(fused["winner"][inside, inside], golden) < 0.9
 
 
 @pytest.mark.parametrize("pair", ["aymaz_03", "aymaz_10"])
@@ -58,10 +70,10 @@ def test_convolutional_codes_come_near(published, pair, least):
     assert decibels(fused[inside], published(f"{pair}_CSR")[crop][inside]) >= least - 0.5
 
 
-@pytest.mark.parametrize(("pair", "least"), [("g_01", 61.6), ("g_02", 62.5), ("c_01", 60.6), ("c_02", 62.1)])
-def test_weighted_gradients_come_near(published, pair, least):
-    """The published code rounds in every step; the numbers are what was measured."""
-    assert decibels(mff.fuse(sources(published, pair), "mwg").image, published(f"{pair}_mwgf")) >= least - 0.5
+@pytest.mark.parametrize(("pair", "least"), [("g_01", 0.992), ("g_02", 0.987), ("c_01", 0.999), ("c_02", 0.979)])
+def test_weighted_gradients_are_reproduced(published, pair, least):
+    """Rounding in each step of the descent magnifies the last bit; 10^-12 in the weights moves 1.7 % of c_02."""
+    assert share_equal(mff.fuse(sources(published, pair), "mwg").image, published(f"{pair}_mwgf")) >= least
 
 
 def test_the_default_dictionary_fuses_nearly_as_the_published_one(published):

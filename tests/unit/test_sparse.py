@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 import mffrepro as mff
 from mffrepro import methods
@@ -215,11 +216,21 @@ def test_normalised_descriptors_have_length_one_and_no_peaks():
     np.testing.assert_allclose(np.linalg.norm(normalised[1:], axis=-1), 1)
 
 
+def test_the_mean_of_a_patch_is_that_of_the_winner_or_the_average():
+    """The first source has the texture everywhere; the second is flat."""
+    texture = 100 + 20 * np.sin(np.arange(24 * 24).reshape(24, 24) / 3)
+    sources = [texture.astype(np.uint8), np.full((24, 24), 60, np.uint8)]
+    assert mff.fuse(sources, "asr", stride=4).image.mean() == pytest.approx(sources[0].mean(), abs=0.5)
+    average = mff.fuse(sources, "asr", stride=4, means="average").image
+    assert average.mean() == pytest.approx((sources[0].mean() + 60) / 2, abs=0.5)
+    assert average.std() == pytest.approx(sources[0].std(), rel=0.05)
+
+
 def test_saliency_of_a_ramp_is_known():
     """One gradient of length g everywhere: eigenvalues g^2 and 0, so the saliency is g sqrt(1 + 1/2)."""
     y, x = np.mgrid[:60, :60]
     gray = 3.0 * x + 4.0 * y
-    np.testing.assert_allclose(mwg.saliency(gray, 2.0)[20:-20, 20:-20], 5 * np.sqrt(1.5))
+    np.testing.assert_allclose(mwg.saliency(mwg.gradient(gray), 2.0)[20:-20, 20:-20], 5 * np.sqrt(1.5))
 
 
 def test_matlabs_disk_of_three_is_a_square_and_of_nine_an_octagon():
@@ -228,12 +239,62 @@ def test_matlabs_disk_of_three_is_a_square_and_of_nine_an_octagon():
     assert mwg.disk(9).sum(1).tolist() == [9, 11, 13, 15, *[17] * 9, 15, 13, 11, 9]
 
 
-def test_an_image_is_rebuilt_from_its_own_gradients():
-    image = 255 * np.random.default_rng(0).random((30, 31))
-    np.testing.assert_allclose(mwg._fuse_pair(image, image[::-1], np.ones_like(image), 50, frame=True), image, atol=1e-9)
+@pytest.mark.parametrize("whole", [False, True])
+def test_an_image_is_rebuilt_from_its_own_gradients(whole):
+    image = mwg.to_whole(255 * np.random.default_rng(0).random((30, 31)))
+    fused = mwg._fuse_pair(image, image[::-1], np.ones_like(image), 50, frame=True, whole=whole)
+    np.testing.assert_allclose(fused, image, atol=1e-9)
     half = np.full_like(image, 0.5)
     across, down = mwg._fused_gradient(image, np.zeros_like(image), half, frame=True)
-    np.testing.assert_allclose([across, down], np.stack(mwg._gradient(image, frame=True)) / 2, atol=1e-9)
+    np.testing.assert_allclose([across, down], np.stack(mwg.gradient(image, frame=True)) / 2, atol=1e-9)
+
+
+def test_only_8_bit_sources_are_seen_in_whole_gray_levels(monkeypatch):
+    """Else 16-bit sources would be fused to 256 levels."""
+
+    def whole(levels):
+        raise AssertionError("rounded")
+
+    monkeypatch.setattr(mwg, "to_whole", whole)
+    rng = np.random.default_rng(0)
+    pair = [rng.integers(0, 256, (20, 30), dtype=np.uint8) for _ in range(2)]
+    for sources, options in ((pair, {"as_published": False}), ([257 * i.astype(np.uint16) for i in pair], {})):
+        mff.fuse(sources, "mwg", iterations=1, **options)
+    with pytest.raises(AssertionError, match="rounded"):
+        mff.fuse(pair, "mwg", iterations=1)
+
+
+def test_runs_at_a_border_are_removed_where_they_are_short():
+    """Up to 11 pixels at the upper and left border and 12 at the others, as in the authors' program."""
+    for length, upper, lower in ((11, 0, 0), (12, 12, 0), (13, 13, 13)):
+        mask = np.zeros((40, 40), np.uint8)
+        mask[:length, 20] = mask[-length:, 25] = 1
+        kept = mwg._without_thin_edges(mask, 12)
+        assert (kept[:, 20].sum(), kept[:, 25].sum()) == (upper, lower)
+        np.testing.assert_array_equal(mwg._without_thin_edges(mask.T, 12), kept.T)
+    ones = np.ones((5, 40), np.uint8)
+    np.testing.assert_array_equal(mwg._without_thin_edges(ones, 12), ones)  # a run from border to border stays
+
+
+def test_gaps_are_not_closed_by_what_is_outside_the_image():
+    mask = np.zeros((40, 40), bool)
+    mask[3:, :] = True
+    np.testing.assert_array_equal(mwg._close(mask), mask)
+    mask[20, 20] = False
+    assert mwg._close(mask)[20, 20] == 1
+
+
+def test_the_weight_does_not_depend_on_which_source_comes_first():
+    rng = np.random.default_rng(1)
+    texture = 255 * rng.random((80, 120))
+    blurred = ndimage.gaussian_filter(texture, 2.0)
+    left = np.arange(120) < 45  # the region of the smaller part is mapped, first or second
+    pair = [np.where(left, texture, blurred), np.where(left, blurred, texture)]
+    inside = np.s_[2:-2, 2:-2]  # the median sees zeros outside
+    weight, swapped = mwg.weigh_pair(*pair, 4.0, 0.5), mwg.weigh_pair(*pair[::-1], 4.0, 0.5)
+    np.testing.assert_allclose(weight[inside], 1 - swapped[inside], atol=1e-12)
+    assert weight[inside][:, :30].min() == 1
+    assert weight[inside][:, 60:].max() == 0
 
 
 # ------------------------------------------------------------------------------------------------- options
@@ -245,6 +306,7 @@ def test_an_image_is_rebuilt_from_its_own_gradients():
         *[(name, {"eps": 0.0}, "eps is 0.0; use a number over 0") for name in ("sr", "asr", "mst_sr")],
         *[(name, {"stride": 9}, "stride is 9; use 1 to 8") for name in ("sr", "asr", "mst_sr")],
         ("asr", {"noise": -1.0}, "noise is -1.0; use 0 or more"),
+        ("asr", {"means": "mean"}, "no means 'mean'"),
         ("mst_sr", {"transform": "dtcw"}, "no transform 'dtcw'; did you mean 'dtcwt'"),
         ("mst_sr", {"levels": 0}, "levels is 0; use 1 or more"),
         ("mst_sr", {"levels": 2, "transform": "nsct"}, "levels is 2; use 1 or more, and 4 for 'nsct'"),
@@ -253,7 +315,6 @@ def test_an_image_is_rebuilt_from_its_own_gradients():
         ("dsift", {"scale": 20}, "scale is 20; use a positive multiple of 8"),
         ("dsift", {"block": 0}, "block is 0; use 1 or more"),
         ("mwg", {"small": 0.0}, "use numbers over 0"),
-        ("mwg", {"border": "blunt"}, "no border 'blunt'"),
         ("mwg", {"iterations": -1}, "iterations is -1; use 0 or more"),
         ("focus_stack", {"blur": 4}, "blur is 4; use an odd number"),
         ("focus_stack", {"aperture": 33}, "aperture is 33; use an odd number from 1 to 31"),
