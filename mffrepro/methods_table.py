@@ -493,7 +493,7 @@ _CARDS = (
         "zhou2014mwg",
         "luma",
         min_side=3,
-        seconds=4,
+        seconds=2,
         fast={"iterations": 100},
         memory=(140, 43),
         order_matters=True,

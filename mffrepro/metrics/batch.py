@@ -88,7 +88,7 @@ def _as_gray(batch: "Tensor", gray: str) -> GrayImage:
     if gray == "matlab":
         return GrayImage(torch.floor(mixed + 0.5))
     converted = GrayImage(mixed)
-    converted.protocol_range = GrayImage(mixed / 255)
+    converted.unit = GrayImage(mixed / 255)
     return converted
 
 

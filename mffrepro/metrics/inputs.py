@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from threading import Lock
 from typing import Any, Self
+from weakref import ref
 
 import numpy as np
 
@@ -38,7 +39,11 @@ GRAYS = ("matlab", "skimage")
 
 
 class FeatureCache:
-    """Compute each feature of an object once and keep it; safe in threads."""
+    """Compute each feature of an object once and keep it; safe in threads.
+
+    What a feature was computed with is remembered by weak references: two images that knew each other by their features would
+    stay in memory, tens of arrays each, until Python looks for such rings.
+    """
 
     def __init__(self) -> None:
         self._features: dict[tuple, Future] = {}
@@ -50,6 +55,7 @@ class FeatureCache:
 
     def _once(self, key: tuple, compute: Callable[[], Any]) -> Any:
         """Return the value kept for a key, or compute it while other threads wait."""
+        key = tuple(ref(part) if isinstance(part, FeatureCache) else part for part in key)
         with self._lock:
             first = key not in self._features
             value = self._features.setdefault(key, Future())
@@ -66,9 +72,9 @@ class GrayImage(FeatureCache):
 
     Attributes:
         values: (H, W) float64, 0..255; (B, H, W) for a batch; None where a fusion is known by its decision map alone.
-        protocol_range: The same image in the value range of the published protocol; this object itself for ``matlab``.
         full: The image before the gray conversion and before rounding, float64, 0..255, (H, W) or (H, W, 3).
         decision: (N, H, W), the share of each source per pixel, where it is known.
+        unit: The image in another value range, where the published protocol has one.
     """
 
     def __init__(self, values: np.ndarray | None, full: Image | None = None, decision: np.ndarray | None = None) -> None:
@@ -76,7 +82,12 @@ class GrayImage(FeatureCache):
         self.values = values
         self.full = values if full is None else full
         self.decision = decision
-        self.protocol_range = self
+        self.unit: GrayImage | None = None
+
+    @property
+    def protocol_range(self) -> "GrayImage":
+        """Return the same image in the value range of the published protocol; for ``matlab``, this object itself."""
+        return self if self.unit is None else self.unit  # not an attribute: an object that holds itself stays in memory
 
     def get_with(self, inputs: "FusionInputs", feature: Callable, *options: Any) -> Any:
         """Return ``feature(inputs, self, *options)``, computed at the first call only.
@@ -250,5 +261,5 @@ def as_gray(image: Image, gray: str = "matlab") -> GrayImage:
         return GrayImage(np.floor(rounded @ np.array(GRAY_WEIGHTS["matlab"]) + 0.5), full)
     unit = (rounded * (1 / 255)) @ np.array(GRAY_WEIGHTS["skimage"])  # the reciprocal gives scikit-image's result to the last bit
     converted = GrayImage(unit * 255, full)
-    converted.protocol_range = GrayImage(unit)
+    converted.unit = GrayImage(unit)
     return converted

@@ -1,10 +1,12 @@
 """Metrics on cases small enough to work out by hand, the register, and errors word by word."""
 
 import doctest
+import gc
 import inspect
 import pickle
 import re
 import time
+import weakref
 from math import inf, log2, sqrt
 from pathlib import Path
 
@@ -458,3 +460,20 @@ def test_a_feature_is_computed_once_whichever_thread_asks_first():
     for _ in range(2):
         with pytest.raises(ValueError, match="no"):
             owner.get(broken)
+
+
+def test_nothing_of_a_scene_stays_in_memory_once_it_was_scored():
+    """An image and its features are tens of arrays; in a ring of references they wait for the collector of rings."""
+    rng = np.random.default_rng(0)
+    first, second = (rng.integers(0, 256, (64, 70, 3), dtype=np.uint8) for _ in range(2))
+    gc.collect()
+    gc.disable()
+    try:
+        for gray in ("matlab", "skimage"):
+            scorer = Scorer([first, second], metrics="everything", reference=first, gray=gray)
+            scorer(second)
+            held = [weakref.ref(part) for part in (scorer.inputs, scorer.inputs.reference, *scorer.inputs.sources)]
+            del scorer
+            assert [part() for part in held] == [None] * 4
+    finally:
+        gc.enable()
