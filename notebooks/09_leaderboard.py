@@ -377,7 +377,7 @@ if enough:
 # MFFW has thirteen pairs from the Internet, whose blur spreads far over the outlines. MFI-WHU has thirty pairs that are *made*: sharp photographs were blurred inside or
 # outside a mask, so the outline of an object is as sharp as the mask, and blur does not spread over it. Would a table on one of them name the same best
 # methods as a table on the 26 pairs? All numbers are recorded, by the ranking metrics, for the methods that all three sets have.
-# On the other two, slow methods are not recorded, and of MFI-WHU 23 pairs are.
+# On the other two, slow methods are not recorded.
 
 # %% tags=["hide-input"]
 names = ("gacn26", "mffw", "mfi_whu")

@@ -16,9 +16,8 @@ from mffrepro.methods import parse
 from mffrepro.report.evidence import estimate, outcome
 from mffrepro.report.gacn26 import scores
 from mffrepro.report.interval_chart import numbers
-from mffrepro.report.paired import one_training
 from mffrepro.report.tables import plain
-from mffrepro.report.trainings import on_stacks, paired_by_seed, read_study, study_files
+from mffrepro.report.trainings import on_stacks, paired_by_seed, study_files
 from mffrepro.report.transfer_study import EDGES, RANDOM, TEXTURES, read_transfer
 from mffrepro.report.whole_stacks import wide
 
@@ -108,14 +107,15 @@ def _trainings() -> Iterator[Lesson]:
     losses = study_files("gacn_losses", "scores", "losses")
     _, gain = paired_by_seed(losses["dice"], losses["dice + qg"], on_stacks("qg"))
     yield Lesson("train for the fused image", "Dice and Q_g, Dice", "Q_g", gain, "15_gacn_trainings")
-    runs = read_study("gacn_trainings").reset_index().fillna({"changed": ""}).set_index(["changed", "seed"])["qg"]
+    choices = study_files("gacn_trainings", "scores", "changed")
     ideas = {
         "attention": ("attention=False", "with, without"),
         "blur across borders in training": ("defocus=mask", "defocus spread, plain masks"),
         "a slope that grows": ("slope_start=1000.0 slope_epochs=0", "schedule, steep from the start"),
     }
     for idea, (changed, compared) in ideas.items():
-        yield Lesson(idea, compared, "Q_g", one_training(runs["", 1] - runs[changed, 1]), "15_gacn_trainings")
+        _, gain = paired_by_seed(choices[changed], choices[""], on_stacks("qg"))
+        yield Lesson(idea, compared, "Q_g", gain, "15_gacn_trainings")
     seeds = recorded("gacn_seeds").pivot(index="stack", columns="variant", values="qg")
     apart = (seeds["seed2"] - seeds["default"]).to_numpy()[None]
     yield Lesson("another seed", "seed 2, seed 1", "Q_g", apart, "15_gacn_trainings")

@@ -15,7 +15,9 @@ from pandas.io.formats.style import Styler
 from mffrepro.data import load_regions
 from mffrepro.errors import OptionError
 from mffrepro.models.weights import card
+from mffrepro.report.evidence import estimate
 from mffrepro.report.figures import loss_curves
+from mffrepro.report.interval_chart import numbers
 from mffrepro.report.style import Shown
 from mffrepro.report.tables import plain
 from mffrepro.runtime import Profile
@@ -120,6 +122,7 @@ def study_files(name: str, kind: str, *columns: str) -> dict[Any, dict[int, pd.D
 
     Returns:
         By row and seed: the file as a table. A row is named by its value in one column, or by a tuple of those in several.
+        Trainings whose file was not recorded are left out.
 
     Raises:
         OptionError: These columns do not tell the rows of a seed apart.
@@ -130,6 +133,8 @@ def study_files(name: str, kind: str, *columns: str) -> dict[Any, dict[int, pd.D
         raise OptionError(f"several rows of {path.name} are the same in {', '.join(columns)} and seed; name more columns")
     found: dict[Any, dict[int, pd.DataFrame]] = {}
     for _, row in table.sort_values("seed", kind="stable").iterrows():
+        if not row[kind]:
+            continue
         key = row[columns[0]] if len(columns) == 1 else tuple(row[list(columns)])
         found.setdefault(key, {})[int(row["seed"])] = pd.read_csv(path.parent / row[kind])
     return found
@@ -213,6 +218,22 @@ def gained_by_choice(study: pd.DataFrame, metric: str) -> pd.Series:
     practical = study[study["changed"] == ""].set_index("seed")[metric]
     others = study[study["changed"] != ""].set_index("changed")
     return others[metric] - others["seed"].map(practical)
+
+
+def choice_table(choices: Mapping[str, Mapping[int, pd.DataFrame]], metrics: Sequence[str], *, caption: str) -> Styler:
+    """Tabulate what each choice adds to the practical recipe, with 95 % intervals.
+
+    Args:
+        choices: Scores of each pair by choice and seed, as of `study_files`; the practical recipe has no name.
+        metrics: Columns of the scores.
+        caption: Above the table.
+    """
+    rows = {
+        changed: {metric: numbers(estimate(paired_by_seed(choices[""], trained, on_stacks(metric))[1])) for metric in metrics}
+        for changed, trained in choices.items()
+        if changed
+    }
+    return plain(pd.DataFrame.from_dict(rows, orient="index"), caption=caption)
 
 
 def final_gap(log: pd.DataFrame) -> float:

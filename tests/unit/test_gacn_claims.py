@@ -181,18 +181,23 @@ def test_one_training_of_losses_never_decides() -> None:
     assert outcomes(verdicts) == dict.fromkeys(("C4.3", "C4.4", "C4.5"), "undecided")
 
 
-def test_choices_of_the_recipe_stand_beside_the_spread_of_seeds() -> None:
+def test_choices_of_the_recipe_are_compared_pair_by_pair_beside_the_spread_of_seeds() -> None:
     rows = [("", 1, 0.5, 10), ("", 2, 0.9, 14), ("gradient_loss=none", 1, 0.5, 12), ("angle=smooth", 1, 0.6, 10)]
     rows += [("defocus=mask", 1, 0.4, 10), ("attention=False", 1, 0.4, 10)]
-    table = pd.DataFrame([dict.fromkeys(SIX, q) | {"changed": c, "seed": s, "regions": r, "variation": r} for c, s, q, r in rows])
-    seeds = table_of({"default": dict.fromkeys(SIX, 0.5), "smooth": dict.fromkeys(SIX, 0.6)})
-    verdicts = gacn_claims.trainings(table, seeds)
+    pairs, choices = np.arange(6.0), {}
+    for changed, seed, q, r in rows:
+        table = dict.fromkeys(SIX, q + pairs) | {"stack": [f"pair {i:.0f}" for i in pairs], "regions": r + pairs, "variation": r}
+        choices.setdefault(changed, {})[seed] = pd.DataFrame(table)
+    verdicts = gacn_claims.trainings(choices)
     assert outcomes(verdicts) == dict.fromkeys(("C4.2", "C4.7", "C4.20", "C4.21"), "undecided")
     assert verdicts[0].parts["regions"]["effect"] == -2
     assert verdicts[0].numbers["regions, range over 2 seeds with Q_g"] == 4
     assert verdicts[1].effect == 0, "metrics won"
     assert verdicts[1].numbers["qg"] == pytest.approx(-0.1)
     assert verdicts[2].effect == 6
+    choices["attention=False"] |= {seed: choices["attention=False"][1] for seed in (2, 3)}
+    choices[""][3] = choices[""][1]
+    assert gacn_claims.trainings(choices)[3].outcome == "holds", "three seeds decide"
 
 
 # ------------------------------------------------------------------------------------------------- many images

@@ -132,3 +132,15 @@ def test_without_augmentation_a_sample_is_a_part_of_a_plain_pair(regions) -> Non
     assert batch["a"].shape[-2:] == (48, 48)
     fused = torch.where(batch["mask"] > 0.5, batch["a"], batch["b"])
     assert torch.equal(fused, batch["original"])
+
+
+def test_scores_of_the_pairs_have_the_means_in_the_table():
+    recorded = pd.read_csv(studies.table_path("gacn_trainings"), keep_default_na=False)
+    with_scores = recorded[recorded["scores"] != ""]
+    assert len(with_scores) >= 8
+    for _, row in with_scores.iterrows():
+        scores = pd.read_csv(studies.table_path("gacn_trainings").parent / row["scores"])
+        assert len(scores) == 26
+        means = scores.drop(columns="stack").mean()
+        assert means.pop("regions") == pytest.approx(row["regions"], abs=0.5)  # some of a pixel, which rounding makes or not
+        assert means.to_dict() == pytest.approx({name: row[name] for name in means.index}, abs=1e-4)

@@ -20,6 +20,7 @@ from mffrepro.report.fold import fold
 from mffrepro.report.provenance import provenance
 from mffrepro.report.samples import defocus_samples, patch_row, spread_pair
 from mffrepro.report.trainings import (
+    choice_table,
     epoch_text,
     epochs_until,
     final_gap,
@@ -231,7 +232,7 @@ def test_scores_are_compared_stack_by_stack():
 
 def test_curves_of_a_study_are_those_that_were_recorded(tmp_path, monkeypatch):
     table = pd.DataFrame(
-        {"change": ["b", "a", "b"], "seed": [2, 1, 1], "curve": ["curve/b2.csv", "curve/a1.csv", "curve/b1.csv"]}
+        {"change": ["b", "a", "b", "c"], "seed": [2, 1, 1, 1], "curve": ["curve/b2.csv", "curve/a1.csv", "curve/b1.csv", ""]}
     )
     folder = tmp_path / "recorded" / "studies"
     (folder / "curve").mkdir(parents=True)
@@ -246,6 +247,14 @@ def test_curves_of_a_study_are_those_that_were_recorded(tmp_path, monkeypatch):
     pd.concat([table, table[:1]]).to_csv(folder / "overfitting.csv", index=False)
     with pytest.raises(OptionError, match="same in change and seed"):
         study_files("overfitting", "curve", "change")
+
+
+def test_a_choice_is_tabulated_with_the_interval_of_its_pairs():
+    pairs = {"stack": [f"pair {i}" for i in range(6)], "qg": np.arange(6.0)}
+    plain, more = pd.DataFrame(pairs), pd.DataFrame(pairs | {"qg": np.arange(6.0) + 0.25})
+    shown = choice_table({"": {1: plain, 2: plain}, "more": {1: more}}, ["qg"], caption="gains")
+    assert shown.data.to_dict() == {"qg": {"more": "0.25 [0.25, 0.25]"}}
+    assert shown.caption == "gains"
 
 
 def test_the_recorded_study_of_over_fitting_has_three_seeds_of_both_kinds():
