@@ -159,8 +159,8 @@ def _soft_weight(first: np.ndarray, second: np.ndarray, of_first: float, of_seco
 def _close(mask: np.ndarray) -> np.ndarray:
     """Close gaps by a disk, with nothing outside the image.
 
-    So do newer versions of MATLAB: 14 of MFIFB's 24 images become equal by it. In the survey's images the outside closes gaps at
-    the border.
+    So, presumably, do newer versions of MATLAB: 14 of MFIFB's 24 images become equal by it. In the survey's images the outside
+    closes gaps at the border.
     """
     padded = cv2.copyMakeBorder(mask.astype(np.uint8), *4 * [2 * GAP], cv2.BORDER_CONSTANT, value=0)
     return cv2.morphologyEx(padded, cv2.MORPH_CLOSE, disk(GAP))[2 * GAP : -2 * GAP, 2 * GAP : -2 * GAP]
