@@ -26,6 +26,8 @@ OVERVIEW = 6.0
 STEEPNESS = 5.0
 #: Step of the descent.
 RATE = 0.1
+#: Farther from a whole gray level than rounding of floats explains.
+WHOLE = 1e-6
 #: Keeps quotients finite.
 EPS = np.finfo(float).eps
 
@@ -46,7 +48,8 @@ def fuse(
         small: Standard deviation of the smaller scale, pixels, over 0.
         iterations: Steps of gradient descent towards the image of the fused gradients, >= 0.
         as_published: As the authors' program does, the outermost frame has no gradients, which blurs some pixels around it; and
-            of 8-bit sources each step of the descent sees the image in whole gray levels. False does neither.
+            where all sources are in whole gray levels, 8 bits, so is the image that each step of the descent sees. False does
+            neither.
 
     Returns:
         The fused image; no decision map, since it is rebuilt from gradients.
@@ -64,10 +67,12 @@ def fuse(
         raise OptionError(f"the scales are {large} and {small}; use numbers over 0")
     if iterations < 0:
         raise OptionError(f"iterations is {iterations}; use 0 or more")
-    whole = as_published and stack.images.dtype == np.uint8
     images = 255 * to_unit(stack.images, np.float64)
-    fused, gray = images[0], np.stack(list(gray_levels(stack)))
-    gray = to_whole(gray) if whole else gray
+    whole = as_published and all(np.abs(image - np.rint(image)).max() < WHOLE for image in images)
+    gray = np.stack(list(gray_levels(stack)))
+    if whole:
+        images, gray = np.rint(images), to_whole(gray)
+    fused = images[0]
     seen = gray[0]
     for image, other in zip(images[1:], gray[1:], strict=True):
         if (fused == image).all():

@@ -86,7 +86,10 @@ class GrayImage(FeatureCache):
 
     @property
     def protocol_range(self) -> "GrayImage":
-        """Return the same image in the value range of the published protocol; for ``matlab``, this object itself."""
+        """Return the same image in the value range of the published protocol.
+
+        For ``matlab`` it is this object itself.
+        """
         return self if self.unit is None else self.unit  # not an attribute: an object that holds itself stays in memory
 
     def get_with(self, inputs: "FusionInputs", feature: Callable, *options: Any) -> Any:

@@ -249,8 +249,8 @@ def test_an_image_is_rebuilt_from_its_own_gradients(whole):
     np.testing.assert_allclose([across, down], np.stack(mwg.gradient(image, frame=True)) / 2, atol=1e-9)
 
 
-def test_only_8_bit_sources_are_seen_in_whole_gray_levels(monkeypatch):
-    """Else 16-bit sources would be fused to 256 levels."""
+def test_only_sources_in_whole_gray_levels_are_seen_so(monkeypatch):
+    """Else sources of 16 bits would be fused to 256 levels."""
 
     def whole(levels):
         raise AssertionError("rounded")
@@ -258,10 +258,11 @@ def test_only_8_bit_sources_are_seen_in_whole_gray_levels(monkeypatch):
     monkeypatch.setattr(mwg, "to_whole", whole)
     rng = np.random.default_rng(0)
     pair = [rng.integers(0, 256, (20, 30), dtype=np.uint8) for _ in range(2)]
-    for sources, options in ((pair, {"as_published": False}), ([257 * i.astype(np.uint16) for i in pair], {})):
+    for sources, options in ((pair, {"as_published": False}), ([256 * i.astype(np.uint16) for i in pair], {})):
         mff.fuse(sources, "mwg", iterations=1, **options)
-    with pytest.raises(AssertionError, match="rounded"):
-        mff.fuse(pair, "mwg", iterations=1)
+    for sources in (pair, [257 * i.astype(np.uint16) for i in pair], [i / 255 for i in pair]):
+        with pytest.raises(AssertionError, match="rounded"):
+            mff.fuse(sources, "mwg", iterations=1)
 
 
 def test_runs_at_a_border_are_removed_where_they_are_short():
