@@ -86,9 +86,9 @@ def fuse(
 # ------------------------------------------------------------------------------------------------- weights
 
 
-def saliency(gradient: Gradient, sigma: float) -> np.ndarray:
+def saliency(field: Gradient, sigma: float) -> np.ndarray:
     """Measure gradient strength by the eigenvalues of the smoothed structure tensor."""
-    across, down = gradient
+    across, down = field
     side = int(np.ceil(6 * sigma)) // 2 * 2 + 1
     xx, xy, yy = (
         cv2.GaussianBlur(product, (side, side), sigma, borderType=cv2.BORDER_REFLECT)
@@ -139,8 +139,8 @@ def _weight_by_region(gradients: list[Gradient], large: float, small: float) -> 
     side = int(np.ceil(1.5 * large))
     sure = cv2.erode(mask, np.ones((side, side), np.uint8), anchor=((side - 1) // 2,) * 2) > 0
     possible = cv2.dilate(mask, np.ones((int(np.ceil(2.1 * large)),) * 2, np.uint8)) > 0
-    band, first_wins = possible & ~sure, fine[0] > fine[1]
-    thresholds = _median(fine[0][first_wins & ~possible]), _median(fine[1][(fine[0] < fine[1]) & sure])
+    band = possible & ~sure
+    thresholds = _median(fine[0][(fine[0] > fine[1]) & ~possible]), _median(fine[1][(fine[1] > fine[0]) & sure])
     weight = sure.astype(np.float64)
     weight[band] = _soft_weight(*(s[band] for s in fine), *thresholds)
     return weight

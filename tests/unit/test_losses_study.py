@@ -142,5 +142,5 @@ def test_scores_of_the_pairs_have_the_means_in_the_table():
         scores = pd.read_csv(studies.table_path("gacn_trainings").parent / row["scores"])
         assert len(scores) == 26
         means = scores.drop(columns="stack").mean()
-        assert means.pop("regions") == pytest.approx(row["regions"], abs=0.5)  # some of a pixel, which rounding makes or not
+        assert means.pop("regions") == pytest.approx(row["regions"], abs=0.5)  # rounding makes or removes regions of one pixel
         assert means.to_dict() == pytest.approx({name: row[name] for name in means.index}, abs=1e-4)
