@@ -22,6 +22,8 @@ CHANGES = {
     "no faults": {"faults": False},
     "no edges": {"edges": 0.0},
     "no depth": {"depth": 0.0},
+    "three times as long": {"epochs": 60},
+    "twice as wide": {"widths": (32, 48, 64)},
 }
 #: Metrics of pairs, and of stacks with truth.
 METRICS, TRUTH = ("qg", "qabf", "qcb"), ("psnr", "ssim")
