@@ -7,6 +7,7 @@ import io
 import math
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -17,9 +18,12 @@ from mffrepro.images import locked, write_atomically
 COLUMNS = ("dataset", "stack", "method", "options", "metric", "gray", "value", "seconds", "reason")
 KEY = ("dataset", "stack", "method", "options", "metric", "gray")
 NUMBERS = ("value", "seconds")
+TEXTS = tuple(name for name in COLUMNS if name not in NUMBERS)
 #: Most rows of a file. All methods on all data sets with all metrics are some hundred thousand; a file of a few kilobytes can say
 #: any number, and each row takes about a kilobyte of memory.
 MOST_ROWS = 1_000_000
+#: Most bytes that its rows take up unpacked, and most characters of a text; a file can also say how often a text is repeated.
+MOST_BYTES, MOST_CHARACTERS = 1_000 * MOST_ROWS, 10_000
 
 
 class Store:
@@ -84,22 +88,45 @@ def _read(path: Path) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
     try:
-        rows = pq.read_metadata(path).num_rows
-        frame = None if rows > MOST_ROWS else pd.read_parquet(path)
+        wrong = _beyond(pq.read_metadata(path)) or _wrong_column(pq.read_schema(path))
+        if not wrong:
+            table = pq.ParquetFile(path, read_dictionary=TEXTS).read()  # a text is unpacked once, however many rows name it
+            wrong = _wrong_text(table)
+        if not wrong:
+            return table.to_pandas().astype(dict.fromkeys(TEXTS, object))
     except Exception as error:  # pyarrow raises its own kinds
         raise DataError(f"{path} is not a Parquet file ({first_line(error)}); give another store") from None
-    if frame is None:
-        raise DataError(f"{path} has {rows} rows, more than a benchmark's {MOST_ROWS}; give another store")
-    if tuple(frame.columns) != COLUMNS:
-        raise DataError(f"{path} holds other columns than a benchmark's; give another store")
-    _check_types(frame, path)
-    return frame
+    raise DataError(f"{path} {wrong}; give another store")
 
 
-def _check_types(frame: pd.DataFrame, path: Path) -> None:
-    """Raise DataError for a column that holds no numbers, or no text without gaps."""
-    for name in COLUMNS if len(frame) else ():
-        column, kinds = frame[name], ("floating", "integer") if name in NUMBERS else ("string",)
-        gaps = name not in NUMBERS and column.isna().any()
-        if gaps or pd.api.types.infer_dtype(column, skipna=False) not in kinds:
-            raise DataError(f"{path} holds in its column {name} other values than a benchmark's; give another store")
+def _beyond(described: Any) -> str:
+    """Say what a file holds more of than a benchmark; it is not unpacked then."""
+    if described.num_rows > MOST_ROWS:
+        return f"has {described.num_rows} rows, more than a benchmark's {MOST_ROWS}"
+    if sum(described.row_group(i).total_byte_size for i in range(described.num_row_groups)) > MOST_BYTES:
+        return f"unpacks to more than a benchmark's {MOST_BYTES / 1e9:g} GB"
+    return ""
+
+
+def _wrong_column(schema: Any) -> str:
+    """Say which column there is beside those of a benchmark, or which holds something else."""
+    from pyarrow import types
+
+    if tuple(schema.names) != COLUMNS:
+        return "holds other columns than a benchmark's"
+    number, text = (types.is_floating, types.is_integer), (types.is_string, types.is_large_string, types.is_null)
+    for name in COLUMNS:
+        if not any(fits(schema.field(name).type) for fits in (number if name in NUMBERS else text)):
+            return f"holds in its column {name} other values than a benchmark's"
+    return ""
+
+
+def _wrong_text(table: Any) -> str:
+    """Say which text is missing, or too long."""
+    for name in TEXTS if len(table) else ():
+        column = table.column(name)
+        if column.null_count:
+            return f"holds in its column {name} other values than a benchmark's"
+        if any(len(text) > MOST_CHARACTERS for part in column.chunks for text in part.dictionary.to_pylist()):
+            return f"holds a text of more than a benchmark's {MOST_CHARACTERS} characters"
+    return ""

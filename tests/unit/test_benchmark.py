@@ -11,6 +11,8 @@ from uuid import uuid4
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import mffrepro as mff
@@ -314,6 +316,8 @@ def test_a_store_with_gaps_in_its_text_is_named(tmp_path):
 def test_an_empty_store_and_one_of_whole_numbers_are_stores(tmp_path):
     pd.DataFrame([ROW])[:0].to_parquet(tmp_path / "empty.parquet", index=False)
     assert Store(tmp_path / "empty.parquet").table().empty
+    Store(tmp_path / "none.parquet").add([])
+    assert Store(tmp_path / "none.parquet").table().empty
     pd.DataFrame([ROW | {"value": 1}]).to_parquet(tmp_path / "whole.parquet", index=False)
     assert Store(tmp_path / "whole.parquet").table()["value"].tolist() == [1.0]
 
@@ -321,9 +325,24 @@ def test_an_empty_store_and_one_of_whole_numbers_are_stores(tmp_path):
 def test_a_store_of_too_many_rows_is_not_read(tmp_path, monkeypatch):
     pd.DataFrame([ROW] * 3).to_parquet(tmp_path / "r.parquet", index=False)
     monkeypatch.setattr(store, "MOST_ROWS", 2)
-    monkeypatch.setattr(pd, "read_parquet", lambda path: pytest.fail("was read"))
+    monkeypatch.setattr(pq.ParquetFile, "read", lambda self: pytest.fail("was read"))
     with pytest.raises(DataError, match=r"r\.parquet has 3 rows, more than .*; give another store"):
         Store(tmp_path / "r.parquet")
+
+
+def test_a_store_that_would_fill_the_memory_is_not_unpacked(tmp_path, monkeypatch):
+    """A text of a dictionary is stored once, however many rows name it: these would be 20 GB."""
+    path, rows = tmp_path / "r.parquet", 200_000
+    once = {name: pa.DictionaryArray.from_arrays(np.zeros(rows, np.int32), ["x" * 100_000]) for name in COLUMNS}
+    table = pa.table(once | {name: np.ones(rows) for name in ("value", "seconds")})
+    pq.write_table(table, path, store_schema=False)  # else it would say that its columns are dictionaries
+    assert path.stat().st_size < 1e6
+    with pytest.raises(DataError, match=r"r\.parquet holds a text of more than .* characters; give another store"):
+        Store(path)
+    monkeypatch.setattr(store, "MOST_BYTES", 100)
+    monkeypatch.setattr(pq.ParquetFile, "read", lambda self: pytest.fail("was read"))
+    with pytest.raises(DataError, match=r"r\.parquet unpacks to more than a benchmark's .* GB; give another store"):
+        Store(path)
 
 
 def test_a_store_that_cannot_be_written(tmp_path):
