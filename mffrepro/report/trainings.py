@@ -148,12 +148,12 @@ def on_stacks(metric: str, **chosen: str) -> Callable[[pd.DataFrame], pd.Series]
         chosen: Values of other columns; only rows with these count, such as ``data="real"``.
 
     Returns:
-        From the scores of a training to a series over the names of the stacks.
+        From the scores of a training to a series over the names of the stacks; those without such a score are left out.
     """
 
     def measure(scores: pd.DataFrame) -> pd.Series:
         rows = (scores[list(chosen)] == pd.Series(chosen, dtype=object)).all(axis=1)
-        return scores[rows].set_index("stack")[metric]
+        return scores[rows].set_index("stack")[metric].dropna()
 
     return measure
 

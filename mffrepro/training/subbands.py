@@ -39,7 +39,7 @@ class SubbandsRecipe(PairRecipe):
     details: Details = "larger"
     width: float = 1.0
     warmup: int = 4  # epochs of root mean square errors, part of all epochs
-    epochs: int = 36
+    epochs: int = 24
     samples: int = 960
     batch: int = 16
     rate: float = 1e-3

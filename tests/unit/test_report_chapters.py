@@ -255,6 +255,9 @@ def test_a_choice_is_tabulated_with_the_interval_of_its_pairs():
     shown = choice_table({"": {1: plain, 2: plain}, "more": {1: more}}, ["qg"], caption="gains")
     assert shown.data.to_dict() == {"qg": {"more": "0.25 [0.25, 0.25]"}}
     assert shown.caption == "gains"
+    few = {"psnr": [40.0, 30.0, *[np.nan] * 4]}
+    shown = choice_table({"": {1: plain.assign(**few)}, "more": {1: more.assign(**few)}}, ["psnr", "qg"], caption="")
+    assert shown.data.loc["more", "psnr"] == "0 [0, 0]", "a score that only some stacks have"
 
 
 def test_the_recorded_study_of_over_fitting_has_three_seeds_of_both_kinds():
