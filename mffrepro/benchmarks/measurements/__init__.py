@@ -28,7 +28,7 @@ MEASUREMENTS = {
     "gacn_maps": "gacn", "gacn_seeds": "gacn", "gacn_blur": "gacn", "gacn_bands": "gacn", "gacn_residue": "gacn",
     "gacn_steepness": "gacn", "icacs18_cleaning": "patches", "cnnfuse_focus": "patches", "cnnfuse_blurs": "patches",
     "gacn_many": "stacks", "icacs18_clocks": "patches", "icacs18_enough": "patches", "cnnfuse_layers": "patches",
-    "gacn_boundary": "gacn", "whole_stacks": "whole",
+    "cnnfuse_rules": "patches", "gacn_boundary": "gacn", "whole_stacks": "whole",
 }  # fmt: skip
 KEYS = ["stack", "variant"]
 DIGITS = 6

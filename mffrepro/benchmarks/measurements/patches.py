@@ -27,7 +27,7 @@ from mffrepro.fusion.regions import remove_small
 from mffrepro.images import FocusStack, to_gray, to_unit
 from mffrepro.methods import fuse, load_network
 from mffrepro.metrics.diagnostics import border_errors, local_variance
-from mffrepro.metrics.scoring import Scorer
+from mffrepro.metrics.scoring import Scorer, evaluate
 from mffrepro.models import cnn_fuse, icacs18
 from mffrepro.models.feature_maps import correlations, feature_maps, shrink_to
 from mffrepro.training.cnn_fuse import CnnFuseRecipe
@@ -55,6 +55,11 @@ CLEANINGS = {
 #: Rivals of icacs18 as its table names them, and here.
 PRINTED = {"DWT": "dwt", "LPT": "lp", "NSCT": "nsct", "NSST": "nsst"}
 RIVALS = tuple(PRINTED.values())
+
+#: Levels of the wavelet rule without a network: that of the networks on sub-bands, and those of classical fusion.
+LEVELS = (1, 4)
+#: Metrics that compare a fused image with its sources.
+WITH_SOURCES = ("qabf", "qy", "mi", "viff")
 
 Values = dict[str, dict[str, float]]
 
@@ -191,6 +196,14 @@ def _the_clocks() -> list[FocusStack]:
     return [load("gacn26")["mwg_clock"]]
 
 
+def rules(pair: FocusStack) -> Values:
+    """Score the wavelet rule without a network, by its levels (C3.11)."""
+    return {
+        f"{levels} level{'s' * (levels > 1)}": evaluate(pair, fuse(pair, "dwt", levels=levels), WITH_SOURCES) for levels in LEVELS
+    }
+
+
 MEASURED = {function.__name__: Measurement(function, made_pairs) for function in (cleaning, focus, layers, blurs)}
 MEASURED["enough"] = Measurement(enough, partial(made_pairs, one_region=False))
 MEASURED["clocks"] = Measurement(clocks, _the_clocks)
+MEASURED["rules"] = Measurement(rules, partial(load, "gacn26"))
