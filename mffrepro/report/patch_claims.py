@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 
 from mffrepro.benchmarks.measurements import by_pair, gains
+from mffrepro.benchmarks.measurements.patches import WITH_SOURCES
 from mffrepro.report.claims import Verdict, judge
 from mffrepro.report.paired import differences, one_training
+from mffrepro.report.trainings import on_stacks, paired_by_seed
 from mffrepro.training.studies.patch_errors import paired_interval, wilson
 from mffrepro.training.studies.patches import PAIRS
 
-#: Metrics that compare a fused image with its sources.
-WITH_SOURCES = ("qabf", "qy", "mi", "viff")
 #: Half of the range that "near" means for a focus map, C3.6.
 CLOSE = 0.1
 #: Kinds of hard patch that are no blur of the training, C3.13.
@@ -27,6 +27,8 @@ OTHER_BLURS = ("disc", "sigma 0.5", "sigma 1", "sigma 5", "sigma 7")
 SHARED = "Intervals cover the seeds and, for shares of answers, the choice of the patches."
 
 Part = tuple[np.ndarray, tuple[float, float]]
+#: Scores of each stack, by seed.
+Scores = Mapping[int, pd.DataFrame]
 
 
 def by_seed(study: pd.DataFrame, row: str, quantity: str) -> pd.Series:
@@ -324,25 +326,41 @@ def blur_kinds(study: pd.DataFrame) -> Verdict:
     return judge_parts("C3.13", study, parts, numbers=numbers, note=note)
 
 
-def sub_bands(rows: pd.DataFrame, transforms: Sequence[str], seed: int) -> list[Verdict]:
+def sub_bands(
+    rows: pd.DataFrame, rules: pd.DataFrame, mapped: Scores, on_blocks: Scores, transforms: Sequence[str]
+) -> list[Verdict]:
     """Test the wavelet domain and the wavelet transform (C3.11, C3.12).
 
     Args:
-        rows: Recorded scores in long format.
+        rows: Recorded scores in long format, with those of ``dwt``, ``cnnwt`` and the transforms.
+        rules: The measurement ``cnnfuse_rules``.
+        mapped: Scores of the networks that map sub-bands, as the study ``subbands`` recorded them.
+        on_blocks: Those of the same networks on the pixels of blocks.
         transforms: Other transforms with the fusion rule of ``dwt``.
-        seed: Seed of the networks.
     """
-    gained = {name: differences(rows, ["cnnwt"], ["dwt"], name)["dwt"][0] for name in WITH_SOURCES}
-    against = {f"{name} minus that of cnn_fuse": _against_pixels(rows, name) for name in WITH_SOURCES}
-    note = "Metrics that compare with the sources. The paper announces wavelets and describes none; the networks are our reading."
-    others = differences(rows, ["dwt"], transforms, "qabf")
-    beaten = np.mean([gap[0] > 0 for gap in others.values()], axis=0)
-    shares: Mapping[str, float] = {f"Q_ABF minus that of {name}": float(gap.mean()) for name, gap in others.items()}
+    gained: dict[str, np.ndarray] = {}
+    numbers: dict[str, float] = {}
+    for name in WITH_SOURCES:
+        for levels, rule in rules.groupby("variant", sort=False):
+            gained[f"{name}, {levels}"] = _beyond(rule.set_index("stack")[name], mapped, name)
+        _, gain = paired_by_seed(on_blocks, mapped, on_stacks(name, data="real"))
+        numbers[f"{name} minus that on pixels"] = float(gain.mean())
+        numbers[f"{name}, networks that decide, 4 levels"] = float(differences(rows, ["cnnwt"], ["dwt"], name)["dwt"].mean())
+    apart = differences(rows, ["dwt"], transforms, "qabf")
+    beaten = np.mean([gap[0] > 0 for gap in apart.values()], axis=0)
+    shares: Mapping[str, float] = {f"Q_ABF minus that of {name}": float(gap.mean()) for name, gap in apart.items()}
     return [
-        judge("C3.11", gained, seeds=[seed], numbers=against, note=note),
+        judge("C3.11", gained, seeds=[*mapped], numbers=numbers, note=_MAPPING_NOTE),
         judge("C3.12", beaten - 0.5, numbers=shares, note=f"Against {', '.join(transforms)}, in Q_ABF."),
     ]
 
 
-def _against_pixels(rows: pd.DataFrame, metric: str) -> float:
-    return float(differences(rows, ["cnnwt"], ["cnn_fuse"], metric)["cnn_fuse"].mean())
+_MAPPING_NOTE = (
+    "Networks that map the sub-bands of one level, minus the wavelet rule without a network: of the same level, and of the four "
+    "levels of classical fusion. The paper announces wavelets and describes none; the networks are our reading."
+)
+
+
+def _beyond(rule: pd.Series, mapped: Scores, metric: str) -> np.ndarray:
+    """Subtract the scores of a rule from those of trainings, (seeds, pairs)."""
+    return np.stack([on_stacks(metric, data="real")(scores).sub(rule).to_numpy() for scores in mapped.values()])

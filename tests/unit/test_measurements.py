@@ -113,15 +113,18 @@ def test_errors_near_the_border_are_in_gray_levels() -> None:
 
 
 def test_the_smooth_metric_comes_near_the_exact_one() -> None:
-    found = gacn.steepness(pair("x"))
-    assert list(found) == ["10", "100", "1000", "10000", "100000"]
-    assert found["10"]["gap"] > found["1000"]["gap"]
     grays = [to_gray(to_unit(image, np.float64)) for image in pair("x").images]
     gaps = gacn.steepness_gaps(grays, np.mean(grays, 0))
     a, b = (torch.from_numpy(gray)[None, None] for gray in grays)
     exact, smooth = (float(qg_loss((a, b), (a + b) / 2, steepness=k)) for k in (1e9, 10))
     assert gaps[10] == pytest.approx(abs(smooth - exact)) != 0
     assert gaps[1000] < gaps[10]
+
+
+def test_the_smooth_metric_of_the_published_network_comes_near_the_exact_one(mirror) -> None:
+    found = gacn.steepness(pair("x"))
+    assert list(found) == ["10", "100", "1000", "10000", "100000"]
+    assert found["10"]["gap"] > found["1000"]["gap"]
 
 
 def test_bands_of_the_boundary_are_scored_beside_none_for_every_training() -> None:

@@ -313,9 +313,26 @@ def test_sub_bands_are_compared_pair_by_pair() -> None:
             for i in range(6)
         ]
     )
-    verdicts = patch_claims.sub_bands(rows, ["lp", "rp"], 1)
+    rules = pd.concat([scores_of(value).assign(variant=name) for name, value in (("1 level", 0.5), ("4 levels", 0.6))])
+    verdicts = patch_claims.sub_bands(rows, rules, by_seed(0.75), by_seed(0.8), ["lp", "rp"])
     assert outcomes(verdicts) == {"C3.11": "holds", "C3.12": "holds"}
-    assert verdicts[0].numbers["qabf minus that of cnn_fuse"] == pytest.approx(-0.1)
+    assert (verdicts[0].effect, verdicts[0].seeds) == (pytest.approx(0.15), [1, 2, 3])
+    assert verdicts[0].parts["qabf, 1 level"]["effect"] == pytest.approx(0.25)
+    said = {"qabf minus that on pixels": -0.05, "qabf, networks that decide, 4 levels": 0.1}
+    assert {name: verdicts[0].numbers[name] for name in said} == pytest.approx(said)
     assert verdicts[1].effect == pytest.approx(0.5)
-    worse = patch_claims.sub_bands(rows.assign(value=np.where(rows["method"] == "dwt", 0.0, rows["value"])), ["lp", "rp"], 1)
-    assert outcomes(worse)["C3.12"] == "does not hold"
+    unlike = by_seed(0.61) | {3: scores_of(0.5)}
+    assert outcomes(patch_claims.sub_bands(rows, rules, unlike, by_seed(0.8), ["lp"]))["C3.11"] == "undecided"
+    worse = rows.assign(value=np.where(rows["method"] == "dwt", 0.0, rows["value"]))
+    verdicts = patch_claims.sub_bands(worse, rules, by_seed(0.75), by_seed(0.8), ["lp", "rp"])
+    assert outcomes(verdicts)["C3.12"] == "does not hold"
+
+
+def scores_of(value: float) -> pd.DataFrame:
+    """Scores of a training as the study records them, a little higher from pair to pair."""
+    pairs = pd.DataFrame({"stack": [f"pair {i}" for i in range(6)], "data": "real"})
+    return pairs.assign(**{name: value + np.arange(6) / 100 for name in patch_claims.WITH_SOURCES})
+
+
+def by_seed(value: float) -> dict[int, pd.DataFrame]:
+    return {seed: scores_of(value) for seed in (1, 2, 3)}
