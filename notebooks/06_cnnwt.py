@@ -673,7 +673,7 @@ def map_bands(pair):
 near_truth = [mff.evaluate(pair, map_bands(pair), ["psnr"])["psnr"] for pair in tested]
 psnr = on_made["psnr"]
 print(
-    f"PSNR on the artificial pairs of the table before: mapping {np.mean(near_truth):.2f}"
+    f"PSNR on the artificial pairs above: mapping {np.mean(near_truth):.2f}"
     f", its rule {psnr['dwt, one level']:.2f}, cnn_fuse {psnr['cnn_fuse']:.2f} dB"
 )
 made_pair = tested[0]
