@@ -116,6 +116,10 @@ def _trainings() -> Iterator[Lesson]:
     for idea, (changed, compared) in ideas.items():
         _, gain = paired_by_seed(choices[changed], choices[""], on_stacks("qg"))
         yield Lesson(idea, compared, "Q_g", gain, "15_gacn_trainings")
+    domains = study_files("subbands", "scores", "domain", "details")
+    for metric, data, unit in (("qabf", "real", "Q_ABF"), ("psnr", "embedded", "PSNR, dB")):
+        _, gain = paired_by_seed(domains["blocks", ""], domains["wavelet", "larger"], on_stacks(metric, data=data))
+        yield Lesson("compute sub-bands", "sub-bands, pixels of blocks", unit, gain, "06_cnnwt")
     seeds = recorded("gacn_seeds").pivot(index="stack", columns="variant", values="qg")
     apart = (seeds["seed2"] - seeds["default"]).to_numpy()[None]
     yield Lesson("another seed", "seed 2, seed 1", "Q_g", apart, "15_gacn_trainings")
