@@ -416,13 +416,13 @@ choice_table(
 # %% [markdown]
 # An interval covers the stacks or pairs and not the seeds. An effect within the range of the seeds is none that can be told, and each row is one training.
 #
-# * *Three times as long* adds more PSNR than the seeds differ by, and lowers no score. On the pairs it adds less than what is missing. It is the most promising
+# * *Three times as long* adds more PSNR than the seeds differ by, at about the same error of depth. On the pairs it adds less than what is missing. It is the most promising
 #   change; before it may become the default it needs five seeds, as the shipped weights have.
 # * *No edges* loses more PSNR than the seeds differ by: the difference of gradients earns its place in the loss.
 # * *Frames are not compared* loses PSNR and accuracy of depth and gains on the pairs, each about as much as a seed changes. So the exchange may not be what makes `focal` good at
 #   long stacks.
 #
-# The crisp choice reaches the bars of the 26 pairs and of MFI-WHU, and costs 1.7 dB against noise. A network twice as wide is a row of the study that is not recorded.
+# The crisp choice reaches the bars of the 26 pairs and of MFI-WHU, and costs PSNR against noise. A network twice as wide is a row of the study that is not recorded.
 #
 # The mean error of depth is the smallest of all, but the median is near that of `mff.depth`, not half of it. So the default of `mff.fuse` stays `gacn`,
 # which is as good on pairs.
