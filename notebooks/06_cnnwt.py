@@ -697,9 +697,9 @@ figures.comparison(
     columns=3,
     alt=(
         "Three fused images and their errors: the mapping errs a little at edges, "
-        "cnnwt much at the border alone, the wavelet rule much at every edge."
+        "cnnwt much at the border, the wavelet rule much at every edge."
     ),
-    caption="Not in the paper: a made pair. Yellow errors have 5 % of the range or more.",
+    caption="Not in the paper: a made pair. Yellow: 5 % of the range or more.",
 )
 
 # %% [markdown]
