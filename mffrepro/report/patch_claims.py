@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 
 from mffrepro.benchmarks.measurements import by_pair, gains
-from mffrepro.benchmarks.measurements.patches import WITH_SOURCES
 from mffrepro.report.claims import Verdict, judge
 from mffrepro.report.paired import differences, one_training
 from mffrepro.report.trainings import on_stacks, paired_by_seed
 from mffrepro.training.studies.patch_errors import paired_interval, wilson
 from mffrepro.training.studies.patches import PAIRS
+from mffrepro.training.studies.subbands import METRICS
 
 #: Half of the range that "near" means for a focus map, C3.6.
 CLOSE = 0.1
@@ -340,7 +340,7 @@ def sub_bands(
     """
     gained: dict[str, np.ndarray] = {}
     numbers: dict[str, float] = {}
-    for name in WITH_SOURCES:
+    for name in METRICS:
         for levels, rule in rules.groupby("variant", sort=False):
             gained[f"{name}, {levels}"] = _beyond(rule.set_index("stack")[name], mapped, name)
         _, gain = paired_by_seed(on_blocks, mapped, on_stacks(name, data="real"))

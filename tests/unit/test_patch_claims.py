@@ -309,7 +309,7 @@ def test_sub_bands_are_compared_pair_by_pair() -> None:
         [
             {"stack": f"pair {i}", "method": method, "metric": metric, "value": value + i / 100}
             for method, value in scores.items()
-            for metric in patch_claims.WITH_SOURCES
+            for metric in patch_claims.METRICS
             for i in range(6)
         ]
     )
@@ -331,7 +331,7 @@ def test_sub_bands_are_compared_pair_by_pair() -> None:
 def scores_of(value: float) -> pd.DataFrame:
     """Scores of a training as the study records them, a little higher from pair to pair."""
     pairs = pd.DataFrame({"stack": [f"pair {i}" for i in range(6)], "data": "real"})
-    return pairs.assign(**{name: value + np.arange(6) / 100 for name in patch_claims.WITH_SOURCES})
+    return pairs.assign(**{name: value + np.arange(6) / 100 for name in patch_claims.METRICS})
 
 
 def by_seed(value: float) -> dict[int, pd.DataFrame]:

@@ -33,6 +33,7 @@ from mffrepro.models.feature_maps import correlations, feature_maps, shrink_to
 from mffrepro.training.cnn_fuse import CnnFuseRecipe
 from mffrepro.training.patches import PatchPairs
 from mffrepro.training.studies.patches import accuracy
+from mffrepro.training.studies.subbands import METRICS
 
 COUNT = 30
 #: Times that the blur of standard deviation 2 is applied: the middle of the five levels.
@@ -58,8 +59,6 @@ RIVALS = tuple(PRINTED.values())
 
 #: Levels of the wavelet rule without a network: that of the networks on sub-bands, and those of classical fusion.
 LEVELS = (1, 4)
-#: Metrics that compare a fused image with its sources.
-WITH_SOURCES = ("qabf", "qy", "mi", "viff")
 
 Values = dict[str, dict[str, float]]
 
@@ -198,9 +197,7 @@ def _the_clocks() -> list[FocusStack]:
 
 def rules(pair: FocusStack) -> Values:
     """Score the wavelet rule without a network, by its levels (C3.11)."""
-    return {
-        f"{levels} level{'s' * (levels > 1)}": evaluate(pair, fuse(pair, "dwt", levels=levels), WITH_SOURCES) for levels in LEVELS
-    }
+    return {f"{levels} level{'s' * (levels > 1)}": evaluate(pair, fuse(pair, "dwt", levels=levels), METRICS) for levels in LEVELS}
 
 
 MEASURED = {function.__name__: Measurement(function, made_pairs) for function in (cleaning, focus, layers, blurs)}
