@@ -158,6 +158,7 @@ def _whole_stacks() -> Iterator[Lesson]:
         "compare all frames in the network": "frames are not compared",
         "faults of a camera in training": "no faults",
         "gradients in the loss": "no edges",
+        "depth in the loss": "no depth",
     }
     for idea, without in ideas.items():
         _, gain = paired_by_seed(trained[without], trained[""], on_stacks("psnr"))
