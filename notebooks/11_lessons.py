@@ -421,8 +421,8 @@ choice_table(
 #   change; before it may become the default it needs five seeds, as the shipped weights have.
 # * *No faults* loses many times what the seeds differ by, most of it on noisy stacks but some on clean ones too. The faults of a camera in the training data
 #   are worth more than any other choice that was tried.
-# * *No edges* loses more PSNR than the seeds differ by: the difference of gradients earns its place in the loss.
-# * *No depth* adds PSNR, hardly more than the seeds differ by, and takes most of the depth away. The depth that comes with the picture costs that much.
+# * *No edges* loses more PSNR than the seeds differ by, so the difference of gradients seems to earn its place in the loss.
+# * *No depth* adds a little more PSNR than the seeds differ by, and its depth is several times as wrong. So the depth may cost the picture a little.
 # * *Frames are not compared* loses PSNR and accuracy of depth and gains on the pairs, each about as much as a seed changes. So the exchange may not be what makes `focal` good at
 #   long stacks.
 #

@@ -88,9 +88,11 @@ def _read(path: Path) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
     try:
-        wrong = _beyond(pq.read_metadata(path)) or _wrong_column(pq.read_schema(path))
+        with pq.ParquetFile(path) as outline:
+            wrong = _beyond(outline.metadata) or _wrong_column(outline.schema_arrow)
         if not wrong:
-            table = pq.ParquetFile(path, read_dictionary=TEXTS).read()  # a text is unpacked once, however many rows name it
+            with pq.ParquetFile(path, read_dictionary=TEXTS) as file:  # a text is unpacked once, however many rows name it
+                table = file.read()
             wrong = _wrong_text(table)
         if not wrong:
             return table.to_pandas().astype(dict.fromkeys(TEXTS, object))
