@@ -357,8 +357,8 @@ def sub_bands(
 
 _MAPPING_NOTE = (
     "Networks that map the sub-bands of one level, minus the wavelet rule without a network: of the same level, and of the four "
-    "levels of classical fusion. The first version of this test had the four levels alone; both are parts now. The paper announces "
-    "wavelets and describes none; the networks are our reading."
+    "levels of classical fusion. The first version of this test had the four levels alone; both are parts now. The paper "
+    "announces wavelets and describes none; the networks are our reading."
 )
 
 
