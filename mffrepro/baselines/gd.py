@@ -41,10 +41,10 @@ def fuse(stack: FocusStack, *, steps: int = 3, limit: float = 0.003) -> tuple[np
         fused = scaled[0]
     elif stack.is_colour:
         luma, *chroma = np.moveaxis(_rounded(scaled @ TO_YCBCR.T + OFFSET), -1, 0)
-        planes = [_fuse_luma(luma, steps, limit, 16, 235), *(_fuse_chroma(plane) for plane in chroma)]
+        planes = [_fuse_luma(luma, steps, limit, (16, 235), whole=False), *(_fuse_chroma(plane) for plane in chroma)]
         fused = (_rounded(np.stack(planes, -1)) - OFFSET) @ np.linalg.inv(TO_YCBCR).T
     else:
-        fused = _fuse_luma(255 * scaled, steps, limit, 0, 255) / 255
+        fused = _fuse_luma(255 * scaled, steps, limit, (0, 255), whole=True) / 255
     return fused, None
 
 
@@ -53,11 +53,12 @@ def _rounded(levels: np.ndarray) -> np.ndarray:
     return np.floor(levels + 0.5)
 
 
-def _fuse_luma(sources: np.ndarray, steps: int, limit: float, low: float, high: float) -> np.ndarray:
-    """Fuse N planes (N, H, W) in gray levels to one (H, W) on low..high.
+def _fuse_luma(sources: np.ndarray, steps: int, limit: float, ends: tuple[float, float], *, whole: bool) -> np.ndarray:
+    """Fuse N planes (N, H, W) in gray levels to one (H, W) between two ends.
 
-    The original equalises gray images in 8 bits, where the levels of its tiles are whole; luma it only rounds before and after.
+    The original equalises gray images in 8 bits, where the levels of its tiles are `whole`; luma it only rounds before and after.
     """
+    low, high = ends
     dx, dy = (np.diff(sources, axis=axis, append=np.take(sources, [-1], axis)) for axis in (2, 1))
     steepest = (dx**2 + dy**2).argmax(0)[None]
     image = integrate(*(np.take_along_axis(differences, steepest, 0)[0] for differences in (dx, dy)), steps=steps)
@@ -66,7 +67,7 @@ def _fuse_luma(sources: np.ndarray, steps: int, limit: float, low: float, high: 
         return sources.mean(0)
     exponent = np.log(high - low) / np.log(max(spread, np.e))
     levels = _rounded((high - low) * ((image - image.min()) / spread) ** exponent)
-    return low + (high - low) * equalise(levels / (high - low), limit=limit, whole=low == 0)
+    return low + (high - low) * equalise(levels / (high - low), limit=limit, whole=whole)
 
 
 def _fuse_chroma(sources: np.ndarray) -> np.ndarray:
