@@ -43,7 +43,7 @@ def fuse(
         OptionError: An option out of range.
         DataError: The dictionary cannot be had.
     Deviations:
-        The authors' code is for gray images. Coding is in single precision, 69 dB from the published results. What a code
+        The authors' code is for gray images. Coding is in single precision, which moves few values by a gray level. What a code
         leaves out is lost, as in the original; only where all sources are equal do they come back as they are. More than two
         sources: the largest activity wins.
 

@@ -13,8 +13,8 @@ from mffrepro.threads import in_threads
 
 #: Over-relaxation of the iteration; how far its two residuals may drift apart, and how fast the penalty may follow.
 RELAXATION, DRIFT, PACE = 1.8, 1.2, 100.0
-#: Iterations in which it follows; a penalty that changes for ever need not converge.
-ADAPTING = 200
+#: Iterations after which it follows: not the first, as in the program of [wohlberg2016], nor for ever, which need not converge.
+ADAPTING = range(1, 200)
 
 
 def low_pass(image: np.ndarray, smoothness: float, margin: int = 16) -> np.ndarray:
@@ -87,7 +87,7 @@ def code(image: np.ndarray, filters: np.ndarray, *, sparsity: float, tolerance: 
         if primal < tolerance and drift < tolerance:
             break
         balance = primal / (aim * drift) if drift else PACE
-        if iteration < ADAPTING and not 1 / DRIFT <= balance <= DRIFT:
+        if iteration in ADAPTING and not 1 / DRIFT <= balance <= DRIFT:
             factor = float(np.clip(np.sqrt(balance), 1 / PACE, PACE))
             penalty *= factor
             dual /= factor
