@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
-from outputs import LOSSLESS, MFIFB, SEEN_IN_COLOUR, SURVEY, in_colour, stored
+from outputs import LOSSLESS, SEEN_IN_COLOUR, SURVEY, in_colour, stored
 from PIL import Image
 
 import mffrepro as mff
@@ -125,9 +125,10 @@ CASES = (
     Case("gd", "GD", LOSSLESS, "AB"),
     Case("mst_sr", "MST_SR", LOSSLESS, "BA", {"transform": "lp", **PUBLISHED}),
     Case("mst_sr", "RP_SR", LOSSLESS, "BA", {"transform": "rp", **PUBLISHED}),
-    Case("csr", "CSR", MFIFB, "BA", PUBLISHED, slow=True),
+    Case("csr", "CSR", LOSSLESS, "BA", PUBLISHED, slow=True),
     Case("sr", "sr", ("g_01", "g_02"), options=PUBLISHED, slow=True),
     Case("asr", "asr", ("g_01", "g_02"), options=PUBLISHED, slow=True),
+    Case("asr", "ASR", LOSSLESS, "AB", {**PUBLISHED, "means": "average"}, slow=True),
     Case("ifcnn", "IFCNN", LOSSLESS, "BA", AS_SAVED, run=fuse_in_colour),
     Case("sesf", "SESF", LOSSLESS, "BA", AS_SAVED),
 )

@@ -14,8 +14,6 @@ REACH = 7
 #: Where both sources are sharp in part: (row, column) of a crop of 64x64 pixels.
 CROPS = {"g_01": (200, 200), "g_02": (230, 180), "c_01": (240, 330), "aymaz_03": (325, 257), "aymaz_10": (8, 319)}
 
-LEAST_OF_CSR = [("aymaz_03", 66.6), ("aymaz_10", 58.2)]
-
 
 @pytest.fixture(autouse=True)
 def own_cache(mirror, tmp_path, monkeypatch):
@@ -62,12 +60,10 @@ def test_multi_scale_transforms_with_sparse_bases_are_reproduced(published, pair
     assert share_equal(fused, published(f"{pair}_{name}")) >= 0.999
 
 
-@pytest.mark.parametrize(("pair", "least"), LEAST_OF_CSR)
-def test_convolutional_codes_come_near(published, pair, least):
-    """Full images take minutes and come to 70.6 and 69.1 dB. In a crop the codes wrap around at other borders."""
-    crop, inside = np.s_[192:320, 192:320], np.s_[24:-24, 24:-24]
-    fused = mff.fuse([image[crop] for image in sources(published, pair)], "csr", dictionary="published").image
-    assert decibels(fused[inside], published(f"{pair}_CSR")[crop][inside]) >= least - 0.5
+def test_convolutional_codes_are_reproduced(published):
+    """The whole image, since codes wrap around at its borders."""
+    fused = mff.fuse(sources(published, "aymaz_03"), "csr", dictionary="published").image
+    assert share_equal(fused, published("aymaz_03_CSR")) >= 0.9995
 
 
 @pytest.mark.parametrize(("pair", "least"), [("g_01", 0.992), ("g_02", 0.987), ("c_01", 0.999), ("c_02", 0.979)])

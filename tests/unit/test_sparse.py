@@ -155,6 +155,34 @@ def test_codes_are_where_the_lasso_is_optimal():
     assert 0.05 < (maps != 0).mean() < 0.6
 
 
+def plain_steps(image, filters, sparsity, steps):
+    """The same iteration, every frequency by a solver of linear equations; the penalty stays in the first step, as published."""
+    spectra, target = np.moveaxis(np.fft.fft2(filters, image.shape), 0, -1), np.fft.fft2(image)[..., None]
+    sparse, dual = np.zeros((2, len(filters), *image.shape))
+    penalty, aim = 100 * sparsity + 0.5, 1 + 18.3 ** (np.log10(sparsity) + 1)
+    for step in range(steps):
+        right = spectra.conj() * target + penalty * np.moveaxis(np.fft.fft2(sparse - dual), 0, -1)
+        matrices = spectra.conj()[..., :, None] * spectra[..., None, :] + penalty * np.eye(len(filters))
+        dense = np.fft.ifft2(np.moveaxis(np.linalg.solve(matrices, right[..., None])[..., 0], -1, 0)).real
+        moved = 1.8 * dense - 0.8 * sparse + dual
+        before, sparse = sparse, np.sign(moved) * np.maximum(np.abs(moved) - sparsity / penalty, 0)
+        dual = moved - sparse
+        primal = np.linalg.norm(dense - sparse) / max(np.linalg.norm(dense), np.linalg.norm(sparse))
+        ratio = primal / (aim * np.linalg.norm(before - sparse) / np.linalg.norm(dual))
+        if step > 0 and not 1 / 1.2 <= ratio <= 1.2:
+            penalty, dual = penalty * np.sqrt(ratio), dual / np.sqrt(ratio)
+    return sparse
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 6])
+def test_codes_are_those_of_the_plain_iteration(steps):
+    filters = noise(4, 3, 3)
+    filters /= np.linalg.norm(filters, axis=(1, 2), keepdims=True)
+    image = noise(16, 17, seed=1)
+    found = convolutional.code(image, filters, sparsity=0.01, tolerance=0, most=steps)
+    np.testing.assert_allclose(found, plain_steps(image, filters, 0.01, steps), atol=1e-9)
+
+
 # ------------------------------------------------------------------------------------------- single methods
 
 
