@@ -928,8 +928,8 @@ tables.plain(
 # %% [markdown]
 # Some rows need a word. The program of `gff` in MFIFB compresses its sources first, and so does our comparison. `asr` was run there as for images
 # of several kinds of sensors, which averages the means of the patches and leaves traces of the blurred source; `means="average"` does so too.
-# `csr` compares sums of codes, whose last bits decide where two sources are about equally sharp: in the image that differs most, 97.8 % of the
-# values are equal, and with double precision 99.4 %. `mwg` works in whole gray levels, 500 times one after the other, so that the last bit of a
+# `csr` compares sums of codes, whose last bits decide where two sources are about equally sharp. In the image that differs
+# most, double precision instead of the single precision used here makes most of the differing values equal. `mwg` works in whole gray levels, 500 times one after the other, so that the last bit of a
 # weight decides some values in the band between the
 # regions. Near the border of the image, gaps in these regions are closed in two ways, presumably by two versions of MATLAB: ours is that of MFIFB, and the
 # images of the survey show the other. In five pairs, the results of `mgivf` are black in places where both sources are alike, and elsewhere equal to ours. It may divide zero by zero

@@ -389,7 +389,7 @@ recorded_sets = {
 }
 for name in names[1:]:
     lost = set(recorded_sets["gacn26"]["method"]) - set(recorded_sets[name]["method"])
-    print(f"too slow to be recorded on {name}:", ", ".join(sorted(lost)) or "none")
+    print(f"not recorded on {name}:", ", ".join(sorted(lost)) or "none")
 blocks = ranks.shared_ranks(recorded_sets, chosen)
 spreads = {name: ranks.intervals(block, seed=seed) for name, block in blocks.items()}
 mean_ranks = pd.DataFrame({name: spread["mean"] for name, spread in spreads.items()})

@@ -13,7 +13,8 @@ from mffrepro.threads import in_threads
 
 #: Over-relaxation of the iteration; how far its two residuals may drift apart, and how fast the penalty may follow.
 RELAXATION, DRIFT, PACE = 1.8, 1.2, 100.0
-#: Iterations after which it follows: not the first, as in the program of [wohlberg2016], nor for ever, which need not converge.
+#: Iterations, counted from 0, after which the penalty may change. The program of [wohlberg2016] leaves it as it is after the
+#: first; with a penalty that changes for ever, the iteration need not converge.
 ADAPTING = range(1, 200)
 
 

@@ -125,7 +125,8 @@ def _fit_filters(images: np.ndarray, maps: np.ndarray, side: int) -> tuple[np.nd
     The normal equations hold correlations of the maps at shifts under `side`: one block for each pair of filters.
     """
     count, shape = maps.shape[1], maps.shape[2:]
-    spectra, targets = fft.rfft2(maps.astype(float)), fft.rfft2(images.astype(float))  # rounding at 1e-7 could make it indefinite
+    # In double precision: with the rounding of single precision the normal matrix may not be positive definite.
+    spectra, targets = fft.rfft2(maps.astype(float)), fft.rfft2(images.astype(float))
     shifts = np.arange(side)[:, None] - np.arange(side)
     matrix = np.empty((count, side, side, count, side, side))
     for k in range(count):
