@@ -1,4 +1,4 @@
-"""Why does a longer training of tlcnn fuse made pairs better and photographs worse? Long trainings that differ in their pairs."""
+"""Why does a longer training of tlcnn fuse made pairs better and photographs worse? Trainings that differ in their pairs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,13 +17,14 @@ from mffrepro.models.weights import pick_device, to_bytes
 from mffrepro.training.studies import Options, Row, Study
 from mffrepro.training.studies.transfer import METRICS, TRUTH, rate
 from mffrepro.training.trainer import go_on, load_model, read_log
-from mffrepro.training.transfer import PRESETS, TransferRecipe
+from mffrepro.training.transfer import PRACTICAL, PRESETS, TransferRecipe
 
 #: Blur and outline as a lens makes them.
 LENS = {"disc": 0.5, "spread": 3.0}
-#: Row of the study -> fields of the recipe that differ from the preset ``long``.
+#: Row of the study -> fields of the recipe that differ from the preset ``long``; the second is the practical one.
 CHANGES: Mapping[str, Mapping[str, Any]] = {
     "": {},
+    "short": {"epochs": PRACTICAL.epochs, "samples": PRACTICAL.samples},
     "disc blur": {"disc": 0.5},
     "soft outlines": {"spread": 3.0},
     "compressed pairs": {"quality": 60},
