@@ -220,16 +220,22 @@ def gained_by_choice(study: pd.DataFrame, metric: str) -> pd.Series:
     return others[metric] - others["seed"].map(practical)
 
 
-def choice_table(choices: Mapping[str, Mapping[int, pd.DataFrame]], metrics: Sequence[str], *, caption: str) -> Styler:
+def choice_table(
+    choices: Mapping[str, Mapping[int, pd.DataFrame]],
+    metrics: Sequence[str] | Mapping[str, Callable[[pd.DataFrame], pd.Series]],
+    *,
+    caption: str,
+) -> Styler:
     """Tabulate what each choice adds to the practical recipe, with 95 % intervals.
 
     Args:
         choices: Scores of each pair by choice and seed, as of `study_files`; the practical recipe has no name.
-        metrics: Columns of the scores.
+        metrics: Columns of the scores; or headings, each with a measure such as `on_stacks` makes.
         caption: Above the table.
     """
+    measures = metrics if isinstance(metrics, Mapping) else {metric: on_stacks(metric) for metric in metrics}
     rows = {
-        changed: {metric: numbers(estimate(paired_by_seed(choices[""], trained, on_stacks(metric))[1])) for metric in metrics}
+        changed: {name: numbers(estimate(paired_by_seed(choices[""], trained, measure)[1])) for name, measure in measures.items()}
         for changed, trained in choices.items()
         if changed
     }

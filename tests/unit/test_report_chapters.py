@@ -258,6 +258,10 @@ def test_a_choice_is_tabulated_with_the_interval_of_its_pairs():
     few = {"psnr": [40.0, 30.0, *[np.nan] * 4]}
     shown = choice_table({"": {1: plain.assign(**few)}, "more": {1: more.assign(**few)}}, ["psnr", "qg"], caption="")
     assert shown.data.loc["more", "psnr"] == "0 [0, 0]", "a score that only some stacks have"
+    ours, theirs = (pd.concat([table.assign(rule="own"), plain.assign(rule="printed")]) for table in (more, plain))
+    by_rule = {f"{rule} rule": on_stacks("qg", rule=rule) for rule in ("own", "printed")}
+    shown = choice_table({"": {1: theirs}, "more": {1: ours}}, by_rule, caption="")
+    assert shown.data.to_dict() == {"own rule": {"more": "0.25 [0.25, 0.25]"}, "printed rule": {"more": "0 [0, 0]"}}
 
 
 def test_the_recorded_study_of_over_fitting_has_three_seeds_of_both_kinds():
