@@ -85,26 +85,6 @@ def colour_differences(stack: FocusStack, fused: Mapping[str, np.ndarray]) -> di
     return found
 
 
-def contour_residue(stack: FocusStack, fused: np.ndarray, *, steepest: float = 0.1) -> float:
-    """Compute how far the fused image is from its sources along contours.
-
-    It is the mean distance to the nearer source, in gray levels.
-
-    Args:
-        stack: Gray or colour images.
-        fused: The fused image.
-        steepest: Share of the pixels that count as contours: those where the maximum of the sources is steepest.
-
-    Returns:
-        0 where every contour is copied from a source; ghosts and blur raise it.
-    """
-    sources, image = to_unit(stack.images, np.float64), to_unit(fused, np.float64)
-    if stack.is_colour:
-        sources, image = to_gray(sources), to_gray(image)
-    slope = np.hypot(*np.gradient(sources.max(0)))
-    return float(255 * np.abs(sources - image).min(0)[slope >= np.quantile(slope, 1 - steepest)].mean())
-
-
 def local_variance(image: np.ndarray, side: int) -> np.ndarray:
     """Compute the variance of the gray values in a window around each pixel.
 

@@ -88,18 +88,6 @@ def first_epoch(values: Sequence[float], level: float) -> float:
     return float(reached[0]) + 1 if len(reached) else float("inf")
 
 
-def epoch_text(epoch: float, epochs: int) -> int | str:
-    """Write an epoch of `first_epoch` in words.
-
-    It is a number, or the statement that the level was not reached.
-
-    Args:
-        epoch: An epoch from 1; infinity or NaN where the level was not reached.
-        epochs: Length of the training.
-    """
-    return int(epoch) if np.isfinite(epoch) else f"not within {epochs} epochs"
-
-
 def read_study(name: str) -> pd.DataFrame:
     """Read the recorded table of a study of trainings.
 

@@ -12,9 +12,9 @@ from mffrepro.training.gacn import GacnRecipe
 from mffrepro.training.trainer import read_log, train
 
 pytestmark = pytest.mark.gpu
+#: Methods without training that fit to the stack in many steps -> options with which they are quick.
+QUICK = {"mff_ssim": {"iterations": 5}, "zmff": {"steps": (1, 0)}}
 NETWORKS = [card.name for card in methods.CARDS.values() if card.kind == "network"]
-#: Options with which a method is quick.
-QUICK = {"mff_ssim": {"iterations": 5}}
 RECIPE = GacnRecipe(epochs=3, samples=8, batch=4, size=64, crop=48, validation=4, slope_start=10.0, slope_epochs=1)
 
 
@@ -33,7 +33,7 @@ def pair():
     return mff.load("embedded")["coffee_blur3"].images[:, :96, :120]
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", [*NETWORKS, *QUICK])
 def test_a_gpu_gives_what_the_cpu_gives(name, pair):
     cpu, gpu = (mff.fuse(pair, name, device=where, **QUICK.get(name, {})).image.astype(int) for where in ("cpu", "cuda"))
     assert (np.abs(cpu - gpu) > 1).mean() < 1e-3

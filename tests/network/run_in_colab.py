@@ -42,6 +42,9 @@ def run(path: Path) -> str:
 
 def clone_instead(checkout: Path, folder: str) -> Path:
     """Clone the checkout, and let git read the clone where the first cell names the public repository."""
+    asked = ["git", "-C", str(checkout), "rev-parse", "--is-shallow-repository"]
+    if subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip() == "true":
+        sys.exit(f"{checkout} has no history, and pip cannot clone from it; fetch the rest by: git fetch --unshallow")
     clone = Path(folder) / "mffrepro"
     subprocess.run(["git", "clone", "--quiet", str(checkout), str(clone)], check=True)
     pairs = {f"url.{clone.as_uri()}.insteadOf": f"https://github.com/{REPOSITORY}", "safe.directory": "*"}
@@ -58,9 +61,9 @@ def main(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     if not given.checkout:
         return run_all(given.notebooks)
-    subprocess.run([sys.executable, "-m", "pip", "uninstall", "--quiet", "--yes", "mffrepro"], check=True)
     with tempfile.TemporaryDirectory() as folder:
         clone = clone_instead(given.checkout, folder)
+        subprocess.run([sys.executable, "-m", "pip", "uninstall", "--quiet", "--yes", "mffrepro"], check=True)
         return run_all([clone / "notebooks" / path.name for path in given.notebooks])
 
 

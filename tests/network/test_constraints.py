@@ -1,5 +1,6 @@
 """The worlds that ``make colab`` and ``make oldest`` build hold what the package asks for."""
 
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -54,3 +55,15 @@ def test_a_chapter_warns_below_the_oldest_torch():
 def test_the_redirected_address_is_that_of_the_bootstrap():
     assert run_in_colab.REPOSITORY == REPOSITORY
     assert f"git+https://github.com/{REPOSITORY}@main" in (ROOT / "notebooks" / "00_quickstart.py").read_text()
+
+
+def test_a_checkout_without_history_is_refused(tmp_path):
+    """Git would go on fetching for ever when pip clones from a clone of it."""
+    whole, shallow = tmp_path / "whole", tmp_path / "shallow"
+    git = ["git", "-C", str(whole), "-c", "user.name=A", "-c", "user.email=a@b.c"]
+    subprocess.run(["git", "init", "-q", str(whole)], check=True)
+    for message in ("first", "second"):
+        subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", message], check=True)
+    subprocess.run(["git", "clone", "-q", "--depth", "1", whole.as_uri(), str(shallow)], check=True)
+    with pytest.raises(SystemExit, match=r"has no history.*--unshallow"):
+        run_in_colab.clone_instead(shallow, str(tmp_path))

@@ -10,6 +10,7 @@ licence that differs from that of the code; what it builds has the same file nam
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -39,6 +40,11 @@ def copy_tracked(folder: Path, weights: bool) -> Path:
         project = tree / "pyproject.toml"
         text = project.read_text().replace(" AND LicenseRef-mffrepro-weights", "").replace(', "mffrepro/weights/LICENCES.md"', "")
         project.write_text(text)
+        readme = tree / "README.md"
+        terms = re.compile(r"The weights in the package have.*?same holds for these weights\.", re.DOTALL)
+        text, found = terms.subn("This build holds no weights.", readme.read_text())
+        assert found == 1, "README.md states the licences of the weights in other words"
+        readme.write_text(text)
     return tree
 
 

@@ -64,7 +64,9 @@ def test_packages_hold_weights_or_none(tmp_path, weights):
     terms = [name for name in names if name.endswith("dist-info/licenses/mffrepro/weights/LICENCES.md")]
     assert len(terms) == weights, "the weights come with their licences"
     (metadata,) = (name for name in names if name.endswith("dist-info/METADATA"))
-    stated = re.search(r"^License-Expression: (.*)$", zipfile.ZipFile(wheel).read(metadata).decode(), re.MULTILINE)[1]
+    described = zipfile.ZipFile(wheel).read(metadata).decode()
+    assert ("mffrepro/weights/LICENCES.md" in described) == weights
+    stated = re.search(r"^License-Expression: (.*)$", described, re.MULTILINE)[1]
     assert stated == ("MIT AND LicenseRef-mffrepro-weights" if weights else "MIT")
     assert source.stat().st_size < distribution.MOST_BYTES
     with tarfile.open(source) as file:

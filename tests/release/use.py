@@ -1,4 +1,4 @@
-"""Use an installed mffrepro as a newcomer does; run by ``dist.py`` in an environment that holds nothing else."""
+"""Use an installed mffrepro as a newcomer does; run by ``distribution.py`` in an environment that holds nothing else."""
 
 import importlib.metadata
 import subprocess

@@ -13,7 +13,7 @@ from mffrepro.errors import ImageError
 from mffrepro.fusion.decision import extract_all, fuse_by_decision
 from mffrepro.fusion.multi_image import ImageComparer
 from mffrepro.images import FocusStack
-from mffrepro.metrics.diagnostics import border_band, colour_differences, contour_residue, local_score, local_variance
+from mffrepro.metrics.diagnostics import border_band, colour_differences, local_score, local_variance
 from mffrepro.models.cnn_fuse import CnnFuse
 from mffrepro.models.feature_maps import correlations, feature_maps, shrink_to
 from mffrepro.models.rule_steps import RuleSteps, rule_steps
@@ -125,14 +125,6 @@ def test_colours_are_compared_with_the_nearer_source():
     found = colour_differences(stack, {"copy": np.where(noise(4, 6, 1) > 0.5, *flat), "third": third})
     apart = [float(deltaE_ciede2000(rgb2lab(third[:1, :1]), rgb2lab(image[:1, :1]))[0, 0]) for image in flat]
     assert found == pytest.approx({"copy": 0, "third": min(apart)})
-
-
-def test_contours_that_are_copied_leave_no_residue():
-    stack = pair(channels=1)
-    assert contour_residue(stack, np.where(stack.decision[0] > 0.5, *stack.images)) == 0
-    assert contour_residue(stack, stack.images.max(0) // 2 + 128) > 0
-    level = FocusStack("level", np.stack([np.tile(np.linspace(0, 0.5, 32), (8, 1))] * 2))
-    assert contour_residue(level, level.images[0] + 10 / 255) == pytest.approx(10)
 
 
 def test_the_local_variance_is_that_of_the_window():

@@ -21,7 +21,6 @@ from mffrepro.report.provenance import provenance
 from mffrepro.report.samples import defocus_samples, patch_row, spread_pair
 from mffrepro.report.trainings import (
     choice_table,
-    epoch_text,
     epochs_until,
     final_gap,
     first_epoch,
@@ -46,12 +45,6 @@ def test_the_first_epoch_is_counted_from_one():
     assert first_epoch([0.9], 0.5) == 1
     assert first_epoch([0.2, 0.4], 0.5) == math.inf
     assert first_epoch([0.2, 0.4], 0.5) > first_epoch([0.2, 0.5], 0.5), "a training that never gets there is slower"
-
-
-@pytest.mark.parametrize("never", [math.inf, math.nan])
-def test_an_epoch_beyond_the_training_is_not_printed(never):
-    assert epoch_text(first_epoch([0.2, 0.5], 0.5), 5) == 2
-    assert epoch_text(never, 5) == "not within 5 epochs"
 
 
 def test_trainings_show_what_their_cards_say():

@@ -173,6 +173,11 @@ def test_caches_depend_on_files_that_exist(name):
         assert list(ROOT.glob(pattern)), f"{pattern} matches nothing, so the cache would never be renewed"
 
 
+def test_the_worlds_are_run_from_a_checkout_with_history():
+    (checkout,) = [step for step in steps("colab", "versions") if "actions/checkout" in step.get("uses", "")]
+    assert checkout["with"] == {"fetch-depth": 0}
+
+
 def script(name: str, job: str) -> str:
     return "\n".join(step.get("run", "") for step in steps(name, job))
 
