@@ -18,6 +18,8 @@ from mffrepro.images.metadata import Metadata, read_metadata, read_orientation
 from mffrepro.images.orientation import orient, turned_back
 from mffrepro.images.picture import Picture, blank, split_alpha
 
+#: Bytes that decoding takes for each pixel, where it is more than the four of the result.
+_DECODING = {"JPEG2000": 20, "WEBP": 18}
 #: How the chroma of a JPEG file becomes as large as its luma.
 Chroma = Literal["interpolated", "dct"]
 #: Format and mode of Pillow -> channels of the decoded picture, alpha included, for files whose header says all.
@@ -69,7 +71,7 @@ def read_outline(path: str | os.PathLike) -> Picture | None:
             exif = picture.getexif()
             metadata = read_metadata(exif, picture.info.get("icc_profile"), picture.info.get("dpi"))
             pixels = blank((picture.height, picture.width, *samples), np.uint8)
-            check_pixels(*picture.size, os.fspath(path), 4)
+            check_pixels(*picture.size, os.fspath(path), _DECODING.get(picture.format, 4))
     except ImageError:
         raise
     except Exception:  # parsers refuse damaged files by errors of many kinds
@@ -89,9 +91,11 @@ def _by_pillow(data: bytes, name: str, chroma: Chroma) -> Picture:
 
     try:
         with open_with_pillow(io.BytesIO(data)) as picture:
-            check_pixels(*picture.size, name, 4)
+            check_pixels(*picture.size, name, _DECODING.get(picture.format, 4))
             if picture.format in ("JPEG", "MPO"):
                 check_scans(data, name)
+            if picture.format == "TIFF":
+                tiff.check_tiles(picture.size, [picture.tag_v2.get(side, 0) for side in (322, 323)], name)
             has_more = picture.format in ("GIF", "TIFF") and _has_second_page(picture)
             deep = _is_deep(picture, data)
             exif = picture.getexif()

@@ -20,8 +20,8 @@ from mffrepro.errors import ImageError
 _FRAMES = (0xFFC0, 0xFFC1)
 #: Sampling factors (horizontal, vertical) of luma and chroma: chroma at half size in both directions.
 _HALVED = [(2, 2), (1, 1), (1, 1)]
-#: What ends the data of a scan: any marker but a stuffed byte or a restart.
-_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+#: What ends the data of a scan: any marker but a stuffed byte or those that have no length, a restart or TEM.
+_MARKER = re.compile(rb"\xff[\x02-\xcf\xd8-\xfe]")
 _SCAN, _END = 0xDA, 0xD9
 #: Scans of a progressive file, of which common encoders write about ten. A decoder passes over the whole image for each, however
 #: few bytes it has.

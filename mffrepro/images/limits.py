@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,7 +75,7 @@ def open_with_pillow(source: Any) -> "Image":
     from PIL import Image
 
     with pillow_without_limit():
-        return Image.open(source, formats=FORMATS)
+        return Image.open(source if hasattr(source, "read") else real_path(source), formats=FORMATS)
 
 
 @contextmanager
@@ -100,9 +101,18 @@ def real_path(path: str | os.PathLike) -> Path:
     """Return a path that the system can be asked for.
 
     Raises:
-        OSError: It holds a NUL character, which Python answers with another kind of error than all other bad paths.
+        OSError: It holds a NUL character, which Python answers with another kind of error than all other bad paths; or there is a
+            pipe, a socket or a device, which would be waited for, or read, for ever.
     """
     path = Path(path)
     if "\0" in str(path):
         raise OSError(errno.EINVAL, "its path holds a NUL character", str(path))
+    if path.exists() and not is_regular(path):
+        raise OSError(errno.EINVAL, "it is neither a file nor a folder", str(path))
     return path
+
+
+def is_regular(path: Path) -> bool:
+    """Tell whether there is a file or a folder at a path, and not a pipe, a socket or a device."""
+    mode = path.stat().st_mode
+    return stat.S_ISREG(mode) or stat.S_ISDIR(mode)

@@ -6,8 +6,9 @@ import os
 import re
 import struct
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,6 +33,14 @@ _OTHERS = {PALETTE: "a palette", 4: "a transparency mask", 6: "YCbCr", 8: "CIELA
 _OTHERS |= {32844: "LogL", 32845: "LogLuv"}
 #: Axes over which a stack may run: depth, pages, or unnamed.
 _DEPTH_AXES = "ZIQR"
+#: Directories among which the photograph is looked for, and slices of one stack: a hostile file has very many.
+MOST_DIRECTORIES, MOST_SLICES = 32, 10_000
+#: Pixels that a tile may have, however small the image is.
+TILE = 2**24
+#: Compressions (tag 259) that unpack to the samples of a strip or tile and no more: LZW, deflate, PackBits, LZMA, Zstandard.
+_PLAIN = {1, 5, 8, 32773, 32946, 34925, 50000}
+#: Compressions whose strips are pictures, with headers that Pillow reads: JPEG, JPEG 2000, PNG, WebP.
+_PICTURES = {7, 33003, 33004, 33005, 34712, 34933, 50001}
 _AXIS_NAMES = {"T": "points in time", "C": "channels", "S": "samples"}
 
 
@@ -48,6 +57,7 @@ def read_page(data: bytes, name: str) -> Picture:
     with _opened(io.BytesIO(data), name) as file:
         page = photograph(file.pages)
         check_pixels(page.imagewidth, page.imagelength, name, _pixel_size(page))
+        _check_segments(page, name)
         if any(start + count > len(data) for start, count in zip(page.dataoffsets, page.databytecounts, strict=False)):
             raise ImageError(f"{name} is damaged or truncated (its pixels end beyond the file); copy it again")
         samples = _samples(page, data, name)
@@ -89,7 +99,8 @@ def photograph(pages) -> "TiffPage":
     first = pages[0]
     if not first.subifds and not first.is_reduced:
         return first
-    others = [*(first.pages or ()), *(pages[1:] if first.is_reduced else ())]
+    below, after = (islice(some, MOST_DIRECTORIES) for some in (first.pages or (), islice(pages, 1, None)))
+    others = [*below, *(after if first.is_reduced else ())]
     whole = [page for page in (first, *others) if not page.is_reduced]
     return max(whole, key=lambda page: page.imagewidth * page.imagelength, default=first)
 
@@ -120,6 +131,8 @@ def read_slices(path: str | os.PathLike) -> tuple[np.ndarray | Frames, np.ndarra
             raise ImageError(f"{name} is damaged or truncated (it has no pages); copy it again")
         if len(set(_OME_FILE.findall(file.ome_metadata or ""))) > 1:
             raise ImageError(f"{name} is one file of an OME-TIFF whose slices lie in several; give all of them, or their folder")
+        if len(file.pages) > MOST_SLICES:
+            raise ImageError(f"{name} has more than {MOST_SLICES} pages; save the slices of one stack as a file of their own")
         series = next((one for one in file.series if _several(one)), None)
         if series is None:
             raise ImageError(f"{name} holds {_count(file)}; give at least two images, or a TIFF of several slices")
@@ -128,6 +141,7 @@ def read_slices(path: str | os.PathLike) -> tuple[np.ndarray | Frames, np.ndarra
         count = sides[_stack_axis(axes)]
         if min(page.imagewidth, page.imagelength) < 1 or count > size:  # a slice takes a byte or more, however it is compressed
             raise ImageError(f"{name} is damaged or truncated (it says that it has {count} slices); copy it again")
+        _check_segments(page, name)
         in_turn = _lies_in_order(series, axes, count) and _pixel_size(page) * count * page.imagewidth * page.imagelength > SMALL
         check_pixels(page.imagewidth, page.imagelength, name, _pixel_size(page) * (1 if in_turn else count))
         if page.compression == 1 and count * page.imagewidth * page.imagelength * page.bitspersample // 8 > size:
@@ -182,7 +196,7 @@ def holds_slices(path: str | os.PathLike) -> bool:
     name = os.fspath(path)
     try:
         with _opened(name, name) as file:
-            return any(map(_several, file.series))
+            return len(file.pages) > MOST_SLICES or any(map(_several, file.series))
     except ImageError:
         return False
 
@@ -190,7 +204,7 @@ def holds_slices(path: str | os.PathLike) -> bool:
 def is_tiff(path: str | os.PathLike) -> bool:
     """Tell by its first bytes whether a file is a TIFF."""
     try:
-        with open(path, "rb") as file:
+        with open(real_path(path), "rb") as file:
             return file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
     except OSError:
         return False
@@ -233,7 +247,7 @@ def _opened(source, name: str) -> Iterator["TiffFile"]:
     logger = logging.getLogger("tifffile")
     disabled, logger.disabled = logger.disabled, True
     try:
-        with TiffFile(source) as file:
+        with TiffFile(source, _multifile=False) as file:  # an OME-TIFF may name any file of this machine as its next part
             yield file
     except ImageError:
         raise
@@ -243,6 +257,46 @@ def _opened(source, name: str) -> Iterator["TiffFile"]:
         raise ImageError(f"{name} is damaged or truncated ({first_line(error)}); copy it again") from None
     finally:
         logger.disabled = disabled
+
+
+def check_tiles(size: Sequence[int], tile: Sequence[int], name: str) -> None:
+    """Raise ImageError where tiles are much larger than the image that they make up.
+
+    Args:
+        size: Width and height of the image, pixels.
+        tile: Those of a tile; 0 where there are none.
+        name: The file, for the error.
+    """
+    if tile[0] * tile[1] > max(size[0] * size[1], TILE):
+        raise ImageError(f"{name} is damaged (its tiles of {tile[0]}x{tile[1]} pixels are larger than its image); copy it again")
+
+
+def _check_segments(page: "TiffPage", name: str) -> None:
+    """Raise ImageError where strips or tiles may unpack to more than their share of the page."""
+    if page.imagedepth > 1 or page.tiledepth > 1:
+        raise ImageError(f"{name} stores a volume in one page; save its slices as pages")
+    check_tiles((page.imagewidth, page.imagelength), (page.tilewidth, page.tilelength), name)
+    if page.compression in _PLAIN or int(page.photometric) in _SENSOR:  # sensor data is refused later, by name
+        return
+    if page.compression not in _PICTURES or not all(_fits(segment, page) for segment, _ in _segments(page)):
+        kind = getattr(page.compression, "name", page.compression)
+        raise ImageError(f"{name} is compressed with {kind} in a way that cannot be checked; save it with deflate or LZW")
+
+
+def _segments(page: "TiffPage") -> Iterator[tuple[bytes, int]]:
+    return page.parent.filehandle.read_segments(page.dataoffsets, page.databytecounts)
+
+
+def _fits(segment: bytes | None, page: "TiffPage") -> bool:
+    """Tell whether the picture in a strip or tile is no larger than that."""
+    if not segment:  # left out, and filled by a constant
+        return True
+    most = (page.tilewidth, page.tilelength) if page.is_tiled else (page.imagewidth, page.rowsperstrip)
+    try:
+        with open_with_pillow(io.BytesIO(segment)) as picture:
+            return picture.width <= most[0] and picture.height <= most[1]
+    except Exception:  # parsers refuse damaged files by errors of many kinds
+        return False
 
 
 def _pixel_size(page: "TiffPage") -> int:

@@ -103,3 +103,12 @@ def test_scans_of_previews_and_of_films_behind_a_photograph_do_not_count(tmp_pat
     plain = file(scene(24, 40), progressive=True)
     (tmp_path / "a.jpg").write_bytes(scans(plain, 12, preview=many) + many)
     np.testing.assert_array_equal(read_image(tmp_path / "a.jpg"), pillow(scans(plain, 12)))
+
+
+def test_scans_behind_a_marker_without_length_count(tmp_path) -> None:
+    """TEM has no length: what follows it is no part of it."""
+    data = scans(file(scene(24, 40), progressive=True), 101)
+    second = data.index(b"\xff\xda", data.index(b"\xff\xda") + 2)
+    (tmp_path / "a.jpg").write_bytes(data[:second] + b"\xff\x01" + data[second:])
+    with pytest.raises(ImageError, match=r"a\.jpg has more than 100 scans"):
+        read_image(tmp_path / "a.jpg")
