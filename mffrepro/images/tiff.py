@@ -2,11 +2,14 @@
 
 import io
 import logging
+import lzma
+import math
 import os
 import re
 import struct
 import warnings
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -41,6 +44,8 @@ TILE = 2**24
 _PLAIN = {1, 5, 8, 32773, 32946, 34925, 50000}
 #: Compressions whose strips are pictures, with headers that Pillow reads: JPEG, JPEG 2000, PNG, WebP.
 _PICTURES = {7, 33003, 33004, 33005, 34712, 34933, 50001}
+#: Those that are unpacked whole where imagecodecs is missing, whatever comes out.
+_UNPACKED_WHOLE = {8: zlib.decompressobj, 32946: zlib.decompressobj, 34925: lzma.LZMADecompressor}
 _AXIS_NAMES = {"T": "points in time", "C": "channels", "S": "samples"}
 
 
@@ -57,7 +62,7 @@ def read_page(data: bytes, name: str) -> Picture:
     with _opened(io.BytesIO(data), name) as file:
         page = photograph(file.pages)
         check_pixels(page.imagewidth, page.imagelength, name, _pixel_size(page))
-        _check_segments(page, name)
+        _check_segments([page], page, name)
         if any(start + count > len(data) for start, count in zip(page.dataoffsets, page.databytecounts, strict=False)):
             raise ImageError(f"{name} is damaged or truncated (its pixels end beyond the file); copy it again")
         samples = _samples(page, data, name)
@@ -141,7 +146,7 @@ def read_slices(path: str | os.PathLike) -> tuple[np.ndarray | Frames, np.ndarra
         count = sides[_stack_axis(axes)]
         if min(page.imagewidth, page.imagelength) < 1 or count > size:  # a slice takes a byte or more, however it is compressed
             raise ImageError(f"{name} is damaged or truncated (it says that it has {count} slices); copy it again")
-        _check_segments(page, name)
+        _check_segments(series.pages, page, name)
         in_turn = _lies_in_order(series, axes, count) and _pixel_size(page) * count * page.imagewidth * page.imagelength > SMALL
         check_pixels(page.imagewidth, page.imagelength, name, _pixel_size(page) * (1 if in_turn else count))
         if page.compression == 1 and count * page.imagewidth * page.imagelength * page.bitspersample // 8 > size:
@@ -271,27 +276,45 @@ def check_tiles(size: Sequence[int], tile: Sequence[int], name: str) -> None:
         raise ImageError(f"{name} is damaged (its tiles of {tile[0]}x{tile[1]} pixels are larger than its image); copy it again")
 
 
-def _check_segments(page: "TiffPage", name: str) -> None:
-    """Raise ImageError where strips or tiles may unpack to more than their share of the page."""
+def _check_segments(pages: Iterable["TiffPage"], page: "TiffPage", name: str) -> None:
+    """Raise ImageError where strips or tiles of pages like one may unpack to more than their share of it."""
     if page.imagedepth > 1 or page.tiledepth > 1:
         raise ImageError(f"{name} stores a volume in one page; save its slices as pages")
     check_tiles((page.imagewidth, page.imagelength), (page.tilewidth, page.tilelength), name)
+    unpack = None if _has_imagecodecs() else _UNPACKED_WHOLE.get(page.compression)
+    if unpack and any(_unpacks_further(unpack(), segment, page) for segment in _segments(pages)):
+        raise ImageError(f"{name} is damaged (its strips hold more than its image); copy it again")
     if page.compression in _PLAIN or int(page.photometric) in _SENSOR:  # sensor data is refused later, by name
         return
-    if page.compression not in _PICTURES or not all(_fits(segment, page) for segment, _ in _segments(page)):
+    if page.compression not in _PICTURES or not all(_fits(segment, page) for segment in _segments(pages)):
         kind = getattr(page.compression, "name", page.compression)
         raise ImageError(f"{name} is compressed with {kind} in a way that cannot be checked; save it with deflate or LZW")
 
 
-def _segments(page: "TiffPage") -> Iterator[tuple[bytes, int]]:
-    return page.parent.filehandle.read_segments(page.dataoffsets, page.databytecounts)
+def _segments(pages: Iterable["TiffPage"]) -> Iterator[bytes]:
+    """Yield the packed strips or tiles of pages, without those that are left out and filled by a constant."""
+    for page in pages:
+        for segment, _ in page.parent.filehandle.read_segments(page.dataoffsets, page.databytecounts):
+            if segment:
+                yield segment
 
 
-def _fits(segment: bytes | None, page: "TiffPage") -> bool:
+def _segment_sides(page: "TiffPage") -> tuple[int, int]:
+    return (page.tilewidth, page.tilelength) if page.is_tiled else (page.imagewidth, min(page.rowsperstrip, page.imagelength))
+
+
+def _unpacks_further(unpacker, segment: bytes, page: "TiffPage") -> bool:
+    """Tell whether a strip or tile unpacks to more bytes than it has."""
+    most = math.prod(_segment_sides(page)) * (1 + page.samplesperpixel * page.bitspersample // 8)
+    try:
+        return len(unpacker.decompress(segment, most + 1)) > most
+    except (zlib.error, lzma.LZMAError):  # reading it says what is wrong
+        return False
+
+
+def _fits(segment: bytes, page: "TiffPage") -> bool:
     """Tell whether the picture in a strip or tile is no larger than that."""
-    if not segment:  # left out, and filled by a constant
-        return True
-    most = (page.tilewidth, page.tilelength) if page.is_tiled else (page.imagewidth, page.rowsperstrip)
+    most = _segment_sides(page)
     try:
         with open_with_pillow(io.BytesIO(segment)) as picture:
             return picture.width <= most[0] and picture.height <= most[1]

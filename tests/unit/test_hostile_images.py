@@ -58,10 +58,43 @@ def test_a_strip_holds_a_picture_of_its_size_and_no_larger(tmp_path, compression
     options = {"compressionargs": {"lossless": True}} if compression == "webp" else {}
     tifffile.imwrite(tmp_path / "a.tif", image, compression=compression, rowsperstrip=32, **options)
     with tifffile.TiffFile(tmp_path / "a.tif") as file:
-        tiff._check_segments(file.pages[0], "a.tif")
+        tiff._check_segments(file.pages, file.pages[0], "a.tif")
     change(tmp_path / "a.tif", WIDTH=4)
     with pytest.raises(ImageError, match=r"a\.tif is compressed with \w+ in a way that cannot be checked; save it with deflate"):
         tiff.read_page((tmp_path / "a.tif").read_bytes(), "a.tif")
+
+
+@pytest.mark.parametrize("compression", ["png", "jpeg2000"])
+def test_every_page_of_a_stack_is_looked_at(tmp_path, compression):
+    pytest.importorskip("imagecodecs")
+    tifffile.imwrite(tmp_path / "a.tif", np.stack([DEEP[:8, :8]] * 3), compression=compression, photometric="minisblack")
+    np.testing.assert_array_equal(as_stack(tmp_path / "a.tif").images, [DEEP[:8, :8]] * 3)
+    tifffile.imwrite(tmp_path / "large.tif", DEEP, compression=compression)
+    with tifffile.TiffFile(tmp_path / "large.tif") as file:
+        (offset,), (count,) = file.pages[0].dataoffsets, file.pages[0].databytecounts
+    with tifffile.TiffFile(tmp_path / "a.tif", mode="r+") as file:
+        end = (tmp_path / "a.tif").stat().st_size
+        file.pages[2].tags["StripOffsets"].overwrite(end)
+        file.pages[2].tags["StripByteCounts"].overwrite(count)
+    (tmp_path / "a.tif").write_bytes((tmp_path / "a.tif").read_bytes() + (tmp_path / "large.tif").read_bytes()[offset:][:count])
+    with pytest.raises(ImageError, match="in a way that cannot be checked"):
+        as_stack(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("compression", ["zlib", "lzma"])
+def test_without_imagecodecs_a_strip_unpacks_to_no_more_than_its_image(tmp_path, monkeypatch, compression):
+    pytest.importorskip("imagecodecs")
+    tifffile.imwrite(tmp_path / "a.tif", DEEP, compression=compression)
+    tifffile.imwrite(tmp_path / "b.tif", np.zeros((400, 400), np.uint16), compression=compression, rowsperstrip=400)
+    change(tmp_path / "b.tif", WIDTH=4, HEIGHT=4)
+    monkeypatch.setattr(tiff, "_has_imagecodecs", lambda: False)
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        tiff._check_segments(file.pages, file.pages[0], "a.tif")
+    with (
+        tifffile.TiffFile(tmp_path / "b.tif") as file,
+        pytest.raises(ImageError, match=r"b\.tif is damaged \(its strips hold more than its image\); copy it again"),
+    ):
+        tiff._check_segments(file.pages, file.pages[0], "b.tif")
 
 
 def test_a_strip_whose_size_nobody_can_tell_beforehand_is_refused(tmp_path):
