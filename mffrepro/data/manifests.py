@@ -5,6 +5,7 @@ name, size, sha256 and addresses of one file. Addresses of files in a repository
 citation key are the table's where the row has none of its own.
 """
 
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -36,6 +37,8 @@ _ROW = {
     "package": dict,
 }
 _PACKAGE = {"name": str, "version": str, "sha256": str, "member": str}
+#: What pip is asked for: anything else, such as ``name @ file:///...``, would make it build and so run foreign code.
+_WANTED = {"name": r"[A-Za-z0-9][A-Za-z0-9._-]*", "version": r"[0-9A-Za-z.+!_-]+", "sha256": r"[0-9a-f]{64}"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,5 +188,12 @@ def _entry(row: dict) -> Entry:
     path = PurePosixPath(row["file"])
     if path.is_absolute() or ".." in path.parts or "\\" in row["file"] or "\0" in row["file"]:
         raise ValueError(f"the path {row['file']!r} leaves the cache")
-    package = Package(**row["package"]) if "package" in row else None
+    package = _package(row["package"]) if "package" in row else None
     return Entry(**(row | {"urls": tuple(row["urls"]), "package": package}))
+
+
+def _package(fields: dict) -> Package:
+    for name, pattern in _WANTED.items():
+        if not re.fullmatch(pattern, fields[name]):
+            raise ValueError(f"{fields[name]!r:.80} is no {name} of a package")
+    return Package(**fields)

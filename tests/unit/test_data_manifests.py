@@ -108,6 +108,24 @@ def test_fields_of_a_wrong_type_are_named(tmp_path, field, right):
             manifests._read(path)
 
 
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [("name", "thing @ file:///tmp/thing.tar.gz#"), ("name", "--no-index"), ("version", "1 ; x"), ("sha256", "0" * 63)],
+)
+def test_a_package_that_pip_would_take_for_something_else_is_refused(tmp_path, field, wrong):
+    """A requirement with an address makes pip build a source archive, and so run what is in it."""
+    package = {"name": "thing", "version": "1.0", "sha256": "0" * 64, "member": "w"}
+    path = tmp_path / "broken.toml"
+    for fields in (package, package | {field: wrong}):
+        inside = ", ".join(f"{key} = '{value}'" for key, value in fields.items())
+        path.write_text(f"{HEAD}file = [{{name = 'a', sha256 = '', urls = [], package = {{{inside}}}}}]")
+        manifests._read.cache_clear()
+        if fields == package:
+            assert manifests._read(path).files[0].package == manifests.Package(**package)
+    with pytest.raises(DataError, match=rf"broken\.toml cannot be used .* is no {field} of a package"):
+        manifests._read(path)
+
+
 @pytest.mark.parametrize("field", ["kind", "title", "description", "licence", "citation", "cite", "stacks"])
 def test_fields_of_a_table_of_a_wrong_type_are_named(tmp_path, field):
     path = tmp_path / "broken.toml"
