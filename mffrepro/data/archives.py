@@ -95,8 +95,16 @@ def _check_member(path: str, archive: Path, *, is_plain: bool) -> None:
 
     Links have led out of a folder past the checks of Python itself.
     """
-    leaves = ".." in PurePosixPath(path).parts or ".." in PureWindowsPath(path).parts
-    if leaves or PurePosixPath(path).is_absolute() or PureWindowsPath(path).anchor:
+    if leaves_folder(path):
         raise DataError(f"{archive} is refused: its member {path!r} would leave the folder; get it from its owner")
     if not is_plain:
         raise DataError(f"{archive} is refused: its member {path!r} is a link or a device; get it from its owner")
+
+
+def leaves_folder(path: str) -> bool:
+    """Tell whether a path in a foreign file leads out of its folder.
+
+    It is asked for any system, since a backslash is a letter on some.
+    """
+    posix, windows = PurePosixPath(path), PureWindowsPath(path)
+    return ".." in posix.parts or ".." in windows.parts or posix.is_absolute() or bool(windows.anchor)
