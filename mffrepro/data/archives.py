@@ -7,10 +7,13 @@ import tempfile
 import zipfile
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from mffrepro.errors import DataError
+from mffrepro.errors import DataError, first_line
 
 #: An archive may hold so many bytes, or so many times its own size, whichever is more; photographs hardly shrink in one.
 MOST_BYTES, MOST_TIMES = 2**30, 100
+#: How members of a zip file may be packed. Of the others Python unpacks 64 kB in one go, which can be a gigabyte, whatever size
+#: the member states.
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 #: Kinds of tar members that hold the name or other facts of the next one, and how many bytes one may take in memory.
 DESCRIPTIONS, LONGEST_DESCRIPTION = (
     (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
@@ -59,7 +62,8 @@ def extract(archive: str | Path, folder: str | Path) -> Path:
         raise
     except Exception as error:  # parsers refuse damaged files by errors of many kinds
         if not folder.exists():  # else another process was faster, which is just as well
-            raise DataError(f"{archive} cannot be unpacked into {folder} ({error}); check the disk, or fetch it again") from None
+            reason = first_line(error)
+            raise DataError(f"{archive} cannot be unpacked into {folder} ({reason}); check the disk, or fetch it again") from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder
@@ -67,13 +71,23 @@ def extract(archive: str | Path, folder: str | Path) -> Path:
 
 def _unpack(archive: Path, folder: Path) -> None:
     if zipfile.is_zipfile(archive):
-        with zipfile.ZipFile(archive) as file:
-            _check_size(archive, sum(member.file_size for member in file.infolist()))
-            for member in file.infolist():
-                kind = stat.S_IFMT(member.external_attr >> 16)
-                _check_member(member.filename, archive, is_plain=kind in (0, stat.S_IFREG, stat.S_IFDIR))
-            file.extractall(folder)
-        return
+        _unpack_zip(archive, folder)
+    else:
+        _unpack_tar(archive, folder)
+
+
+def _unpack_zip(archive: Path, folder: Path) -> None:
+    with zipfile.ZipFile(archive) as file:
+        _check_size(archive, sum(member.file_size for member in file.infolist()))
+        for member in file.infolist():
+            kind = stat.S_IFMT(member.external_attr >> 16)
+            _check_member(member.filename, archive, is_plain=kind in (0, stat.S_IFREG, stat.S_IFDIR))
+            if member.compress_type not in METHODS:
+                raise DataError(f"{archive} is refused: its member {member.filename!r} is not deflated; get it from its owner")
+        file.extractall(folder)
+
+
+def _unpack_tar(archive: Path, folder: Path) -> None:
     try:
         with tarfile.open(archive, tarinfo=_Member) as file:
             size = 0

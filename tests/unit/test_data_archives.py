@@ -157,6 +157,15 @@ def test_a_name_that_would_fill_the_memory_is_refused(tmp_path, format):
     assert nothing_but(tmp_path, "a.tgz")
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_methods_that_unpack_without_limit_are_refused(tmp_path, method):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as file:
+        file.writestr("one.txt", "1")
+    with pytest.raises(DataError, match=r"'one\.txt' is not deflated; get it from its owner"):
+        extract(tmp_path / "a.zip", tmp_path / "out")
+    assert nothing_but(tmp_path, "a.zip")
+
+
 def test_a_name_that_is_no_text_leaves_nothing(tmp_path):
     path = make_zip(tmp_path / "a.zip", {"é.txt": b"1"})
     path.write_bytes(path.read_bytes().replace("é".encode(), b"\xff\xfe"))
