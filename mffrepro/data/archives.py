@@ -14,22 +14,39 @@ MOST_BYTES, MOST_TIMES = 2**30, 100
 #: How members of a zip file may be packed. Of the others Python unpacks 64 kB in one go, which can be a gigabyte, whatever size
 #: the member states.
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-#: Kinds of tar members that hold the name or other facts of the next one, and how many bytes one may take in memory.
-DESCRIPTIONS, LONGEST_DESCRIPTION = (
-    (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
-    2**20,
-)
+#: Most members of an archive; MS COCO has 118,000 photographs in one.
+MOST_MEMBERS = 200_000
+#: Kinds of tar members that hold the name or other facts of the next one, or of all.
+DESCRIPTIONS = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
+#: How many bytes one such member may take in memory, and all together.
+LONGEST_DESCRIPTION, MOST_DESCRIBED = 2**16, 2**24
 
 
-class _Member(tarfile.TarInfo):
-    """Refuse a member that only describes another where it is too long, before it is read whole into memory."""
+def _limited_member() -> type[tarfile.TarInfo]:
+    """Make the class that reads the heads of one archive, and refuses what would fill the memory before it is read."""
 
-    @classmethod
-    def frombuf(cls, buf: bytes, encoding: str, errors: str) -> tarfile.TarInfo:
-        member = super().frombuf(buf, encoding, errors)
-        if member.type in DESCRIPTIONS and member.size > LONGEST_DESCRIPTION:
-            raise ValueError("a member has a name of over a million letters")
-        return member
+    class Member(tarfile.TarInfo):
+        members = described = shared = 0
+
+        @classmethod
+        def frombuf(cls, buf: bytes, encoding: str, errors: str) -> tarfile.TarInfo:
+            member = super().frombuf(buf, encoding, errors)
+            cls.members += 1
+            if member.type == tarfile.XGLTYPE:
+                cls.shared += member.size
+            cls.described += cls.shared + (member.size if member.type in DESCRIPTIONS else 0)  # Python copies what is shared
+            if member.type in DESCRIPTIONS and member.size > LONGEST_DESCRIPTION:
+                raise ValueError(f"a member has a name of over {LONGEST_DESCRIPTION} letters")
+            if cls.members > MOST_MEMBERS or cls.described > MOST_DESCRIBED:
+                raise ValueError("it has too many members, or too much is said of them")
+            if member.type == tarfile.GNUTYPE_SPARSE:
+                raise ValueError("a member is a sparse file")
+            return member
+
+        def _proc_gnusparse_10(self, *_: object) -> None:  # Python would read a list of any length
+            raise ValueError("a member is a sparse file")
+
+    return Member
 
 
 def extract(archive: str | Path, folder: str | Path) -> Path:
@@ -78,6 +95,8 @@ def _unpack(archive: Path, folder: Path) -> None:
 
 def _unpack_zip(archive: Path, folder: Path) -> None:
     with zipfile.ZipFile(archive) as file:
+        if len(file.infolist()) > MOST_MEMBERS:
+            raise DataError(f"{archive} is refused: it has more than {MOST_MEMBERS} members; get it from its owner")
         _check_size(archive, sum(member.file_size for member in file.infolist()))
         for member in file.infolist():
             kind = stat.S_IFMT(member.external_attr >> 16)
@@ -89,7 +108,7 @@ def _unpack_zip(archive: Path, folder: Path) -> None:
 
 def _unpack_tar(archive: Path, folder: Path) -> None:
     try:
-        with tarfile.open(archive, tarinfo=_Member) as file:
+        with tarfile.open(archive, tarinfo=_limited_member()) as file:
             size = 0
             for member in file:
                 _check_size(archive, size := size + member.size)
