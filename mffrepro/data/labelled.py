@@ -20,7 +20,7 @@ from mffrepro.data.manifests import Entry, manifest
 from mffrepro.data.matlab import read_mat
 from mffrepro.errors import DataError, OptionError, first_line
 from mffrepro.images import from_unit, read_image, to_unit
-from mffrepro.images.limits import open_with_pillow, real_path
+from mffrepro.images.limits import open_with_pillow, read_at_most, real_path
 
 #: Pixels of the object in the photographs GACN was trained on.
 COCO_AREA = (20_000, 170_000)
@@ -178,22 +178,13 @@ def voc2012(split: str, root: str | Path | None = None) -> list[LabelledImage]:
 def _voc_names(listing: Path) -> list[str]:
     """Read the names in a list; one that led elsewhere would show photographs that do not belong to the set."""
     try:
-        names = _read_at_most(listing, MOST_LISTED).decode().split()
+        names = read_at_most(listing, MOST_LISTED).decode().split()
     except (OSError, ValueError) as error:
         raise DataError(f"{listing} is not a list of names ({first_line(error)}); unpack the archive of VOC 2012 again") from None
     for name in names:
         if leaves_folder(name) or "\0" in name:
             raise DataError(f"{listing} names {name!r:.80}, which leaves its folder; unpack the archive of VOC 2012 again")
     return names
-
-
-def _read_at_most(path: Path, limit: int) -> bytes:
-    """Read a file; raise ValueError where it has more bytes."""
-    with path.open("rb") as file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise ValueError(f"it has more than {limit} bytes")
-    return data
 
 
 def _voc_item(folder: Path, name: str) -> LabelledImage:
@@ -266,7 +257,7 @@ def single_objects(annotations: Path) -> list[tuple[str, int, int, object]]:
         DataError: The file cannot be read, or holds other things than annotations of COCO.
     """
     try:
-        rows = _single_rows(json.loads(_read_at_most(annotations, MOST_ANNOTATED)))
+        rows = _single_rows(json.loads(read_at_most(annotations, MOST_ANNOTATED)))
     except (OSError, ValueError, LookupError, TypeError, RecursionError, MemoryError) as error:
         reason = f"{type(error).__name__}: {first_line(error)}"
         raise DataError(f"{annotations} cannot be used ({reason}); unpack annotations_trainval2017.zip again") from None

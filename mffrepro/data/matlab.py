@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from mffrepro.errors import DataError, first_line
+from mffrepro.images.limits import read_at_most
 
 #: Most bytes of a file, packed and unpacked; the largest one here, weights of nine million numbers, has at most some 70 MB.
 MOST_BYTES = 2**28
@@ -51,10 +52,7 @@ def read_mat(path: str | Path, remedy: str) -> dict[str, np.ndarray]:
 
 def _checked(path: Path) -> bytes:
     """Return a file unpacked; raise ValueError, or struct.error where it is cut, for what SciPy must not see."""
-    with path.open("rb") as file:
-        data = file.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise ValueError(f"it has more than {MOST_BYTES} bytes")
+    data = read_at_most(path, MOST_BYTES)
     if 0 in data[:4] or data[124:128] not in ORDERS:
         raise ValueError("it is not of version 5, 6 or 7")
     order = ORDERS[data[124:128]]

@@ -106,3 +106,21 @@ def real_path(path: str | os.PathLike) -> Path:
     if "\0" in str(path):
         raise OSError(errno.EINVAL, "its path holds a NUL character", str(path))
     return path
+
+
+def read_at_most(path: str | os.PathLike, limit: int) -> bytes:
+    """Read a file whole, unless it is larger than such a file can be.
+
+    Args:
+        path: The file.
+        limit: Most bytes that it may have.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It has more bytes.
+    """
+    with real_path(path).open("rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise ValueError(f"it has more than {limit} bytes")
+    return data

@@ -143,6 +143,22 @@ def test_a_manifest_that_is_no_text_is_named(tmp_path):
         manifests._read(tmp_path / "broken.toml")
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a = " + "[\n" * 20_000, "RecursionError"),
+        (".".join(["a"] * 301) + " = 1", "a line has more than 600 letters"),
+        ("a = 1\n" * 200_000, "more than 1000000 bytes"),
+        ("a = 1" + "\n" * 300 + "b = '" + "c" * 500 + "\n'", "TOMLDecodeError"),
+    ],
+)
+def test_a_hostile_manifest_is_named(tmp_path, text, said):
+    (tmp_path / "broken.toml").write_text(text)
+    with pytest.raises(DataError, match=rf"^manifest broken\.toml cannot be used .*{said}.*; install mffrepro again$") as caught:
+        manifests._read(tmp_path / "broken.toml")
+    assert len(str(caught.value)) < 250
+
+
 def test_reported_numbers_are_tables():
     files = [*(manifest_folder() / "papers" / "reported").glob("*.csv"), manifest_folder() / "papers" / "claims.csv"]
     assert len(files) > 5
