@@ -105,6 +105,8 @@ class _Walk:
             return
         flags = self._numbers(4)[2]
         dimensions = self._integers()
+        if not 2 <= len(dimensions) <= 32:  # SciPy ends the process where a text has none
+            raise ValueError("it has an array of no or too many dimensions")
         self._element()  # the name
         self._content(flags & 0xFF, bool(flags & COMPLEX), math.prod(dimensions), depth)
 

@@ -55,6 +55,7 @@ HOSTILE = {
     "deep": (file(nested(17)), "too deep"),
     "cells without data": (file(array(1, (10_000, 7_000))), "too many cells"),
     "letters without data": (file(array(4, (30_000, 30_000), element(16, b""))), "too many cells or letters"),
+    "letters without dimensions": (file(array(4, (), element(16, b"words"))), "no or too many dimensions"),
     "negative": (file(array(1, (-1, 1))), "negative size"),
     "fields": (file(array(2, (1, 1), element(5, struct.pack("<i", 1)), element(1, b"a" * 1001))), "too many fields"),
     "fields without names": (file(array(2, (1, 1), element(5, struct.pack("<i", 0)), element(1, b"a"))), "too many fields"),
