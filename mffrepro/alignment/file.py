@@ -79,7 +79,7 @@ def check_transforms(transforms: Any, count: int, shape: tuple[int, ...], name: 
         ImageError: Wrong shape or number, values that are no finite numbers, or a transform that no camera makes.
     """
     try:
-        checked = np.array(transforms)
+        checked = np.array(transforms) if _holds_no_text(transforms) else np.array("texts")
     except (ValueError, OverflowError):
         checked = np.array("ragged")
     if checked.ndim != 3 or checked.shape[1:] != (3, 3) or checked.dtype.kind not in "if":
@@ -93,6 +93,13 @@ def check_transforms(transforms: Any, count: int, shape: tuple[int, ...], name: 
         if not np.isfinite(transform).all() or transform[2, 2] != 1 or not is_plausible(transform, shape):
             raise ImageError(f"{name}: transform {n} is none that aligns a frame; estimate the transforms anew")
     return checked
+
+
+def _holds_no_text(values: Any, depth: int = 3) -> bool:
+    """Tell whether lists, nested to a depth, hold no texts: NumPy would make every text as long as the longest."""
+    if isinstance(values, (list, tuple)):
+        return depth > 0 and all(_holds_no_text(one, depth - 1) for one in values)
+    return not isinstance(values, (str, bytes))
 
 
 def _parse(path: Path) -> dict[str, Any]:

@@ -25,6 +25,10 @@ MOST_ROWS = 1_000_000
 #: Most bytes that its rows take up unpacked, and most characters of a text; a file can also say how often a text is repeated.
 MOST_BYTES, MOST_CHARACTERS = 1_000 * MOST_ROWS, 10_000
 
+#: Most bytes of the file itself, and how its columns may be compressed. A file can say that it unpacks to little. What is packed
+#: with Snappy, as pandas does, becomes some 20 times larger at most; with others a few kilobytes become gigabytes.
+MOST_FILE, COMPRESSIONS = 32_000_000, {"SNAPPY", "UNCOMPRESSED"}
+
 
 class Store:
     """Store rows of finished cells, in memory or in a file.
@@ -88,17 +92,35 @@ def _read(path: Path) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path) as outline:
-            wrong = _beyond(outline.metadata) or _wrong_column(outline.schema_arrow)
+        wrong = _too_large(path)
         if not wrong:
-            with pq.ParquetFile(path, read_dictionary=TEXTS) as file:  # a text is unpacked once, however many rows name it
-                table = file.read()
-            wrong = _wrong_text(table)
+            with pq.ParquetFile(path) as outline:
+                wrong = _beyond(outline.metadata) or _wrong_column(outline.schema_arrow)
         if not wrong:
-            return table.to_pandas().astype(dict.fromkeys(TEXTS, object))
+            columns, wrong = _columns(path)
+        if not wrong:
+            return columns.to_pandas().astype(dict.fromkeys(TEXTS, object))
     except Exception as error:  # pyarrow raises its own kinds
         raise DataError(f"{path} is not a Parquet file ({first_line(error)}); give another store") from None
     raise DataError(f"{path} {wrong}; give another store")
+
+
+def _columns(path: Path) -> tuple[Any, str]:
+    """Read one column after the other, up to one that is wrong, and say what is wrong with it."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = {}
+    with pq.ParquetFile(path, read_dictionary=TEXTS) as file:  # a text is unpacked once, however many rows name it
+        for name in COLUMNS:
+            columns[name] = file.read(columns=[name]).column(name)
+            if name in TEXTS and (wrong := _wrong_text(name, columns[name])):
+                return None, wrong
+    return pa.table(columns), ""
+
+
+def _too_large(path: Path) -> str:
+    return f"has more than a benchmark's {MOST_FILE / 1e6:g} MB" if path.stat().st_size > MOST_FILE else ""
 
 
 def _beyond(described: Any) -> str:
@@ -107,7 +129,14 @@ def _beyond(described: Any) -> str:
         return f"has {described.num_rows} rows, more than a benchmark's {MOST_ROWS}"
     if sum(described.row_group(i).total_byte_size for i in range(described.num_row_groups)) > MOST_BYTES:
         return f"unpacks to more than a benchmark's {MOST_BYTES / 1e9:g} GB"
+    if not _compressions(described) <= COMPRESSIONS:
+        return "is compressed in another way than a benchmark's"
     return ""
+
+
+def _compressions(described: Any) -> set[str]:
+    groups = [described.row_group(i) for i in range(described.num_row_groups)]
+    return {group.column(i).compression for group in groups for i in range(group.num_columns)}
 
 
 def _wrong_column(schema: Any) -> str:
@@ -123,12 +152,12 @@ def _wrong_column(schema: Any) -> str:
     return ""
 
 
-def _wrong_text(table: Any) -> str:
+def _wrong_text(name: str, column: Any) -> str:
     """Say which text is missing, or too long."""
-    for name in TEXTS if len(table) else ():
-        column = table.column(name)
-        if column.null_count:
-            return f"holds in its column {name} other values than a benchmark's"
-        if any(len(text) > MOST_CHARACTERS for part in column.chunks for text in part.dictionary.to_pylist()):
-            return f"holds a text of more than a benchmark's {MOST_CHARACTERS} characters"
+    if not len(column):  # it has no type then
+        return ""
+    if column.null_count:
+        return f"holds in its column {name} other values than a benchmark's"
+    if any(len(text) > MOST_CHARACTERS for part in column.chunks for text in part.dictionary.to_pylist()):
+        return f"holds a text of more than a benchmark's {MOST_CHARACTERS} characters"
     return ""

@@ -18,6 +18,9 @@ FOOTER = 48
 #: TensorFlow's numbers for the types weights come in.
 DTYPES = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8", 19: "<f2"}
 
+#: Most names of a checkpoint, most bytes of one, and most bytes of what is said of an array; networks have some hundred arrays.
+MOST_NAMES, LONGEST_NAME, LONGEST_ENTRY = 100_000, 1_000, 4_096
+
 
 def read_checkpoint(index: str | Path, data: str | Path) -> dict[str, np.ndarray]:
     """Read all numeric arrays of a checkpoint by name; skip entries of other types.
@@ -31,8 +34,11 @@ def read_checkpoint(index: str | Path, data: str | Path) -> dict[str, np.ndarray
     """
     try:
         table, numbers = Path(index).read_bytes(), Path(data).read_bytes()
-        entries = {name.decode(): _fields(value) for name, value in _rows(table) if name}
-        return {name: _array(fields, numbers) for name, fields in entries.items() if fields.get(1) in DTYPES}
+        entries = {name.decode(): _fields(value) for name, value in _limited(_rows(table)) if name}
+        arrays = {name: fields for name, fields in entries.items() if fields.get(1) in DTYPES}
+        if sum(fields[5] for fields in arrays.values()) > len(numbers):  # names of the same bytes would multiply them
+            raise ValueError("its arrays are larger than the file")
+        return {name: _array(fields, numbers) for name, fields in arrays.items()}
     except (ArithmeticError, LookupError, OSError, TypeError, ValueError, struct.error) as error:
         raise DataError(f"{index} and {data} are not a readable checkpoint ({error}); fetch them again") from None
 
@@ -42,6 +48,14 @@ def _array(fields: dict, numbers: bytes) -> np.ndarray:
     shape = [_fields(size).get(1, 0) for key, size in _items(fields.get(2, b"")) if key == 2]
     start, size = fields.get(4, 0), fields[5]
     return np.frombuffer(numbers[start : start + size], DTYPES[fields[1]]).reshape(shape).copy()
+
+
+def _limited(rows: Iterator[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the rows; raise ValueError where they would take long: a few bytes can repeat a long name, or a whole block."""
+    for number, (name, value) in enumerate(rows):
+        if number >= MOST_NAMES or len(name) > LONGEST_NAME or len(value) > LONGEST_ENTRY:
+            raise ValueError("more than the names of a network")
+        yield name, value
 
 
 # ------------------------------------------------------------------------------------------- LevelDB table
@@ -86,12 +100,13 @@ def _block(table: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]
 
 def _varint(data: bytes, position: int) -> tuple[int, int]:
     value = shift = 0
-    while True:
+    while shift <= 63:
         byte = data[position]
         value |= (byte & 0x7F) << shift
         position, shift = position + 1, shift + 7
         if byte < 0x80:
             return value, position
+    raise ValueError("a number of more than 64 bits")
 
 
 def _items(message: bytes) -> Iterator[tuple[int, int | bytes]]:

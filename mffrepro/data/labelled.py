@@ -5,6 +5,7 @@ each time they are asked for.
 """
 
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
@@ -12,17 +13,24 @@ from pathlib import Path
 
 import numpy as np
 
-from mffrepro.data.archives import extract
+from mffrepro.data.archives import extract, leaves_folder
 from mffrepro.data.fetch import cache_folder, fetch
 from mffrepro.data.folder import list_images
 from mffrepro.data.manifests import Entry, manifest
 from mffrepro.data.matlab import read_mat
-from mffrepro.errors import DataError, OptionError
+from mffrepro.errors import DataError, OptionError, first_line
 from mffrepro.images import from_unit, read_image, to_unit
+from mffrepro.images.limits import open_with_pillow, read_at_most, real_path
 
 #: Pixels of the object in the photographs GACN was trained on.
 COCO_AREA = (20_000, 170_000)
 VOC_VOID = 255
+#: Most bytes of a list of VOC, which has some 35 kB, and of the annotations of COCO, which have 470 MB.
+MOST_LISTED, MOST_ANNOTATED = 2**20, 500_000_000
+#: Most pixels of a label map; those of VOC and COCO have half a million. Drawing a polygon takes up to 80 bytes for each.
+MOST_LABELS = 10_000_000
+#: Most steps of drawing the polygons of a label map: its pixels times their corners.
+MOST_STEPS = 3 * 10**9
 
 
 class LabelledImage:
@@ -152,6 +160,9 @@ def voc2012(split: str, root: str | Path | None = None) -> list[LabelledImage]:
     Args:
         split: Name of a list in ``ImageSets/Segmentation``.
         root: Folder that holds ``VOCdevkit``; without it the archive is fetched and unpacked into the cache.
+
+    Raises:
+        DataError: The list is missing, or is no list of names.
     """
     if root is None:
         root = cache_folder() / "voc2012" / "unpacked"
@@ -161,7 +172,19 @@ def voc2012(split: str, root: str | Path | None = None) -> list[LabelledImage]:
     listing = folder / "ImageSets" / "Segmentation" / f"{split}.txt"
     if not listing.is_file():
         raise DataError(f"{listing} is missing; give as root= the folder that VOCtrainval_11-May-2012.tar was unpacked in")
-    return [_voc_item(folder, name) for name in listing.read_text().split()]
+    return [_voc_item(folder, name) for name in _voc_names(listing)]
+
+
+def _voc_names(listing: Path) -> list[str]:
+    """Read the names in a list; one that led elsewhere would show photographs that do not belong to the set."""
+    try:
+        names = read_at_most(listing, MOST_LISTED).decode().split()
+    except (OSError, ValueError) as error:
+        raise DataError(f"{listing} is not a list of names ({first_line(error)}); unpack the archive of VOC 2012 again") from None
+    for name in names:
+        if leaves_folder(name) or "\0" in name:
+            raise DataError(f"{listing} names {name!r:.80}, which leaves its folder; unpack the archive of VOC 2012 again")
+    return names
 
 
 def _voc_item(folder: Path, name: str) -> LabelledImage:
@@ -173,14 +196,18 @@ def read_voc_labels(path: str | Path) -> tuple[np.ndarray]:
     """Read the object numbers of a palette PNG, one map (H, W) uint8.
 
     The void border around objects (255) becomes background (A0.18).
-    """
-    from PIL import Image
 
+    Raises:
+        DataError: The file is missing, damaged, too large, or no PNG of one byte a pixel.
+    """
     try:
-        with Image.open(path) as picture:
+        with open_with_pillow(real_path(path)) as picture:
+            if picture.format != "PNG" or picture.mode not in ("P", "L") or picture.width * picture.height > MOST_LABELS:
+                raise ValueError("it is no palette PNG of a usual size")
             labels = np.array(picture)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error}); unpack VOCtrainval_11-May-2012.tar again") from None
+    except Exception as error:  # parsers refuse damaged files by errors of many kinds
+        reason = first_line(error)
+        raise DataError(f"{path} cannot be read ({reason}); unpack VOCtrainval_11-May-2012.tar again") from None
     labels[labels == VOC_VOID] = 0
     return (labels,)
 
@@ -194,6 +221,9 @@ def coco2017(split: str, root: str | Path | None = None) -> list[LabelledImage]:
     Args:
         split: ``"train"`` or ``"val"``.
         root: Folder with ``annotations`` and ``train2017`` or ``val2017``. It must be given: 19 GB are no side effect of a call.
+
+    Raises:
+        DataError: No folder is given, or its annotations are missing or damaged.
     """
     if root is None:
         raise DataError(
@@ -208,11 +238,13 @@ def coco2017(split: str, root: str | Path | None = None) -> list[LabelledImage]:
 
 
 def _coco_item(folder: Path, file: str, height: int, width: int, outline: object) -> LabelledImage:
-    return LabelledImage(Path(file).stem, partial(read_image, folder / file), partial(_coco_labels, outline, height, width))
+    photograph = folder / file
+    labels = partial(_coco_labels, photograph, outline, height, width)
+    return LabelledImage(photograph.stem, partial(read_image, photograph), labels)
 
 
-def _coco_labels(outline: object, height: int, width: int) -> tuple[np.ndarray]:
-    return (rasterise(outline, height, width),)
+def _coco_labels(photograph: Path, outline: object, height: int, width: int) -> tuple[np.ndarray]:
+    return (rasterise(outline, height, width, f"the outline in {photograph.name}"),)
 
 
 @lru_cache(maxsize=2)  # parsing the half gigabyte of the training annotations takes a while
@@ -220,17 +252,37 @@ def single_objects(annotations: Path) -> list[tuple[str, int, int, object]]:
     """List the photographs with one object of an area within `COCO_AREA`.
 
     Each with file name, height, width and outline.
+
+    Raises:
+        DataError: The file cannot be read, or holds other things than annotations of COCO.
     """
-    table = json.loads(annotations.read_bytes())
+    try:
+        rows = _single_rows(json.loads(read_at_most(annotations, MOST_ANNOTATED)))
+    except (OSError, ValueError, LookupError, TypeError, RecursionError, MemoryError) as error:
+        reason = f"{type(error).__name__}: {first_line(error)}"
+        raise DataError(f"{annotations} cannot be used ({reason}); unpack annotations_trainval2017.zip again") from None
+    return sorted(rows, key=lambda row: row[0])
+
+
+def _single_rows(table: dict) -> list[tuple[str, int, int, object]]:
     count = Counter(row["image_id"] for row in table["annotations"])
     low, high = COCO_AREA
     single = [row for row in table["annotations"] if count[row["image_id"]] == 1 and low <= row["area"] <= high]
     images = {row["id"]: row for row in table["images"]}
-    found = ((images[row["image_id"]], row["segmentation"]) for row in single)
-    return sorted(((i["file_name"], i["height"], i["width"], outline) for i, outline in found), key=lambda row: row[0])
+    return [(*_described(images[row["image_id"]]), row["segmentation"]) for row in single]
 
 
-def rasterise(outline: list | dict, height: int, width: int) -> np.ndarray:
+def _described(image: dict) -> tuple[str, int, int]:
+    """Return file name, height and width of a photograph; raise ValueError where they are none."""
+    name, height, width = image["file_name"], image["height"], image["width"]
+    if type(name) is not str or leaves_folder(name) or "\0" in name:
+        raise ValueError(f"{name!r:.80} is no photograph in its folder")
+    if type(height) is not int or type(width) is not int or min(height, width) < 1 or height * width > MOST_LABELS:
+        raise ValueError(f"{name!r:.80} has no usual size")
+    return name, height, width
+
+
+def rasterise(outline: list | dict, height: int, width: int, name: str = "an outline") -> np.ndarray:
     """Draw a COCO segmentation as (H, W) uint8 of 0 and 1.
 
     Args:
@@ -238,17 +290,35 @@ def rasterise(outline: list | dict, height: int, width: int) -> np.ndarray:
             ``{"counts": [...], "size": [H, W]}`` down the columns, starting with background.
         height: H, pixels.
         width: W, pixels.
+        name: How errors call it.
+
+    Raises:
+        DataError: It is none of both, or does not fit the image.
     """
-    if isinstance(outline, dict):
-        runs = outline["counts"]
-        if not isinstance(runs, list) or sum(runs) != height * width:
-            raise DataError("run lengths of an outline do not cover its image; use the original instances_*.json of COCO 2017")
-        values = np.arange(len(runs), dtype=np.uint8) % 2
-        return np.repeat(values, runs).reshape(width, height).T.copy()
+    try:
+        return _runs(outline["counts"], height, width) if isinstance(outline, dict) else _polygons(outline, height, width)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        reason = first_line(error)
+        raise DataError(f"{name} cannot be drawn ({reason}); use the original instances_*.json of COCO 2017") from None
+
+
+def _runs(runs: list, height: int, width: int) -> np.ndarray:
+    if not isinstance(runs, list) or not all(type(run) is int and run >= 0 for run in runs) or sum(runs) != height * width:
+        raise ValueError("its run lengths do not cover its image")
+    values = np.arange(len(runs)).astype(np.uint8) % 2
+    return np.repeat(values, runs).reshape(width, height).T.copy()
+
+
+def _polygons(polygons: list, height: int, width: int) -> np.ndarray:
     from skimage.draw import polygon
 
+    for points in polygons:
+        if not isinstance(points, list) or not all(type(one) in (int, float) and math.isfinite(one) for one in points):
+            raise ValueError("its polygons are no lists of numbers")
+    if sum(len(points) for points in polygons) * height * width > MOST_STEPS:
+        raise ValueError("its polygons have too many corners")
     mask = np.zeros((height, width), np.uint8)
-    for points in outline:
+    for points in polygons:
         x, y = np.reshape(points, (-1, 2)).T - 0.5  # pixel centres lie at half coordinates in COCO, at whole ones here
         mask[polygon(y, x, mask.shape)] = 1
     return mask

@@ -5,12 +5,18 @@ name, size, sha256 and addresses of one file. Addresses of files in a repository
 citation key are the table's where the row has none of its own.
 """
 
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-from mffrepro.errors import DataError, unknown
+from mffrepro.errors import DataError, first_line, unknown
+from mffrepro.images.limits import read_at_most
+
+#: Most bytes of a manifest, and most letters of a line: the largest here have a quarter and a half of it. A name of many parts
+#: takes memory with the square of their number.
+MOST_BYTES, LONGEST_LINE = 1_000_000, 600
 
 #: Type of each field of a table, of its rows and of their packages; a field may be missing where it has a default.
 _TABLE = {
@@ -36,6 +42,8 @@ _ROW = {
     "package": dict,
 }
 _PACKAGE = {"name": str, "version": str, "sha256": str, "member": str}
+#: What pip is asked for: anything else, such as ``name @ file:///...``, would make it build and so run foreign code.
+_WANTED = {"name": r"[A-Za-z0-9][A-Za-z0-9._-]*", "version": r"[0-9A-Za-z.+!_-]+", "sha256": r"[0-9a-f]{64}"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,14 +164,30 @@ def _paths() -> dict[str, Path]:
 @cache
 def _read(path: Path) -> Manifest:
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(_text(path))
         _check_types(table, _TABLE)
         shared = {"manifest": path.stem, "licence": table["licence"], "cite": table["cite"]}
         files = tuple(_entry(shared | row) for row in table["file"])
         fields = {key: table[key] for key in ("kind", "title", "description", "licence", "citation", "stacks")}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:  # no file, no TOML, no table of that kind
-        raise DataError(f"manifest {path.name} cannot be used ({error!r}); install mffrepro again") from None
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        MemoryError,
+    ) as error:  # no such file or table
+        reason = f"{type(error).__name__}: {first_line(error)}"
+        raise DataError(f"manifest {path.name} cannot be used ({reason}); install mffrepro again") from None
     return Manifest(name=path.stem, files=files, **fields)
+
+
+def _text(path: Path) -> str:
+    text = read_at_most(path, MOST_BYTES).decode()
+    if max(map(len, text.split("\n"))) > LONGEST_LINE:
+        raise ValueError(f"a line has more than {LONGEST_LINE} letters")
+    return text
 
 
 def _check_types(table: dict, kinds: dict[str, type]) -> None:
@@ -173,7 +197,7 @@ def _check_types(table: dict, kinds: dict[str, type]) -> None:
     """
     for name, kind in kinds.items():
         if name in table and type(table[name]) is not kind:  # true is no number here, though it is an int in Python
-            raise TypeError(f"{name} is {table[name]!r} and no {kind.__name__}")
+            raise TypeError(f"{name} is {table[name]!r:.40} and no {kind.__name__}")
 
 
 def _entry(row: dict) -> Entry:
@@ -185,5 +209,12 @@ def _entry(row: dict) -> Entry:
     path = PurePosixPath(row["file"])
     if path.is_absolute() or ".." in path.parts or "\\" in row["file"] or "\0" in row["file"]:
         raise ValueError(f"the path {row['file']!r} leaves the cache")
-    package = Package(**row["package"]) if "package" in row else None
+    package = _package(row["package"]) if "package" in row else None
     return Entry(**(row | {"urls": tuple(row["urls"]), "package": package}))
+
+
+def _package(fields: dict) -> Package:
+    for name, pattern in _WANTED.items():
+        if not re.fullmatch(pattern, fields[name]):
+            raise ValueError(f"{fields[name]!r:.80} is no {name} of a package")
+    return Package(**fields)

@@ -48,7 +48,7 @@ def _download(package: Package, folder: Path) -> Path:
     wanted = f"{package.name}=={package.version}"
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest", str(folder)]
     try:
-        done = subprocess.run([*command, wanted], capture_output=True, text=True, timeout=TIMEOUT)
+        done = subprocess.run([*command, "--", wanted], capture_output=True, text=True, timeout=TIMEOUT)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise PackageError(f"pip cannot download {wanted} ({type(error).__name__})") from None
     wheels = sorted(folder.glob("*.whl"))

@@ -116,3 +116,21 @@ def is_regular(path: Path) -> bool:
     """Tell whether there is a file or a folder at a path, and not a pipe, a socket or a device."""
     mode = path.stat().st_mode
     return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
+
+
+def read_at_most(path: str | os.PathLike, limit: int) -> bytes:
+    """Read a file whole, unless it is larger than such a file can be.
+
+    Args:
+        path: The file.
+        limit: Most bytes that it may have.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It has more bytes.
+    """
+    with real_path(path).open("rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise ValueError(f"it has more than {limit} bytes")
+    return data

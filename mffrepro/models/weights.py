@@ -4,7 +4,9 @@ Shipped weights and those of the trainer are safetensors files with the options 
 is enough to rebuild the network. Published files are read without executing what is pickled in them.
 """
 
+import io
 import json
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -207,11 +209,40 @@ def read_pickled(path: Path) -> dict[str, Tensor]:
         DataError: It holds more than tensors, or is damaged.
     """
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return load_pickled(path)
     except Exception as error:
         raise DataError(
             f"{path} holds more than tensors ({type(error).__name__}); fetch it again with mffrepro data fetch networks"
         ) from None
+
+
+def load_pickled(path: Path) -> Any:
+    """Load what torch has pickled; nothing in it is executed or unpacked.
+
+    It raises errors of many kinds where the file is damaged.
+    """
+    with path.open("rb") as file:
+        is_zip = file.read(4) == b"PK\3\4"
+    return torch.load(_as_stored(path) if is_zip else path, map_location="cpu", weights_only=True)
+
+
+def _as_stored(path: Path) -> io.BytesIO:
+    """Copy the records of a file of torch, which stores them as they are.
+
+    torch would unpack a packed record whole, whatever its size. It gets a copy, since it may find other records in a hostile file
+    than Python does.
+    """
+    copy = io.BytesIO()
+    with zipfile.ZipFile(path) as file, zipfile.ZipFile(copy, "w") as plain:
+        records = file.infolist()
+        if any(record.compress_type != zipfile.ZIP_STORED for record in records):
+            raise ValueError("it holds packed records")
+        if sum(record.file_size for record in records) > path.stat().st_size:
+            raise ValueError("its records are larger than the file")
+        for record in records:
+            plain.writestr(record.filename, file.read(record))
+    copy.seek(0)
+    return copy
 
 
 def pick_device(device: str) -> torch.device:

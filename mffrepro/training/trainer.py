@@ -24,7 +24,7 @@ from mffrepro import progress
 from mffrepro.data.regions import LabelledImage
 from mffrepro.errors import DataError, OptionError
 from mffrepro.images import locked, write_atomically
-from mffrepro.models.weights import read_safetensors, to_bytes
+from mffrepro.models.weights import load_pickled, read_safetensors, to_bytes
 from mffrepro.training.recipe import Recipe
 
 Row = dict[str, float]
@@ -237,7 +237,7 @@ def _read_last(path: Path) -> dict[str, Any]:
         DataError: The file is damaged, or holds something else.
     """
     try:
-        last = torch.load(path, weights_only=True, map_location="cpu")
+        last = load_pickled(path)
     except Exception as error:  # of many kinds; EOFError would pass for an interruption from the keyboard
         raise _unusable(path, type(error).__name__) from None
     if not isinstance(last, dict) or not last.keys() >= _STATE or not _are_rows(last["rows"]):

@@ -78,6 +78,8 @@ def test_a_file_of_something_else_is_refused(tmp_path, content):
         ({"transforms": [[[1, 0, 0], [0, 1, 0]]] * 3}, "must hold 3x3 matrices"),
         ({"transforms": [[[1, 0, 0], [0, 1], [0, 0, 1]]] * 3}, "must hold 3x3 matrices"),
         ({"transforms": [[["1", 0, 0], [0, 1, 0], [0, 0, 1]]] * 3}, "must hold 3x3 matrices"),
+        ({"transforms": [[["x" * 1000, "", ""]] * 3] * 3}, "must hold 3x3 matrices"),
+        ({"transforms": json.loads("[" * 900 + "]" * 900)}, "must hold 3x3 matrices"),
         ({"transforms": [[[True, False, False], [False, True, False], [False, False, True]]] * 3}, "must hold 3x3 matrices"),
         ({"transforms": [[[10**400, 0, 0], [0, 1, 0], [0, 0, 1]]] * 3}, "must hold 3x3 matrices"),
         ({"transforms": [np.eye(3).tolist()] * 2}, "holds 2 transforms but there are 3 frames"),
@@ -89,6 +91,20 @@ def test_a_file_of_something_else_is_refused(tmp_path, content):
 def test_transforms_that_cannot_be_are_refused(tmp_path, changes, message):
     with pytest.raises(ImageError, match=message):
         alignment.load_transforms(file_of(tmp_path, **changes), 3, (320, 320))
+
+
+def test_texts_are_never_made_an_array(tmp_path, monkeypatch):
+    """One long text would make all others as long: 50 kB take half a gigabyte."""
+    path = file_of(tmp_path, transforms=[[["x" * 1000, "", ""]] * 3] * 3)
+    real = np.array
+
+    def array(values, *rest, **more):
+        assert not isinstance(values, list), "texts became an array"
+        return real(values, *rest, **more)
+
+    monkeypatch.setattr(np, "array", array)
+    with pytest.raises(ImageError, match="must hold 3x3 matrices"):
+        alignment.load_transforms(path, 3, (320, 320))
 
 
 def test_infinity_and_files_that_are_not_there_are_refused(tmp_path):

@@ -325,7 +325,7 @@ def test_an_empty_store_and_one_of_whole_numbers_are_stores(tmp_path):
 def test_a_store_of_too_many_rows_is_not_read(tmp_path, monkeypatch):
     pd.DataFrame([ROW] * 3).to_parquet(tmp_path / "r.parquet", index=False)
     monkeypatch.setattr(store, "MOST_ROWS", 2)
-    monkeypatch.setattr(pq.ParquetFile, "read", lambda self: pytest.fail("was read"))
+    monkeypatch.setattr(pq.ParquetFile, "read", lambda *_, **__: pytest.fail("was read"))
     with pytest.raises(DataError, match=r"r\.parquet has 3 rows, more than .*; give another store"):
         Store(tmp_path / "r.parquet")
 
@@ -340,8 +340,21 @@ def test_a_store_that_would_fill_the_memory_is_not_unpacked(tmp_path, monkeypatc
     with pytest.raises(DataError, match=r"r\.parquet holds a text of more than .* characters; give another store"):
         Store(path)
     monkeypatch.setattr(store, "MOST_BYTES", 100)
-    monkeypatch.setattr(pq.ParquetFile, "read", lambda self: pytest.fail("was read"))
+    monkeypatch.setattr(pq.ParquetFile, "read", lambda *_, **__: pytest.fail("was read"))
     with pytest.raises(DataError, match=r"r\.parquet unpacks to more than a benchmark's .* GB; give another store"):
+        Store(path)
+
+
+def test_a_store_whose_texts_could_become_any_size_is_refused(tmp_path, monkeypatch):
+    """The size that a file states may be a lie, so it must be small and packed in the way that packs little."""
+    path = tmp_path / "r.parquet"
+    pd.DataFrame([ROW]).to_parquet(path, index=False, compression="zstd")
+    with pytest.raises(DataError, match=r"r\.parquet is compressed in another way than a benchmark's; give another store"):
+        Store(path)
+    pd.DataFrame([ROW]).to_parquet(path, index=False)
+    assert len(Store(path).table()) == 1
+    monkeypatch.setattr(store, "MOST_FILE", 100)
+    with pytest.raises(DataError, match=r"r\.parquet has more than a benchmark's 0\.0001 MB; give another store"):
         Store(path)
 
 

@@ -150,11 +150,54 @@ def test_a_name_that_would_fill_the_memory_is_refused(tmp_path, format):
     with tarfile.open(tmp_path / "a.tgz", "w:gz", format=format) as file:
         file.addfile(tarfile.TarInfo("n" * 20_000_000))
     tracemalloc.start()
-    with pytest.raises(DataError, match="over a million letters"):
+    with pytest.raises(DataError, match="a name of over 65536 letters"):
         extract(tmp_path / "a.tgz", tmp_path / "out")
     assert tracemalloc.get_traced_memory()[1] < 5_000_000
     tracemalloc.stop()
     assert nothing_but(tmp_path, "a.tgz")
+
+
+@pytest.mark.parametrize("make", [make_zip, make_tar])
+def test_too_many_members_are_refused(tmp_path, monkeypatch, make):
+    monkeypatch.setattr(archives, "MOST_MEMBERS", 3)
+    if make is make_zip:
+        path = make_zip(tmp_path / "a.zip", {str(number): "" for number in range(4)})
+    else:
+        path = make_tar(tmp_path / "a.tgz", *[(tarfile.TarInfo("a"), b"")] * 4)
+    with pytest.raises(DataError, match="members"):
+        extract(path, tmp_path / "out")
+    assert nothing_but(tmp_path, path.name)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_names_that_fill_the_memory_together_are_refused(tmp_path, monkeypatch, shared):
+    monkeypatch.setattr(archives, "MOST_DESCRIBED", 10_000)
+    with tarfile.open(tmp_path / "a.tgz", "w:gz", pax_headers={"comment": "c" * 1500} if shared else {}) as file:
+        for number in range(12):
+            file.addfile(tarfile.TarInfo("a" if shared else f"{number:01000}"))
+    with pytest.raises(DataError, match="too much is said of them"):
+        extract(tmp_path / "a.tgz", tmp_path / "out")
+    assert nothing_but(tmp_path, "a.tgz")
+
+
+def test_sparse_files_are_refused(tmp_path):
+    """Python reads the list of their parts into memory, however long it is."""
+    old, new = tarfile.TarInfo("a"), tarfile.TarInfo("a")
+    old.type = tarfile.GNUTYPE_SPARSE
+    new.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "a", "GNU.sparse.realsize": "0"}
+    for member in (old, new):
+        make_tar(tmp_path / "a.tgz", (member, b"1000000000\n".ljust(1024, b"0")))
+        with pytest.raises(DataError, match="a member is a sparse file"):
+            extract(tmp_path / "a.tgz", tmp_path / "out")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_methods_that_unpack_without_limit_are_refused(tmp_path, method):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as file:
+        file.writestr("one.txt", "1")
+    with pytest.raises(DataError, match=r"'one\.txt' is not deflated; get it from its owner"):
+        extract(tmp_path / "a.zip", tmp_path / "out")
+    assert nothing_but(tmp_path, "a.zip")
 
 
 def test_a_name_that_is_no_text_leaves_nothing(tmp_path):

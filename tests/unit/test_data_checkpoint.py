@@ -5,6 +5,7 @@ import struct
 import numpy as np
 import pytest
 
+from mffrepro.data import checkpoint
 from mffrepro.data.checkpoint import MAGIC, read_checkpoint
 from mffrepro.errors import DataError
 
@@ -61,6 +62,38 @@ DAMAGED = {
     "side is a message": [0x08, 1, 0x12, 5, 0x12, 3, 0x0A, 1, 0, 0x28, 16],
     "sides are huge": [0x08, 1, 0x12, 13, 0x12, 11, 0x08, *[0xFF] * 9, 0x01, 0x28, 16],
 }
+
+
+def varint(number: int) -> bytes:
+    return bytes([number & 0x7F | 0x80, number >> 7])
+
+
+def write(folder, *rows: bytes, data: bytes = bytes(16)):
+    """Write a table of these rows in one block, and the numbers."""
+    content = block(*rows)
+    index = block(row(b"zzz", b"\0" + varint(len(content))))
+    handles = b"\0\0" + varint(len(content) + 5) + varint(len(index))
+    (folder / "c.index").write_bytes(content + bytes(5) + index + bytes(5) + handles.ljust(40, b"\0") + struct.pack("<Q", MAGIC))
+    (folder / "c.data").write_bytes(data)
+    return folder / "c.index", folder / "c.data"
+
+
+def test_names_of_the_same_numbers_are_refused(tmp_path):
+    assert list(read_checkpoint(*write(tmp_path, row(b"a", MATRIX)))) == ["a"]
+    with pytest.raises(DataError, match="its arrays are larger than the file"):
+        read_checkpoint(*write(tmp_path, row(b"a", MATRIX), row(b"b", MATRIX)))
+
+
+def test_numbers_of_more_than_64_bits_are_refused(tmp_path):
+    with pytest.raises(DataError, match="more than 64 bits"):
+        read_checkpoint(*write(tmp_path, row(b"a", b"\x08" + b"\xff" * 100)))
+
+
+@pytest.mark.parametrize("limit", ["MOST_NAMES", "LONGEST_NAME", "LONGEST_ENTRY"])
+def test_more_than_a_network_has_is_refused(tmp_path, monkeypatch, limit):
+    monkeypatch.setattr(checkpoint, limit, 1)
+    with pytest.raises(DataError, match="more than the names of a network"):
+        read_checkpoint(*write(tmp_path, row(b"aa", MATRIX), row(b"bb", SCALAR)))
 
 
 @pytest.mark.parametrize("entry", DAMAGED.values(), ids=DAMAGED)

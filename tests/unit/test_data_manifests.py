@@ -108,6 +108,24 @@ def test_fields_of_a_wrong_type_are_named(tmp_path, field, right):
             manifests._read(path)
 
 
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [("name", "thing @ file:///tmp/thing.tar.gz#"), ("name", "--no-index"), ("version", "1 ; x"), ("sha256", "0" * 63)],
+)
+def test_a_package_that_pip_would_take_for_something_else_is_refused(tmp_path, field, wrong):
+    """A requirement with an address makes pip build a source archive, and so run what is in it."""
+    package = {"name": "thing", "version": "1.0", "sha256": "0" * 64, "member": "w"}
+    path = tmp_path / "broken.toml"
+    for fields in (package, package | {field: wrong}):
+        inside = ", ".join(f"{key} = '{value}'" for key, value in fields.items())
+        path.write_text(f"{HEAD}file = [{{name = 'a', sha256 = '', urls = [], package = {{{inside}}}}}]")
+        manifests._read.cache_clear()
+        if fields == package:
+            assert manifests._read(path).files[0].package == manifests.Package(**package)
+    with pytest.raises(DataError, match=rf"broken\.toml cannot be used .* is no {field} of a package"):
+        manifests._read(path)
+
+
 @pytest.mark.parametrize("field", ["kind", "title", "description", "licence", "citation", "cite", "stacks"])
 def test_fields_of_a_table_of_a_wrong_type_are_named(tmp_path, field):
     path = tmp_path / "broken.toml"
@@ -123,6 +141,22 @@ def test_a_manifest_that_is_no_text_is_named(tmp_path):
     (tmp_path / "broken.toml").write_bytes(b"title = '\xff'")
     with pytest.raises(DataError, match=r"broken\.toml"):
         manifests._read(tmp_path / "broken.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a = " + "[\n" * 20_000, "RecursionError"),
+        (".".join(["a"] * 301) + " = 1", "a line has more than 600 letters"),
+        ("a = 1\n" * 200_000, "more than 1000000 bytes"),
+        ("a = 1" + "\n" * 300 + "b = '" + "c" * 500 + "\n'", "TOMLDecodeError"),
+    ],
+)
+def test_a_hostile_manifest_is_named(tmp_path, text, said):
+    (tmp_path / "broken.toml").write_text(text)
+    with pytest.raises(DataError, match=rf"^manifest broken\.toml cannot be used .*{said}.*; install mffrepro again$") as caught:
+        manifests._read(tmp_path / "broken.toml")
+    assert len(str(caught.value)) < 250
 
 
 def test_reported_numbers_are_tables():

@@ -60,7 +60,7 @@ def test_a_member_is_brought_and_nothing_is_installed(offered):
     (command,) = offered.calls
     assert command[1:4] == ["-m", "pip", "download"]
     assert "--no-deps" in command
-    assert command[-1] == "thing==1.0"
+    assert command[-2:] == ["--", "thing==1.0"]
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,12 @@ import pickle
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 from scipy.io import savemat
 from skimage.morphology import convex_hull_image
 
 from mffrepro.data import labelled
-from mffrepro.data.labelled import LabelledImage, crop_square, rasterise, read_bsds_labels, single_objects
+from mffrepro.data.labelled import LabelledImage, crop_square, rasterise, read_bsds_labels, read_voc_labels, single_objects
 from mffrepro.data.regions import draw_mask, load_regions
 from mffrepro.errors import DataError, OptionError
 
@@ -125,6 +125,37 @@ def test_voc_says_what_is_missing(voc):
         _ = load_regions("voc2012", split="val", root=voc)[1].labels
 
 
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (b"2007_1 ../../../2007_1", "leaves its folder"),
+        (b"/etc/passwd", "leaves its folder"),
+        (b"\xff\xfe\xe9", "is not a list of names"),
+        (b"a\n" * 600_000, "is not a list of names .it has more"),
+    ],
+)
+def test_voc_lists_that_are_none_are_named(voc, names, said):
+    (voc / "VOCdevkit" / "VOC2012" / "ImageSets" / "Segmentation" / "val.txt").write_bytes(names)
+    with pytest.raises(DataError, match=rf"val\.txt.* {said}"):
+        load_regions("voc2012", split="val", root=voc)
+
+
+def test_voc_labels_are_never_handed_to_ghostscript(tmp_path, monkeypatch):
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_, **__: pytest.fail("Ghostscript was started"))
+    (tmp_path / "a.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 48 48\n%%EndComments\nshowpage\n%%EOF\n")
+    with pytest.raises(DataError, match=r"a\.png cannot be read .*; unpack VOCtrainval"):
+        read_voc_labels(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("mode", ["RGB", "I;16", "1", "huge"])
+def test_voc_labels_of_another_kind_or_size_are_named(tmp_path, monkeypatch, mode):
+    Image.new("P" if mode == "huge" else mode, (5, 4)).save(tmp_path / "a.png")
+    if mode == "huge":
+        monkeypatch.setattr(labelled, "MOST_LABELS", 19)
+    with pytest.raises(DataError, match="no palette PNG of a usual size"):
+        read_voc_labels(tmp_path / "a.png")
+
+
 @pytest.fixture
 def coco(tmp_path):
     def row(image, area, outline):
@@ -180,6 +211,75 @@ def test_run_lengths_go_down_the_columns():
 def test_run_lengths_that_do_not_fit_are_refused(counts):
     with pytest.raises(DataError, match="do not cover"):
         rasterise({"counts": counts}, 2, 3)
+
+
+def annotations(image: dict | None = None, **changes) -> bytes:
+    """Annotations of one photograph with one object, with changes."""
+    image = {"id": 1, "file_name": "a.png", "height": 48, "width": 48} | (image or {})
+    row = {"image_id": 1, "area": 30_000, "segmentation": []} | changes
+    return json.dumps({"images": [image], "annotations": [row]}).encode()
+
+
+BROKEN = {
+    "no JSON": b"{",
+    "nested": b"[" * 100_000,
+    "list": b"[]",
+    "null": b"null",
+    "no images": b'{"annotations": []}',
+    "area": annotations(area="x"),
+    "list for a number": annotations(image_id=[1]),
+    "no such image": annotations(image_id=2),
+    "parent": annotations({"file_name": "../a.png"}),
+    "absolute": annotations({"file_name": "/a.png"}),
+    "NUL": annotations({"file_name": "a\0.png"}),
+    "number for a name": annotations({"file_name": 5}),
+    "negative": annotations({"height": -1}),
+    "huge": annotations({"height": 30_000, "width": 30_000}),
+    "text for a number": annotations({"width": "x"}),
+}
+
+
+@pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
+def test_broken_annotations_are_named(tmp_path, content):
+    (tmp_path / "a.json").write_bytes(content)
+    single_objects.cache_clear()
+    with pytest.raises(DataError, match=r"a\.json cannot be used .*; unpack annotations"):
+        single_objects(tmp_path / "a.json")
+
+
+def test_annotations_of_absurd_size_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(labelled, "MOST_ANNOTATED", 100)
+    (tmp_path / "a.json").write_bytes(bytes(101))
+    with pytest.raises(DataError, match="more than 100 bytes"):
+        single_objects(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize(
+    "outline",
+    [
+        [[1, 2, 3]],
+        ["x"],
+        None,
+        5,
+        [[0, 0, float("inf"), 0, 5, 5]],
+        [[0, 0, 10**400, 0, 5, 5]],
+        [[["x" * 9, 0, 5, 5]]],
+        [[]],
+        {},
+        {"counts": [-5, 11]},
+        {"counts": ["a"]},
+        {"counts": [0.5, 5.5]},
+    ],
+)
+def test_outlines_of_a_wrong_kind_are_named(outline):
+    with pytest.raises(DataError, match=r"the outline in a\.png cannot be drawn .*; use the original"):
+        rasterise(outline, 2, 3, "the outline in a.png")
+
+
+def test_outlines_that_take_for_ever_are_refused(monkeypatch):
+    monkeypatch.setattr(labelled, "MOST_STEPS", 47)
+    with pytest.raises(DataError, match="too many corners"):
+        rasterise([[0, 0, 2, 0, 2, 2, 0, 2]], 2, 3)
 
 
 def test_labelled_images_can_be_sent_to_other_processes(voc, coco):

@@ -1,7 +1,9 @@
 """The trainer: resumption to the bit, independence of workers, and honest run folders."""
 
+import io
 import json
 import shutil
+import zipfile
 from dataclasses import replace
 
 import numpy as np
@@ -171,6 +173,15 @@ def with_changes(**changes):
     return lambda path: torch.save(torch.load(path, weights_only=True) | changes, path)
 
 
+def packed(data: bytes) -> bytes:
+    """Pack the records of a file of torch."""
+    copy = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(copy, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    return copy.getvalue()
+
+
 DAMAGES = {
     "cut": cut_in_half,
     "empty": lambda path: path.write_bytes(b""),
@@ -178,6 +189,7 @@ DAMAGES = {
     "tensors of another program": lambda path: torch.save({"weight": torch.zeros(3)}, path),
     "a tensor": lambda path: torch.save(torch.zeros(3), path),
     "more than tensors": lambda path: torch.save({"model": pytest.raises}, path),
+    "packed records": lambda path: path.write_bytes(packed(path.read_bytes())),
     "another network": with_changes(model={"weight": torch.zeros(3)}),
     "another optimiser": with_changes(optimiser={"state": 1}),
     "another schedule": with_changes(scheduler=5),

@@ -1,7 +1,9 @@
 """What ships with the package: every network's weights fit their card, and their card can be trained again."""
 
 import hashlib
+import io
 import json
+import zipfile
 from importlib import resources
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import mffrepro as mff
 from mffrepro.data.manifests import manifest
 from mffrepro.errors import DataError
 from mffrepro.methods import CARDS, load_network
-from mffrepro.models.weights import card, read_safetensors, shipped
+from mffrepro.models.weights import card, read_pickled, read_safetensors, shipped
 from mffrepro.training.recipes import rebuild
 
 FOLDER = Path(str(resources.files("mffrepro"))) / "weights"
@@ -144,3 +146,45 @@ def test_options_that_cannot_be_are_refused_before_a_network_is_built(tmp_path, 
 def test_published_batch_norms_without_a_count_of_batches_still_load(mirror, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("MFFREPRO_CACHE", str(tmp_path))
     assert load_network("pmgi.published").near.layer1.norm.running_var.isfinite().all()
+
+
+# ------------------------------------------------------------------------------------------------- pickled
+
+
+def packed_again(method: int, tail: bytes = b"") -> bytes:
+    """Return a file of torch whose records are packed, with something after what is pickled."""
+    old, new = io.BytesIO(), io.BytesIO()
+    torch.save({"a": torch.arange(3.0)}, old)
+    with zipfile.ZipFile(old) as file, zipfile.ZipFile(new, "w", method) as other:
+        for name in file.namelist():
+            other.writestr(name, file.read(name) + (tail if name.endswith("data.pkl") else b""))
+    return new.getvalue()
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_what_torch_has_pickled_is_read(tmp_path, older):
+    torch.save({"a": torch.arange(3.0), "b": [torch.ones(2, dtype=torch.float16)]}, tmp_path / "a.pt")
+    if older:
+        torch.save({"a": torch.arange(3.0)}, tmp_path / "a.pt", _use_new_zipfile_serialization=False)
+    assert read_pickled(tmp_path / "a.pt")["a"].tolist() == [0, 1, 2]
+
+
+def test_packed_records_are_not_unpacked(tmp_path, monkeypatch):
+    """torch itself would unpack them whole: half a megabyte to half a gigabyte."""
+    (tmp_path / "a.pt").write_bytes(packed_again(zipfile.ZIP_STORED))
+    assert read_pickled(tmp_path / "a.pt")["a"].tolist() == [0, 1, 2]
+    (tmp_path / "a.pt").write_bytes(packed_again(zipfile.ZIP_DEFLATED, bytes(2**20)))
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("torch was asked"))
+    with pytest.raises(DataError, match=r"a\.pt holds more than tensors .*; fetch it again"):
+        read_pickled(tmp_path / "a.pt")
+
+
+def test_records_that_share_their_bytes_are_refused(tmp_path):
+    data = packed_again(zipfile.ZIP_STORED)
+    with zipfile.ZipFile(io.BytesIO(data)) as file:
+        large = max(file.infolist(), key=lambda record: record.file_size).file_size
+    assert large < 1000
+    directory = data.index(b"PK\1\2")
+    (tmp_path / "a.pt").write_bytes(data[: directory + 24] + (10**6).to_bytes(4, "little") + data[directory + 28 :])
+    with pytest.raises(DataError, match="holds more than tensors"):
+        read_pickled(tmp_path / "a.pt")
