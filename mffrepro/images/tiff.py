@@ -190,7 +190,7 @@ def holds_slices(path: str | os.PathLike) -> bool:
 def is_tiff(path: str | os.PathLike) -> bool:
     """Tell by its first bytes whether a file is a TIFF."""
     try:
-        with open(path, "rb") as file:
+        with open(real_path(path), "rb") as file:
             return file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
     except OSError:
         return False
