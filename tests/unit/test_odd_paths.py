@@ -7,6 +7,8 @@ import pytest
 import mffrepro as mff
 from mffrepro.benchmarks import record
 from mffrepro.benchmarks.store import COLUMNS, Store
+from mffrepro.cli import main
+from mffrepro.data.folder import list_folders, list_images
 from mffrepro.errors import DataError, ImageError, OptionError
 from mffrepro.images import as_stack
 from mffrepro.training.studies import runner
@@ -46,3 +48,21 @@ def test_an_empty_table_of_a_study_is_answered(tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "table_path", lambda name: tmp_path / f"{name}.csv")
     with pytest.raises(DataError, match="is not a table"):
         runner.read("a")
+
+
+@pytest.mark.parametrize("list_some", [list_images, list_folders])
+def test_a_folder_that_may_not_be_read_is_answered(tmp_path, monkeypatch, list_some):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("pathlib.Path.iterdir", refuse)
+    with pytest.raises(DataError, match=r"cannot be read \(Permission denied\); change its rights"):
+        list_some(tmp_path)
+
+
+@pytest.mark.parametrize("command", [["data", "make-stacks", "x", "--seed", "-1"], ["train", "gacn", "--seed", str(2**63)]])
+def test_seeds_that_no_generator_takes_are_refused_by_the_command(command, capsys):
+    assert main(command) == 2
+    said = capsys.readouterr().err
+    assert "--seed" in said
+    assert "MFFREPRO_DEBUG" not in said
