@@ -5,6 +5,7 @@ The command line prints the sentence and exits with 2; in Python each is a ``Val
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 
 class MffError(ValueError):
@@ -45,3 +46,12 @@ def first_line(error: BaseException) -> str:
     """
     text = str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__
     return text if len(text) <= 120 else f"{text[:117]}..."
+
+
+def brief(value: Any) -> str:
+    """Return what was given as an error shows it: on one line, at most 60 characters."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no whole number of more than 4300 digits
+        return "too long a number"
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -18,6 +18,7 @@ from mffrepro.fusion.slabs import fuse_in_slabs
 from mffrepro.images import FocusStack, FusionResult, ImageOrPath, as_stack, from_unit
 from mffrepro.images.depth import note_unused_bits, scale_from_white
 from mffrepro.methods_table import CARDS, MethodCard
+from mffrepro.option_ranges import check_range
 from mffrepro.room import check_memory
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def fuse(
     Raises:
         ImageError: Images cannot be fused; the sentence names which.
             Or the method needs more memory than is free.
-        OptionError: There is no such method, weights or option.
+        OptionError: There is no such method, weights or option, or an option is out of range.
         DataError: Weights cannot be read or fetched.
     Chapter: 00_quickstart
 
@@ -220,7 +221,8 @@ def check_options(spec: str, options: Mapping[str, Any]) -> tuple[MethodCard, di
         The card, and the options that the method takes; weights and device too for networks.
 
     Raises:
-        OptionError: There is no such method, option, strategy or weights; the sentence suggests the nearest.
+        OptionError: There is no such method, option, strategy or weights, and the sentence suggests the nearest; or a number is
+            out of range.
     """
     card, named_weights, variant = parse(spec)
     if isinstance(options.get("weights"), os.PathLike):
@@ -231,6 +233,8 @@ def check_options(spec: str, options: Mapping[str, Any]) -> tuple[MethodCard, di
         chosen["weights"] = named_weights
     for name in chosen.keys() - known.keys() - COMMON.keys():
         raise unknown(f"option of {card.name}", name, known.keys() - COMMON.keys(), "mffrepro list methods")
+    for name in chosen.keys() & known.keys():
+        check_range(card.name, name, chosen[name], known[name].default)
     _check_weights(card, chosen["weights"])
     chosen["strategy"] = _strategy(card, chosen["strategy"])
     taken = {*known, "weights", "device"} if card.kind == "network" else {*known}

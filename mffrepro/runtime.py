@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from mffrepro.before_torch import pages, waiting
-from mffrepro.errors import OptionError, unknown
+from mffrepro.errors import OptionError, brief, unknown
 from mffrepro.version import __version__
 
 #: The one place that says where this project lives. Badges, buttons, bootstraps and workflows repeat it, which a test compares;
@@ -135,8 +135,8 @@ def profile(
     ):
         if value not in known:
             raise unknown(what, value, known)
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        raise OptionError(f"seed is {seed!r}; use an integer from 0")
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**32:
+        raise OptionError(f"seed is {brief(seed)}; use an integer from 0 to {2**32 - 1}, as NumPy does")
     _seed(seed)
     return Profile(name, dataset, device, retrain == "yes", seed)
 

@@ -33,7 +33,7 @@ def fuse(stack: FocusStack, *, scale: int = 48, block: int = 8, smallest: int = 
 
     Args:
         stack: N >= 2 images of any size, gray or colour.
-        scale: Twice the side of the square that a descriptor covers, pixels; a multiple of 8.
+        scale: Twice the side of the square that a descriptor covers, pixels; a multiple of 8 from 16 on.
         block: Side of the voting blocks, pixels, >= 1.
         smallest: Least area of a region that the votes decide, pixels; in images under 72 times that, a 72nd of the image.
 
@@ -41,7 +41,7 @@ def fuse(stack: FocusStack, *, scale: int = 48, block: int = 8, smallest: int = 
         The fused image and its decision: one source, or half of each where matching comes to no decision.
 
     Raises:
-        OptionError: `scale` is not a positive multiple of 8, or `block` under 1.
+        OptionError: `scale` is not a multiple of 8 from 16 on, or `block` under 1.
     Deviations:
         Gray is rounded to 8 bits whatever the depth of the images, as in the authors' code. The border of matching is not
         known; it moves under one pixel in a thousand of the results in the survey of Liu et al. (2020). More than two sources

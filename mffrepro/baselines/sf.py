@@ -34,6 +34,7 @@ def fuse(stack: FocusStack, *, block: int = 8, threshold: float = 0.0) -> tuple[
     """
     if block < 1:
         raise OptionError(f"block is {block}; use 1 or more")
+    block = min(block, max(stack.images.shape[1:3]))  # a wider one is the same block
     frequency = np.stack([_block_frequency(image, block) for image in gray_levels(stack)])
     shares = _shares(frequency, threshold)
     votes = [cv2.boxFilter(share, -1, (3, 3), normalize=False, borderType=cv2.BORDER_REFLECT) for share in shares]

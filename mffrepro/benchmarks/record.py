@@ -87,7 +87,7 @@ def _read(path: Path) -> pd.DataFrame:
     try:
         rows = pd.read_csv(path, dtype=KINDS).fillna({"weights": ""})
         missing = [name for name in KINDS if name not in rows]
-    except ValueError as error:  # neither text nor a table, or a word where a number should be
+    except (ValueError, OSError) as error:  # a folder, or neither text nor a table, or a word where a number should be
         raise DataError(f"{path} is not a record ({first_line(error)}); restore it from the repository") from None
     if missing:
         raise DataError(f"{path} is not a record (it has no column {missing[0]}); restore it from the repository")

@@ -6,12 +6,13 @@ Several processes may add to one file: each change is made to what the file hold
 import io
 import math
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from mffrepro.errors import DataError, first_line
+from mffrepro.errors import DataError, brief, first_line
 from mffrepro.images import locked, write_atomically
 
 #: Long format: one row per dataset x stack x method x metric.
@@ -57,8 +58,13 @@ class Store:
         return row is not None and not math.isnan(row["seconds"])
 
     def add(self, rows: Iterable[dict]) -> None:
-        """Add rows, replacing earlier ones of the same cells, and write the file."""
+        """Add rows, replacing earlier ones of the same cells, and write the file.
+
+        Raises:
+            DataError: The file cannot be written, or a name is not UTF-8.
+        """
         new = {_key(row): row for row in rows}
+        _check_names(new)
         if self.path is None:
             self.rows |= new
             return
@@ -82,6 +88,15 @@ class Store:
         frame = pd.DataFrame(list(self.rows.values()), columns=list(COLUMNS))
         frame = frame.astype({"value": float, "seconds": float})
         return frame.sort_values(list(KEY), ignore_index=True)
+
+
+def _check_names(keys: Iterable[tuple[str, ...]]) -> None:
+    """Raise DataError for the name of a file in another encoding, which no table holds."""
+    for name in chain.from_iterable(keys):
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise DataError(f"{brief(name)} is not a name in UTF-8; rename that file or folder") from None
 
 
 def _key(row: dict) -> tuple:

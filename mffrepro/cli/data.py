@@ -94,7 +94,7 @@ def make_stacks(
     frames: Annotated[tuple[int, int], typer.Option(help="Fewest and most frames of a stack.")] = (2, 12),
     size: Annotated[int, typer.Option(help="Longer side, pixels.")] = 320,
     faults: Annotated[bool, typer.Option(help="Noise, exposure, shift and JPEG, at random.")] = True,
-    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 1,
 ) -> None:
     """Draw focal stacks with a known sharp scene and a known depth.
 

@@ -52,7 +52,7 @@ def network(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     precision: Annotated[str, typer.Option(help="no (float32), bf16 or fp16.")] = "no",
     workers: Annotated[int, typer.Option(min=0, help="Processes that make samples.")] = 0,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the initial weights and of every sample.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of the initial weights and of every sample.")] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Go on after the last finished epoch.")] = False,
 ) -> None:
     """Train a network and keep the weights of its best epoch.

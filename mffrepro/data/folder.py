@@ -49,15 +49,30 @@ def folder_stacks(*, root: str | Path) -> Mapping[str, Callable[[], FocusStack]]
 
 
 def list_images(path: Path) -> list[Path]:
-    """List the images in a folder in the order of their numbers: 2 before 10."""
-    files = (file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and not file.name.startswith("."))
+    """List the images in a folder in the order of their numbers: 2 before 10.
+
+    Raises:
+        DataError: The folder may not be read.
+    """
+    files = (file for file in _entries(path) if file.suffix.lower() in SUFFIXES and not file.name.startswith("."))
     return sorted(files, key=lambda file: _natural(file.name.lower()))
 
 
 def list_folders(path: Path) -> list[Path]:
-    """List the sub-folders of a folder, in the order of their numbers."""
-    folders = (folder for folder in path.iterdir() if folder.is_dir() and not folder.name.startswith("."))
+    """List the sub-folders of a folder, in the order of their numbers.
+
+    Raises:
+        DataError: The folder may not be read.
+    """
+    folders = (folder for folder in _entries(path) if folder.is_dir() and not folder.name.startswith("."))
     return sorted(folders, key=lambda folder: _natural(folder.name.lower()))
+
+
+def _entries(path: Path) -> list[Path]:
+    try:
+        return list(path.iterdir())
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); change its rights, or move it elsewhere") from None
 
 
 def list_sources(folder: Path, *, leave_out: Sequence[Path] = (), like_sizes: bool = False) -> list[Path]:

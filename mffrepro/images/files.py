@@ -106,12 +106,16 @@ def locked(path: str | os.PathLike, seconds: float = -1) -> "BaseFileLock":
         seconds: How long to wait for another process; by default as long as it takes.
 
     Raises:
+        OSError: The lock cannot be made.
         filelock.Timeout: Another process still holds it.
     """
     from filelock import FileLock
 
     path = real_path(path)
-    return FileLock(path.with_name(f".{path.name}.lock"), timeout=seconds)
+    lock = path.with_name(f".{path.name}.lock")
+    if path.parent.is_dir() and not lock.exists():
+        lock.touch()  # where no file can be made this says so, as in /proc, and the lock would be waited for without end
+    return FileLock(lock, timeout=seconds)
 
 
 def write_atomically(path: str | os.PathLike, data: bytes) -> None:

@@ -64,12 +64,26 @@ def _first_tags(exif: "Exif") -> Iterator[tuple]:
 
 
 def _directory(exif: "Exif", tag: int) -> dict[int, object]:
-    return {name: value for name, value in exif.get_ifd(tag).items() if name not in _SIDES}
+    """Return what a directory holds; nothing where a value does not fit its tag, as in damaged files."""
+    try:
+        values = {name: value for name, value in exif.get_ifd(tag).items() if name not in _SIDES}
+        _packed(values, 0, "little")
+    except Exception:  # Pillow fails at such values in ways that could not be listed
+        return {}
+    return values
+
+
+def _packed(values: dict[int, object], start: int, order: str) -> bytes:
+    """Lay a directory out for its place in a file."""
+    from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+    directory = ImageFileDirectory_v2(ifh=b"II*\0\0\0\0\0" if order == "little" else b"MM\0*\0\0\0\0")
+    directory.update(values)
+    return directory.tobytes(start)
 
 
 def _with_directories(tiff: bytes, exif: "Exif") -> bytes:
     """Append the directories of EXIF and GPS to a TIFF, and set the places that point to them."""
-    from PIL.TiffImagePlugin import ImageFileDirectory_v2
     from tifffile import TiffFile
 
     with TiffFile(io.BytesIO(tiff)) as file:
@@ -80,9 +94,7 @@ def _with_directories(tiff: bytes, exif: "Exif") -> bytes:
     for tag, place in places.items():
         data += b"\0" * (len(data) % 2)  # directories begin at even places
         start = len(data)
-        directory = ImageFileDirectory_v2(ifh=b"II*\0\0\0\0\0" if order == "little" else b"MM\0*\0\0\0\0")
-        directory.update(_directory(exif, tag))
-        data += directory.tobytes(start)
+        data += _packed(_directory(exif, tag), start, order)
         data[place : place + 2] = tag.to_bytes(2, order)
         data[place + 8 : place + 12] = start.to_bytes(4, order)
     return bytes(data)

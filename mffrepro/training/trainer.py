@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from mffrepro import progress
 from mffrepro.data.regions import LabelledImage
-from mffrepro.errors import DataError, OptionError
+from mffrepro.errors import DataError, OptionError, first_line
 from mffrepro.images import locked, write_atomically
 from mffrepro.models.weights import load_pickled, read_safetensors, to_bytes
 from mffrepro.training.recipe import Recipe
@@ -246,7 +246,10 @@ def _read_last(path: Path) -> dict[str, Any]:
 
 
 def _are_rows(rows: Any) -> bool:
-    return isinstance(rows, list) and all(isinstance(row, dict) and "val_total" in row for row in rows)
+    """Tell whether these are rows of a log: numbers of the same names, the validation's loss among them."""
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and row.keys() == rows[0].keys() for row in rows):
+        return False
+    return all("val_total" in row and all(isinstance(value, (int, float)) for value in row.values()) for row in rows)
 
 
 def _unusable(path: Path, reason: str) -> DataError:
@@ -254,12 +257,21 @@ def _unusable(path: Path, reason: str) -> DataError:
 
 
 def read_log(path: str | Path) -> list[Row]:
-    """Read the rows of a ``log.csv``; an empty list where there is none yet."""
+    """Read the rows of a ``log.csv``; an empty list where there is none yet.
+
+    Raises:
+        DataError: It cannot be read, or is no log.
+    """
     path = Path(path)
     if not path.exists():
         return []
-    with path.open(newline="") as file:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    except (OSError, ValueError, TypeError, csv.Error) as error:  # TypeError: a row of fewer or more values than the names
+        raise DataError(
+            f"{path} is no log of a training ({first_line(error)}); give a folder that mffrepro train wrote"
+        ) from None
 
 
 def _checkpoint(out: Path, rows: list[Row], model: nn.Module, optimiser: Any, scheduler: Any, scaler: Any) -> None:
@@ -285,6 +297,14 @@ def _write_log(path: Path, rows: list[Row]) -> None:
 
 
 def load_model(model: nn.Module, path: str | Path) -> nn.Module:
-    """Load the weights of a safetensors file into a network, and return it."""
-    model.load_state_dict(read_safetensors(path)[0])
+    """Load the weights of a safetensors file into a network, and return it.
+
+    Raises:
+        DataError: The file cannot be read, or holds the weights of another network.
+    """
+    tensors, _ = read_safetensors(path)
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError:  # names or shapes differ
+        raise DataError(f"{path} holds the weights of another network; give a folder that mffrepro train wrote") from None
     return model

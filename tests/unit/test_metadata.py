@@ -17,6 +17,7 @@ from mffrepro.images import Metadata, as_stack, check_target, write_image
 from mffrepro.images.files import read_picture
 from mffrepro.images.headers import read_header
 from mffrepro.images.metadata import SOFTWARE, profile_for, time_taken
+from mffrepro.images.tiff_writing import encode_tiff
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (3, 30, 40, 3), dtype=np.uint8)
@@ -245,3 +246,15 @@ def test_an_image_too_large_for_its_format_is_refused_before_the_work(tmp_path, 
         check_target(tmp_path / name, np.uint8, (side, 5, 3))
     assert check_target(tmp_path / name, np.uint8, (side - 1, 5)) == tmp_path / name
     assert check_target(tmp_path / "x.png", np.uint8, (side, 5)) == tmp_path / "x.png"
+
+
+def test_a_directory_that_does_not_fit_its_tags_is_left_out_of_a_tiff(tmp_path, monkeypatch):
+    exif = Pillow.Exif()
+    exif.get_ifd(0x8769)[0xA001] = 2**40  # more than four bytes, as damaged files hold
+    exif.get_ifd(0x8825)[1] = "N"
+    monkeypatch.setattr("mffrepro.images.tiff_writing.result_exif", lambda *_: exif)
+    (tmp_path / "a.tif").write_bytes(encode_tiff(IMAGES[0], Metadata(), has_alpha=False))
+    with Pillow.open(tmp_path / "a.tif") as picture:
+        assert not picture.getexif().get_ifd(0x8769)
+        assert picture.getexif().get_ifd(0x8825)[1] == "N"
+    np.testing.assert_array_equal(mff.read_image(tmp_path / "a.tif"), IMAGES[0])

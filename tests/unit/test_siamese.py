@@ -283,11 +283,11 @@ def test_five_images_in_series_or_with_carried_features(method: str, options: di
     ("method", "options", "message"),
     [
         ("icacs18", {"dilate": -1}, "dilate is -1"),
-        ("icacs18", {"cancel": 2.0}, "cancel 2"),
+        ("icacs18", {"cancel": 2.0}, "cancel is 2"),
         ("cnn_fuse", {"threshold": 1.5}, "threshold is 1.5"),
-        ("cnn_fuse", {"eps": 0.0}, "eps 0"),
+        ("cnn_fuse", {"eps": 0.0}, "eps is 0"),
         ("cnnwt", {"weights": "dtcwt2"}, "no weights of cnnwt 'dtcwt2'; did you mean 'dtcwt'"),
-        ("cnnwt", {"smallest": -0.1}, "smallest -0.1"),
+        ("cnnwt", {"smallest": -0.1}, "smallest is -0.1"),
     ],
 )
 def test_wrong_options_are_one_sentence(method: str, options: dict, message: str) -> None:

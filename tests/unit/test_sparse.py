@@ -332,21 +332,21 @@ def test_the_weight_does_not_depend_on_which_source_comes_first():
 @pytest.mark.parametrize(
     ("method", "options", "message"),
     [
-        *[(name, {"eps": 0.0}, "eps is 0.0; use a number over 0") for name in ("sr", "asr", "mst_sr")],
-        *[(name, {"stride": 9}, "stride is 9; use 1 to 8") for name in ("sr", "asr", "mst_sr")],
+        *[(name, {"eps": 0.0}, "eps is 0.0; use 1e-12 or more") for name in ("sr", "asr", "mst_sr")],
+        *[(name, {"stride": 9}, "stride is 9; use 1 or more and at most 8") for name in ("sr", "asr", "mst_sr")],
         ("asr", {"noise": -1.0}, "noise is -1.0; use 0 or more"),
         ("asr", {"means": "mean"}, "no means 'mean'"),
         ("mst_sr", {"transform": "dtcw"}, "no transform 'dtcw'; did you mean 'dtcwt'"),
         ("mst_sr", {"levels": 0}, "levels is 0; use 1 or more"),
         ("mst_sr", {"levels": 2, "transform": "nsct"}, "levels is 2; use 1 or more, and 4 for 'nsct'"),
-        ("csr", {"sparsity": 0.0}, "sparsity is 0.0; use a number over 0"),
+        ("csr", {"sparsity": 0.0}, "sparsity is 0.0; use 1e-09 or more"),
         ("csr", {"radius": -1}, "radius is -1; use 0 or more"),
         ("dsift", {"scale": 20}, "scale is 20; use a positive multiple of 8"),
         ("dsift", {"block": 0}, "block is 0; use 1 or more"),
-        ("mwg", {"small": 0.0}, "use numbers over 0"),
+        ("mwg", {"small": 0.0}, "small is 0.0; use 0.001 or more"),
         ("mwg", {"iterations": -1}, "iterations is -1; use 0 or more"),
         ("focus_stack", {"blur": 4}, "blur is 4; use an odd number"),
-        ("focus_stack", {"aperture": 33}, "aperture is 33; use an odd number from 1 to 31"),
+        ("focus_stack", {"aperture": 33}, "aperture is 33; use 1 or more and at most 31"),
     ],
 )
 def test_wrong_options_are_answered(method, options, message):

@@ -12,7 +12,7 @@ import torch
 from schedules import rates
 
 from mffrepro.data import load_regions
-from mffrepro.errors import DataError
+from mffrepro.errors import DataError, OptionError
 from mffrepro.images import locked
 from mffrepro.training.gacn import PRESETS, GacnRecipe
 from mffrepro.training.ship import ship
@@ -194,6 +194,8 @@ DAMAGES = {
     "another optimiser": with_changes(optimiser={"state": 1}),
     "another schedule": with_changes(scheduler=5),
     "other rows": with_changes(rows=[5]),
+    "uneven rows": with_changes(rows=[{"val_total": 1.0}, {"val_total": 1.0, "x": 2.0}]),
+    "rows of texts": with_changes(rows=[{"val_total": "x"}]),
 }
 
 
@@ -239,6 +241,43 @@ def test_shipping_writes_weights_that_load_and_a_card(regions, tmp_path) -> None
     assert card["parameters"] == 68820
     assert len(card["log"]) == PRESETS["smoke"].epochs
     assert load_network(f"gacn.{path}").activity == "paper"
+
+
+@pytest.mark.parametrize("name", ["../x", "gacn", "gacn.a/b", "gacn.", "/x.y", "gacn.x\n"])
+def test_weights_are_shipped_under_names_of_weights_only(finished, tmp_path, name: str) -> None:
+    with pytest.raises(OptionError, match="give a method and a tag"):
+        ship(finished, name, data="embedded", device="a test", folder=tmp_path)
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b"{}", b"5", b'{"recipe": {"name": "gacn", "x": 1}}', b"\xff\xfe"])
+def test_a_folder_that_describes_no_run_is_not_shipped(finished, tmp_path, text: bytes) -> None:
+    shutil.copytree(finished, tmp_path / "run")
+    (tmp_path / "run" / "recipe.json").write_bytes(text)
+    with pytest.raises(DataError, match=r"recipe\.json describes no run"):
+        ship(tmp_path / "run", "gacn.trial", data="embedded", device="a test", folder=tmp_path)
+
+
+@pytest.mark.parametrize("text", [b"epoch\nx\n", b"a,b\n1\n", b"a\n1,2\n", b"a\n\xff\n", b"a\n" + b"9" * 200_000])
+def test_a_log_that_is_none_is_answered(tmp_path, text: bytes) -> None:
+    (tmp_path / "log.csv").write_bytes(text)
+    with pytest.raises(DataError, match=r"log\.csv is no log of a training"):
+        read_log(tmp_path / "log.csv")
+
+
+def test_a_log_without_epochs_is_not_shipped(finished, tmp_path) -> None:
+    shutil.copytree(finished, tmp_path / "run")
+    (tmp_path / "run" / "log.csv").write_bytes(b"epoch\n")
+    with pytest.raises(DataError, match="lists no finished epoch"):
+        ship(tmp_path / "run", "gacn.trial", data="embedded", device="a test", folder=tmp_path)
+
+
+def test_weights_of_another_network_are_not_resumed_from(regions, finished, tmp_path) -> None:
+    from safetensors.torch import save_file
+
+    shutil.copytree(finished, tmp_path / "run")
+    save_file({"x": torch.zeros(2)}, tmp_path / "run" / "best.safetensors")
+    with pytest.raises(DataError, match="holds the weights of another network"):
+        train(PRESETS["smoke"], regions, tmp_path / "run", device="cpu", resume=True)
 
 
 @pytest.mark.slow

@@ -129,5 +129,5 @@ def test_the_published_program_takes_the_chroma_of_the_first_source(three: np.nd
 
 @pytest.mark.parametrize("options", [{"steps": (0, 0)}, {"steps": (3,)}, {"steps": (-1, 4)}, {"rate": 0}])
 def test_no_steps_and_steps_of_no_length_are_refused(three: np.ndarray, options: dict) -> None:
-    with pytest.raises(mff.OptionError, match="use two numbers of steps"):
+    with pytest.raises(mff.OptionError, match=r"use two numbers of steps|steps is .* use 0 or more|rate is 0"):
         mff.fuse(three, "zmff", **options)

@@ -13,6 +13,7 @@ import pandas as pd
 from filelock import Timeout
 
 from mffrepro.data.checkout import origin
+from mffrepro.errors import DataError, first_line
 from mffrepro.images import locked, write_atomically
 from mffrepro.training.studies import Options, Row, Study, find, table_path
 
@@ -61,11 +62,18 @@ def run(name: str, options: Options, runs: str | Path = "runs", *, minutes: floa
 
 
 def read(name: str) -> pd.DataFrame:
-    """Read the table of a study as it is recorded; empty where nothing is."""
+    """Read the table of a study as it is recorded; empty where nothing is.
+
+    Raises:
+        DataError: The file is no table.
+    """
     path = table_path(name)
     if not path.exists():
         return pd.DataFrame()
-    return pd.read_csv(path, keep_default_na=False, na_values=["nan"])
+    try:
+        return pd.read_csv(path, keep_default_na=False, na_values=["nan"])
+    except (ValueError, OSError) as error:  # pandas' own errors are ValueErrors
+        raise DataError(f"{path} is not a table ({first_line(error)}); restore it from the repository") from None
 
 
 @dataclass(frozen=True)
