@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from mffrepro.data import weight_file
 from mffrepro.errors import DataError, OptionError, first_line
+from mffrepro.images.limits import real_path
 
 #: Most that all numbers in the options of a network may add up to. Its layers and maps are counted by them, and 1,000 classes
 #: are the most of any here.
@@ -221,7 +222,7 @@ def load_pickled(path: Path) -> Any:
 
     It raises errors of many kinds where the file is damaged.
     """
-    with path.open("rb") as file:
+    with real_path(path).open("rb") as file:
         is_zip = file.read(4) == b"PK\3\4"
     return torch.load(_as_stored(path) if is_zip else path, map_location="cpu", weights_only=True)
 
