@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mffrepro.alignment.geometry import is_plausible
-from mffrepro.errors import ImageError
+from mffrepro.errors import ImageError, brief
 from mffrepro.images import write_atomically
 from mffrepro.images.limits import real_path
 
@@ -54,7 +54,7 @@ def load_transforms(
         ImageError: The file cannot be read, is no such file, or belongs to frames of another number or size.
     """
     content = _parse(Path(path))
-    size = f"{content['width']}x{content['height']}"
+    size = f"{brief(content['width'])}x{brief(content['height'])}"
     if (content["height"], content["width"]) != tuple(shape[:2]):
         raise ImageError(f"{path} is for frames of {size} pixels, not {shape[1]}x{shape[0]}; estimate the transforms anew")
     transforms = content["transforms"]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from mffrepro.cli.terminal import say
+from mffrepro.cli.terminal import one_line, say
 from mffrepro.errors import DataError, MffError, OptionError
 
 #: Where the name of a stack goes in the path of its result.
@@ -109,7 +109,7 @@ def run_each(stacks: Mapping[str, Callable[[], list[Path]]], work: Callable[[str
     for name, list_files in stacks.items():
         try:
             with _named_notes(name):
-                print(work(name, list_files()), flush=True)
+                print(one_line(work(name, list_files())), flush=True)
         except (MffError, MemoryError) as error:
             say(f"{name}: {str(error) or 'not enough memory; use smaller or fewer images'}")
             failed.append(name)

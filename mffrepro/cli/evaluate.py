@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mffrepro.cli.terminal import ARROWS, number, say, show_table, steps, waiting
+from mffrepro.cli.terminal import ARROWS, number, one_line, say, show_table, steps, waiting
 from mffrepro.errors import DataError, ImageError, OptionError
 
 Scores = Mapping[str, float]
@@ -152,7 +152,9 @@ def _print_scores(scores: Scores) -> None:
 
 def _print_rows(rows: Mapping[str, Scores], means: Scores) -> None:
     names = columns(rows)
-    cells = [(stack, *(number(row.get(name, math.nan)) for name in names)) for stack, row in {**rows, "mean": means}.items()]
+    cells = [
+        (one_line(stack), *(number(row.get(name, math.nan)) for name in names)) for stack, row in {**rows, "mean": means}.items()
+    ]
     show_table(("stack", *map(head, names)), cells, numbers=1)
 
 

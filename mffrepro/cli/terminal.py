@@ -29,12 +29,16 @@ def console(*, stderr: bool = False) -> "Console":
 
 
 def say(sentence: str) -> None:
-    """Print one line on stderr, after the name of the program.
+    """Print one line on stderr, after the name of the program."""
+    print(f"mffrepro: {one_line(sentence)}", file=sys.stderr, flush=True)
 
-    Names of files may hold line breaks, and characters that a terminal obeys; they become spaces.
+
+def one_line(text: str) -> str:
+    """Replace by spaces what a terminal obeys, such as line breaks.
+
+    Names of files may hold it.
     """
-    line = "".join(letter if letter.isprintable() else " " for letter in sentence)
-    print(f"mffrepro: {line}", file=sys.stderr, flush=True)
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def show_table(

@@ -8,6 +8,7 @@ import mffrepro as mff
 from mffrepro.benchmarks import record
 from mffrepro.benchmarks.store import COLUMNS, Store
 from mffrepro.cli import main
+from mffrepro.cli.batch import run_each
 from mffrepro.data.folder import list_folders, list_images
 from mffrepro.errors import DataError, ImageError, OptionError
 from mffrepro.images import as_stack
@@ -66,3 +67,8 @@ def test_seeds_that_no_generator_takes_are_refused_by_the_command(command, capsy
     said = capsys.readouterr().err
     assert "--seed" in said
     assert "MFFREPRO_DEBUG" not in said
+
+
+def test_names_of_folders_cannot_command_the_terminal(capsys):
+    run_each({"a\nb\x1b[2J": list}, lambda name, files: f"{name}: done")
+    assert capsys.readouterr().out == "a b [2J: done\n"
