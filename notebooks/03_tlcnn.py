@@ -788,13 +788,12 @@ print(
 # Sixteen epochs of 480 pairs instead of five of 300 bring the network nearer to the true masks of made pairs, and further from fusing photographs well. What does it
 # learn that photographs do not have? `mffrepro train study long_training` trains from the same seed again and again, each time with other pairs:
 #
-# * *short*: the practical recipe, whose weights are the default;
+# * *short*: the practical recipe, by which the default weights were trained;
 # * *disc blur*: half of the pairs are blurred by a disc, as a lens blurs, and not by a Gaussian;
 # * *soft outlines*: the mask is softened along its outline before the images are put together, with a standard deviation of up to 3 pixels;
-# * *compressed pairs*: each image is compressed as JPEG at a quality between 60 and 99, as photographs are that are handed around;
-# * *all three* together.
+# * *compressed pairs*: each image is compressed as JPEG at a quality between 60 and 99, as photographs are that are handed around.
 #
-# Larger crops and a wider network are two more rows of the study, which are recorded when they have been trained.
+# All three together, larger crops and a wider network are further rows of the study, recorded when they have been trained.
 #
 # Batch normalisation may be a cause of its own: it keeps the mean and the variance that its inputs had in training. In the columns *adapted* these are
 # replaced by those of the photographs that are fused, which asks for no true mask.
