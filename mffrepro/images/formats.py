@@ -17,6 +17,7 @@ from mffrepro.images.limits import PILLOW_PIXELS, check_pixels, open_with_pillow
 from mffrepro.images.metadata import Metadata, read_metadata, read_orientation
 from mffrepro.images.orientation import orient, turned_back
 from mffrepro.images.picture import Picture, blank, split_alpha
+from mffrepro.images.tiff_limits import check_tiles
 
 #: Bytes that decoding takes for each pixel, where it is more than the four of the result.
 _DECODING = {"JPEG2000": 20, "WEBP": 18}
@@ -95,7 +96,7 @@ def _by_pillow(data: bytes, name: str, chroma: Chroma) -> Picture:
             if picture.format in ("JPEG", "MPO"):
                 check_scans(data, name)
             if picture.format == "TIFF":
-                tiff.check_tiles(picture.size, [picture.tag_v2.get(side, 0) for side in (322, 323)], name)
+                check_tiles(picture.size, [picture.tag_v2.get(side, 0) for side in (322, 323)], name)
             has_more = picture.format in ("GIF", "TIFF") and _has_second_page(picture)
             deep = _is_deep(picture, data)
             exif = picture.getexif()

@@ -2,14 +2,11 @@
 
 import io
 import logging
-import lzma
-import math
 import os
 import re
 import struct
 import warnings
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -23,6 +20,7 @@ from mffrepro.images.limits import check_pixels, open_with_pillow, real_path, to
 from mffrepro.images.metadata import Metadata, parse_exif, read_metadata, read_orientation
 from mffrepro.images.orientation import ORIENTATION
 from mffrepro.images.picture import Picture
+from mffrepro.images.tiff_limits import check_segments, has_imagecodecs
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage
@@ -38,14 +36,6 @@ _OTHERS |= {32844: "LogL", 32845: "LogLuv"}
 _DEPTH_AXES = "ZIQR"
 #: Directories among which the photograph is looked for, and slices of one stack: a hostile file has very many.
 MOST_DIRECTORIES, MOST_SLICES = 32, 10_000
-#: Pixels that a tile may have, however small the image is.
-TILE = 2**24
-#: Compressions (tag 259) that unpack to the samples of a strip or tile and no more: LZW, deflate, PackBits, LZMA, Zstandard.
-_PLAIN = {1, 5, 8, 32773, 32946, 34925, 50000}
-#: Compressions whose strips are pictures, with headers that Pillow reads: JPEG, JPEG 2000, PNG, WebP.
-_PICTURES = {7, 33003, 33004, 33005, 34712, 34933, 50001}
-#: Those that are unpacked whole where imagecodecs is missing, whatever comes out.
-_UNPACKED_WHOLE = {8: zlib.decompressobj, 32946: zlib.decompressobj, 34925: lzma.LZMADecompressor}
 _AXIS_NAMES = {"T": "points in time", "C": "channels", "S": "samples"}
 
 
@@ -62,7 +52,8 @@ def read_page(data: bytes, name: str) -> Picture:
     with _opened(io.BytesIO(data), name) as file:
         page = photograph(file.pages)
         check_pixels(page.imagewidth, page.imagelength, name, _pixel_size(page))
-        _check_segments([page], page, name)
+        _check_kind(page, name)
+        check_segments([page], page, name)
         if any(start + count > len(data) for start, count in zip(page.dataoffsets, page.databytecounts, strict=False)):
             raise ImageError(f"{name} is damaged or truncated (its pixels end beyond the file); copy it again")
         samples = _samples(page, data, name)
@@ -146,7 +137,8 @@ def read_slices(path: str | os.PathLike) -> tuple[np.ndarray | Frames, np.ndarra
         count = sides[_stack_axis(axes)]
         if min(page.imagewidth, page.imagelength) < 1 or count > size:  # a slice takes a byte or more, however it is compressed
             raise ImageError(f"{name} is damaged or truncated (it says that it has {count} slices); copy it again")
-        _check_segments(series.pages, page, name)
+        _check_kind(page, name)
+        check_segments(series.pages, page, name)
         in_turn = _lies_in_order(series, axes, count) and _pixel_size(page) * count * page.imagewidth * page.imagelength > SMALL
         check_pixels(page.imagewidth, page.imagelength, name, _pixel_size(page) * (1 if in_turn else count))
         if page.compression == 1 and count * page.imagewidth * page.imagelength * page.bitspersample // 8 > size:
@@ -264,71 +256,13 @@ def _opened(source, name: str) -> Iterator["TiffFile"]:
         logger.disabled = disabled
 
 
-def check_tiles(size: Sequence[int], tile: Sequence[int], name: str) -> None:
-    """Raise ImageError where tiles are much larger than the image that they make up.
-
-    Args:
-        size: Width and height of the image, pixels.
-        tile: Those of a tile; 0 where there are none.
-        name: The file, for the error.
-    """
-    if tile[0] * tile[1] > max(size[0] * size[1], TILE):
-        raise ImageError(f"{name} is damaged (its tiles of {tile[0]}x{tile[1]} pixels are larger than its image); copy it again")
-
-
-def _check_segments(pages: Iterable["TiffPage"], page: "TiffPage", name: str) -> None:
-    """Raise ImageError where strips or tiles of pages like one may unpack to more than their share of it."""
-    if page.imagedepth > 1 or page.tiledepth > 1:
-        raise ImageError(f"{name} stores a volume in one page; save its slices as pages")
-    check_tiles((page.imagewidth, page.imagelength), (page.tilewidth, page.tilelength), name)
-    unpack = None if _has_imagecodecs() else _UNPACKED_WHOLE.get(page.compression)
-    if unpack and any(_unpacks_further(unpack(), segment, page) for segment in _segments(pages)):
-        raise ImageError(f"{name} is damaged (its strips hold more than its image); copy it again")
-    if page.compression in _PLAIN or int(page.photometric) in _SENSOR:  # sensor data is refused later, by name
-        return
-    if page.compression not in _PICTURES or not all(_fits(segment, page) for segment in _segments(pages)):
-        kind = getattr(page.compression, "name", page.compression)
-        raise ImageError(f"{name} is compressed with {kind} in a way that cannot be checked; save it with deflate or LZW")
-
-
-def _segments(pages: Iterable["TiffPage"]) -> Iterator[bytes]:
-    """Yield the packed strips or tiles of pages, without those that are left out and filled by a constant."""
-    for page in pages:
-        for segment, _ in page.parent.filehandle.read_segments(page.dataoffsets, page.databytecounts):
-            if segment:
-                yield segment
-
-
-def _segment_sides(page: "TiffPage") -> tuple[int, int]:
-    return (page.tilewidth, page.tilelength) if page.is_tiled else (page.imagewidth, min(page.rowsperstrip, page.imagelength))
-
-
-def _unpacks_further(unpacker, segment: bytes, page: "TiffPage") -> bool:
-    """Tell whether a strip or tile unpacks to more bytes than it has."""
-    most = math.prod(_segment_sides(page)) * (1 + page.samplesperpixel * page.bitspersample // 8)
-    try:
-        return len(unpacker.decompress(segment, most + 1)) > most
-    except (zlib.error, lzma.LZMAError):  # reading it says what is wrong
-        return False
-
-
-def _fits(segment: bytes, page: "TiffPage") -> bool:
-    """Tell whether the picture in a strip or tile is no larger than that."""
-    most = _segment_sides(page)
-    try:
-        with open_with_pillow(io.BytesIO(segment)) as picture:
-            return picture.width <= most[0] and picture.height <= most[1]
-    except Exception:  # parsers refuse damaged files by errors of many kinds
-        return False
-
-
 def _pixel_size(page: "TiffPage") -> int:
     return max(1, page.samplesperpixel * page.bitspersample // 8)
 
 
 def _samples(page: "TiffPage", data: bytes, name: str) -> np.ndarray:
     """Decode a page to (H, W) or (H, W, S) as stored."""
-    if page.compression not in (1, 8, 32946) and not _has_imagecodecs() and page.parent.pages[0] is page:
+    if page.compression not in (1, 8, 32946) and not has_imagecodecs() and page.parent.pages[0] is page:
         decoded = _samples_by_libtiff(data)
         if decoded is not None:
             return decoded
@@ -354,12 +288,6 @@ def _complete(read, page: "TiffPage", name: str) -> np.ndarray:
     if samples is None:
         raise ImageError(f"{name} is damaged or truncated (it has no pixels); copy it again")
     return samples
-
-
-def _has_imagecodecs() -> bool:
-    from importlib.util import find_spec
-
-    return find_spec("imagecodecs") is not None
 
 
 def _samples_by_libtiff(data: bytes) -> np.ndarray | None:
@@ -392,9 +320,8 @@ def _convert(samples: np.ndarray, page: "TiffPage", name: str) -> tuple[np.ndarr
     photometric = int(page.photometric)
     if photometric == PALETTE and page.colormap is not None and samples.dtype == np.uint8:
         return np.moveaxis(page.colormap[:, samples] >> 8, 0, -1).astype(np.uint8), None
-    if photometric in _SENSOR or photometric in _OTHERS:
-        what = _SENSOR.get(photometric) or _OTHERS[photometric]
-        raise ImageError(f"{name} stores {what} at {page.bitspersample} bits; convert it to gray or RGB")
+    if photometric in _OTHERS:
+        raise _unconverted(_OTHERS[photometric], page, name)
     values = expand_bits(to_usable(samples, name), page.bitspersample)
     channels = {CMYK: 4, RGB: 3}.get(photometric, 1)
     if page.samplesperpixel < channels or (channels > 1 and values.shape[-1] < channels):
@@ -408,6 +335,16 @@ def _convert(samples: np.ndarray, page: "TiffPage", name: str) -> tuple[np.ndarr
     if photometric == WHITE_IS_ZERO:
         colour = _white(colour.dtype) - colour
     return (_cmyk_to_rgb(colour) if photometric == CMYK else colour), alpha
+
+
+def _check_kind(page: "TiffPage", name: str) -> None:
+    """Raise ImageError for the data of a sensor, which are not decoded here."""
+    if kind := _SENSOR.get(int(page.photometric)):
+        raise _unconverted(kind, page, name)
+
+
+def _unconverted(kind: str, page: "TiffPage", name: str) -> ImageError:
+    return ImageError(f"{name} stores {kind} at {page.bitspersample} bits; convert it to gray or RGB")
 
 
 def _has_alpha(page: "TiffPage") -> bool:

@@ -8,7 +8,7 @@ import tifffile
 
 import mffrepro as mff
 from mffrepro.errors import ImageError
-from mffrepro.images import as_stack, tiff
+from mffrepro.images import as_stack, tiff, tiff_limits
 from mffrepro.images.limits import open_with_pillow
 
 GRAY = np.random.default_rng(0).integers(0, 256, (32, 40), np.uint8)
@@ -58,7 +58,7 @@ def test_a_strip_holds_a_picture_of_its_size_and_no_larger(tmp_path, compression
     options = {"compressionargs": {"lossless": True}} if compression == "webp" else {}
     tifffile.imwrite(tmp_path / "a.tif", image, compression=compression, rowsperstrip=32, **options)
     with tifffile.TiffFile(tmp_path / "a.tif") as file:
-        tiff._check_segments(file.pages, file.pages[0], "a.tif")
+        tiff_limits.check_segments(file.pages, file.pages[0], "a.tif")
     change(tmp_path / "a.tif", WIDTH=4)
     with pytest.raises(ImageError, match=r"a\.tif is compressed with \w+ in a way that cannot be checked; save it with deflate"):
         tiff.read_page((tmp_path / "a.tif").read_bytes(), "a.tif")
@@ -87,14 +87,14 @@ def test_without_imagecodecs_a_strip_unpacks_to_no_more_than_its_image(tmp_path,
     tifffile.imwrite(tmp_path / "a.tif", DEEP, compression=compression)
     tifffile.imwrite(tmp_path / "b.tif", np.zeros((400, 400), np.uint16), compression=compression, rowsperstrip=400)
     change(tmp_path / "b.tif", WIDTH=4, HEIGHT=4)
-    monkeypatch.setattr(tiff, "_has_imagecodecs", lambda: False)
+    monkeypatch.setattr(tiff_limits, "has_imagecodecs", lambda: False)
     with tifffile.TiffFile(tmp_path / "a.tif") as file:
-        tiff._check_segments(file.pages, file.pages[0], "a.tif")
+        tiff_limits.check_segments(file.pages, file.pages[0], "a.tif")
     with (
         tifffile.TiffFile(tmp_path / "b.tif") as file,
         pytest.raises(ImageError, match=r"b\.tif is damaged \(its strips hold more than its image\); copy it again"),
     ):
-        tiff._check_segments(file.pages, file.pages[0], "b.tif")
+        tiff_limits.check_segments(file.pages, file.pages[0], "b.tif")
 
 
 def test_a_strip_whose_size_nobody_can_tell_beforehand_is_refused(tmp_path):

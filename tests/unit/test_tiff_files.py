@@ -96,7 +96,7 @@ def test_half_precision_and_booleans(write):
 
 def test_a_compression_that_needs_another_package_names_it(write, monkeypatch):
     path = write(np.stack([DEEP] * 2), metadata=None)
-    monkeypatch.setattr("mffrepro.images.tiff._has_imagecodecs", lambda: False)
+    monkeypatch.setattr("mffrepro.images.tiff.has_imagecodecs", lambda: False)
 
     def fail(self, *_, **__):
         raise ValueError("<COMPRESSION.LZW: 5> requires the 'imagecodecs' package")
@@ -110,7 +110,7 @@ def test_lzw_of_sixteen_bit_colours_needs_no_other_package(tmp_path, monkeypatch
 
     image = RNG.integers(0, 65536, (12, 15, 3), dtype=np.uint16)
     cv2.imwrite(str(tmp_path / "a.tif"), image[..., ::-1], [cv2.IMWRITE_TIFF_COMPRESSION, 5])
-    monkeypatch.setattr("mffrepro.images.tiff._has_imagecodecs", lambda: False)
+    monkeypatch.setattr("mffrepro.images.tiff.has_imagecodecs", lambda: False)
     np.testing.assert_array_equal(mff.read_image(tmp_path / "a.tif"), image)
 
 
