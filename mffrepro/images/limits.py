@@ -113,7 +113,10 @@ def real_path(path: str | os.PathLike) -> Path:
 
 
 def is_regular(path: Path) -> bool:
-    """Tell whether there is a file or a folder at a path, and not a pipe, a socket or a device."""
+    """Tell whether there is a file or a folder at a path.
+
+    Pipes, sockets and devices are neither.
+    """
     mode = path.stat().st_mode
     return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
 

@@ -36,7 +36,13 @@ def check_tiles(size: Sequence[int], tile: Sequence[int], name: str) -> None:
 
 
 def check_segments(pages: Iterable["TiffPage"], page: "TiffPage", name: str) -> None:
-    """Raise ImageError where strips or tiles of pages like one may unpack to more than their share of it."""
+    """Raise ImageError where strips or tiles may unpack to more than their share.
+
+    Args:
+        pages: Pages of one kind.
+        page: One of them, which says how all are stored.
+        name: The file, for the error.
+    """
     if page.imagedepth > 1 or page.tiledepth > 1:
         raise ImageError(f"{name} stores a volume in one page; save its slices as pages")
     check_tiles((page.imagewidth, page.imagelength), (page.tilewidth, page.tilelength), name)

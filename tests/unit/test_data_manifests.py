@@ -110,7 +110,7 @@ def test_fields_of_a_wrong_type_are_named(tmp_path, field, right):
 
 @pytest.mark.parametrize(
     ("field", "wrong"),
-    [("name", "thing @ file:///tmp/thing.tar.gz#"), ("name", "--no-index"), ("version", "1 ; x"), ("sha256", "0" * 63)],
+    [("name", "thing @ file:///srv/thing.tar.gz#"), ("name", "--no-index"), ("version", "1 ; x"), ("sha256", "0" * 63)],
 )
 def test_a_package_that_pip_would_take_for_something_else_is_refused(tmp_path, field, wrong):
     """A requirement with an address makes pip build a source archive, and so run what is in it."""
