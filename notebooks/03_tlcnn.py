@@ -785,13 +785,13 @@ print(
 # %% [markdown]
 # ### Why does a longer training fuse photographs worse?
 #
-# Sixteen epochs of 480 pairs instead of five of 300 bring the network nearer to the true masks of made pairs, and further from fusing photographs well. What does it
+# More epochs of more pairs (`weights="long"`) bring the network nearer to the true masks of made pairs, and further from fusing photographs well. What does it
 # learn that photographs do not have? `mffrepro train study long_training` trains from the same seed again and again, each time with other pairs:
 #
 # * *short*: the practical recipe, by which the default weights were trained;
 # * *disc blur*: half of the pairs are blurred by a disc, as a lens blurs, and not by a Gaussian;
-# * *soft outlines*: the mask is softened along its outline before the images are put together, with a standard deviation of up to 3 pixels;
-# * *compressed pairs*: each image is compressed as JPEG at a quality between 60 and 99, as photographs are that are handed around.
+# * *soft outlines*: the mask is softened along its outline before the images are put together;
+# * *compressed pairs*: each image is compressed as JPEG, more or less, as photographs are that are handed around.
 #
 # All three together, larger crops and a wider network are further rows of the study, recorded when they have been trained.
 #

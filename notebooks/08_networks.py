@@ -1260,7 +1260,7 @@ figures.curves(
 )
 
 # %% [markdown]
-# All 1300 steps were run once, for the smallest pair of MFFW, and recorded:
+# All steps were run once, for the smallest pair of MFFW, and recorded:
 
 # %% tags=["hide-input"]
 smallest = "mffw_01"

@@ -58,7 +58,7 @@ def check_segments(pages: Iterable["TiffPage"], page: "TiffPage", name: str) -> 
 
 def _segments(pages: Iterable["TiffPage"]) -> Iterator[bytes]:
     """Yield the packed strips or tiles of pages, without those that are left out and filled by a constant."""
-    for page in pages:
+    for page in filter(None, pages):  # a series may lack pages
         for segment, _ in page.parent.filehandle.read_segments(page.dataoffsets, page.databytecounts):
             if segment:
                 yield segment
