@@ -1,8 +1,6 @@
 """``python -m mffrepro``, which is also what ``accelerate launch -m mffrepro`` starts."""
 
-import sys
-
-from mffrepro.cli import main
+from mffrepro.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

@@ -1,7 +1,7 @@
 """The command line: ``mffrepro fuse | align | evaluate | benchmark | train | data | export | list | book``.
 
 Each command is a thin layer over the Python function of the same name, in a file of its own; what is heavy is imported when the
-command runs. Exit code 0: done; 1: the work failed; 2: the input or the arguments cannot be used as given.
+command runs. Exit code 0: done; 1: the work failed; 2: the input or the arguments cannot be used as given; 130: control-C.
 """
 
 import logging
@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from mffrepro.cli import align, benchmark, book, data, evaluate, export, fuse, listing, train
+from mffrepro.cli.control_c import STOPPED, notice_control_c
 from mffrepro.cli.terminal import say
 from mffrepro.errors import MffError, first_line
 
@@ -92,33 +93,48 @@ def main(arguments: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # an arrow that the encoding of a pipe lacks must not end the program
             stream.reconfigure(errors="replace")
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), notice_control_c() as pressed:
         warnings.showwarning = _say_warning
-        return _run(arguments)
-
-
-def _run(arguments: list[str] | None) -> int:
-    try:
-        code = app(arguments, prog_name="mffrepro", standalone_mode=False)
-    except UsageError as error:
-        say(_usage(error))
-        return 2
-    except MffError as error:
-        say(str(error))
-        return 2
-    except (KeyboardInterrupt, typer.Abort):
-        code = 130
-    except ModuleNotFoundError as error:
-        if error.name not in EXTRAS:
-            raise
-        say(f"this command needs the package {error.name}; install it with: pip install 'mffrepro[{EXTRAS[error.name]}]'")
-        return 2
-    except Exception as error:
-        say(_failure(error))
-        return 1
-    if code == 130:
+        try:
+            code = app(arguments, prog_name="mffrepro", standalone_mode=False)
+        except BaseException as error:
+            code = STOPPED if pressed.is_set() else _explain(error)
+    if code == STOPPED:
         say("stopped")
     return code if isinstance(code, int) else 0
+
+
+def program() -> None:
+    """Run the command line, and end the process with its exit code."""
+    code = main()
+    if code == STOPPED:  # Python itself crashes when it tidies up after an extension module whose import was cut off
+        sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+def _explain(error: BaseException) -> int:
+    """Say in one sentence what went wrong, and choose the exit code."""
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return STOPPED
+    if isinstance(error, UsageError):
+        say(_usage(error))
+        return 2
+    if isinstance(error, MffError):
+        say(str(error))
+        return 2
+    if isinstance(error, ModuleNotFoundError) and error.name in EXTRAS:
+        say(f"this command needs the package {error.name}; install it with: pip install 'mffrepro[{EXTRAS[error.name]}]'")
+        return 2
+    if isinstance(error, ModuleNotFoundError) or not isinstance(error, Exception):
+        raise error
+    if os.environ.get("MFFREPRO_DEBUG"):
+        traceback.print_exc()
+    if isinstance(error, OSError) and error.filename is not None:  # a path that nobody looked at before it was used
+        say(f"{os.fsdecode(error.filename)} cannot be used ({error.strerror}); check the path and your rights to it")
+        return 2
+    say(_failure(error))
+    return 1
 
 
 def _usage(error: Exception) -> str:
@@ -128,9 +144,7 @@ def _usage(error: Exception) -> str:
 
 
 def _failure(error: Exception) -> str:
-    """Describe an unforeseen error in one line; the traceback comes on request."""
-    if os.environ.get("MFFREPRO_DEBUG"):
-        traceback.print_exc()
+    """Describe an unforeseen error in one line."""
     if isinstance(error, MemoryError):
         return "not enough memory; use smaller or fewer images"
     return f"{type(error).__name__}: {str(error).strip() or 'no message'}; set MFFREPRO_DEBUG=1 to see where"

@@ -13,6 +13,8 @@ from mffrepro.errors import DataError, first_line
 SIDE = 8
 #: Kind -> shape of its atoms: (dictionaries, pixels of a patch, atoms), or (filters, rows, columns).
 SHAPES = {"sr": (1, 64, 256), "asr": (7, 64, 256), "csr": (32, 8, 8)}
+#: Most atoms of a dictionary: coding holds their inner products, which are as many as the square of this.
+MOST_ATOMS = 4096
 
 
 def load(kind: str, dictionary: str = "default") -> np.ndarray:
@@ -25,7 +27,7 @@ def load(kind: str, dictionary: str = "default") -> np.ndarray:
         dictionary: ``"default"`` (shipped), ``"published"`` (the authors', fetched) or the path of a safetensors file.
 
     Returns:
-        float64, shaped as `SHAPES` says; another number of atoms is possible in a file.
+        float64, shaped as `SHAPES` says; another number of atoms, up to `MOST_ATOMS`, is possible in a file.
 
     Raises:
         DataError: The file cannot be had, or holds something else.
@@ -52,7 +54,7 @@ def _read(path: Path, kind: str) -> np.ndarray:
 
 
 def _checked(atoms: np.ndarray, kind: str, where: object) -> np.ndarray:
-    """Return atoms as float64, of real numbers and the right shape, in any number but none.
+    """Return atoms as float64, of real numbers and the right shape, in any number from 1 to `MOST_ATOMS`.
 
     No atom may be zero, which would have no direction, nor too long to have a length.
     """
@@ -60,6 +62,8 @@ def _checked(atoms: np.ndarray, kind: str, where: object) -> np.ndarray:
     shape = list(SHAPES[kind])
     if atoms.ndim == 3:
         shape[free] = atoms.shape[free]
+    if shape[free] > MOST_ATOMS:
+        raise DataError(f"{where} has {shape[free]} atoms; give a dictionary of at most {MOST_ATOMS}")
     axes = (1, 2) if kind == "csr" else 1
     if list(atoms.shape) == shape and atoms.size and atoms.dtype.kind in "fiu":
         atoms = atoms.astype(np.float64)

@@ -132,6 +132,8 @@ def read_slices(path: str | os.PathLike) -> tuple[np.ndarray | Frames, np.ndarra
         series = next((one for one in file.series if _several(one)), None)
         if series is None:
             raise ImageError(f"{name} holds {_count(file)}; give at least two images, or a TIFF of several slices")
+        if series.kind == "ome" and (missing := sum(page is None for page in series.pages)):
+            raise ImageError(f"{name} lacks {missing} of its {len(series.pages)} slices; save those that it has to a new file")
         sides = _check_axes(series, name)
         axes, page = "".join(sides), series.keyframe
         count = sides[_stack_axis(axes)]

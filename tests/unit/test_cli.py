@@ -659,6 +659,16 @@ def test_a_chapter_that_fails_is_exit_code_1(run, monkeypatch):
         (MemoryError(), 1, "not enough memory; use smaller or fewer images"),
         (ZeroDivisionError("division\nby zero"), 1, "ZeroDivisionError: division by zero; set MFFREPRO_DEBUG=1 to see where"),
         (KeyboardInterrupt(), 130, "stopped"),
+        (
+            PermissionError(13, "Permission denied", "a"),
+            2,
+            "a cannot be used (Permission denied); check the path and your rights to it",
+        ),
+        (
+            OSError(28, "No space left on device"),
+            1,
+            "OSError: [Errno 28] No space left on device; set MFFREPRO_DEBUG=1 to see where",
+        ),
         (EOFError("no more data"), 1, "OSError: a file ends too early (no more data); set MFFREPRO_DEBUG=1 to see where"),
         (ModuleNotFoundError("no", name="accelerate"), 2, "install it with: pip install 'mffrepro[train]'"),
     ],
@@ -711,12 +721,28 @@ def test_a_closed_pipe_is_quiet():
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
-def test_control_c_is_one_line_and_exit_code_130(folder):
+@pytest.mark.parametrize("seen_as", [None, ImportError("initialization failed"), mff.MffError("a.png cannot be read")])
+def test_control_c_is_control_c_whatever_it_breaks(run, pair, monkeypatch, seen_as):
+    def press(*_, **__):
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise seen_as or KeyboardInterrupt from None
+
+    monkeypatch.setattr("mffrepro.methods.fuse", press)
+    before = signal.getsignal(signal.SIGINT)
+    assert run("fuse", *pair, "-o", "fused.png") == (130, "", "mffrepro: stopped\n")
+    assert signal.getsignal(signal.SIGINT) is before
+    assert run("list", "nothing")[0] == 2  # the next run in this process has forgotten it
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_control_c_ends_the_program_with_one_line_and_exit_code_130(folder):
     command = [sys.executable, "-m", "mffrepro", "train", "gacn", "--preset", "smoke", "--set", "epochs=500", "--out", "run"]
     listen = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a background job inherits a deaf ear
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listen) as process:
         deadline = time.monotonic() + 60
-        while not Path("run/log.csv").exists() and time.monotonic() < deadline:  # it trains: all that is imported late is there
+        while not Path("run/log.csv").exists() and time.monotonic() < deadline:
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)

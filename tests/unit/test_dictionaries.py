@@ -123,6 +123,12 @@ def test_atoms_that_cannot_be_are_refused(tmp_path, atoms):
         dictionaries.load("csr", str(tmp_path / "mine.safetensors"))
 
 
+def test_more_atoms_than_memory_has_room_for_are_refused(tmp_path):
+    save_file({"sr": np.ones((1, 64, dictionaries.MOST_ATOMS + 1), np.float32)}, tmp_path / "mine.safetensors")
+    with pytest.raises(DataError, match="has 4097 atoms; give a dictionary of at most 4096"):
+        dictionaries.load("sr", str(tmp_path / "mine.safetensors"))
+
+
 @pytest.mark.parametrize("dtype", ["F4", "F8_E4M3", "F8_E8M0", "BF16", "X"])
 def test_types_that_numpy_lacks_are_refused(tmp_path, dtype):
     count = 2 * 64 * {"F4": 4, "BF16": 16}.get(dtype, 8) // 8

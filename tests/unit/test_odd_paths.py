@@ -2,6 +2,7 @@
 
 import os
 
+import numpy as np
 import pytest
 
 import mffrepro as mff
@@ -72,3 +73,22 @@ def test_seeds_that_no_generator_takes_are_refused_by_the_command(command, capsy
 def test_names_of_folders_cannot_command_the_terminal(capsys):
     run_each({"a\nb\x1b[2J": list}, lambda name, files: f"{name}: done")
     assert capsys.readouterr().out == "a b [2J: done\n"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("data", "make-stacks", "file/new", "--count", "1"),
+        ("train", "gacn", "--preset", "smoke", "--out", "file/new"),
+        ("train", "study", "overfitting", "--machine", "a core", "--out", "file/new"),
+        ("evaluate", "--pairs", "stacks", "--fused", "{stack}" + "x" * 300 + ".png"),
+    ],
+)
+def test_a_path_that_cannot_be_is_one_sentence_of_every_command(tmp_path, monkeypatch, capsys, command):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    (tmp_path / "stacks").mkdir()
+    for number in (1, 2):
+        mff.write_image(tmp_path / "stacks" / f"a_{number}.png", np.zeros((16, 16), np.uint8))
+    assert main(list(command)) == 2
+    assert capsys.readouterr().err.splitlines()[-1].endswith("); check the path and your rights to it")

@@ -1,5 +1,6 @@
 """TIFF files of every kind that microscopes and cameras write: stacks in one file, and values that are not plain 8 or 16 bits."""
 
+import re
 import warnings
 
 import numpy as np
@@ -397,3 +398,11 @@ def test_a_tag_of_another_kind_than_text_is_left_out(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", image, extratags=[(0x9C9B, "I", 1, 2**31, True)], metadata=None)
     result = mff.fuse([tmp_path / "a.tif"] * 2, "average")
     assert mff.write_image(tmp_path / "out.tif", result).exists()
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_slices_that_a_microscope_announced_and_never_wrote_are_no_black_ones(write, compression):
+    path = write(SLICES, "a.ome.tif", metadata={"axes": "ZYX"}, compression=compression, ome=True)
+    np.testing.assert_array_equal(as_stack(path).images, SLICES)
+    path.write_bytes(re.sub(rb'(SizeZ|PlaneCount)="5"', rb'\1="7"', path.read_bytes()))
+    assert "a.ome.tif lacks 2 of its 7 slices; save those" in refusal(as_stack, path)
