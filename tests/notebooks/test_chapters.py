@@ -95,6 +95,7 @@ def test_the_bootstrap_is_the_same_in_every_chapter():
     assert len(bootstraps) == 1
     (bootstrap,) = bootstraps
     assert f'"git+https://github.com/{REPOSITORY}@{REF}"' in bootstrap
+    assert 'import_module("mffrepro")' in bootstrap.splitlines()[-1], "torch loaded without it spins beside other work"
     assert all(code_cells(chapter)[0].metadata.tags == ["parameters", "hide-input"] for chapter in CHAPTERS)
 
 
