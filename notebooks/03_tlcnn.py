@@ -794,7 +794,7 @@ print(
 # * *soft outlines*: the mask is softened along its outline before the images are put together;
 # * *compressed pairs*: each image is compressed as JPEG, more or less, as photographs are that are handed around.
 #
-# All three together, larger crops and a wider network are further rows of the study, recorded when they have been trained.
+# The other rows combine them, with larger crops, more epochs or a wider network where their names say so.
 #
 # Batch normalisation may be a cause of its own: it keeps the mean and the variance that its inputs had in training. In the columns *adapted* these are
 # replaced by those of the photographs that are fused, which asks for no true mask.
@@ -843,7 +843,8 @@ choice_table(
 
 # %% [markdown]
 # By the printed rule, the longer training with the pairs as they are falls behind the short one by more than five seeds differ by. With pairs blurred by a disc, or
-# compressed, that loss is gone, with the same network, loss and rate; soft outlines alone bring back little. The statistics are a part of it: adapted,
+# compressed, that loss is gone, with the same network, loss and rate; with both it is gone most clearly. Soft outlines alone bring back little, and added
+# to the two they help no further, nor do larger crops. The statistics are a part of it: adapted,
 # they bring back some where the pairs are neither, and hardly anything where they are. So what harms is what only made pairs reward: values that a
 # Gaussian has smoothed and no camera has written. The overlap on made pairs falls as this is unlearnt, since these are blurred by the same
 # Gaussian. Each row is one training, so effects within the range of the seeds are undecided; whether one of these trainings fuses better than the short one is such a question.

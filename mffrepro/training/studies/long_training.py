@@ -19,8 +19,8 @@ from mffrepro.training.studies.transfer import METRICS, TRUTH, rate
 from mffrepro.training.trainer import go_on, load_model, read_log
 from mffrepro.training.transfer import PRACTICAL, PRESETS, TransferRecipe
 
-#: Blur and outline as a lens makes them.
-LENS = {"disc": 0.5, "spread": 3.0}
+#: Half of the pairs blurred as a lens does, and all of them compressed as a camera does.
+CAMERA = {"disc": 0.5, "quality": 60}
 #: Row of the study -> fields of the recipe that differ from the preset ``long``; the second is the practical one.
 CHANGES: Mapping[str, Mapping[str, Any]] = {
     "": {},
@@ -28,9 +28,11 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     "disc blur": {"disc": 0.5},
     "soft outlines": {"spread": 3.0},
     "compressed pairs": {"quality": 60},
-    "all three": LENS | {"quality": 60},
-    "all three, larger crops": LENS | {"quality": 60, "crop": 160},
-    "all three, twice as wide": LENS | {"quality": 60, "width": 0.125, "vgg_width": 0.125, "transfer": "none"},
+    "disc blur, compressed pairs": CAMERA,
+    "all three": CAMERA | {"spread": 3.0},
+    "all three, larger crops": CAMERA | {"spread": 3.0, "crop": 160},
+    "disc blur, compressed pairs, twice as long": CAMERA | {"epochs": 32},
+    "disc blur, compressed pairs, twice as wide": CAMERA | {"width": 0.125, "vgg_width": 0.125, "transfer": "none"},
 }
 
 
