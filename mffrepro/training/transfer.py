@@ -198,11 +198,14 @@ PRACTICAL = TransferRecipe(
     width=SLIM, vgg_width=SLIM, transfer="surrogate", masks="regions", photographs=(), kernels=(5, 7), softest=1.0, noise=0.01,
     augment=True, size=256, crop=96, epochs=5, samples=300, validation=72, batch=6, rate=3e-4, decay=1e-5, schedule="cosine",
 )  # fmt: skip
-#: Recipes of both papers: the printed one, a practical one and its ablations of the same budget, a longer one, and a test.
+LONG = replace(PRACTICAL, epochs=16, samples=480)
+#: Recipes of both papers: the printed one, a practical one and its ablations of the same budget, a longer one, a still longer one
+#: whose pairs are blurred as by a lens and compressed as by a camera, and a test.
 PRESETS = {
     "paper": TransferRecipe(),
     "practical": PRACTICAL,
-    "long": replace(PRACTICAL, epochs=16, samples=480),
+    "long": LONG,
+    "camera": replace(LONG, epochs=32, disc=0.5, quality=60),
     "nontl": replace(PRACTICAL, transfer="none"),
     "avg": replace(PRACTICAL, downsample="avg"),
     "max": replace(PRACTICAL, downsample="max"),
