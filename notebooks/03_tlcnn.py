@@ -844,7 +844,7 @@ choice_table(
 # %% [markdown]
 # By the printed rule, the longer training with the pairs as they are falls behind the short one by more than five seeds differ by. With pairs blurred by a disc, or
 # compressed, that loss is gone, with the same network, loss and rate; with both it is gone most clearly. Soft outlines alone bring back little, and added
-# to the two they help no further, nor do larger crops. The statistics are a part of it: adapted,
+# to the two they help no further, nor do larger crops; twice the epochs change little. The statistics are a part of it: adapted,
 # they bring back some where the pairs are neither, and hardly anything where they are. So what harms is what only made pairs reward: values that a
 # Gaussian has smoothed and no camera has written. The overlap on made pairs falls as this is unlearnt, since these are blurred by the same
 # Gaussian. Each row is one training, so effects within the range of the seeds are undecided; whether one of these trainings fuses better than the short one is such a question.
