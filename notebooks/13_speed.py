@@ -55,7 +55,7 @@ if importlib.util.find_spec("mffrepro") is None:  # Colab, Kaggle, any bare kern
     )
     importlib.invalidate_caches()
     print("installed mffrepro from github.com/mffrepro/mffrepro")
-importlib.import_module("mffrepro")  # before torch: it says how torch's threads wait
+assert importlib.import_module("mffrepro")  # before torch: says how its threads wait
 
 # %% tags=["remove-input"]
 import time

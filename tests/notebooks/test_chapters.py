@@ -96,6 +96,7 @@ def test_the_bootstrap_is_the_same_in_every_chapter():
     (bootstrap,) = bootstraps
     assert f'"git+https://github.com/{REPOSITORY}@{REF}"' in bootstrap
     assert 'import_module("mffrepro")' in bootstrap.splitlines()[-1], "torch loaded without it spins beside other work"
+    assert not isinstance(ast.parse(bootstrap).body[-1], ast.Expr), "its value would stand on every page"
     assert all(code_cells(chapter)[0].metadata.tags == ["parameters", "hide-input"] for chapter in CHAPTERS)
 
 
