@@ -17,7 +17,7 @@ def check(book: Book, chapters: Iterable[str], parameters: dict[str, str]) -> No
         parameters: The parameters that they ran with.
 
     Raises:
-        BookError: A chapter is stale, or has an unexecuted or a failed cell.
+        BookError: A chapter is stale, or has an unexecuted or a failed cell, or one whose value was shown by mistake.
     """
     for chapter in chapters:
         if book.read_note(chapter).get("key") != key_of(book, chapter, parameters):
@@ -42,4 +42,6 @@ def faults(path: Path) -> str:
         deliberate = "raises-exception" in cell["metadata"].get("tags", ())
         if not deliberate and any(output["output_type"] == "error" for output in cell["outputs"]):
             return f"has a failed cell (number {i})"
+        if any(output.get("data", {}).keys() == {"text/plain"} for output in cell["outputs"]):
+            return f"has a cell that shows a bare Python value (number {i})"  # neither printed nor a table or picture: forgotten
     return ""

@@ -73,13 +73,15 @@ def executed(book: Book, *cells: tuple[int | None, list], tags: tuple[str, ...] 
 
 ERROR = nbformat.v4.new_output("error", ename="ValueError", evalue="no", traceback=["no"])
 FINE = nbformat.v4.new_output("stream", text="42\n")
+TABLE = nbformat.v4.new_output("display_data", data={"text/plain": "a", "text/html": "<table>"})
+BARE = nbformat.v4.new_output("execute_result", data={"text/plain": "<module 'mffrepro'>"}, execution_count=1)
 
 
 # ------------------------------------------------------------------------------------------ what must not be shown
 
 
 def test_a_sound_notebook_has_no_fault(book):
-    assert faults(executed(book, (1, [FINE]), (2, []))) == ""
+    assert faults(executed(book, (1, [FINE]), (2, [TABLE]), (3, []))) == ""
 
 
 @pytest.mark.parametrize(
@@ -87,10 +89,11 @@ def test_a_sound_notebook_has_no_fault(book):
     [
         ([(1, [FINE]), (None, [])], "unexecuted"),
         ([(1, [FINE]), (2, [ERROR])], "failed"),
+        ([(1, [BARE])], "bare"),
         ([(2, [FINE]), (1, [FINE])], "order"),
         ([(1, [FINE]), (3, [FINE])], "order"),
     ],
-    ids=["unexecuted", "failed", "backwards", "left out"],
+    ids=["unexecuted", "failed", "bare value", "backwards", "left out"],
 )
 def test_a_notebook_that_did_not_run_top_to_bottom_is_refused(book, cells, fault):
     assert fault in faults(executed(book, *cells))
