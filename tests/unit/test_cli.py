@@ -20,6 +20,7 @@ import pytest
 import mffrepro as mff
 from mffrepro import cli
 from mffrepro.cli import main
+from mffrepro.cli.control_c import notice_control_c
 from mffrepro.cli.values import convert
 from mffrepro.data import load
 from mffrepro.errors import OptionError
@@ -730,10 +731,24 @@ def test_control_c_is_control_c_whatever_it_breaks(run, pair, monkeypatch, seen_
             raise seen_as or KeyboardInterrupt from None
 
     monkeypatch.setattr("mffrepro.methods.fuse", press)
-    before = signal.getsignal(signal.SIGINT)
-    assert run("fuse", *pair, "-o", "fused.png") == (130, "", "mffrepro: stopped\n")
-    assert signal.getsignal(signal.SIGINT) is before
-    assert run("list", "nothing")[0] == 2  # the next run in this process has forgotten it
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job inherits a deaf ear
+    try:
+        assert run("fuse", *pair, "-o", "fused.png") == (130, "", "mffrepro: stopped\n")
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        assert run("list", "nothing")[0] == 2  # the next run in this process has forgotten it
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_who_does_not_listen_to_control_c_is_left_so():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with notice_control_c() as pressed:
+            signal.raise_signal(signal.SIGINT)
+            assert not pressed.is_set()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
