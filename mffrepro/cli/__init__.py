@@ -130,7 +130,7 @@ def _explain(error: BaseException) -> int:
         raise error
     if os.environ.get("MFFREPRO_DEBUG"):
         traceback.print_exc()
-    if isinstance(error, OSError) and error.filename is not None:  # a path that nobody looked at before it was used
+    if isinstance(error, OSError) and isinstance(error.filename, str | bytes):  # a path that nobody looked at before it was used
         say(f"{os.fsdecode(error.filename)} cannot be used ({error.strerror}); check the path and your rights to it")
         return 2
     say(_failure(error))

@@ -199,13 +199,15 @@ PRACTICAL = TransferRecipe(
     augment=True, size=256, crop=96, epochs=5, samples=300, validation=72, batch=6, rate=3e-4, decay=1e-5, schedule="cosine",
 )  # fmt: skip
 LONG = replace(PRACTICAL, epochs=16, samples=480)
+#: Half of the pairs blurred as a lens does, and all of them compressed as a camera does.
+CAMERA = {"disc": 0.5, "quality": 60}
 #: Recipes of both papers: the printed one, a practical one and its ablations of the same budget, a longer one, a still longer one
 #: whose pairs are blurred as by a lens and compressed as by a camera, and a test.
 PRESETS = {
     "paper": TransferRecipe(),
     "practical": PRACTICAL,
     "long": LONG,
-    "camera": replace(LONG, epochs=32, disc=0.5, quality=60),
+    "camera": replace(LONG, epochs=32, **CAMERA),
     "nontl": replace(PRACTICAL, transfer="none"),
     "avg": replace(PRACTICAL, downsample="avg"),
     "max": replace(PRACTICAL, downsample="max"),

@@ -17,10 +17,8 @@ from mffrepro.models.weights import pick_device, to_bytes
 from mffrepro.training.studies import Options, Row, Study
 from mffrepro.training.studies.transfer import METRICS, TRUTH, rate
 from mffrepro.training.trainer import go_on, load_model, read_log
-from mffrepro.training.transfer import PRACTICAL, PRESETS, TransferRecipe
+from mffrepro.training.transfer import CAMERA, PRACTICAL, PRESETS, TransferRecipe
 
-#: Half of the pairs blurred as a lens does, and all of them compressed as a camera does.
-CAMERA = {"disc": 0.5, "quality": 60}
 #: Row of the study -> fields of the recipe that differ from the preset ``long``; the second is the practical one.
 CHANGES: Mapping[str, Mapping[str, Any]] = {
     "": {},
