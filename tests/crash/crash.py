@@ -77,7 +77,7 @@ def prepare(command: Command, folder: Path) -> Path:
 def start(command: Command, folder: Path, prelude: str = "") -> subprocess.Popen:
     """Start a command, so that it goes on where it can; `prelude` is Python that its process runs first."""
     again = command.begun and (folder / command.begun).exists()
-    code = f"{prelude}\n{command.before}\nimport sys\nfrom mffrepro.__main__ import main\nsys.exit(main())"
+    code = f"{prelude}\n{command.before}\nfrom mffrepro.cli import program\nprogram()"
     variables = os.environ | {
         "PYTHONPATH": str(folder if command.clone else CHECKOUT), "MFFREPRO_CACHE": str(folder / "cache"),
         "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1",
