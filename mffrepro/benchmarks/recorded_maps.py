@@ -19,12 +19,12 @@ from mffrepro.methods import fuse
 
 #: Stack -> methods whose map is kept: the scenes and networks of Fig. 10 of tlcnn, and of Fig. 9 and 16 of tlcolor.
 MAPS: Mapping[str, tuple[str, ...]] = {
-    "lytro_14": ("tlcnn.printed", "tlcnn", "tlcolor.seed1.printed", "tlcolor.nontl.printed"),
-    "lytro_04": ("tlcnn.printed", "tlcnn"),
-    "lytro_10": ("tlcnn.printed", "tlcnn"),
-    "lytro_01": ("tlcolor.printed",),
-    "lytro_02": ("tlcolor.printed",),
-    "lytro_03": ("tlcolor.printed",),
+    "lytro_14": ("tlcolor.seed1.printed", "tlcnn", "tlcolor.nontl.printed"),
+    "lytro_04": ("tlcolor.seed1.printed", "tlcnn"),
+    "lytro_10": ("tlcolor.seed1.printed", "tlcnn"),
+    "lytro_01": ("tlcolor.seed1.printed",),
+    "lytro_02": ("tlcolor.seed1.printed",),
+    "lytro_03": ("tlcolor.seed1.printed",),
 }
 #: The part of the photograph that is kept: top, left, height and width in pixels.
 CROP = (60, 130, 320, 360)
@@ -41,7 +41,7 @@ def make_map(stack: str, method: str, device: str = "auto") -> np.ndarray:
 
     Args:
         stack: Such as ``"lytro_14"``.
-        method: With its weights and variant, such as ``"tlcnn.printed"``.
+        method: With its weights and variant, such as ``"tlcolor.seed1.printed"``.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
 
     Returns:
