@@ -170,7 +170,7 @@ tables.plain(
 # stacks cannot tell the two apart.
 
 # %% tags=["hide-input"]
-ranked = leaderboard.one_training_each(results)
+ranked = leaderboard.mean_over_seeds(results)
 here, chart = leaderboard.ranking(ranked, chosen, stacks.name, seed=seed)
 chart
 
@@ -215,7 +215,7 @@ for place, names in origin.items():
 photographs = photographs[photographs["origin"] != ""]
 enough = len(photographs) > 0
 if enough:
-    rivals = leaderboard.one_training_each(photographs)
+    rivals = leaderboard.mean_over_seeds(photographs)
     there, chart = leaderboard.ranking(rivals, chosen, "gacn26", seed=seed)
     display(chart)
 else:
@@ -228,8 +228,8 @@ else:
 # Orange over a dozen methods does not say that they are equal. It says that so few pairs cannot show which is better. A paper that ranks such
 # methods by the fourth decimal of a mean shows nothing either.
 #
-# `tlcnn` and `tlcolor` are one network with one rule, trained with two seeds. They are no rivals, so the rankings of this chapter contain
-# `tlcnn` alone. The scores of both stand in the table of every number; the distance between the two is what a seed does.
+# `tlcnn` and `tlcolor` are one network with one rule, trained with two seeds. They are no rivals, so the rankings of this chapter have one
+# row for both: `tlcnn`, the mean of the two on each stack. The table of every number lists each; the distance between them is what a seed does.
 #
 # ## Rank them yourself
 #
@@ -385,7 +385,7 @@ every_set = {
     name: computed_or_recorded("all", name, chosen, compute=[]) for name in names
 }
 recorded_sets = {
-    name: leaderboard.one_training_each(rows[rows["origin"] != ""])
+    name: leaderboard.mean_over_seeds(rows[rows["origin"] != ""])
     for name, rows in every_set.items()
 }
 for name in names[1:]:

@@ -14,7 +14,7 @@ from mffrepro.report.style import Shown
 
 #: Families of metrics that compare the fused image with its sources; each gives one ranking metric.
 FAMILIES = ("gradient", "structure", "phase", "perceptual", "information", "fmi")
-#: Methods that are another training of a network that is ranked, and the method that stands for it.
+#: Methods that are another training of a network that is ranked, and the name under which both are ranked.
 SAME_NETWORK = {"tlcolor": "tlcnn"}
 #: Share of stacks in which a metric must find each fault.
 PASS = 0.8
@@ -91,8 +91,8 @@ def ranking_metrics(found: pd.DataFrame, recorded: Collection[str] = ()) -> list
     return [first[family] for family in FAMILIES if family in first]
 
 
-def one_training_each(results: pd.DataFrame) -> pd.DataFrame:
-    """Leave out methods that are another training of a network in the table.
+def mean_over_seeds(results: pd.DataFrame) -> pd.DataFrame:
+    """Give the trainings of one network one row for each stack and metric: their mean.
 
     Two seeds of one network are no rivals, and twice the same method changes the ranks of all others.
 
@@ -100,10 +100,18 @@ def one_training_each(results: pd.DataFrame) -> pd.DataFrame:
         results: What `mffrepro.benchmark` returns.
 
     Returns:
-        The other rows; a method of `SAME_NETWORK` stays where the one that stands for it is absent.
+        The rows of all other methods as they are. A network of `SAME_NETWORK` has the name that stands for it; what is no number
+        comes from its first training.
     """
-    there = set(results["method"])
-    return results[~results["method"].isin([name for name, other in SAME_NETWORK.items() if other in there])]
+    seeds = results["method"].isin([*SAME_NETWORK, *SAME_NETWORK.values()])
+    if not seeds.any():
+        return results
+    keys = ["method", "stack", "metric"]
+    rows = results[seeds].replace({"method": SAME_NETWORK})
+    how = {name: "mean" if name in ("value", "seconds") else "first" for name in rows.columns.difference(keys)}
+    return pd.concat(
+        [rows.groupby(keys, as_index=False, sort=False).agg(how)[results.columns], results[~seeds]], ignore_index=True
+    )
 
 
 def ranking(results: pd.DataFrame, metrics: Sequence[str], name: str, *, seed: int) -> tuple[pd.DataFrame, Shown]:
