@@ -777,9 +777,11 @@ print(
 # because each seed has validation pairs of its own; the verdicts therefore compare two trainings of the same seed. C0.10 below counts
 # by how many epochs transfer is earlier.
 #
-# What stays open: few seeds (five were wanted), five epochs of 180 pairs, and another source task than the paper's. After fifty
-# epochs at the paper's rate the order may be another. On a GPU, `mffrepro train study transfer --seeds 5 --machine "..."` adds the
-# missing seeds, and `--size paper` trains as the paper prints.
+# Seeds 1 to 3 were trained on a GPU in float32, 4 and 5 on a processor in bfloat16. Only trainings of one seed are compared, so the
+# machine is the same on both sides of each difference.
+#
+# What stays open: a budget of five epochs of 180 pairs, and another source task than the paper's. After fifty epochs at the paper's rate
+# the order may be another. On a GPU, `mffrepro train study transfer --size paper --machine "..."` trains as the paper prints.
 
 # %% [markdown]
 # Transferred convolutions can stay fixed (`freeze=True`, A0.14) or be trained further, as here. At the paper's rate the
@@ -871,7 +873,7 @@ tables.plain(
     pd.concat(
         {
             "default weights": on_lytro.loc[trained_here],
-            "printed rule, short": of_seeds,
+            "short training, printed rule": of_seeds,
             "no training": on_lytro.loc[["lp"]],
         }
     ),
@@ -1167,7 +1169,7 @@ in_one_minute(
 )
 
 # %% [markdown]
-# The test of transfer is limited: few seeds, minutes of training, and convolutions that learned edges after ImageNet. The
+# The test of transfer is limited: minutes of training, and convolutions that learned edges after ImageNet. The
 # [next chapter](04_tlcolor.ipynb) compares the fused images.
 #
 # ## Deviations
@@ -1182,7 +1184,7 @@ in_one_minute(
 # | pixels on which both maps agree | from the candidate with the higher $Q_{ABF}$ | from the source with the lower probability; `select="qabf"` for the paper's rule | the maps of a slim network agree on too many pixels of a photograph |
 # | initial weights | "ESTAR", a time-series model | Xavier; `init` | tlcolor (A0.13) |
 # | source task | ImageNet | ImageNet in the recipe `paper`; ImageNet and then edges (VGG-16) in the study of transfer; procedural textures for the slim network | the weights of ImageNet do not fit a slim network |
-# | blur in training | 3 × 3, five levels, at 224 × 224 | the same in `paper`; 5 × 5 and 7 × 7, softer photographs and noise in `practical` | the defocus of photographs is wider; JPEG leaves traces |
+# | blur in training | 3 × 3, five levels, at 224 × 224 | the same in `paper`; 5 × 5 and 7 × 7, softer photographs and noise in `practical`; pairs blurred by a disc and compressed, too, in `camera`, the recipe of the default weights | the defocus of photographs is wider and that of a lens; JPEG leaves traces |
 # | rate | $10^{-6}$, 50 epochs | the same in `paper`; $3 \cdot 10^{-4}$ and five short epochs in `practical` | minutes on a CPU |
 # | test images | 224 × 224 | any size, mirrored to a multiple of 32; `size=224` | the network has convolutions only (A0.16) |
 #

@@ -625,8 +625,7 @@ print(
 # $Q_{ABF}$, because all pixels on which both maps agree come from the candidate with the higher one. What a part does to the map
 # itself is seen where the truth is known. The claims of Table 1 are about the five metrics, so these decide C1.1 to C1.4.
 #
-# What stays open: few seeds (five were wanted), a short budget of five epochs, and the paper's own source task.
-# `mffrepro train study transfer --seeds 5 --machine "..."` adds the seeds. [The chapter on tlcnn](03_tlcnn.ipynb) has the trainings
+# What stays open: a short budget of five epochs, and the paper's own source task. [The chapter on tlcnn](03_tlcnn.ipynb) has the trainings
 # with pooling in place of strides, and compares the printed rule with our default.
 
 # %% [markdown]

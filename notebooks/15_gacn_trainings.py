@@ -100,12 +100,8 @@ listed = trained.replace({"changed": {"": "nothing"}})
 listed = listed[
     ["changed", "seed", "qg", "qcb", "regions", "val_iou", "best_epoch", "seconds"]
 ]
-origin = trained.iloc[0]
-length = f"{origin['epochs']} epochs of {origin['samples']} samples"
-title = (
-    f"Recorded {trained['date'].max()} ({origin['device']}, {origin['data']}, {length})"
-)
-display(tables.plain(listed, caption=title).hide(axis="index"))
+display(tables.plain(listed, caption="Trainings").hide(axis="index"))
+print(trainings.study_origin(trained))
 between_seeds = np.ptp(trained[trained["changed"] == ""]["qg"])
 gain = trainings.gained_by_choice(trained, "qg")
 print(
@@ -256,12 +252,7 @@ title = (
 )
 display(tables.scores(studied, caption=title))
 recorded = trainings.read_study("gacn_losses")
-origin = recorded.iloc[0]
-seeds = recorded["seed"].nunique()
-title = (
-    f"Recorded {origin['date']} ({origin['device']}): {origin['epochs']} epochs of "
-    f"{origin['samples']} samples of {origin['data']}, seeds: {seeds}"
-)
+title = f"Means over the seeds, {trainings.study_origin(recorded)}"
 means = recorded.groupby(level=0, sort=False).mean(numeric_only=True)
 means = means.loc[list(gacn_losses.COMBINATIONS), list(studied.drop(columns="seconds"))]
 tables.scores(means, caption=title)

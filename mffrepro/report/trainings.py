@@ -236,11 +236,17 @@ def final_gap(log: pd.DataFrame) -> float:
 
 
 def study_origin(study: pd.DataFrame) -> str:
-    """Say when, on what and with which data the trainings of a study were made."""
-    kinds = {name: ", ".join(map(str, sorted(study[name].unique()))) for name in ("date", "device", "samples", "data", "seed")}
-    seeds = "seeds" if study["seed"].nunique() > 1 else "seed"
-    trained = f"{kinds['samples']} pairs of {kinds['data']} per epoch, {seeds} {kinds['seed']}"
-    return f"recorded {kinds['date']} on {kinds['device']}, {trained}"
+    """Say when, on what, how long and with which data the trainings of a study were made."""
+    made = []
+    for device, rows in study.groupby("device", sort=False):
+        seeds = "seeds" if rows["seed"].nunique() > 1 else "seed"
+        made.append(f"{_listed(rows, 'date')} on {device} ({seeds} {_listed(rows, 'seed')})")
+    budget = f"{_listed(study, 'epochs')} epochs of {_listed(study, 'samples')} pairs of {_listed(study, 'data')}"
+    return f"recorded {' and '.join(made)}, {budget}"
+
+
+def _listed(rows: pd.DataFrame, column: str) -> str:
+    return ", ".join(map(str, sorted(rows[column].unique())))
 
 
 def study_table(study: pd.DataFrame, columns: Sequence[str], *, caption: str) -> Styler:

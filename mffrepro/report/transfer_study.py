@@ -15,7 +15,7 @@ from mffrepro.report.evidence import HOLDS, estimate, outcome
 from mffrepro.report.figures import banded_panels
 from mffrepro.report.style import Shown
 from mffrepro.report.tables import plain
-from mffrepro.report.trainings import on_stacks, paired_by_seed, study_files
+from mffrepro.report.trainings import on_stacks, paired_by_seed, study_files, study_origin
 from mffrepro.training.studies import table_path
 from mffrepro.training.studies.transfer import METRICS, REACHED
 
@@ -54,7 +54,7 @@ class TransferStudy:
         seeds: These seeds.
         logs: By row and seed, a row per epoch with ``train_`` and ``val_`` losses.
         scores: By row and seed, a row per stack: ``stack``, ``data`` (`REAL` or `MADE`) and metrics.
-        described: What it was run on, in words.
+        described: When and on what it was run, in words.
     """
 
     seeds: list[int]
@@ -91,9 +91,8 @@ def read_transfer() -> TransferStudy:
     logs, scores = (study_files("transfer", kind, *COLUMNS) for kind in ("curve", "scores"))
     seeds = sorted(set.intersection(*(set(found) for found in scores.values())))
     logs, scores = ({row: {seed: by_seed[seed] for seed in seeds} for row, by_seed in found.items()} for found in (logs, scores))
-    first = pd.read_csv(table_path("transfer")).iloc[0]
-    budget = f"{first['epochs']} epochs of {first['samples']} pairs of {first['data']}"
-    return TransferStudy(seeds, logs, scores, f"{len(seeds)} seeds, {budget}; recorded {first['date']} on {first['device']}")
+    rows = pd.read_csv(table_path("transfer"))
+    return TransferStudy(seeds, logs, scores, study_origin(rows[rows["seed"].isin(seeds)]))
 
 
 def summary_table(study: TransferStudy, rows: Sequence[Row], *, caption: str) -> Styler:
@@ -177,5 +176,5 @@ def learning_curves(study: TransferStudy, panels: Mapping[str, Sequence[Row]], c
     """
     lines = {title: study.curves(rows, column) for title, rows in panels.items()}
     epochs = next(iter(next(iter(lines.values())).values())).shape[1]
-    caption = f"Not in the paper. {study.described}. Lines are means over the seeds, bands reach from the lowest to the highest."
+    caption = f"Not in the paper; {study.described}. Lines are means over the seeds, bands reach from the lowest to the highest."
     return banded_panels(range(1, epochs + 1), lines, xlabel="epoch", ylabel=ylabel, alt=alt, caption=caption)

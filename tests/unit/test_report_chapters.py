@@ -65,12 +65,14 @@ def test_training_curves_have_the_caption():
 def test_studies_are_read_with_their_origin():
     study = read_study("icacs18")
     assert study.index.name == "network"
-    assert set(study.index.value_counts()) == {3}, "a row for each seed"
-    made = {"date": ["2026-01-02", "2026-01-01"], "device": "a GPU", "samples": 9, "data": "bsds500", "seed": [2, 1]}
-    assert (
-        study_origin(pd.DataFrame(made)) == "recorded 2026-01-01, 2026-01-02 on a GPU, 9 pairs of bsds500 per epoch, seeds 1, 2"
-    )
-    assert study_origin(pd.DataFrame(made).iloc[:1]) == "recorded 2026-01-02 on a GPU, 9 pairs of bsds500 per epoch, seed 2"
+    assert not study.reset_index().duplicated(["network", "seed"]).any()
+    made = {
+        "date": ["2026-01-02", "2026-01-01", "2026-01-03"], "device": ["a GPU", "a GPU", "a CPU"], "epochs": 3, "samples": 9,
+        "data": "bsds500", "seed": [2, 1, 3],
+    }  # fmt: skip
+    on_gpu, length = "recorded 2026-01-01, 2026-01-02 on a GPU (seeds 1, 2)", ", 3 epochs of 9 pairs of bsds500"
+    assert study_origin(pd.DataFrame(made)) == f"{on_gpu} and 2026-01-03 on a CPU (seed 3){length}"
+    assert study_origin(pd.DataFrame(made).iloc[:2]) == on_gpu + length
 
 
 def test_a_study_is_shown_as_means_over_its_seeds():

@@ -1,6 +1,7 @@
 """The verdicts on transfer and on single choices: recomputed from recorded files, and on trainings with a known outcome."""
 
 import csv
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -207,7 +208,8 @@ def test_only_seeds_that_all_rows_have_count(tmp_path, monkeypatch) -> None:
     study = transfer_study.read_transfer()
     assert 2 not in study.seeds
     assert {tuple(found) for found in study.logs.values()} == {tuple(study.seeds)}
-    assert study.described.startswith(f"{len(study.seeds)} seeds")
+    told = re.findall(r"\(seeds? ([\d, ]+)\)", study.described)
+    assert sorted(int(seed) for seeds in told for seed in seeds.split(", ")) == study.seeds
 
 
 def test_tables_show_means_ranges_and_results() -> None:
