@@ -230,6 +230,7 @@ else:
 #
 # `tlcnn` and `tlcolor` are one network with one rule, trained with two seeds. They are no rivals, so the rankings of this chapter have one
 # row for both: `tlcnn`, the mean of the two on each stack. The table of every number lists each; the distance between them is what a seed does.
+# Six of the 26 pairs, those that are not Lytro's, helped to choose what both were trained on ([tlcnn](03_tlcnn.ipynb)).
 #
 # ## Rank them yourself
 #

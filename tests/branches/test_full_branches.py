@@ -1,4 +1,4 @@
-"""Every chapter in the tiny profile: all that the full profile does, on little data (``make branches``)."""
+"""Every chapter in the tiny profile, retraining: all that the full profile does, on little data (``make branches``)."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ def book(tmp_path_factory) -> Book:
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("chapter", CHECKOUT.chapters())
 def test_all_that_the_full_profile_does_runs(book, chapter):
-    note = run(book, chapter, {"profile": "tiny", "device": "cpu"})
+    note = run(book, chapter, {"profile": "tiny", "device": "cpu", "retrain": "yes"})
     print(f"{chapter}: {note['seconds']:.0f} s, {note['peak_mb']:.0f} MB")
     path = book.executed / f"{chapter}.ipynb"
     assert not faults(path)
