@@ -100,16 +100,18 @@ lessons.lesson_table(
 )
 
 # %% [markdown]
-# Four findings carry the design below.
+# Three findings carry the design below.
 #
 # * **Choose pixels.** Networks that copy pixels by a decision map are ahead of those that compute every pixel anew, on pairs and on stacks.
-# * **Learn from real features, or from much data.** Convolutions that learned photographs before fuse better than random ones with the same short training.
 # * **Let the picture guide the border.** Filtering the map by the picture raises PSNR; smoothing the border of GACN and cancelling small regions do
 #   nothing that can be told from zero.
 # * **Compare all images at once.** Comparing each image with the first only (calibration) loses PSNR. Ranking has a higher $Q_g$ than
 #   serial fusion, and a lower PSNR. Whether a network must see all frames, or a softmax over what it says of each will do, is undecided.
 #
-# What the GACN paper stresses most is undecided here: the loss on the fused image, attention and blur across borders change $Q_g$ by less than another seed
+# What the papers on transfer ask is undecided here: convolutions that learned photographs before fuse better than random ones with every seed of the same
+# short training, but by less than seeds differ by.
+#
+# What the GACN paper stresses most is undecided too: the loss on the fused image, attention and blur across borders change $Q_g$ by less than another seed
 # does, and a growing slope by more, but in one training. The faults of a camera in the training data were left out in one training too, which lost more PSNR than any
 # other choice changes.
 #

@@ -89,7 +89,9 @@ def study(
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each kind, with the seeds 1, 2, and so on.")] = 1,
     size: Annotated[str, typer.Option(help="practical, or paper: as long and wide as printed, for a GPU.")] = "practical",
     data: Annotated[str, typer.Option(help="Labelled photographs to train on, with a split for validation.")] = "bsds500",
-    real: Annotated[str, typer.Option(help="Stacks of real photographs to score on.")] = "gacn26",
+    real: Annotated[
+        str | None, typer.Option(help="Stacks of real photographs to score on; by default those of the study.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     precision: Annotated[str, typer.Option(help="no (float32), bf16 or fp16.")] = "no",
     minutes: Annotated[float, typer.Option(min=0, help="Begin no training after so many minutes.")] = float("inf"),

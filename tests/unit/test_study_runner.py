@@ -40,6 +40,30 @@ def ran(tmp_path, monkeypatch):
     return trained
 
 
+def test_rows_are_scored_on_the_photographs_of_the_study_unless_others_are_named(ran, tmp_path, monkeypatch) -> None:
+    kept, seen = runner.find("gacn_losses"), []
+
+    def run(row, options, folder):
+        seen.append(options.real)
+        return kept.run(row, options, folder)
+
+    study = Study(lambda options: [{"losses": "dice"}], run, real="lytro")
+    monkeypatch.setattr(runner, "find", lambda name: study)
+    for options in (replace(OPTIONS, seeds=1), replace(OPTIONS, real="mffw")):
+        runner.run("gacn_losses", options, tmp_path / "runs", report=lambda _: None)
+    assert seen == ["lytro", "mffw"]
+
+
+@pytest.mark.parametrize("name", studies.STUDIES)
+def test_all_trainings_of_a_recorded_study_are_scored_on_the_same_stacks(name) -> None:
+    path = studies.table_path(name)
+    table = pd.read_csv(path)
+    if "scores" not in table:
+        pytest.skip("its scores are not recorded stack by stack")
+    scored = {tuple(sorted(pd.read_csv(path.parent / file)["stack"])) for file in table["scores"].dropna()}
+    assert len(scored) == 1
+
+
 def test_a_study_that_is_stopped_goes_on_and_trains_no_row_twice(ran, tmp_path) -> None:
     said = []
     for _ in range(2):

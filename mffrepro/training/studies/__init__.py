@@ -37,7 +37,7 @@ class Options:
     Attributes:
         machine: The machine in words, for the table.
         data: Labelled photographs to train on, with a split for validation.
-        real: Stacks of real photographs to score on.
+        real: Stacks of real photographs to score on; by default those that the study names.
         seeds: Number of trainings of each kind, with the seeds 1, 2, and so on.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         precision: ``"no"``, ``"bf16"`` or ``"fp16"``.
@@ -46,7 +46,7 @@ class Options:
 
     machine: str
     data: str = "bsds500"
-    real: str = "gacn26"
+    real: str | None = None
     seeds: int = 1
     device: str = "auto"
     precision: str = "no"
@@ -61,10 +61,12 @@ class Study:
         rows: From the options to the columns that tell the rows of one seed apart, in the order in which they are run.
         run: Trains and scores one row; it is given the row, with its seed, and a run folder, in which it goes on with a training
             that was stopped.
+        real: Stacks of real photographs that its rows are scored on, unless the options name others.
     """
 
     rows: Callable[[Options], Sequence[Mapping[str, str]]]
     run: Callable[[Row, Options, Path], Row]
+    real: str = "gacn26"
 
 
 def find(name: str) -> Study:

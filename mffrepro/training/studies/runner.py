@@ -6,7 +6,7 @@ Several processes may run a study side by side, each with a row of its own: a sm
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -42,6 +42,7 @@ def run(name: str, options: Options, runs: str | Path = "runs", *, minutes: floa
         DataError: The package is not in a git checkout.
     """
     study, folder = find(name), Path(runs) / "studies" / name
+    options = replace(options, real=options.real or study.real)
     described = origin(options.machine)  # refuses before the first training, not after it
     folder.mkdir(parents=True, exist_ok=True)
     progress, began = _Progress(study, options, name, report), time.monotonic()

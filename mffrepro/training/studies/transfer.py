@@ -111,7 +111,7 @@ def study(kind: str) -> Study:
         measured, scores = measure(folder, options.real, options.device)
         return measured | {"epochs": recipe.epochs, "samples": recipe.samples, "scores": scores}
 
-    return Study({"transfer": rows, "overfitting": overfitting}[kind], run)
+    return Study({"transfer": rows, "overfitting": overfitting}[kind], run, real="lytro")  # the photographs of both papers
 
 
 def rows(options: Options) -> list[dict[str, str]]:
