@@ -890,7 +890,7 @@ in_one_minute(
 # | equations, values of the tables, the box with the rule | missing from the copy that was read | equations and rule of tlcnn; our own numbers | A1.12 |
 # | skips inside the encoders | arrows in Fig. 3 | none | cannot be located (A1.3) |
 # | source task | ImageNet | ImageNet and then edges (VGG-16) in the study of transfer; procedural textures for the slim networks; ImageNet in the recipe `paper` | the weights of ImageNet do not fit a slim network |
-# | pixels on which both maps agree | missing; in tlcnn from the candidate with the higher $Q_{ABF}$ | the same in this chapter (`tlcolor.printed`); the package's default takes the source with the lower probability | see [tlcnn](03_tlcnn.ipynb) |
+# | pixels on which both maps agree | missing; in tlcnn from the candidate with the higher $Q_{ABF}$ | the same in this chapter (`select="qabf"`); the package's default takes the source with the lower probability | see [tlcnn](03_tlcnn.ipynb) |
 # | *Compare-initial* | a normal distribution, its width not given | a standard deviation of 0.05 | our choice |
 # | batch normalisation | after each convolution layer | after all sixteen transferred convolutions too | as printed |
 # | weights of the five losses | not given | equal; `stage_weights` | A1.6 |

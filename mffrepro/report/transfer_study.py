@@ -138,12 +138,14 @@ def sign(samples: np.ndarray) -> str:
 def in_words(leads: Mapping[str, np.ndarray]) -> str:
     """List leads by their `sign`.
 
-    The text is like ``"better in qabf, ag; undecided in mi"``.
+    The text is like ``"better in qabf, ag; undecided in mi"``, or ``"undecided in all metrics"``.
 
     Args:
         leads: Name to (seeds, pairs), more is better.
     """
     signs = {name: sign(samples) for name, samples in leads.items()}
+    if len(signs) > 1 and len(set(signs.values())) == 1:
+        return f"{next(iter(signs.values()))} in all metrics"
     said = {one: ", ".join(name for name in signs if signs[name] == one) for one in ("better", "worse", "undecided")}
     return "; ".join(f"{one} in {names}" for one, names in said.items() if names)
 

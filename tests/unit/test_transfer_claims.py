@@ -229,6 +229,8 @@ def test_tables_show_means_ranges_and_results() -> None:
         transfer_study.in_words({"a": surely, "b": -surely, "c": 0 * surely, "d": surely})
         == "better in a, d; worse in b; undecided in c"
     )
+    assert transfer_study.in_words({"a": surely, "b": 2 * surely}) == "better in all metrics"
+    assert transfer_study.in_words({"a": surely}) == "better in a"
 
 
 def test_curves_have_a_panel_for_each_group_of_rows() -> None:
