@@ -236,7 +236,7 @@ def final_gap(log: pd.DataFrame) -> float:
 
 
 def study_origin(study: pd.DataFrame) -> str:
-    """Say when, on what, how long and with which data the trainings of a study were made."""
+    """Say when, on what, for how long and with which data a study was trained."""
     made = []
     for device, rows in study.groupby("device", sort=False):
         seeds = "seeds" if rows["seed"].nunique() > 1 else "seed"
