@@ -404,7 +404,8 @@ figures.comparison(
         "the secondary maps and the fused image."
     ),
     caption=(
-        f"Default weights; white in M1 and M2: out of focus. Q_ABF of F1 is {choice.scores[0]:.4f}, of "
+        "Default weights; white in M1 and M2: out of focus. Q_ABF of F1 is "
+        f"{choice.scores[0]:.4f}, of "
         f"F2 {choice.scores[1]:.4f}."
     ),
 )

@@ -322,8 +322,8 @@ figures.comparison(
         "image, and the true map."
     ),
     caption=(
-        "Fig. 6 of the paper, default weights: initial and secondary maps; white is out "
-        "of focus. The "
+        "Fig. 6 of the paper, default weights: initial and secondary maps; white is "
+        "out of focus. The "
         f"rule returns F{choice.chosen + 1}."
     ),
 )
