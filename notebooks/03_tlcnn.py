@@ -179,7 +179,7 @@ figures.comparison(
 # %% [markdown]
 # The networks of the verdicts come from the recipe `practical`, whose samples follow. The recipe cuts small crops, mirrors them, varies
 # their brightness and softness, blurs them with a filter of 5 or 7 pixels, and adds a little noise **after** the blur. The default
-# weights come from the recipe `camera`, which blurs half of the pairs by a disc and compresses them as well. The noise
+# weights come from the recipe `camera`, which blurs half of the pairs by a disc and compresses all of them. The noise
 # matters. A first network was trained without it, on photographs nearly at their own scale. It was right on almost all validation
 # photographs and no better than chance on the embedded set: it had learned that blurring a photograph removes its traces of JPEG
 # compression.
@@ -888,7 +888,7 @@ tables.plain(
 )
 
 # %% [markdown]
-# By the printed rule, both networks gain some 0.02 over the mean of the short trainings, and pass the pyramid. By our own rule little is gained, as the
+# By the printed rule, both networks of the default weights lie above the mean of the short trainings, and above the pyramid on Lytro. By our own rule little is gained, as the
 # column *own rule* above says too: that rule does well after the short training already.
 
 # %% [markdown]
@@ -896,7 +896,7 @@ tables.plain(
 #
 # Each verdict is computed from the samples of this run, or from a recorded run where the note says so. The threshold of each
 # claim stands in `data_manifests/papers/claims.csv`. The "proposed method" is the printed rule with the slim network of this
-# project, trained with five seeds by the practical recipe, which blurs by a Gaussian, as the paper does, if by a wider one. This network is not the paper's, whose weights are not public.
+# project, trained with five seeds by the practical recipe, which blurs by a Gaussian, as the paper does, but by a wider one. This network is not the paper's, whose weights are not public.
 # So it can support a claim, and where it fails the claim stays undecided. First the scores, on all 26 recorded pairs, because the
 # paper's own three are not known:
 

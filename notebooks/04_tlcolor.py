@@ -895,7 +895,7 @@ in_one_minute(
 # | batch normalisation | after each convolution layer | after all sixteen transferred convolutions too | as printed |
 # | weights of the five losses | not given | equal; `stage_weights` | A1.6 |
 # | groups 2 to 6 | not named | means over all pairs of Lytro | nothing identifies them |
-# | framework, rate, epochs | TensorFlow, $10^{-6}$, 50 | PyTorch; the same in `paper`, minutes in `practical`, five times as long as that or more in `camera` | A1.5 |
+# | framework, rate, epochs | TensorFlow, $10^{-6}$, 50 | PyTorch; the same in `paper`, minutes in `practical`, ten times as many pairs in `camera` | A1.5 |
 #
 # ## Exercises
 #
