@@ -84,7 +84,7 @@ class Profile:
             does on little data: it proves that the full profile runs, and its numbers mean nothing.
         dataset: Name for `mffrepro.load`.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
-        retrain: Whether the chapter trains its networks instead of loading the shipped weights.
+        retrain: Whether the chapter trains its networks anew.
         seed: Seed of everything random in the chapter.
     """
 

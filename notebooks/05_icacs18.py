@@ -34,8 +34,7 @@
 # ## Set up
 #
 # The folded cell holds the parameters of the chapter and installs mffrepro where it is missing, as in Colab. `profile`: `"quick"`
-# takes minutes on a CPU, `"full"` uses all of the data; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains the
-# networks of the chapter instead of loading the shipped weights.
+# takes minutes on a CPU, `"full"` uses all of the data; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains the networks of the chapter anew.
 
 # %% tags=["parameters", "hide-input"]
 profile = "quick"
@@ -86,8 +85,8 @@ run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed
 # ## The paper in one picture
 #
 # Two gray patches of 16 × 16 pixels pass through one branch of convolutions. The feature maps of both are joined, and three fully
-# connected layers decide which patch is sharper. The shapes are those of the paper's network. A patch is cut out with the ten
-# pixels around it that its convolutions reach.
+# connected layers decide which patch is sharper. The feature maps are those of the paper's network. Its sizes imply zeros around each patch; here a
+# patch is cut out with the ten pixels around it that its convolutions reach, and the shapes are drawn with them.
 
 # %% tags=["remove-input"]
 full = icacs18.Icacs18()
@@ -115,12 +114,12 @@ diagram.flow(
 # %% [markdown]
 # ## Data
 #
-# A photograph $I$ is blurred one to five times. With $g$ a Gaussian filter of standard deviation 2, cut off to 7 × 7 pixels:
+# A photograph $I$ is blurred one to five times. With $g$ a Gaussian filter of standard deviation 2, cut off to 7 × 7 pixels as in Liu et al. [liu2017cnn]:
 #
 # $$I_0 = I, \qquad I_\ell = g * I_{\ell-1}, \qquad \ell = 1, \dots, 5.$$
 #
 # A patch $c$ of the photograph and the same patch $b$ of a blurred copy make two examples: the pair $(c, b)$ with label 1, and
-# the pair $(b, c)$ with label 0. The paper counts 20 000 patches of 10 000 photographs of PASCAL VOC 2012 and does not print the
+# the pair $(b, c)$ with label 0; the paper does not say that it takes both. It counts 20 000 patches of 10 000 photographs of PASCAL VOC 2012 and does not print the
 # number of levels (A2.18). The shipped weights were trained on patches of the Berkeley photographs.
 
 # %% tags=["hide-input"]
@@ -278,7 +277,7 @@ for name, rate in rates.items():
 with_zeros = train(
     replace(tiny, border="zeros"), here, runs / "zeros", seed=seed, device=device
 )
-if run.retrain:
+if run.retrain:  # to compare: what follows keeps the shipped weights
     train(recipe, here, runs / "retrained", seed=seed, device=device)
 
 # %% tags=["remove-input"]
@@ -447,7 +446,7 @@ print(
 
 # %% [markdown]
 # The public clocks are the paper's scene, but not the paper's file: the SD of the public pair is near 52, and the paper prints 41 (A2.17). At one
-# lower contrast they fit all four rival rows. The entropies, which the fit does not use, then fit too. How the paper's file lost contrast is not
+# lower contrast they fit all four rival rows. The entropies, which the fit does not use, then come near, but not in the printed order. How the paper's file lost contrast is not
 # known. The table shows the public clocks at this contrast; *icacs18.printed* is the paper's cleaning, *icacs18* the package's.
 
 # %% tags=["hide-input"]
@@ -532,14 +531,15 @@ tables.scores(on_lytro, caption=f"Means over {len(lytro)} pairs, {lytro[0].name}
 
 # %% [markdown]
 # *icacs18.printed* cancels all regions of the inverted map but the largest. If the second source is sharp in two places, one of them
-# is lost, and the score falls. By default the package therefore cancels only regions under one hundredth of the image (A2.5).
+# is lost. By default the package therefore cancels only regions under one hundredth of the image (A2.5).
 #
 # ## Ablations
 #
-# What do patch size and pooling matter? Each row of the next table stands for several trainings of a network at the width of the
+# How much do patch size and pooling matter? Each row of the next table stands for several trainings of a network at the width of the
 # paper, which differ in their seed (`mffrepro train study icacs18`). All rows have one recipe and differ in one thing: the side of
 # the patch, the kind or the number of poolings, or what lies around a patch. Every training sees 20 000 labelled pairs, drawn once:
-# 10 000 places of the Berkeley photographs in both orders. The paper counts 20 000 patches and does not say whether these are pairs
+# 10 000 places of the Berkeley photographs in both orders. All networks but the last also see the pixels around the patch that their
+# convolutions reach, ten on each side with three poolings. The paper counts 20 000 patches and does not say whether these are pairs
 # (A2.20). *Accuracy* is that on textured patches of other photographs, *accuracy anywhere* includes patches without texture, and
 # *accuracy on real* is on patches of real pairs. The fused images are the embedded pairs; *on grid* is the share of the borders of
 # their decision maps that lie on lines eight pixels apart.
@@ -582,7 +582,7 @@ figures.banded_curves(
 # %% [markdown]
 # ### Patches on which the networks differ
 #
-# On the patches of the training all networks are right, so these patches cannot tell them apart. The next ones can be harder. Each
+# On the patches of the training nearly all answers are right, so these patches cannot tell the networks apart. The next ones can be harder. Each
 # pair shows one place twice, and the question is which of the two is sharper in the middle. All networks are asked the same 1000
 # pairs of each kind, made of photographs that no training saw.
 #
@@ -636,11 +636,11 @@ title = f"Wrong answers in per cent. Under 0.2 % for every network: {rest}"
 fold("The numbers", study_errors.error_table(wrong, telling, caption=title))
 
 # %% [markdown]
-# A network that sees what lies around its patch makes most of its errors across a border, and there patch size and poolings matter:
-# 32 × 32 is wrong more often than 16 × 16, and three poolings more often than one. A large patch holds more of what lies beyond the
-# border, and a pooling forgets where in the patch a detail was. Zeros around a patch hide what lies there: this network is wrong less
+# A network that sees what lies around its patch makes most of its errors across a border. There 32 × 32 is wrong more often than
+# 16 × 16, and three poolings more often than one: a large patch may hold more of what lies beyond the border, and a pooling may forget where
+# in the patch a detail was. 8 × 8 and 16 × 16 hardly differ there. Zeros around a patch hide what lies there: this network is wrong less
 # often across a border, and more often in flat and noisy places. Mean pooling is wrong in some flat places where maximum pooling is
-# not. C2.5 and C2.7 say which of these differences are sure.
+# not, and less often across a border. C2.5 and C2.7 say which of these differences are sure.
 
 # %% [markdown]
 # The next table shows what the steps after the scores do, on artificial pairs and with the shipped weights.
@@ -788,8 +788,6 @@ learned = [says("C2.1"), says("C2.8"), says("C2.11")]
 in_one_minute("icacs18", question, answer=says("C2.9"), best="C2.9", learned=learned)
 
 # %% [markdown]
-# The map is also limited by the grid of the poolings, eight pixels wide.
-#
 # ## Deviations
 #
 # | subject | the paper | here |
@@ -801,8 +799,11 @@ in_one_minute("icacs18", question, answer=says("C2.9"), best="C2.9", learned=lea
 # | dilation | no element, no place | disk of radius 1, last; `dilate=0` (A2.6) |
 # | blocks | a warning, and three poolings | as printed; `dense=2` (A2.7) |
 # | feature maps of the first layers | not printed | 64, 64, 128, 128, 256; half of them in the shipped weights |
-# | around a patch | not stated | its surroundings; `border="zeros"` |
-# | rate | $10^{-6}$ | $10^{-2}$ in the recipe `practical` (A2.11) |
+# | around a patch | zeros, as its sizes imply | its surroundings; `border="zeros"` |
+# | rate | $10^{-6}$, falling in steps | $10^{-2}$ in the recipe `practical`, falling as a cosine (A2.11) |
+# | examples | 20 000 | 20 000 drawn once in the study; 8000 pairs drawn anew in each epoch for the shipped weights (A2.20) |
+# | levels of blur, kernel | not stated | five, 7 × 7 pixels, as in Liu et al. (A2.18) |
+# | place and order of a patch | not stated | a variance over 25, as in Liu et al.; both orders |
 # | photographs | 10 000 of VOC 2012 | 200 of BSDS500; `--data voc2012` |
 # | odd sizes | not stated | mirrored up to a multiple of 8, then cropped (A2.16) |
 #

@@ -35,8 +35,7 @@
 # ## Set up
 #
 # The folded cell holds the parameters of the chapter and installs mffrepro where it is missing, as in Colab. `profile`: `"quick"` takes
-# minutes on a CPU, `"full"` uses all of the data; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains the networks of
-# the chapter instead of loading the shipped weights.
+# minutes on a CPU, `"full"` uses all of the data; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains the networks of the chapter anew.
 
 # %% tags=["parameters", "hide-input"]
 profile = "quick"
@@ -241,7 +240,8 @@ tables.plain(
 # %% [markdown]
 # ## Training
 #
-# The recipe `practical` of this package trained the shipped weights. At $k = 1000$ the sigmoid of (4) is saturated nearly everywhere and returns no
+# The paper trains for 50 epochs of about 4,050 pairs. The recipe `practical` of this package, which trained the shipped weights, sees a fraction of
+# these; the table of deviations at the end says how many. At $k = 1000$ the sigmoid of (4) is saturated nearly everywhere and returns no
 # gradient. So the recipe lets $k$ grow from 10 to 1000 during the first half of the training (A4.4). Validation always uses 1000.
 #
 # The cell below the curves trains the network anew if you set `retrain`. [How much do seed, recipe and loss matter?](15_gacn_trainings.ipynb) compares
@@ -325,7 +325,7 @@ Explorable(
 # ### Table 1
 #
 # The paper scores 22 methods on 26 pairs of photographs. Where the pairs have been fetched (`mffrepro data fetch gacn26 networks`), the full
-# profile computes the rows of GACN anew by the paper's protocol: 8-bit files, scikit-image's gray in [0, 1]. All other rows are those of the
+# profile computes the rows of GACN anew by the protocol of the authors' code: 8-bit files, scikit-image's gray in [0, 1]. All other rows are those of the
 # last recorded run. [The leaderboard](09_leaderboard.ipynb) describes the record.
 
 # %% tags=["hide-input"]
@@ -335,14 +335,15 @@ print("reproduced:", "; ".join(on_26["origin"].unique()) or "not recorded yet")
 
 # %% [markdown]
 # Three printed rows are not what their names say. The authors' records of each pair show that *SF* is the plain average of the sources, that *Focus-Stack* was
-# fused after a registration that shifted images that were already in place, and that *DSIFT* has the $Q_g$ of the average on some pairs (A4.21;
-# [the classical toolbox](02_baselines.ipynb) has the evidence). Our methods of the same names score much higher. So the printed comparison with
-# methods that copy pixels favours networks more than it should.
+# fused after a registration that shifted images that were already in place, and that *DSIFT* has the $Q_g$ of the average on some pairs; what it is
+# on the others is not known (A4.21; [the classical toolbox](02_baselines.ipynb) has the evidence). Our methods of the same names score higher in most
+# metrics. So the printed comparison with these three favours networks more than it should.
 #
 # ### Figure 5: pair by pair
 #
 # A mean hides whether a method wins by a little everywhere or by much on a few pairs. All networks of the figure have their authors' weights,
-# but CNN-Fuse, FusionDN and DRPL, which have ours. *Raw map* is the decision map before its post-processing.
+# but CNN-Fuse, FusionDN and DRPL, which have ours. *Raw map* is the decision map before its post-processing. The guided filter of SESF-Fuse's authors lets
+# the map overshoot. It is drawn as they published it; the tables also have it *cleaned*, by a filter whose map stays in [0, 1].
 
 # %% tags=["hide-input"]
 maps_on_26 = measurements.recorded("gacn_maps")
@@ -360,8 +361,9 @@ figures.pair_curves(
 )
 
 # %% [markdown]
-# The paper shows the two networks with a map below GACN once their post-processing is left out. The table gives the means behind the curves. The
-# rivals of Table 1 as the paper had them are those whose stored results its authors published, and networks with published weights.
+# Does a network with a map need its post-processing? The table gives the means behind the curves. The rivals of Table 1 as the paper had them are
+# those whose stored results its authors published; the others are computed anew with published weights, and the rows of PMGI and MFF-GAN then differ
+# from the printed ones.
 
 # %% tags=["hide-input"]
 stages = maps_on_26.groupby("variant", sort=False)[[*six, "regions"]].mean()
@@ -560,8 +562,8 @@ in_one_minute(
 # ## Deviations
 #
 # Where the paper's text, the authors' code and this package differ. The last column is measured on the pair of this chapter where that
-# takes seconds. Where it takes a training, it is the recorded $Q_g$ on the 26 pairs minus that of the practical recipe with the same seed. For many
-# images, ranking is compared with calibration on the recorded stacks.
+# takes seconds, and on three stacks for the smoothing of the boundary. Where it takes a training, it is the recorded $Q_g$ on the 26 pairs minus that of the practical recipe with the same seed. For many
+# images, ranking is compared with calibration and with serial fusion on the recorded stacks.
 
 # %% tags=["hide-input"]
 show_source(gacn_deviations)

@@ -29,8 +29,7 @@
 # ## Set up
 #
 # The folded cell holds the parameters of the chapter and installs mffrepro where it is missing, as in Colab. `profile`: `"quick"` takes
-# minutes on a CPU, `"full"` uses all of the data; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains the networks of
-# the chapter instead of loading the shipped weights.
+# minutes on a CPU, `"full"` uses all of the data; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains the networks of the chapter anew.
 
 # %% tags=["parameters", "hide-input"]
 profile = "quick"
@@ -173,7 +172,7 @@ claims.Entries(observed)
 #
 # <details><summary>Expected result and solution</summary>
 #
-# On twelve stacks the claim does not hold: calibration loses 7.9 dB, with the interval from 6.3 to 9.7, far from the claimed 1
+# On twelve stacks the claim does not hold: calibration loses 7.9 dB, with the interval from 6.3 to 9.7, far above the threshold of 1
 # dB. $Q_g$ alone is undecided: its mean hardly changes (-0.007), but its interval, from -0.028 to 0.012, reaches over both
 # thresholds. One part that surely fails is enough. On four stacks both parts are undecided, although PSNR still differs by 6.5
 # dB: fewer than five images never decide here, because a bootstrap of so few is too narrow.

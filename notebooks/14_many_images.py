@@ -18,8 +18,8 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/mffrepro/mffrepro/blob/main/notebooks/14_many_images.ipynb)
 #
-# A focal stack has more than two images, and GACN compares two. Its paper proposes *decision calibration*, which is said to save a third of the time
-# and to keep the quality. **How should a network that compares two images fuse many: one after the other, by calibration, or by ranking
+# A focal stack has more than two images, and GACN compares two. Its paper proposes *decision calibration*, which is said to save over 30 % of the
+# time and to change the quality hardly at all. **How should a network that compares two images fuse many: one after the other, by calibration, or by ranking
 # all of them?**
 #
 # *Paper:* Boyuan Ma, Xiang Yin, Di Wu, Haokai Shen, Xiaojuan Ban, Yu Wang, *End-to-end learning for simultaneously generating
@@ -36,8 +36,7 @@
 # ## Set up
 #
 # The folded cell holds the parameters of the chapter and installs mffrepro where it is missing, as in Colab. `profile`: `"quick"` takes
-# minutes on a CPU, `"full"` uses all of the data; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains the networks of
-# the chapter instead of loading the shipped weights.
+# minutes on a CPU, `"full"` uses all of the data; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains the networks of the chapter anew.
 
 # %% tags=["parameters", "hide-input"]
 profile = "quick"
@@ -176,7 +175,7 @@ here = here.assign(
 size = f"{len(lens)} images of {lens.images.shape[2]} × {lens.images.shape[1]}"
 title = (
     "Table 3: seconds per image and share saved; printed for a chip of 2700 × 1800, "
-    f"here for {size}"
+    f"here for {size}: seconds by the clock, the share from five more runs"
 )
 display(
     tables.beside(
@@ -186,9 +185,9 @@ display(
 tables.plain(many, caption=f"All strategies; {size}; seconds per image", digits=3)
 
 # %% [markdown]
-# Fewer extractions save time where an extraction takes longer than a decision. For dense SIFT it is the other way round, and `share` extracts nothing. GACN's
-# convolutions need far more operations to decide than to extract, which predicts a small saving. The prediction fails where the time saved is
-# another: operations are not all that takes time. Fewer decisions save more, which is what ranking does. [The appendix on speed](13_speed.ipynb) compares all networks with the
+# Fewer extractions save the larger a share of the time, the less a decision costs beside an extraction. Dense SIFT takes long to decide. The extraction of
+# `share` costs nothing, so what it seems to save or lose is the noise of the clock, and what else the strategies do. GACN's convolutions need far more
+# operations to decide than to extract, which predicts a small saving; but operations are not all that takes time. Fewer decisions save more, which is what ranking does. [The appendix on speed](13_speed.ipynb) compares all networks with the
 # limits of the machine.
 
 # %%
@@ -221,7 +220,8 @@ print(
 # And the images? With the network, calibration is **far below** serial fusion in PSNR and SF. Eq. 19 needs maps that say *how much* sharper an image
 # is. A map that has passed a sigmoid of slope 1000 says only *which* image is sharper: nearly all its values are 0 or 1. Where the second image
 # beats the first, $p^2 = 0$, and with it all other entries of (19) are 0: the second wins, however sharp the others are. Where the first beats the second
-# but loses to several others, these tie, and the earliest of them wins (A4.6). In a stack that runs from near to far, as this one does, that is rare. The
+# but loses to several others, these tie, and the earliest of them wins (A4.6). On the stack below that
+# is rare; where many frames beat the first one at a pixel, it is the rule. The
 # soft `share` fits (19): there calibration picks the sharpest image of all, and serial fusion fails, because it blends by the share at every step.
 
 # %%
@@ -391,7 +391,9 @@ else:
 # %% [markdown]
 # ## Twelve stacks with a known reference
 #
-# One stack is one case. The same strategies were recorded on twelve stacks of four images, with the authors' weights. The table has each strategy minus
+# One stack is one case. The same strategies were recorded on twelve stacks of four images, with the authors' weights. They are made of photographs of
+# the Berkeley set: four layers, from the lower border upwards, each sharp in one image and equally blurred in the others. So which of two images that
+# are both blurred at a place is said to be the sharper one there is chance, and calibration depends on such comparisons. The table has each strategy minus
 # serial fusion, with its 95 % interval: an interval that contains zero leaves open which of the two is better.
 
 # %%
@@ -441,7 +443,7 @@ question = (
 )
 others = (
     "Against serial fusion, carrying changes PSNR by "
-    f"{against.loc['carry', 'psnr']} dB and ranking by "
+    f"{against.loc['carry', 'psnr']} dB and ranking, the default, by "
     f"{against.loc['rank', 'psnr']} dB; Q_g changes by "
     f"{against.loc['carry', 'qg']} and {against.loc['rank', 'qg']}."
 )
@@ -473,8 +475,9 @@ in_one_minute(
 #
 # <details><summary>Why does calibration lose detail in a stack of eight frames although each comparison is right?</summary>
 #
-# Saturated maps say only that a frame beats the first, not by how much. Several frames then have the same clarity in Eq. 19, and
-# the earliest of them wins.
+# Saturated maps say only that a frame beats the first, not by how much. Where the second frame beats it, $p^2 = 0$ makes all other entries of
+# Eq. 19 zero, and the second wins, however sharp the others are. Where only later frames beat it, several of them can have the same
+# clarity, and the earliest of these wins.
 #
 # </details>
 #
@@ -554,9 +557,10 @@ in_one_minute(
 # <details><summary>Expected result and solution</summary>
 #
 # The saving is $(N - 2) / ((N - 1) (2 + d / e))$. It is below one half, whatever $N$, even if a decision costs nothing. So the
-# 55.4 % of SESF-Fuse cannot follow from the calls: something else must have become faster too. For very many images, 31.3 % need a
-# decision that costs 1.2 extractions, and 22.5 % one that costs 2.5; fewer images need a cheaper one. GACN's decision needs about four times the operations of an extraction, and its
-# measured saving is above what they predict: operations are not all that takes time.
+# 55.4 % of SESF-Fuse cannot follow from the calls: something else must have become faster too, such as the conversion to gray and the blending, of
+# which calibration does less. For very many images, 31.3 % need a
+# decision that costs 1.2 extractions, and 22.5 % one that costs 2.5; fewer images need a cheaper one. GACN's decision needs about four times the operations of an extraction;
+# operations are not all that takes time.
 #
 # ```python
 # from mffrepro.report import tables

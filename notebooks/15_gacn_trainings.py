@@ -18,7 +18,7 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/mffrepro/mffrepro/blob/main/notebooks/15_gacn_trainings.ipynb)
 #
-# The paper of GACN compares losses, two forms of its gradient loss and trainings with and without it, each by one training. But two trainings
+# The paper of GACN compares losses, two forms of its gradient loss and trainings with and without it, and prints one score for each. But two trainings
 # that differ in nothing but their seed differ too. **How much do seed, recipe and loss change the scores and the decision maps?**
 #
 # *Paper:* Boyuan Ma, Xiang Yin, Di Wu, Haokai Shen, Xiaojuan Ban, Yu Wang, *End-to-end learning for simultaneously generating
@@ -35,8 +35,7 @@
 # ## Set up
 #
 # The folded cell holds the parameters of the chapter and installs mffrepro where it is missing, as in Colab. `profile`: `"quick"` takes
-# minutes on a CPU, `"full"` uses all of the data; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains the networks of
-# the chapter instead of loading the shipped weights.
+# minutes on a CPU, `"full"` uses all of the data; `dataset`: a name of `mff.list_datasets()`; `retrain`: `"yes"` trains the networks of the chapter anew.
 
 # %% tags=["parameters", "hide-input"]
 profile = "quick"
@@ -106,7 +105,8 @@ between_seeds = np.ptp(trained[trained["changed"] == ""]["qg"])
 gain = trainings.gained_by_choice(trained, "qg")
 print(
     f"Q_g differs by up to {between_seeds:.4f} between seeds, and by up to "
-    f"{gain.abs().max():.4f} between recipes of one seed"
+    f"{gain.abs().max():.4f} between recipes of one seed; by more than between seeds "
+    f"for: {', '.join(gain.index[gain.abs() > between_seeds]) or 'none'}"
 )
 choices = trainings.study_files("gacn_trainings", "scores", "changed")
 trainings.choice_table(
@@ -114,18 +114,18 @@ trainings.choice_table(
     ["qg", "qcb"],
     caption=(
         "What a choice adds to the practical recipe with the same seed: mean over the "
-        "26 pairs and 95 % interval"
+        "26 pairs and 95 % interval, for trainings scored pair by pair"
     ),
 )
 
 # %% [markdown]
 # An interval over pairs says how sure the difference between *these two networks* is, not how sure it is that a choice caused it: two seeds differ as
-# surely. Only a slope that is steep from the start moves $Q_g$ by more than another seed does, and downwards.
+# surely.
 #
 # ## Table 2: absolute value or smooth approximation of the angle term?
 #
-# The printed scores differ in the third or fourth decimal, in favour of the absolute value ([Eq. 11](07_gacn.ipynb)) on five of six metrics. The paper has one training
-# of each. Here the seed alone, which draws the first weights and all samples, makes a larger difference.
+# The printed scores differ in the third or fourth decimal, in favour of the absolute value ([Eq. 11](07_gacn.ipynb)) on five of six metrics. The paper prints one
+# score of each. The second table shows what the seed alone changes, which draws the first weights and all samples.
 
 # %% tags=["hide-input"]
 by_angle = (
@@ -169,7 +169,7 @@ tables.plain(
 # ## Figure 2: what the gradient loss does to the decision map
 #
 # The paper shows two maps. The table lists the restlessness of the initial maps of all 26 pairs, for whole trainings; the figure shows the maps of
-# the same networks. One was trained with Dice alone. Three seeds with $Q_g$ differ by more than the two losses do with one seed.
+# the same networks. One was trained with Dice alone, and three with $Q_g$, which differ in their seed. C4.2 below compares the two differences.
 
 # %% tags=["hide-input"]
 with_or_without = trained[trained["changed"].isin(["", "gradient_loss=none"])].copy()
@@ -310,7 +310,7 @@ in_one_minute(
 #
 # <details><summary>The logit of a pixel is 0.1 and the slope is 1000. How large is the gradient of the sigmoid?</summary>
 #
-# $1000\,\sigma(100)\,(1 - \sigma(100)) \approx 4 \cdot 10^{-41}$, which is zero in float32. Such a pixel no longer learns, whether
+# $1000\,\sigma(100)\,(1 - \sigma(100)) \approx 4 \cdot 10^{-41}$. In float32 $\sigma(100)$ is 1, so the product is 0. Such a pixel no longer learns, whether
 # it is right or wrong. Hence a slope that grows in the course of the training.
 #
 # </details>

@@ -3,7 +3,7 @@
 A strategy extracts features of single images and decides between the features of two. `Traced` records these calls, so that
 their number is observed and not assumed. What a strategy saves is compared with what its number of calls predicts (A4.20).
 
-References: [ma2022gacn], section 3.4. Chapter: 14_many_images.
+References: [ma2022gacn], section 3.6. Chapter: 14_many_images.
 """
 
 import time

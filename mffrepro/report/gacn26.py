@@ -73,7 +73,7 @@ def pair_scores(
 
 
 def places(rows: pd.DataFrame, method: str) -> tuple[dict[str, int], str]:
-    """Find the places of a method among all methods on their common pairs.
+    """Find the places of a method among all methods that have every score it has.
 
     Args:
         rows: What `scores` returns.
@@ -82,12 +82,13 @@ def places(rows: pd.DataFrame, method: str) -> tuple[dict[str, int], str]:
     Returns:
         Metric -> place, 1 for the largest mean; and what was compared, in words. Both are empty where the method has no scores.
     """
-    table = rows.pivot(index=["stack", "metric"], columns="method", values="value").unstack("metric").dropna()
-    if table.empty or method not in table.columns.get_level_values(0):
+    table = rows.pivot(index=["stack", "metric"], columns="method", values="value")
+    if method not in table:
         return {}, ""
-    means = table.mean().unstack("metric")
-    found = {name: int(means[name].rank(ascending=False)[method]) for name in METRICS if name in means}
-    return found, f"{len(means)} methods on {len(table)} pairs"
+    table = table.dropna(subset=method).dropna(axis="columns")  # a method without a score drops out, not the pair for all others
+    places = table.groupby("metric").mean().rank(axis="columns", ascending=False)[method]
+    pairs = table.index.get_level_values("stack").nunique()
+    return {name: int(places[name]) for name in METRICS if name in places}, f"{table.shape[1]} methods on {pairs} pairs"
 
 
 def rivals(rows: pd.DataFrame) -> list[str]:
@@ -136,7 +137,7 @@ CURVES = {
     "MFF-GAN": "mff_gan.published", "PMGI": "pmgi.published", "FusionDN": "fusiondn", "DRPL": "drpl",
 }  # fmt: skip
 WITHOUT = {
-    "CNN-Fuse": "cnn_fuse, cleaned", "CNN-Fuse, raw map": "cnn_fuse, raw", "SESF-Fuse": "sesf, cleaned",
+    "CNN-Fuse": "cnn_fuse, cleaned", "CNN-Fuse, raw map": "cnn_fuse, raw", "SESF-Fuse": "sesf, as published",
     "SESF-Fuse, raw map": "sesf, raw",
 }  # fmt: skip
 

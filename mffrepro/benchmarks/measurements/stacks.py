@@ -2,7 +2,7 @@
 
 Four layers of a photograph, from its lower border upwards as on a ground plane, are sharp in one image each.
 
-References: [ma2022gacn], section 3.4. Chapter: 14_many_images.
+References: [ma2022gacn], section 3.6. Chapter: 14_many_images.
 """
 
 from collections.abc import Iterator
