@@ -252,7 +252,9 @@ title = (
 )
 display(tables.scores(studied, caption=title))
 recorded = trainings.read_study("gacn_losses")
-title = f"Means over the seeds, {trainings.study_origin(recorded)}"
+several = recorded["seed"].nunique() > 1
+title = f"{'Means over the seeds' if several else 'One training each'}, "
+title += trainings.study_origin(recorded)
 means = recorded.groupby(level=0, sort=False).mean(numeric_only=True)
 means = means.loc[list(gacn_losses.COMBINATIONS), list(studied.drop(columns="seconds"))]
 tables.scores(means, caption=title)
