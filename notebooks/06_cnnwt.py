@@ -793,12 +793,14 @@ title = (
     "One change at a time: means over the seeds, ± half of the distance between the "
     "lowest and the highest seed"
 )
+on_bands = read_study("cnnwt").loc[list(STUDIES["cnnwt"].changes)]
 display(
     study_table(study, columns, caption=f"{title}; {study_origin(study)}"),
     study_table(
-        read_study("cnnwt").loc[list(STUDIES["cnnwt"].changes)],
+        on_bands,
         columns,
-        caption="The networks on sub-bands: means over both networks and the seeds",
+        caption="The networks on sub-bands: means over both networks and the seeds; "
+        + study_origin(on_bands),
     ),
     study_table(
         read_study("icacs18").loc[["8x8", "16x16, three max poolings", "32x32"]],
