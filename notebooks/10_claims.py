@@ -73,7 +73,7 @@ run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed
 # |---|---|
 # | holds | the whole interval lies on the claimed side of the threshold |
 # | does not hold | the whole interval lies on the other side |
-# | undecided | the interval contains the threshold, seeds differ by more than the effect, or there are fewer than 5 images, or fewer than 3 seeds for a claim about trainings; or the claim fails with weights of this project |
+# | undecided | the interval contains the threshold, seeds or runs of a clock differ by more than the effect, or there are fewer than 5 images, or fewer than 3 seeds for a claim about trainings; or the claim fails with weights of this project |
 # | cannot be tested | the test needs data or detail that the paper does not give |
 # | not tested yet | no chapter has a record of it in this build |
 #

@@ -32,7 +32,7 @@ class Estimate:
         high: Upper end of the interval; the effect itself where it is exact.
         images: Number of images; 0 for an exact quantity.
         seeds: Number of seeds that were resampled; 0 without an axis of seeds.
-        spread: Largest minus smallest effect of one seed; 0 without an axis of seeds.
+        spread: Largest minus smallest effect of one seed, or of one run; 0 without either.
         wide: Ends of the interval at the level 1 - 0.05 / k, which decides whether one of k parts fails; None for one part.
     """
 
@@ -190,7 +190,7 @@ def outcome(found: Estimate, direction: Direction, threshold: float, *, training
 
     The claim holds where the whole interval lies on the claimed side, and does not hold where none of it does. For one of
     several parts, none of the wide interval may lie there: with many parts, some would fail by chance. Everything else is
-    undecided, and so is an effect nearer to the threshold than the seeds are to each other, an effect of fewer than 5 images,
+    undecided, and so is an effect nearer to the threshold than seeds or runs are to each other, an effect of fewer than 5 images,
     and, for a claim about trainings, one of fewer than 3 seeds. A claim about trainings may rest on one number for each, such
     as epochs, in place of images. An exact quantity is on one side or on the other.
 
