@@ -139,7 +139,7 @@ claims.Entries(observed)
 #
 # <details><summary>What is the difference between "undecided" and "cannot be tested"?</summary>
 #
-# Undecided: the test was made, and its interval contains the threshold, or seeds differ by more than the effect. Cannot be tested:
+# Undecided: the test was made, and its interval contains the threshold, or seeds or runs differ by more than the effect. Cannot be tested:
 # something is missing that no number of runs replaces, such as the photographs that the claim is about.
 #
 # </details>
