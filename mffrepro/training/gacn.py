@@ -28,7 +28,7 @@ class GacnRecipe(Recipe):
 
     name: str = "gacn"
     activity: Reading = "paper"  # A4.3
-    boundary: Reading = "paper"  # A4.11
+    boundary: Reading = "paper"  # A4.10
     attention: bool = True  # C4.21
     angle: Literal["abs", "smooth", "folded"] = "abs"  # Table 2
     reduction: Literal["global", "pixel"] = "global"  # A4.2

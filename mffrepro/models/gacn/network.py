@@ -6,7 +6,7 @@ pixel. A decision path of four convolutions with spatial attention turns the dif
 steep sigmoid makes it nearly binary, and a guided filter smooths it in the boundary band.
 
 What we changed: nothing in the layout. Where the paper's text and the authors' code differ, `GACN` follows the text and
-takes the code's reading by name: ``activity="published"`` (A4.3), ``boundary="published"`` (A4.11). The published
+takes the code's reading by name: ``activity="published"`` (A4.3), ``boundary="published"`` (A4.10). The published
 weights were trained with the code's readings and are loaded with them.
 
 References: [ma2022gacn]. Chapter: 07_gacn.
