@@ -1,7 +1,6 @@
 """``mffrepro align``: the frames of a focal stack, moved over each other; and the same for ``mffrepro fuse --align``."""
 
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -149,10 +148,13 @@ def _targets(paths: Sequence[Path], folder: Path, dtype: "np.dtype") -> list[str
 @contextmanager
 def _new_folder(output: Path) -> Iterator[Path]:
     """Make a folder that appears when it is complete, or not at all."""
-    temporary = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}."))
+    from mffrepro.images.temporary import temporary_beside
+
+    output = output.resolve()
+    temporary = temporary_beside(output)
     try:
+        temporary.mkdir()
         yield temporary
-        temporary.chmod(0o755)
         if output.exists():
             output.rmdir()  # it was empty
         temporary.rename(output)

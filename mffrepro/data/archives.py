@@ -3,11 +3,11 @@
 import shutil
 import stat
 import tarfile
-import tempfile
 import zipfile
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from mffrepro.errors import DataError, first_line
+from mffrepro.images.temporary import temporary_beside
 
 #: An archive may hold so many bytes, or so many times its own size, whichever is more; photographs hardly shrink in one.
 MOST_BYTES, MOST_TIMES = 2**30, 100
@@ -70,10 +70,10 @@ def extract(archive: str | Path, folder: str | Path) -> Path:
     if folder.exists():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    temporary = temporary_beside(folder)
     try:
+        temporary.mkdir()
         _unpack(archive, temporary)
-        temporary.chmod(0o755)  # mkdtemp makes folders only their owner can enter
         temporary.rename(folder)
     except DataError:
         raise

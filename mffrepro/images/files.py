@@ -1,12 +1,7 @@
 """Read image files, and put files in place whole or not at all."""
 
-import glob
 import os
-import platform
-import re
-import tempfile
 import warnings
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,13 +13,10 @@ from mffrepro.images.depth import check_white, overshoot, scale_to_white
 from mffrepro.images.formats import Chroma, decode
 from mffrepro.images.limits import real_path
 from mffrepro.images.picture import Picture
+from mffrepro.images.temporary import temporary_beside
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
-
-
-#: Stands for this machine in the names of temporary files: others may share the folder.
-_HOST = f"{zlib.crc32(platform.node().encode()):08x}"
 
 
 def read_image(path: str | os.PathLike, *, chroma: Chroma = "interpolated", white: float | None = None) -> np.ndarray:
@@ -76,26 +68,6 @@ def read_picture(path: str | os.PathLike, *, chroma: Chroma = "interpolated") ->
     return decode(data, str(path), chroma)
 
 
-def _remove_leftovers(path: Path) -> None:
-    """Remove temporary files of a target whose process, on this machine, has ended."""
-    if os.name != "posix":  # elsewhere asking for a process can end it
-        return
-    name = re.compile(re.escape(f".{path.name}.{_HOST}-") + r"(\d+)\.\w+")
-    for other in path.parent.glob(f".{glob.escape(path.name)}.{_HOST}-*"):
-        if (match := name.fullmatch(other.name)) and not _is_alive(int(match[1])):
-            other.unlink(missing_ok=True)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        pass
-    return True
-
-
 def locked(path: str | os.PathLike, seconds: float = -1) -> "BaseFileLock":
     """Lock a file or folder against other processes of this package.
 
@@ -124,15 +96,11 @@ def write_atomically(path: str | os.PathLike, data: bytes) -> None:
     What a killed process left of the same file is removed.
     """
     path = real_path(path)
-    _remove_leftovers(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.{_HOST}-{os.getpid()}.")
+    temporary = temporary_beside(path)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "xb") as file:
             file.write(data)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
