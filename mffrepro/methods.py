@@ -231,6 +231,8 @@ def check_options(spec: str, options: Mapping[str, Any]) -> tuple[MethodCard, di
     chosen = COMMON | {"weights": named_weights} | dict(card.variants.get(variant, {})) | dict(options)
     if chosen["weights"] == "default":
         chosen["weights"] = named_weights
+    elif chosen["weights"] != named_weights and spec.startswith(f"{card.name}.{named_weights}"):
+        raise OptionError(f"the method {spec} and weights={chosen['weights']!r} disagree; name the weights once")
     for name in chosen.keys() - known.keys() - COMMON.keys():
         raise unknown(f"option of {card.name}", name, known.keys() - COMMON.keys(), "mffrepro list methods")
     for name in chosen.keys() & known.keys():
@@ -250,7 +252,10 @@ def _check_weights(card: MethodCard, weights: str) -> None:
     if weights not in named and not str(weights).endswith(".safetensors"):
         if str(weights).partition(".")[0] == "published" and "published" not in named:
             raise OptionError(f"the authors of {card.name} publish no weights; use weights='default'")
-        raise unknown(f"weights of {card.name}", weights, (*named, *card.variants))
+        if weights in card.variants:
+            raise OptionError(f"{weights!r} is a variant of {card.name} and no weights; use the method {card.name}.{weights}")
+        kind = "weights or variant" if card.variants else "weights"
+        raise unknown(f"{kind} of {card.name}", weights, (*named, *card.variants))
 
 
 def _strategy(card: MethodCard, strategy: str) -> str:

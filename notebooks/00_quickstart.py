@@ -96,7 +96,7 @@ figures.comparison(
 # ## Fuse
 #
 # One call fuses the sources. It takes two or more arrays or file names, gray or colour, of 8 or 16 bits or floats in [0, 1]. The result has
-# the type and range of the sources. Its **decision map** gives the share of the first source at every pixel.
+# the type and range of the sources. Its **decision map** gives the share of each source at every pixel; the figure shows that of the first.
 
 # %%
 result = mff.fuse([near, far], method="gacn", device=device)
@@ -113,8 +113,8 @@ figures.decision_maps(
         "the outline of the cup, and the map of the network."
     ),
     caption=(
-        "White takes the first source, black the second; pixels taken from the wrong "
-        "source are orange."
+        "White takes the first source, black the second, gray mixes both; pixels taken "
+        "from the wrong source are orange."
     ),
 )
 
@@ -146,7 +146,9 @@ print(
 # exact almost nowhere, and its errors are small. So `lp` can have the higher PSNR where `gacn` has the higher $Q_{ABF}$.
 #
 # Averaging is the floor that every method must beat: at each pixel it mixes the sharp source with the blurred one. A dash means that the
-# metric does not apply, here because averages and pyramids have no decision map.
+# metric does not apply, here because averages and pyramids have no decision map. The columns `qabf` and `qg` are $Q_{ABF}$ and $Q_G$, `ag` is the
+# average gradient of the fused image alone, `ssim` its similarity to the reference, and `mask_iou` the overlap of its decision map with the true one;
+# [the next chapter](01_metrics.ipynb) explains them.
 
 # %%
 fused = {method: mff.fuse([near, far], method).image for method in methods}
@@ -180,7 +182,7 @@ figures.comparison(
     },
     zoom=[(120, 60, 90, 120), (60, 330, 90, 120)],
     alt=(
-        "A motorcycle in a workshop: focused on the background, focused on the front, "
+        "A motorcycle in a workshop: focused on the front, focused on the background, "
         "fused from eight slices, and the reference."
     ),
     caption=f"Eight slices fused in {many.seconds:.1f} s.",

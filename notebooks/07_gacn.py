@@ -27,7 +27,7 @@
 #
 # The answer is computed from the verdicts at the end of the chapter. The book shows a copy of it here, in the box *In one minute*.
 #
-# *Needs: a CPU; about three minutes (quick), up to ten (full). With `retrain = "yes"` a GPU.*
+# *Needs: a CPU; about a minute and a half (quick), up to ten (full). With `retrain = "yes"` a GPU.*
 #
 # *Read first: [metrics](01_metrics.ipynb), and the section on guided filters in [classical methods](02_baselines.ipynb).*
 

@@ -94,7 +94,7 @@ run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed
 # * **Light.** Every third frame is brighter: a flicker, or a flash that recycles.
 # * **One bad frame.** The flash did not fire.
 # * **Hot pixels.** Some pixels of the sensor are always bright.
-# * **Noise.** A little of it, as at base ISO.
+# * **Noise.** A little of it, half of a level.
 
 # %%
 show_source(Faults)
@@ -382,15 +382,16 @@ figures.comparison(
 # | patches that are brighter or of another hue | light changed between frames | `--balance` |
 # | speckles or holes of a wrong tone | a frame that does not belong | do not give `--no-checks`; delete the frame |
 # | a soft band between two sharp zones | the step of the focus was too large | take more frames |
-# | a light or blurred rim around near objects | their blur covers the background in every other frame | more frames near the outline; a method without decision map |
-# | grain where nothing is to be seen | the method copies noise as if it were detail | a method that averages there, see below |
+# | a light or blurred rim around near objects | their blur covers the background in every other frame | more frames near the outline |
+# | grain where nothing is to be seen | the method copies noise as if it were detail | do not give `--no-average-flat`; `-m focal`, which averages |
 # | dark or bright overshoot along edges | a transform overshoots | `--clamp` |
 #
 # ## Which method for which subject?
 #
 # One stack says little about methods. The table has five kinds of subject. Each is made from five photographs, so that a difference can be
 # compared with its spread. The relief is tilted, or an object stands before a background; the frames are eight, three or two; the noise is that of
-# base ISO (one level) or of high ISO (six levels).
+# base ISO (one level) or of high ISO (six levels). Stacks of three frames or more are fused as by the command line, with `average_flat`, which the
+# section after this one explains.
 
 # %%
 show_source(subject_stacks)
@@ -445,7 +446,7 @@ print(
 # where none of them is sharp; the command line does so for three frames or more.
 #
 # And the frames can be given near to far or far to near. In some methods ties go to the first frame, others combine the frames one after
-# the other. The column *order matters* is what the card of the method says; a test compares it with this measurement for all methods.
+# the other. The column *order matters* is what `mffrepro list methods NAME` says; a test compares it with this measurement for all methods.
 
 # %%
 eight = mff.load("embedded", kind="lens", size=192)["motorcycle_lens"]
@@ -484,22 +485,23 @@ print("equal to the result above:", np.array_equal(same, fused["lp"].image))
 # More, for other cases:
 #
 # ```shell
-# mffrepro fuse card/ -o result.tif --align --model homography
-# mffrepro fuse card/ -o result.tif --align --save-transforms moves.json
-# mffrepro fuse --each cards/ -o "fused/{name}.tif" --align
-# mffrepro fuse card/ -o result.tif --align --depth depth.tif --confidence sure.tif
-# mffrepro fuse card/ -o result.tif --align --depth depth.png --step-um 5
+# mffrepro fuse card/ -m focal -o result.tif --align
+# mffrepro fuse card/ -m focal -o result.tif --align --model homography
+# mffrepro fuse card/ -m focal -o result.tif --align --save-transforms moves.json
+# mffrepro fuse --each cards/ -m focal -o "fused/{name}.tif" --align
+# mffrepro fuse card/ -m focal -o result.tif --align --depth depth.tif --confidence sure.tif
+# mffrepro fuse card/ -m focal -o result.tif --align --depth depth.png --step-um 5
 # mffrepro fuse card/ -o result.tif --white 4095
 # mffrepro fuse DSC_0001.NEF DSC_0002.NEF -o result.tif --align
 # mffrepro align card/ -o aligned/
 # ```
 #
-# The third takes many stacks in one run: sub-folders, or one folder that is split where more than ten seconds pass between two photographs. A
+# The fourth takes many stacks in one run: sub-folders, or one folder that is split where more than ten seconds pass between two photographs. A
 # depth in a TIFF holds numbers, with `--step-um` micrometres; in a PNG it is a picture in colours. `--white` is for 12-bit data in files of 16
 # bits. Camera RAW needs `pip install 'mffrepro[camera]'`.
 #
 # So the question at the top has this answer: check, mend the sensor, align, balance, then fuse. Without alignment no method helps. After it,
-# the choice of the method matters less than the noise of the photographs and the number of frames.
+# choose the method by the table of subjects, where methods lie several decibels apart.
 
 # %% [markdown]
 # ## Exercises

@@ -28,7 +28,7 @@
 #
 # The answer is computed from the verdicts at the end of the chapter. The book shows a copy of it here, in the box *In one minute*.
 #
-# *Needs: a CPU; about three minutes (quick), longer (full).*
+# *Needs: a CPU; about a minute and a half (quick), longer (full).*
 #
 # *Read first: [GACN](07_gacn.ipynb): its feature path, its decision path and the slope of its sigmoid.*
 

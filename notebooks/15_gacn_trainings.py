@@ -27,7 +27,7 @@
 #
 # The answer is computed from the verdicts at the end of the chapter. The book shows a copy of it here, in the box *In one minute*.
 #
-# *Needs: a CPU; about three minutes (quick), longer (full). With `retrain = "yes"` a GPU.*
+# *Needs: a CPU; about a minute and a half (quick), longer (full). With `retrain = "yes"` a GPU.*
 #
 # *Read first: [GACN](07_gacn.ipynb), its loss and its training.*
 

@@ -8,12 +8,15 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from mffrepro.benchmarks.grid import benchmark
 from mffrepro.data.subjects import SUBJECTS, subject_stacks
+from mffrepro.methods import fuse
+from mffrepro.metrics import evaluate
 
 
 def score_subjects(methods: Sequence[str], *, size: int = 320, count: int = 5, metric: str = "psnr") -> pd.DataFrame:
     """Score methods on every kind of subject.
+
+    Three frames or more are fused with `average_flat`, as by the command line.
 
     Args:
         methods: Names.
@@ -22,9 +25,16 @@ def score_subjects(methods: Sequence[str], *, size: int = 320, count: int = 5, m
         metric: Name.
 
     Returns:
-        Long format as of `mffrepro.benchmark`; the column ``dataset`` names the kind of subject.
+        A row per kind of subject (``dataset``), stack and method, with the value of the metric and the seconds.
     """
-    return pd.concat([benchmark(methods, subject_stacks(kind, size=size)[:count], [metric]) for kind in SUBJECTS])
+    rows = []
+    for kind in SUBJECTS:
+        for stack in subject_stacks(kind, size=size)[:count]:
+            for name in methods:
+                result = fuse(stack, name, average_flat=len(stack) > 2)
+                row = {"dataset": kind, "stack": stack.name, "method": name, "seconds": result.seconds}
+                rows.append(row | {"value": evaluate(stack, result, [metric])[metric]})
+    return pd.DataFrame(rows)
 
 
 def by_subject(results: pd.DataFrame) -> pd.DataFrame:

@@ -139,7 +139,7 @@ def _explain(error: BaseException) -> int:
 
 def _usage(error: Exception) -> str:
     context = getattr(error, "ctx", None)
-    command = context.command_path if context else "mffrepro"
+    command = " ".join(context.command_path.split()) if context else "mffrepro"
     return f"{error.format_message().rstrip('.')}; see {command} --help"
 
 

@@ -40,6 +40,7 @@ def evaluate(
     if bool(images) == bool(pairs):
         raise OptionError("give either the images that were fused or --pairs with a folder of stacks")
     wanted = split_metrics(metrics)
+    _check_needs(wanted, reference)
     if pairs is None:
         scores = _score(images, fused, wanted, reference, gray)
         (_print_json if as_json else _print_csv if as_csv else _print_scores)(scores)
@@ -65,6 +66,20 @@ def split_metrics(text: str) -> str | list[str]:
     if not names:
         raise OptionError("--metrics names no metric; give names with commas, all, or everything")
     return [get(name).name for name in names]
+
+
+def _check_needs(metrics: str | list[str], reference: Path | None) -> None:
+    """Refuse metrics of what was not given, or what no file holds."""
+    from mffrepro.metrics import get
+
+    for name in metrics if isinstance(metrics, list) else ():
+        match get(name).needs:
+            case "reference" if reference is None:
+                raise OptionError(f"the metric {name!r} needs --reference; give it or leave the metric out")
+            case "decision":
+                raise OptionError(
+                    f"the metric {name!r} compares decision maps, not image files; use mff.evaluate or mffrepro benchmark"
+                )
 
 
 def mean(rows: Mapping[str, Scores]) -> dict[str, float]:

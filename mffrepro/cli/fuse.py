@@ -28,7 +28,8 @@ def fuse(
     option: Annotated[list[str] | None, typer.Option(help="An option of the method, name=value; repeat for more.")] = None,
     decision: Annotated[Path | None, typer.Option(help="Write the decision map: white is the first image.")] = None,
     depth: Annotated[
-        Path | None, typer.Option(help="Write which image is sharpest, 0 for the first: numbers to .tif, colours to .png.")
+        Path | None,
+        typer.Option(help="Write which image is sharpest, 0 for the first: numbers to .tif, colours to other formats."),
     ] = None,
     step_um: Annotated[float | None, typer.Option(help="With --depth: micrometres from image to image; write these.")] = None,
     confidence: Annotated[Path | None, typer.Option(help="Write how sure the depth is, 0 to 1.")] = None,

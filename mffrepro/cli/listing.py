@@ -25,10 +25,11 @@ def methods(name: Annotated[str | None, typer.Argument(help="Show the options of
 
     Example: mffrepro list methods gacn
     """
-    from mffrepro.methods import CARDS, get
+    from mffrepro.methods import CARDS, parse
 
     if name is not None:
-        _show_options(get(name.partition(".")[0]))
+        card, _, variant = parse(name)
+        _show_options(card, variant)
         return
     rows = [
         (card.name, card.title, card.kind, card.colour, "yes" if card.has_decision else "", ", ".join(card.weights), card.chapter)
@@ -38,20 +39,29 @@ def methods(name: Annotated[str | None, typer.Argument(help="Show the options of
     print("mffrepro list methods NAME shows the options of one.")
 
 
-def _show_options(card) -> None:
+def _show_options(card, variant: str = "") -> None:
     from mffrepro.methods import COMMON
 
     choices = {"weights": (*card.weights, *card.extra_weights), "strategy": card.strategies}
-    rows = [(name, repr(COMMON[name]), " | ".join(map(repr, known))) for name, known in choices.items() if known]
+    defaults = COMMON | ({"strategy": card.strategies[0]} if card.strategies else {})
+    rows = [(name, repr(defaults[name]), " | ".join(map(repr, known))) for name, known in choices.items() if known]
     own = {name: parameter for name, parameter in card.options().items() if name not in choices}
-    rows += [(name, repr(parameter.default), _kind(parameter.annotation)) for name, parameter in own.items()]
+    changed = card.variants.get(variant, {})
+    rows += [
+        (name, repr(changed.get(name, parameter.default)), _values(card.name, name, parameter.annotation))
+        for name, parameter in own.items()
+    ]
     print(f"{card.name}: {card.title}, {card.kind}, for images from {card.min_side}x{card.min_side} pixels")
+    print(f"about {card.seconds:g} s for a colour pair of 520x520 on two cores")
     print(_memory(*card.memory))
     most, whole = card.whole
     if most:
         print(f"images of up to {most / 1e6:.0f} megapixels are processed whole and take {whole:.0f} MB a megapixel")
     print((card.function().__doc__ or "").partition("\n")[0])
-    print(f"The order of more than two images {'changes the result' if card.order_matters else 'does not matter'}.")
+    by = " with the default strategy" if len(card.strategies) > 1 else ""
+    print(f"The order of more than two images {'changes the result' if card.order_matters else 'does not matter'}{by}.")
+    for name, options in card.variants.items():
+        print(f"{card.name}.{name} has {', '.join(f'{option} {value!r}' for option, value in options.items())}")
     if rows:
         show_table(("option", "default", "values"), rows)
 
@@ -64,6 +74,14 @@ def _memory(fixed: float, each: float) -> str:
         if each
         else ", whatever the number of images"
     )
+
+
+def _values(method: str, name: str, annotation: object) -> str:
+    """Write the kind of an option, and its range if it has one."""
+    from mffrepro.option_ranges import RANGES
+
+    ends = RANGES.get(f"{method}.{name}", RANGES.get(name))
+    return _kind(annotation) + (f", {ends[0]:g} to {ends[1]:g}" if ends else "")
 
 
 def _kind(annotation: object) -> str:

@@ -25,9 +25,11 @@ class NetworkByDefault(TyperGroup):
     """Take the first word for the name of a network where it names no command."""
 
     def resolve_command(self, context, arguments):
-        """Insert the command ``network`` before the name of a network."""
-        known = arguments and arguments[0] in self.commands
-        return super().resolve_command(context, arguments if known else ["network", *arguments])
+        """Insert the command ``network`` before the name of a network; its help does not show that word."""
+        if arguments and arguments[0] in self.commands:
+            return super().resolve_command(context, arguments)
+        _, command, rest = super().resolve_command(context, ["network", *arguments])
+        return "", command, rest
 
 
 app = typer.Typer(cls=NetworkByDefault)

@@ -170,7 +170,10 @@ def _mirror_index(root: Path) -> dict[str, str]:
     try:
         return _read_sums(sums, sums.stat().st_mtime_ns)
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"MFFREPRO_MIRROR names {root}, but its SHA256SUMS cannot be read ({error}); correct it") from None
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(
+            f"MFFREPRO_MIRROR names {root}, but its SHA256SUMS cannot be read ({reason}); make the list there by sha256sum"
+        ) from None
 
 
 @lru_cache(maxsize=4)

@@ -220,15 +220,16 @@ def coco2017(split: str, root: str | Path | None = None) -> list[LabelledImage]:
 
     Args:
         split: ``"train"`` or ``"val"``.
-        root: Folder with ``annotations`` and ``train2017`` or ``val2017``. It must be given: 19 GB are no side effect of a call.
+        root: Folder with ``annotations`` and ``train2017`` or ``val2017``. It must be given.
 
     Raises:
         DataError: No folder is given, or its annotations are missing or damaged.
     """
     if root is None:
+        size = sum(entry.bytes or 0 for entry in manifest("coco2017").files) / 1e9
         raise DataError(
-            "coco2017 is 19 GB and is not fetched by itself; run `mffrepro data fetch coco2017` or download its archives, "
-            "unpack them into one folder and give it as root="
+            f"coco2017 has {size:.0f} GB and is not fetched by itself; run `mffrepro data fetch coco2017` or download its "
+            "archives, unpack them into one folder and give it as root= (--root)"
         )
     annotations = Path(root) / "annotations" / f"instances_{split}2017.json"
     if not annotations.is_file():

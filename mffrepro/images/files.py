@@ -61,6 +61,8 @@ def read_picture(path: str | os.PathLike, *, chroma: Chroma = "interpolated") ->
     path = Path(path)
     try:
         data = real_path(path).read_bytes()
+    except IsADirectoryError:
+        raise ImageError(f"{path} is a folder; give photographs, or one folder alone") from None
     except OSError as error:
         raise ImageError(f"{path} cannot be read ({error.strerror}); check the path") from None
     if not data:

@@ -331,7 +331,8 @@ def test_evaluate_scores_a_folder_by_name(run, folder, data):
         (["A", "B", "-f", "none.png"], "none.png cannot be read"),
         (["A", "B", "-f", "A", "--metrics", "qgg"], "no metric 'qgg'; did you mean"),
         (["A", "B", "-f", "A", "--metrics", ","], "names no metric"),
-        (["A", "B", "-f", "A", "--metrics", "ssim"], "needs reference="),
+        (["A", "B", "-f", "A", "--metrics", "ssim"], "'ssim' needs --reference; give it"),
+        (["A", "B", "-f", "A", "--metrics", "qabf,mask_iou"], "use mff.evaluate or mffrepro benchmark"),
         (["A", "B", "-f", "A", "--gray", "grey"], "no gray conversion 'grey'"),
         (["A", "B", "-f", "A", "--json", "--csv"], "exclude each other"),
         (["A", "-f", "A"], "at least two images"),
@@ -614,13 +615,20 @@ def test_lists_have_a_row_per_card(run):
 
 def test_list_methods_shows_the_options_of_one(run, refused):
     out = run("list", "methods", "lp")[1]
-    assert re.search(r"levels +4 +int", out)
+    assert re.search(r"levels +4 +int, 1 to 30", out)
     assert "order of more than two images changes the result" in out
     out = run("list", "methods", "gacn.published")[1]
-    assert "order of more than two images does not matter" in out
-    assert re.search(r"strategy +'auto' +'rank' \| 'serial' \| 'carry' \| 'calibration' \| 'calibration_log'", out)
+    assert "order of more than two images does not matter with the default strategy" in out
+    assert "about 1 s for a colour pair of 520x520" in out
+    assert re.search(r"strategy +'rank' +'rank' \| 'serial' \| 'carry' \| 'calibration' \| 'calibration_log'", out)
     assert re.search(r"weights +'default' +'default' \| 'published' \| 'random' \| 'smooth'", out)
+    assert "focal.crisp has sharpness 8.0" in run("list", "methods", "focal")[1]
+    assert re.search(r"sharpness +8\.0 +float", run("list", "methods", "focal.crisp")[1])
     assert "did you mean 'lp'" in refused("list", "methods", "lpp")
+
+
+def test_the_help_of_a_training_shows_how_it_is_called(run):
+    assert re.search(r"mffrepro train +\[OPTIONS\] \{NETWORK\}", run("train", "gacn", "--help")[1])
 
 
 # ---------------------------------------------------------------------------------------------------- book

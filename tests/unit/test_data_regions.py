@@ -192,7 +192,7 @@ def test_coco_keeps_single_objects_of_the_right_size(coco):
 
 
 def test_coco_needs_a_root_that_holds_it(coco):
-    with pytest.raises(DataError, match=r"19 GB.*root="):
+    with pytest.raises(DataError, match=r"20 GB.*root="):
         load_regions("coco2017")
     with pytest.raises(DataError, match=r"instances_val2017\.json is missing"):
         load_regions("coco2017", split="val", root=coco)

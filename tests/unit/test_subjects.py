@@ -7,6 +7,8 @@ import pytest
 from mffrepro.benchmarks import robustness, subjects
 from mffrepro.data.subjects import SUBJECTS, relief, subject_stacks
 from mffrepro.errors import OptionError
+from mffrepro.methods import fuse
+from mffrepro.metrics import evaluate
 
 
 @pytest.mark.parametrize("kind", SUBJECTS)
@@ -71,6 +73,9 @@ def test_scores_of_all_subjects_are_averaged_by_title():
     first = table[(table["dataset"] == "surface") & (table["method"] == "lp")]["value"]
     assert means.loc["lp"].iloc[0] == pytest.approx(first.mean())
     assert len(first) == 2
+    noisy = subject_stacks("noisy", size=96)[0]
+    same = evaluate(noisy, fuse(noisy, "lp", average_flat=True), ["psnr"])["psnr"]
+    assert table.set_index(["stack", "method"]).loc[(noisy.name, "lp"), "value"] == same, "as the command line fuses"
 
 
 # -------------------------------------------------------------------------------------------------- robustness
