@@ -84,8 +84,8 @@ run = mff.profile(profile, dataset=dataset, device=device, retrain=retrain, seed
 # 4. **Order.** A fusion that is nearer to the reference gets a better score.
 #
 # The table lists the facts that the package states about each metric; tests hold them. Where the *identity* column is empty, the score of a
-# perfect result depends on the picture: such a metric can rank fusions of one scene, but its average over scenes says little. The fourth
-# property is the hard one. The end of this chapter tests it.
+# perfect result depends on the picture, and that of $Q_{MI}$ on the number of sources. A metric whose best score depends on the picture can rank
+# fusions of one scene, but its average over scenes says little. The fourth property is the hard one. The end of this chapter tests it.
 
 # %% tags=["remove-input"]
 cards = {card.name: card for card in mff.metrics.CARDS if card.variant_of is None}
@@ -337,8 +337,8 @@ tables.plain(
 # So even a perfect fusion is compared in part with the blurred source. $Q_W$ weights the same map by the larger of the two variances. $Q_E$
 # is $Q_W$ of the images times $Q_W$ of their edge images; a product has no quality map.
 #
-# $Q_C$ (Cvejic et al., 2005) weights by the covariance with the fused image, $\lambda_w = \sigma_{AF} / (\sigma_{AF} + \sigma_{BF})$: the
-# fusion itself selects the source that it is compared with. $Q_Y$ ([Yang et al., 2008](https://doi.org/10.1016/j.inffus.2006.09.001)) is
+# $Q_C$ (Cvejic et al., 2005) replaces $\lambda_w$ by the share of the covariance with the fused image, $\sigma_{AF} / (\sigma_{AF} + \sigma_{BF})$, clipped to [0, 1]: the
+# fusion itself selects the source that it is compared with. $Q_Y$ ([Yang et al., 2008](https://doi.org/10.1016/j.inffus.2006.09.001)), with $\lambda_w$ as in $Q_S$, is
 #
 # $$Q_Y = \operatorname{mean}_w \begin{cases} \lambda_w S(A, F) + (1 - \lambda_w) S(B, F) & \text{where } S(A, B) \ge 0.75, \\
 # \max(S(A, F), S(B, F)) & \text{elsewhere.} \end{cases}$$
@@ -375,7 +375,7 @@ show_maps(
 # e_i(b) = \sum_{p \in b} (g^i_p)^5,$$
 #
 # where $h$ is the filter of contrast sensitivity. $VIFF$ ([Han et al., 2013](https://doi.org/10.1016/j.inffus.2011.08.002)) measures, on four
-# scales, how much information an observer with visual noise could extract from the fused image about the better source. Sharpening raises it
+# scales of which the second has no weight, how much information an observer with visual noise could extract from the fused image about the better source. Sharpening raises it
 # without bound.
 
 # %% tags=["hide-input"]
@@ -507,13 +507,13 @@ print(
 # %% [markdown]
 # ### A fixed scale
 #
-# The sigmoids of $Q^{AB/F}$ were tuned to gray levels of 0 to 255. The original program has a slip: for two equal gradients it returns the
-# gradient *itself* instead of a ratio. Large gradients saturate to one, but on images in [0, 1] the same line returns almost zero for a
-# perfect copy. The package converts by data type, so its users cannot meet this error. The table shows its effect: one metric on two scales,
-# the best of each in bold.
+# The sigmoids of $Q^{AB/F}$ were tuned to gray levels of 0 to 255. A program that many use, `analysis_Qabf.m`, has a slip: for two equal gradients it
+# returns the gradient *itself* instead of a ratio. Large gradients saturate to one, but on images in [0, 1] the same line returns almost zero for a
+# perfect copy. `qabf` follows another program, MFIF-Metrics, whose ratio of equal gradients is one. The table shows the effect of the slip: one
+# program on two scales, the best of each in bold.
 
 # %% tags=["hide-input"]
-show_source(readings.original_qabf)
+show_source(readings.circulated_qabf)
 
 # %% tags=["hide-input"]
 from mffrepro.metrics.inputs import as_gray
@@ -525,16 +525,16 @@ candidates = {
 }
 on_scale = {
     "0..255": {
-        name: readings.original_qabf(sources, image)
+        name: readings.circulated_qabf(sources, image)
         for name, image in candidates.items()
     },
     "[0, 1]": {
-        name: readings.original_qabf([s / 255 for s in sources], image / 255)
+        name: readings.circulated_qabf([s / 255 for s in sources], image / 255)
         for name, image in candidates.items()
     },
 }
 styler = tables.plain(
-    pd.DataFrame(on_scale), caption="The original program on two scales of gray levels"
+    pd.DataFrame(on_scale), caption="analysis_Qabf.m on two scales of gray levels"
 )
 styler.highlight_max(axis=0, props="font-weight:bold")
 
@@ -784,7 +784,7 @@ print(
 # %% [markdown]
 # For your own choice of a metric this means:
 #
-# * Where a reference can be had, use it. It is better than any other metric.
+# * Where a reference can be had, use it: the metrics above are judged by how well they follow it.
 # * Without a reference, take a metric that uses the sources and is blue in every column above, and a second one from *another* block of the
 #   matrix. Two metrics of one block repeat the same information.
 # * If you report AG, SF, EI, SD or EN, never report them alone, and never call an increase an improvement.

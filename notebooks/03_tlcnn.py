@@ -984,7 +984,8 @@ others = np.median([spread[name] for name in five if name != "sf"], axis=0)
 numbers = {f"mean for {name}": float(values.mean()) for name, values in spread.items()}
 said = (
     f"The eight rivals on {scores['stack'].nunique()} recorded pairs; no network "
-    "takes part."
+    "takes part. Little means less than the median of the other four metrics; a single "
+    "one may differ less."
 )
 display(claims.judge("C0.5", others - spread["sf"], numbers=numbers, note=said))
 away = paired.distances(scores, ours, present, five)
@@ -1070,7 +1071,7 @@ figures.banded_curves(
     ylabel="loss",
     alt=(
         "Training and validation losses over 24 epochs, with and without batch "
-        "normalisation, as means over three seeds within bands."
+        "normalisation, as means over the seeds within bands."
     ),
     caption=(
         "Not in the paper: 20 photographs learned by heart. Lines are means over the "

@@ -4,6 +4,7 @@ The scenes are the motorcycle with its measured depth, and five photographs to w
 blurs near things over far ones.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -49,6 +50,10 @@ CONDITIONS = {
 }
 
 
+#: What the name of a stack adds to that of its photograph.
+MADE = re.compile(rf"_(blur\d+|spread|lens|{'|'.join(CONDITIONS)})$")
+
+
 @dataclass(frozen=True, eq=False)
 class DepthStack:
     """Hold a stack and its true depth.
@@ -62,6 +67,17 @@ class DepthStack:
     name: str
     stack: FocusStack
     depth: np.ndarray
+
+
+def photograph_of(stack: str) -> str:
+    """Return the name of the photograph, or scene, that a stack was made of.
+
+    Several stacks of one photograph are no independent samples.
+
+    Args:
+        stack: Name of a stack of the embedded set, or of a scene under a condition; other names come back as they are.
+    """
+    return MADE.sub("", stack)
 
 
 def depth_stacks(condition: str, *, size: int = 320, seed: int = 1) -> Iterator[DepthStack]:

@@ -262,7 +262,7 @@ def nabf(inputs: FusionInputs, fused: GrayImage) -> WeightedMap:
     """Measure the share of edge information that fusion added: artefacts.
 
     The part that `qabf` lacks to 1 is summed where the fused image has a stronger gradient than every source:
-    qabf + labf + nabf = 1. The variant "petrovic" is about ten times as large.
+    qabf + labf + nabf = 1. The variant "petrovic" is several times as large.
     """
     return _not_kept(fused.get_with(inputs, kept_classic), _stronger_than_all(inputs, fused, edges))
 

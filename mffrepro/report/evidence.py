@@ -15,7 +15,7 @@ from mffrepro.errors import OptionError, unknown
 
 Direction = Literal["greater", "less", "within"]
 #: Fewer images, or seeds where trainings are compared, cannot decide a claim.
-MIN_IMAGES, MIN_SEEDS = 5, 3
+MIN_IMAGES = MIN_SEEDS = 5
 LEVEL, REPETITIONS, SEED = 0.95, 5000, 1
 #: Quantile 0.975 of the normal distribution.
 NORMAL_QUANTILE = NormalDist().inv_cdf((1 + LEVEL) / 2)
@@ -191,7 +191,7 @@ def outcome(found: Estimate, direction: Direction, threshold: float, *, training
     The claim holds where the whole interval lies on the claimed side, and does not hold where none of it does. For one of
     several parts, none of the wide interval may lie there: with many parts, some would fail by chance. Everything else is
     undecided, and so is an effect nearer to the threshold than seeds or runs are to each other, an effect of fewer than 5 images,
-    and, for a claim about trainings, one of fewer than 3 seeds. A claim about trainings may rest on one number for each, such
+    and, for a claim about trainings, one of fewer than 5 seeds. A claim about trainings may rest on one number for each, such
     as epochs, in place of images. An exact quantity is on one side or on the other.
 
     Args:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from mffrepro import data, methods
 from mffrepro import metrics as quality
+from mffrepro.data.conditions import photograph_of
 from mffrepro.data.synthetic import gaussian_blur
 from mffrepro.images import FocusStack, to_unit
 from mffrepro.report import ranks
@@ -106,15 +107,33 @@ def mean_over_seeds(results: pd.DataFrame) -> pd.DataFrame:
     seeds = results["method"].isin([*SAME_NETWORK, *SAME_NETWORK.values()])
     if not seeds.any():
         return results
+    return pd.concat([_mean(results[seeds].replace({"method": SAME_NETWORK})), results[~seeds]], ignore_index=True)
+
+
+def mean_over_photographs(results: pd.DataFrame) -> pd.DataFrame:
+    """Give the stacks that were made of one photograph one row for each method and metric: their mean.
+
+    They are no independent samples, so a ranking over the stacks would be too sure.
+
+    Args:
+        results: What `mffrepro.benchmark` returns.
+
+    Returns:
+        The same columns; ``stack`` names the photograph.
+    """
+    return _mean(results.assign(stack=results["stack"].map(photograph_of)))
+
+
+def _mean(rows: pd.DataFrame) -> pd.DataFrame:
+    """Average the rows of the same method, stack and metric; what is no number comes from the first."""
     keys = ["method", "stack", "metric"]
-    rows = results[seeds].replace({"method": SAME_NETWORK})
     how = {name: "mean" if name in ("value", "seconds") else "first" for name in rows.columns.difference(keys)}
-    return pd.concat(
-        [rows.groupby(keys, as_index=False, sort=False).agg(how)[results.columns], results[~seeds]], ignore_index=True
-    )
+    return rows.groupby(keys, as_index=False, sort=False).agg(how)[rows.columns]
 
 
-def ranking(results: pd.DataFrame, metrics: Sequence[str], name: str, *, seed: int) -> tuple[pd.DataFrame, Shown]:
+def ranking(
+    results: pd.DataFrame, metrics: Sequence[str], name: str, *, seed: int, unit: str = "stacks"
+) -> tuple[pd.DataFrame, Shown]:
     """Rank the methods of a benchmark, with intervals and Friedman's test.
 
     Args:
@@ -122,6 +141,7 @@ def ranking(results: pd.DataFrame, metrics: Sequence[str], name: str, *, seed: i
         metrics: Ranking metrics.
         name: Name of the data set, for the caption.
         seed: Seed of the bootstrap.
+        unit: What a value of ``stack`` stands for, for the caption.
 
     Returns:
         Mean, low and high of every method, and the chart of them.
@@ -131,7 +151,7 @@ def ranking(results: pd.DataFrame, metrics: Sequence[str], name: str, *, seed: i
     spread = ranks.intervals(by_stack, seed=seed)
     order = spread["mean"].sort_values().index
     caption = (
-        f"{name}: {test.stacks} stacks, {test.methods} methods. Friedman's chi-squared {test.statistic:.0f}, "
+        f"{name}: {test.stacks} {unit}, {test.methods} methods. Friedman's chi-squared {test.statistic:.0f}, "
         f"p = {test.p:.1g}; critical difference of mean ranks {test.critical:.1f}."
     )
     alt = f"Mean ranks of {test.methods} methods on {name} with their intervals; {order[0]} is first, {order[-1]} last."

@@ -84,18 +84,36 @@ def lesson_table(lessons: list[Lesson], *, caption: str) -> Styler:
 
 def _outputs() -> Iterator[Lesson]:
     """Compare networks that choose with networks that paint: all that have weights of this package."""
-    rows = scores()
-    rows = rows[(rows["metric"] == "qg") & rows["method"].map(_is_plain_network)]
-    chosen = rows["method"].map(lambda name: parse(name)[0].has_decision)
-    means = rows.assign(chooses=chosen).groupby(["chooses", "stack"])["value"].mean()
-    yield Lesson("choose pixels", "decision maps, decoders", "Q_g", (means[True] - means[False]).to_numpy(), "09_leaderboard")
-    psnr = wide(recorded("whole_stacks"), "psnr")["frames8"].reset_index()
-    psnr = psnr[psnr["method"].map(_is_plain_network)]
-    chosen = psnr["method"].map(lambda name: parse(name)[0].has_decision)
-    means = psnr.assign(chooses=chosen).groupby(["chooses", "scene"])["frames8"].mean()
-    yield Lesson(
-        "choose pixels", "decision maps, decoders", "PSNR, dB", (means[True] - means[False]).to_numpy(), "09_leaderboard"
-    )
+    for unit, rows in _by_kind().items():
+        means = rows.groupby(["chooses", "stack"])["value"].mean()
+        lead = (means[True] - means[False]).to_numpy()
+        yield Lesson("choose pixels", "decision maps, decoders", unit, lead, "09_leaderboard")
+
+
+def output_kinds() -> pd.DataFrame:
+    """Tabulate the mean scores of networks that choose pixels, and of those that compute them.
+
+    Returns:
+        What is measured and of which kind, by: number of networks, lowest, median and highest mean of a network.
+    """
+    found = {}
+    for unit, rows in _by_kind().items():
+        for chooses, of_kind in rows.groupby("chooses"):
+            means = of_kind.groupby("method")["value"].mean()
+            kind = "decision maps" if chooses else "decoders"
+            found[unit, kind] = {"networks": len(means), "lowest": means.min(), "median": means.median(), "highest": means.max()}
+    return pd.DataFrame.from_dict(found, orient="index").rename_axis(["measured", "kind"])
+
+
+def _by_kind() -> dict[str, pd.DataFrame]:
+    """Read Q_g on pairs and PSNR on stacks of eight frames: method, stack, value, and whether the network chooses."""
+    pairs = scores()
+    stacks = wide(recorded("whole_stacks"), "psnr")["frames8"].reset_index(name="value").rename(columns={"scene": "stack"})
+    tables = {"Q_g": pairs[pairs["metric"] == "qg"], "PSNR, dB": stacks}
+    chosen = {unit: rows[rows["method"].map(_is_plain_network)] for unit, rows in tables.items()}
+    return {
+        unit: rows.assign(chooses=rows["method"].map(lambda name: parse(name)[0].has_decision)) for unit, rows in chosen.items()
+    }
 
 
 def _is_plain_network(name: str) -> bool:

@@ -27,8 +27,8 @@ def as_jpeg(image: np.ndarray, level: int) -> np.ndarray:
     return decode_jpeg(encode_jpeg(torch.from_numpy(image).permute(2, 0, 1), level)).permute(1, 2, 0).numpy()
 
 
-def original_qabf(sources: list[np.ndarray], fused: np.ndarray) -> float:
-    """Compute Q^{AB/F} with the original's slip: for equal gradients, the gradient.
+def circulated_qabf(sources: list[np.ndarray], fused: np.ndarray) -> float:
+    """Compute Q^{AB/F} with the slip of ``analysis_Qabf.m``, which many pass on: for equal gradients, the gradient.
 
     Args:
         sources: Gray images (H, W), float.
@@ -78,6 +78,10 @@ def differing_readings(sources: list[np.ndarray], fused: np.ndarray, reference: 
     rows: list[Row] = list(_variants(every))
     for name, reading, other, value in _slips(sources, fused, reference, every):
         rows.append((quality.get(name).symbol, reading, every[name], other, value))
+    gray, result = [as_gray(image).values for image in sources], as_gray(fused).values
+    of_255, of_1 = (circulated_qabf([image / white for image in gray], result / white) for white in (1, 255))
+    program = "`analysis_Qabf.m`"
+    rows.append((quality.get("qabf").symbol, f"{program}, levels 0..255", of_255, f"{program}, levels 0..1", of_1))
     return pd.DataFrame(rows, columns=["quantity", "reading", "value", "other reading", "its value"])
 
 
@@ -105,8 +109,6 @@ def _slips(
     for level in (95, 75):
         value = mff.evaluate(sources, as_jpeg(fused, level), "qabf")["qabf"]
         yield "qabf", "lossless file", f"fused image saved as JPEG {level}", value
-    at_unit = original_qabf([as_gray(image).values / 255 for image in sources], as_gray(fused).values / 255)
-    yield "qabf", "levels 0..255", "the original on [0, 1]", at_unit
 
     gray, whole, sharp = as_gray(fused).values, fused.astype(float), reference.astype(float)
     yield "ssim", "data range 255", "data range left at 1", structural_similarity(sharp, whole, data_range=1, channel_axis=2)

@@ -23,8 +23,9 @@ class Status(NamedTuple):
 
 STATUSES = {
     "rebuilt exactly": Status(
-        "The result equals what its authors or their program published, up to rounding; of a fused image at least 99 of 100 "
-        "values are equal. For a data set: the files are the published ones.",
+        "The result equals what its authors or their program published, up to rounding; of fused images at least 99 of 100 "
+        "values are equal in the median image, and entries name what differs in others. For a data set: the files are the "
+        "published ones.",
         "#1a9870",
     ),
     "rebuilt as a reading": Status(

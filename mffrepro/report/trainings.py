@@ -13,6 +13,7 @@ import pandas as pd
 from pandas.io.formats.style import Styler
 
 from mffrepro.data import load_regions
+from mffrepro.data.conditions import photograph_of
 from mffrepro.errors import OptionError
 from mffrepro.models.weights import card
 from mffrepro.report.evidence import estimate
@@ -129,19 +130,22 @@ def study_files(name: str, kind: str, *columns: str) -> dict[Any, dict[int, pd.D
 
 
 def on_stacks(metric: str, **chosen: str) -> Callable[[pd.DataFrame], pd.Series]:
-    """Make the measure of `paired_by_seed` that reads the score of each stack.
+    """Make the measure of `paired_by_seed` that reads the score of each photograph.
+
+    Stacks that were made of one photograph give their mean, since they are no independent samples.
 
     Args:
         metric: Column of the scores.
         chosen: Values of other columns; only rows with these count, such as ``data="real"``.
 
     Returns:
-        From the scores of a training to a series over the names of the stacks; those without such a score are left out.
+        From the scores of a training to a series over the photographs; stacks without such a score are left out.
     """
 
     def measure(scores: pd.DataFrame) -> pd.Series:
         rows = (scores[list(chosen)] == pd.Series(chosen, dtype=object)).all(axis=1)
-        return scores[rows].set_index("stack")[metric].dropna()
+        found = scores[rows].set_index("stack")[metric].dropna()
+        return found.groupby(found.index.map(photograph_of), sort=False).mean()
 
     return measure
 
@@ -154,10 +158,10 @@ def paired_by_seed(
     Args:
         first: Logs, or scores, of one kind of training by seed.
         second: Those of the other.
-        measure: From a log to a number, or from scores to a series over stacks, as of `on_stacks`.
+        measure: From a log to a number, or from scores to a series over photographs, as of `on_stacks`.
 
     Returns:
-        The seeds that both have, and second minus first: (seeds, 1), or (seeds, stacks) with NaN where one lacks a stack.
+        The seeds that both have, and second minus first: (seeds, 1), or (seeds, photographs) with NaN where one lacks one.
     """
     seeds = [seed for seed in first if seed in second]
     return seeds, np.array([np.atleast_1d(measure(second[seed]) - measure(first[seed])) for seed in seeds])

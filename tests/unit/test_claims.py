@@ -81,7 +81,7 @@ def test_a_part_without_our_weights_can_refute_a_claim() -> None:
 
 def test_an_error_that_the_trainings_share_can_keep_a_part_open(monkeypatch) -> None:
     monkeypatch.delenv(claims.FOLDER_VARIABLE, raising=False)
-    parts, seeds = {"one": np.full((3, 1), 0.02), "other": np.full((3, 1), 0.02)}, [1, 2, 3]
+    parts, seeds = {"one": np.full((5, 1), 0.02), "other": np.full((5, 1), 0.02)}, [1, 2, 3, 4, 5]
     assert claims.judge("C2.5", parts, seeds=seeds).outcome == "holds"
     verdict = claims.judge("C2.5", parts, seeds=seeds, shared_errors={"other": (0.03, 0.04)})
     assert (verdict.outcome, verdict.weakest) == ("undecided", "other")
@@ -110,9 +110,10 @@ def test_a_part_may_have_a_threshold_of_its_own() -> None:
         claims.part_thresholds("over dwt 0.1")
 
 
-def test_one_training_cannot_decide_a_claim_about_trainings() -> None:
+def test_few_trainings_cannot_decide_a_claim_about_trainings() -> None:
     assert claims.judge("C0.8", np.full(20, 0.5), seeds=[1]).outcome == "undecided"
-    assert claims.judge("C0.8", np.full((3, 20), 0.5), seeds=[1, 2, 3]).outcome == "holds"
+    assert claims.judge("C0.8", np.full((4, 20), 0.5), seeds=[1, 2, 3, 4]).outcome == "undecided"
+    assert claims.judge("C0.8", np.full((5, 20), 0.5), seeds=[1, 2, 3, 4, 5]).outcome == "holds"
     columns = claims.judge("C1.5", np.full((5, 20, 2), -0.5), statistic=np.mean, seeds=[1, 2, 3, 4, 5])
     assert (columns.outcome, columns.seeds) == ("holds", [1, 2, 3, 4, 5])
 

@@ -91,11 +91,11 @@ EQUAL = {f"error, {kind}": 0.0 for kind in KINDS} | {
 }  # fmt: skip
 
 
-def study_of(rows: dict[str, dict[str, float | tuple[float, ...]]], seeds: int = 3) -> pd.DataFrame:
-    """A study whose trainings are all alike, but for the values of `rows`: one for all seeds, or one for each."""
+def study_of(rows: dict[str, dict[str, float | tuple[float, ...]]], seeds: int = 5) -> pd.DataFrame:
+    """A study whose trainings are all alike, but for the values of `rows`: one for all seeds, or some that they take in turn."""
     made = [
         {"network": name, "seed": seed + 1} | EQUAL
-        | {key: value[seed] if isinstance(value, tuple) else value for key, value in values.items()}
+        | {key: value[seed % len(value)] if isinstance(value, tuple) else value for key, value in values.items()}
         for seed in reversed(range(seeds))
         for name, values in rows.items()
     ]  # fmt: skip
@@ -124,10 +124,10 @@ def test_patch_sizes_and_poolings_as_claimed_hold() -> None:
         "8 minus 16, flat", "16 minus 32, flat", "16 minus 8, real pairs", "32 minus 16, real pairs",
         "32 minus 16, across a border", "overlap, 16 minus 32",
     ]  # fmt: skip
-    assert verdicts[0].seeds == [1, 2, 3]
+    assert verdicts[0].seeds == [1, 2, 3, 4, 5]
     assert verdicts[1].parts["three minus one"]["effect"] == pytest.approx(0.8)
-    few = outcomes(patch_claims.patch_sizes(study_of(SIZES, seeds=2)))
-    assert few == dict.fromkeys(few, "undecided"), "two seeds"
+    few = outcomes(patch_claims.patch_sizes(study_of(SIZES, seeds=4)))
+    assert few == dict.fromkeys(few, "undecided"), "four seeds"
 
 
 @pytest.mark.parametrize(
@@ -219,6 +219,8 @@ def said(gaps: list[float], threshold: float = 0.0, wrong: tuple[float, ...] = (
         one, other = ((1000 * share + 1) / 1002 for share in wrong)
         half = 1.959964 * math.sqrt((one + other - (one - other) ** 2) / 1002)
         below, above = math.hypot(below, half + effect - (one - other)), math.hypot(above, half - effect + (one - other))
+    if len(gaps) < 5:
+        return "undecided"
     if abs(effect - threshold) <= max(gaps) - min(gaps) and max(gaps) > min(gaps):
         return "undecided"
     return "holds" if effect - below > threshold else "undecided" if effect + above > threshold else "does not hold"
@@ -259,19 +261,20 @@ def test_the_recorded_trainings_of_cnnwt_are_judged_as_by_hand() -> None:
     base, mixed, few = "five levels", "half of them real", "three levels"
     wrong = {row: values("cnn_fuse", row, "error, plain") for row in (base, mixed, few)}
     assert set(map(sum, wrong.values())) == {0}, "no plain pair is wrong, so the intervals below have closed forms"
-    assert (found["C3.1"] == "holds") == (1000 / (1000 + 1.959964**2) > 0.99)
+    enough = len(wrong[base]) >= 5
+    assert (found["C3.1"] == "holds") == (enough and 1000 / (1000 + 1.959964**2) > 0.99)
     half = 1.959964 * math.sqrt(2 / 1002) / math.sqrt(1002)
     real = [a - b for a, b in zip(*(values("cnn_fuse", row, "accuracy on real") for row in (mixed, base)), strict=True)]
     near = max(half, *map(abs, real)) <= 0.005 and 0.005 - abs(sum(real) / len(real)) > max(real) - min(real)
-    assert (found["C3.2"] == "holds") == near
-    assert found["C3.3"] == "does not hold"
+    assert (found["C3.2"] == "holds") == (enough and near)
+    assert found["C3.3"] == ("does not hold" if enough else "undecided")
     assert half < 0.01
     waits = {kind: apart("cnn_fuse", kind, base, "epochs to 99 %") for kind in ("pseudo-siamese", "2-channel")}
-    assert waits == {"pseudo-siamese": "undecided", "2-channel": "holds"}
+    assert waits == {"pseudo-siamese": "undecided", "2-channel": "holds" if enough else "undecided"}
     assert found["C3.4"] == "undecided"
     worst = max(max(values("cnn_fuse", base, f"error, {kind}")) for kind in patch_claims.OTHER_BLURS)
     assert worst + 0.0055 < 0.05, "half of a percent more is what the patches add"
-    assert found["C3.13"] == "holds"
+    assert found["C3.13"] == ("holds" if enough else "undecided")
 
 
 @pytest.mark.parametrize("name", ["icacs18", "cnn_fuse", "cnnwt"])
@@ -330,7 +333,8 @@ def test_sub_bands_are_compared_pair_by_pair() -> None:
     rules = pd.concat([scores_of(value).assign(variant=name) for name, value in (("1 level", 0.5), ("4 levels", 0.6))])
     verdicts = patch_claims.sub_bands(rows, rules, by_seed(0.75), by_seed(0.8), ["lp", "rp"])
     assert outcomes(verdicts) == {"C3.11": "holds", "C3.12": "holds"}
-    assert (verdicts[0].effect, verdicts[0].seeds) == (pytest.approx(0.15), [1, 2, 3])
+    assert verdicts[0].seeds == [1, 2, 3, 4, 5]
+    assert verdicts[0].parts["qabf, 4 levels"]["effect"] == pytest.approx(0.15)
     assert verdicts[0].parts["qabf, 1 level"]["effect"] == pytest.approx(0.25)
     said = {"qabf minus that on pixels": -0.05, "qabf, networks that decide, 4 levels": 0.1}
     assert {name: verdicts[0].numbers[name] for name in said} == pytest.approx(said)
@@ -349,4 +353,4 @@ def scores_of(value: float) -> pd.DataFrame:
 
 
 def by_seed(value: float) -> dict[int, pd.DataFrame]:
-    return {seed: scores_of(value) for seed in (1, 2, 3)}
+    return {seed: scores_of(value) for seed in range(1, 6)}
