@@ -149,7 +149,7 @@ tables.plain(
 #
 # The test leaves out a fault of another kind: a wrong decision. [Metrics](01_metrics.ipynb#which-metric-should-you-trust) measures it, and `qy`, `qp`, `qcb`
 # and `fmi_pixel` follow the reference less well there than `qw`, `qe` or `qs`. So a place in the rankings of this page says little about small errors
-# of a decision map. The page below ranks by these three if you choose them.
+# of a decision map. The section *Rank them yourself* ranks by these three if you choose them.
 #
 # ## Mean ranks
 #

@@ -24,7 +24,8 @@
 # The answer: the ideas that surely help are few. Networks that choose pixels are ahead of those that compute them, and a map that is filtered by the picture
 # is ahead of one that is not. Most of the rest changes the scores by no more than another seed does, or is undecided. A small network that sees all images at
 # once and learns from the sharp scene fuses long stacks of the drawn test scenes better than any other method here, with a fraction of the operations of GACN.
-# On pairs it is behind GACN unless its choice is made crisp, and on the one scene whose depth was measured it leads by little. The table *Bars* says which goals it reaches.
+# On the 26 pairs it is behind GACN unless its choice is made crisp, and on the one scene whose depth was measured it leads by little. The section *Bars* says which
+# goals it reaches.
 #
 # *Needs: a CPU; less than a minute (quick), a few minutes (full).*
 #
