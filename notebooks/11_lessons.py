@@ -154,18 +154,20 @@ named = [
     "ag",
     "viff",
 ]
-ladders = ladder.score_ladders(
-    run.some(list(scenes), 2), [], named[2:], np.random.default_rng(seed)
-)
+tested = run.some(list(scenes), 2)
+ladders = ladder.score_ladders(tested, [], named[2:], np.random.default_rng(seed))
 tables.plain(
     ladder.rewarded(ladders, named),
     digits=2,
-    caption="How often damage scores above the right fusion; 0 is never",
+    caption=(
+        "How often damage scores above the right fusion; 0 is never; "
+        f"{len(tested)} scenes"
+    ),
 )
 
 # %% [markdown]
-# Statistics of the fused image alone reward noise and contrast. Metrics of the likeness to the sources hardly do, but some of them prefer a wrong decision map
-# to the right one, because the truth is not among the sources near a border. The reference is right in both respects, and drawn
+# Statistics of the fused image alone reward noise and contrast. Metrics of the likeness to the sources hardly do, save VIFF, which rewards contrast. But some of them prefer a
+# wrong decision map to the right one, because the truth is not among the sources near a border. The reference is right in both respects, and drawn
 # stacks have one: so the network below learns from the sharp scene itself.
 
 # %% [markdown]
