@@ -21,7 +21,9 @@ def fuse(
     images: Annotated[
         list[Path] | None, typer.Argument(help="Two or more photographs of one scene, a folder of them, or a TIFF of slices.")
     ] = None,
-    method: Annotated[str, typer.Option("--method", "-m", help="A name of: mffrepro list methods.")] = "gacn",
+    method: Annotated[
+        str, typer.Option("--method", "-m", help="A name of: mffrepro list methods; for long stacks, focal.")
+    ] = "gacn",
     weights: Annotated[str, typer.Option(help="Of a network: default, published, or a .safetensors file.")] = "default",
     device: Annotated[str, typer.Option(help="For networks: auto, cpu or cuda.")] = "auto",
     strategy: Annotated[str, typer.Option(help="For more than two images; see mffrepro list methods NAME.")] = "auto",
