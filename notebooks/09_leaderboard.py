@@ -514,7 +514,7 @@ if len(ours):
         tables.plain(
             pd.DataFrame(near),
             digits=3,
-            caption=f"Share of {len(shared)} numbers that are so near",
+            caption=f"Share of the {len(shared)} methods whose mean is so near",
         )
     )
     display(
