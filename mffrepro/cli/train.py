@@ -25,7 +25,7 @@ class NetworkByDefault(TyperGroup):
     """Take the first word for the name of a network where it names no command."""
 
     def resolve_command(self, context, arguments):
-        """Insert the command ``network`` before the name of a network; its help does not show that word."""
+        """Insert the command ``network`` before the name of a network, out of sight."""
         if arguments and arguments[0] in self.commands:
             return super().resolve_command(context, arguments)
         _, command, rest = super().resolve_command(context, ["network", *arguments])

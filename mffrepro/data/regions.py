@@ -89,8 +89,8 @@ def draw_mask(labelled: LabelledImage, rng: np.random.Generator, low: float = 0.
     for i in rng.permutation(len(maps)):
         regions, shares, neighbours = _adjacency(maps[i])
         for start in rng.permutation(len(shares)):
-            chosen = _grow(int(start), shares, neighbours, share, high, rng)
-            if low <= shares[chosen].sum() <= high:
+            chosen, total = _grow(int(start), shares, neighbours, share, high, rng)
+            if low <= total <= high:
                 return np.isin(regions, chosen)
     return _cut(maps[rng.integers(len(maps))], share, rng)
 
@@ -106,7 +106,10 @@ def _adjacency(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return regions, counts / labels.size, touch
 
 
-def _grow(start: int, shares: np.ndarray, touch: np.ndarray, share: float, high: float, rng: np.random.Generator) -> list[int]:
+def _grow(
+    start: int, shares: np.ndarray, touch: np.ndarray, share: float, high: float, rng: np.random.Generator
+) -> tuple[list[int], float]:
+    """Join neighbours to a region; their share is returned too, since another order of adding may round over `high`."""
     chosen, total, border = [start], shares[start], touch[start].copy()
     while total < share:
         candidates = np.flatnonzero(border & (total + shares <= high))
@@ -117,7 +120,7 @@ def _grow(start: int, shares: np.ndarray, touch: np.ndarray, share: float, high:
         total += shares[new]
         border |= touch[new]
         border[chosen] = False
-    return chosen
+    return chosen, total
 
 
 def _cut(labels: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:

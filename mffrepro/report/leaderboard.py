@@ -111,7 +111,7 @@ def mean_over_seeds(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def mean_over_photographs(results: pd.DataFrame) -> pd.DataFrame:
-    """Give the stacks that were made of one photograph one row for each method and metric: their mean.
+    """Average the scores of stacks that were made of one photograph.
 
     They are no independent samples, so a ranking over the stacks would be too sure.
 

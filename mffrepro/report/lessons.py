@@ -91,7 +91,7 @@ def _outputs() -> Iterator[Lesson]:
 
 
 def output_kinds() -> pd.DataFrame:
-    """Tabulate the mean scores of networks that choose pixels, and of those that compute them.
+    """Tabulate the scores of networks that choose pixels, and of those that do not.
 
     Returns:
         What is measured and of which kind, by: number of networks, lowest, median and highest mean of a network.

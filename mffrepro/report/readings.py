@@ -28,7 +28,9 @@ def as_jpeg(image: np.ndarray, level: int) -> np.ndarray:
 
 
 def circulated_qabf(sources: list[np.ndarray], fused: np.ndarray) -> float:
-    """Compute Q^{AB/F} with the slip of ``analysis_Qabf.m``, which many pass on: for equal gradients, the gradient.
+    """Compute Q^{AB/F} with a slip: for equal gradients, the gradient.
+
+    It is that of ``analysis_Qabf.m``, which many pass on.
 
     Args:
         sources: Gray images (H, W), float.

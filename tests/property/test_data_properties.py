@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
@@ -66,6 +66,7 @@ def test_a_focal_stack_stays_within_the_image_and_its_truth_sums_to_one(seed, fo
 
 
 @few
+@example(seed=4, rows=4, columns=5, low=0.3, width=0.3)  # twelve twentieths are the highest share, or a little more by rounding
 @given(seed=seeds, rows=st.integers(2, 6), columns=st.integers(2, 6), low=st.floats(0.05, 0.4), width=st.floats(0.3, 0.5))
 def test_masks_are_connected_unions_of_regions_of_the_share_asked_for(seed, rows, columns, low, width):
     labels = np.kron(np.arange(rows * columns).reshape(rows, columns), np.ones((4, 5), int))

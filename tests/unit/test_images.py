@@ -255,7 +255,7 @@ def test_a_tiff_whose_second_page_has_no_size_is_damaged(tmp_path):
 
 def test_missing_files_and_folders(tmp_path):
     assert "No such file" in complaint(read_image, tmp_path / "none.png")
-    assert "check the path" in complaint(read_image, tmp_path)
+    assert "is a folder; give photographs, or one folder alone" in complaint(read_image, tmp_path)
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "heic"])

@@ -21,7 +21,8 @@ def lesson(samples) -> Lesson:
         ([1.0, -1.2, 0.9, -1.1, 1.0], "undecided"),
         ([1.0, 1.2], "undecided"),  # too few images
         ([[5.0] * 8], "undecided"),  # one training
-        ([[5.0] * 8, [5.1] * 8, [4.9] * 8], "helps"),
+        ([[5.0] * 8, [5.1] * 8, [4.9] * 8], "undecided"),  # three trainings
+        ([[5.0] * 8, [5.1] * 8, [4.9] * 8, [5.0] * 8, [5.0] * 8], "helps"),
         ([[5.0] * 8, [1.0] * 8, [0.1] * 8], "undecided"),  # the seeds differ by more than the effect
     ],
 )
