@@ -6,7 +6,7 @@ import pytest
 
 from mffrepro.report import bars
 from mffrepro.report.evidence import estimate
-from mffrepro.report.lessons import Lesson, all_lessons, lesson_table
+from mffrepro.report.lessons import Lesson, all_lessons, lesson_table, output_kinds
 
 
 def lesson(samples) -> Lesson:
@@ -98,3 +98,12 @@ def test_levels_beyond_the_sources() -> None:
     sources = np.array([[[10, 20]], [[30, 40]]], np.uint8)
     for fused, beyond in (([[10, 40]], 0), ([[7, 41]], 3), ([[30, 45]], 5)):
         assert bars.beyond_sources(np.array(fused, np.uint8), sources) == beyond
+
+
+def test_the_kinds_of_output_are_counted_network_by_network() -> None:
+    table = output_kinds()
+    assert list(table.index.get_level_values("kind")) == ["decoders", "decision maps"] * 2
+    assert (table["lowest"] <= table["median"]).all()
+    assert (table["median"] <= table["highest"]).all()
+    lead = table["median"].xs("decision maps", level="kind") - table["median"].xs("decoders", level="kind")
+    assert (lead > 0).all()

@@ -225,6 +225,11 @@ def test_scores_are_compared_stack_by_stack():
     assert on_stacks("qabf")(alone).to_dict() == {"a": 0.1, "b": 0.2}, "a study of one kind of data"
 
 
+def test_stacks_of_one_photograph_are_one_sample():
+    scores = pd.DataFrame({"stack": ["cup_blur1", "cup_blur3", "cup_spread", "sea_noisy", "lytro_01"], "qabf": [1, 2, 6, 4, 5]})
+    assert on_stacks("qabf")(scores).to_dict() == {"cup": 3, "sea": 4, "lytro_01": 5}
+
+
 def test_curves_of_a_study_are_those_that_were_recorded(tmp_path, monkeypatch):
     table = pd.DataFrame(
         {"change": ["b", "a", "b", "c"], "seed": [2, 1, 1, 1], "curve": ["curve/b2.csv", "curve/a1.csv", "curve/b1.csv", ""]}

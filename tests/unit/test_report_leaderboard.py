@@ -90,3 +90,13 @@ def test_two_trainings_of_one_network_are_ranked_once_by_their_mean():
     assert leaderboard.mean_over_seeds(alone)["value"].tolist() == [1.0, 2.0], "one training is its own mean"
     neither = both[both["method"] == "lp"]
     assert leaderboard.mean_over_seeds(neither).equals(neither)
+
+
+def test_stacks_of_one_photograph_give_their_mean():
+    rows = [("lp", "cup_blur3", "qabf", 1.0, 2.0), ("lp", "cup_spread", "qabf", 3.0, 4.0), ("lp", "sea_spread", "qabf", 5.0, 6.0)]
+    table = pd.DataFrame(rows, columns=["method", "stack", "metric", "value", "seconds"])
+    found = leaderboard.mean_over_photographs(table).set_index("stack")
+    assert found[["value", "seconds"]].to_dict("index") == {
+        "cup": {"value": 2.0, "seconds": 3.0}, "sea": {"value": 5.0, "seconds": 6.0}
+    }  # fmt: skip
+    assert list(leaderboard.mean_over_photographs(table).columns) == list(table.columns)

@@ -7,10 +7,19 @@ import pytest
 import mffrepro as mff
 from mffrepro.benchmarks.measurements import get, recorded
 from mffrepro.benchmarks.measurements.whole import depth_of, stacks
-from mffrepro.data.conditions import CONDITIONS, depth_stacks
+from mffrepro.data.conditions import CONDITIONS, depth_stacks, photograph_of
 from mffrepro.errors import OptionError
 from mffrepro.images import FusionResult, Shares
 from mffrepro.report import whole_stacks
+
+
+def test_every_stack_names_its_photograph() -> None:
+    made = [name for condition in CONDITIONS for name in (f"coffee_{condition}", f"rocket_{condition}")]
+    assert {photograph_of(name) for name in made} == {"coffee", "rocket"}
+    embedded = {photograph_of(name) for name in mff.load("embedded", size=64).names}
+    assert embedded == {"astronaut", "coffee", "chelsea", "rocket", "camera", "motorcycle"}
+    for name in ("lytro_01", "mwg_lab", "101085", "tid_t5"):
+        assert photograph_of(name) == name
 
 
 @pytest.mark.parametrize("condition", ["frames3", "missing"])
