@@ -69,6 +69,16 @@ RANGES: dict[str, tuple[float, float]] = {
 }
 
 
+def range_of(method: str, name: str) -> tuple[float, float] | None:
+    """Find the range of an option, or None where it has none.
+
+    Args:
+        method: Name of the method.
+        name: The option.
+    """
+    return RANGES.get(f"{method}.{name}", RANGES.get(name))
+
+
 def check_range(method: str, name: str, value: Any, default: Any) -> None:
     """Check the numbers of an option of a method by `RANGES`.
 
@@ -81,7 +91,7 @@ def check_range(method: str, name: str, value: Any, default: Any) -> None:
     Raises:
         OptionError: It is out of range or no number, or these are too many numbers.
     """
-    bounds = RANGES.get(f"{method}.{name}", RANGES.get(name))
+    bounds = range_of(method, name)
     if bounds is None or value is default:
         return
     if not isinstance(default, tuple):

@@ -639,8 +639,8 @@ fold("The numbers", study_errors.error_table(wrong, telling, caption=title))
 # A network that sees what lies around its patch makes most of its errors across a border. There 32 × 32 is wrong more often than
 # 16 × 16, and three poolings more often than one: a large patch may hold more of what lies beyond the border, and a pooling may forget where
 # in the patch a detail was. 8 × 8 and 16 × 16 hardly differ there. Zeros around a patch hide what lies there: this network is wrong less
-# often across a border, and more often in flat and noisy places. Mean pooling is wrong in some flat places where maximum pooling is
-# not, and less often across a border. C2.5 and C2.7 say which of these differences are sure.
+# often across a border, and more often in noisy places. Mean pooling is wrong more often than maximum pooling in flat places, and less often across
+# a border. C2.5 and C2.7 say which of these differences are sure.
 
 # %% [markdown]
 # The next table shows what the steps after the scores do, on artificial pairs and with the shipped weights.

@@ -468,7 +468,7 @@ choice_table(
 # The crisp choice reaches the bars of the 26 pairs and of MFI-WHU, and costs PSNR against noise. A network twice as wide is a row of the study that is not recorded.
 #
 # The depth is not half as wrong as that of the best other method. Since the goals are not reached, the default of `mff.fuse` stays `gacn`, which is ahead on
-# pairs. For stacks of many frames, `focal` is the better choice.
+# the 26 pairs. For stacks of many frames, `focal` is the better choice.
 
 # %% [markdown]
 # ## Exercises

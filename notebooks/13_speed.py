@@ -240,10 +240,10 @@ for name in machines:
         1 / rows[name, what]["pairs per second"]
         for what in ("program", "network alone")
     )
-    print(f"{name}: the program takes {program / alone:.2f} times as long")
+    print(f"{name}: the program takes {program / alone:.2f} times the network's time")
 
 # %% [markdown]
-# Below 1, the strips save more time than all that the program adds to the network.
+# Where this number is below 1, working on strips saves more time than the program adds to the network.
 
 # %% [markdown]
 # ## Does more work take more time?

@@ -10,7 +10,7 @@ import pandas as pd
 
 from mffrepro.data.subjects import SUBJECTS, subject_stacks
 from mffrepro.methods import fuse
-from mffrepro.metrics import evaluate
+from mffrepro.metrics import Scorer
 
 
 def score_subjects(methods: Sequence[str], *, size: int = 320, count: int = 5, metric: str = "psnr") -> pd.DataFrame:
@@ -30,10 +30,11 @@ def score_subjects(methods: Sequence[str], *, size: int = 320, count: int = 5, m
     rows = []
     for kind in SUBJECTS:
         for stack in subject_stacks(kind, size=size)[:count]:
+            score = Scorer(stack, metrics=[metric])
             for name in methods:
                 result = fuse(stack, name, average_flat=len(stack) > 2)
                 row = {"dataset": kind, "stack": stack.name, "method": name, "seconds": result.seconds}
-                rows.append(row | {"value": evaluate(stack, result, [metric])[metric]})
+                rows.append(row | {"value": score(result)[metric]})
     return pd.DataFrame(rows)
 
 

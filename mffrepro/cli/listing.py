@@ -78,9 +78,9 @@ def _memory(fixed: float, each: float) -> str:
 
 def _values(method: str, name: str, annotation: object) -> str:
     """Write the kind of an option, and its range if it has one."""
-    from mffrepro.option_ranges import RANGES
+    from mffrepro.option_ranges import range_of
 
-    ends = RANGES.get(f"{method}.{name}", RANGES.get(name))
+    ends = range_of(method, name)
     return _kind(annotation) + (f", {ends[0]:g} to {ends[1]:g}" if ends else "")
 
 

@@ -264,9 +264,9 @@ def test_a_choice_is_tabulated_with_the_interval_of_its_pairs():
     assert shown.data.to_dict() == {"own rule": {"more": "0.25 [0.25, 0.25]"}, "printed rule": {"more": "0 [0, 0]"}}
 
 
-def test_the_recorded_study_of_over_fitting_has_three_seeds_of_both_kinds():
+def test_the_recorded_study_of_over_fitting_has_five_seeds_of_both_kinds():
     found = study_files("overfitting", "curve", "change")
-    assert {name: list(logs) for name, logs in found.items()} == {name: [1, 2, 3] for name in transfer.OVERFITTING}
+    assert {name: list(logs) for name, logs in found.items()} == {name: [1, 2, 3, 4, 5] for name in transfer.OVERFITTING}
     assert {len(log) for logs in found.values() for log in logs.values()} == {transfer.FEW["epochs"]}
 
 

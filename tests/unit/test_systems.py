@@ -112,3 +112,14 @@ def test_the_page_has_a_box_for_every_system_and_counts_them():
     assert sum(counts) == len(SYSTEMS)
     assert "{cite}`ma2022gacn`" in page
     assert "[ma2022gacn]" not in page
+
+
+def test_an_exact_method_names_the_published_images_that_differ():
+    images = pd.read_csv(manifest_folder() / "fidelity" / "images.csv")
+    for name, row in SYSTEMS[SYSTEMS["status"] == "rebuilt exactly"].iterrows():
+        for method in (token.removeprefix("fuse ") for token in systems.listed(row["here"]) if token.startswith("fuse ")):
+            equal = images.loc[images["method"] == method, "equal"]
+            if (equal < 0.99).any():
+                assert re.search("differ|the worst of|not equal", row["reason"]), name
+            if told := re.search(r"Of (\d+) published images, (\d+) differ", row["reason"]):
+                assert (len(equal), (equal < 0.99).sum()) == tuple(map(int, told.groups())), name
