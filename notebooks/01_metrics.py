@@ -507,7 +507,7 @@ print(
 # %% [markdown]
 # ### A fixed scale
 #
-# The sigmoids of $Q^{AB/F}$ were tuned to gray levels of 0 to 255. A program that many use, `analysis_Qabf.m`, has a slip: for two equal gradients it
+# The sigmoids of $Q^{AB/F}$ were tuned to gray levels of 0 to 255. A program that is passed on, `analysis_Qabf.m`, has a slip: for two equal gradients it
 # returns the gradient *itself* instead of a ratio. Large gradients saturate to one, but on images in [0, 1] the same line returns almost zero for a
 # perfect copy. `qabf` follows another program, MFIF-Metrics, whose ratio of equal gradients is one. The table shows the effect of the slip: one
 # program on two scales, the best of each in bold.

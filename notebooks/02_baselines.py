@@ -1017,7 +1017,7 @@ print("rank correlation of PSNR with", agreement)
 # %% [markdown]
 # They lead to this advice:
 #
-# * **A first result, or a slow machine:** `gff`. In the table of scores it is ahead of `lp`, the usual first choice, and takes less time.
+# * **A first result, or a slow machine:** `gff`. In the table of scores it is ahead of `lp` and takes less time.
 # * **The best image without a decision map:** an undecimated transform or guided filter. They blend at the outline, where copying must err on
 #   one side.
 # * **Original pixels, for measurements or for a depth map:** a method with a decision map. Check the map before you trust it, and expect
@@ -1025,7 +1025,7 @@ print("rank correlation of PSNR with", agreement)
 # * **Many slices:** a focus measure. Each slice costs one small filter.
 # * **A row in a comparison table:** the method that the others ran. State the settings, and use one whose row in the table above is exact.
 # * **Avoid:** `average`, `pca` and `msvd` where sharpness matters; `gd` where colours must stay; `sr`, `asr` and `csr` where time matters: they
-#   take longest and score no higher than `lp`. `mst_sr`, which codes only the base, takes as long as `lp`.
+#   take many times as long as `lp` and score no higher. `mst_sr`, which codes only the base, takes no longer.
 #
 # Limits: these are two pairs with synthetic blur, registered to the pixel and without noise. Noise may change the ranks, because a focus
 # measure cannot distinguish it from detail. The [chapter on GACN](07_gacn.ipynb) compares these methods with a network.

@@ -30,7 +30,7 @@ def as_jpeg(image: np.ndarray, level: int) -> np.ndarray:
 def circulated_qabf(sources: list[np.ndarray], fused: np.ndarray) -> float:
     """Compute Q^{AB/F} with a slip: for equal gradients, the gradient.
 
-    It is that of ``analysis_Qabf.m``, which many pass on.
+    It is that of ``analysis_Qabf.m``, a program that is passed on.
 
     Args:
         sources: Gray images (H, W), float.
