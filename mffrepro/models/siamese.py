@@ -84,7 +84,7 @@ class Siamese(nn.Module):
     def in_both_orders(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         """Compute ``self(a, b)`` and ``self(b, a)`` with one pass of the branch each."""
         first, second = self.features(a), self.features(b)
-        return self.compare(first, second), self.compare(second, first)
+        return self.compare(torch.cat([first, second]), torch.cat([second, first])).chunk(2)
 
     def features(self, x: Tensor, step: int | None = None, branch: nn.ModuleList | None = None) -> Tensor:
         """Run the branch on (B, C, H, W); the features are `step` pixels apart.
@@ -126,7 +126,7 @@ class Siamese(nn.Module):
         """Apply the fully connected layers to joined features."""
         gap = self.stride // (step or self.stride)
         for i, (weight, bias) in enumerate(self._merged() if self.linear and not self.training else self._layers()):
-            x = F.conv2d(F.relu(x) if i and not self.linear else x, weight, bias, dilation=gap if i == 0 else 1)
+            x = _fully_connected(F.relu(x) if i and not self.linear else x, weight, bias, gap if i == 0 else 1)
         return x
 
     def _layers(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -139,6 +139,17 @@ class Siamese(nn.Module):
             matrix = layer.weight[:, :, 0, 0]
             weight, bias = torch.einsum("oh,hcij->ocij", matrix, weight), matrix @ bias + layer.bias
         return [(weight, bias)]
+
+
+def _fully_connected(x: Tensor, weight: Tensor, bias: Tensor, gap: int) -> Tensor:
+    """Convolve without padding; features that the kernel just covers, those of one patch, are multiplied by a matrix.
+
+    A convolution with so large a kernel is slow: it took two thirds of a step of the training of CNN-Fuse on a CPU.
+    """
+    if gap > 1 or x.shape[2:] != weight.shape[2:]:
+        return F.conv2d(x, weight, bias, dilation=gap)
+    rows, matrix = (part.permute(0, 2, 3, 1).flatten(1) for part in (x, weight))  # no copies where channels lie last
+    return F.linear(rows, matrix, bias)[:, :, None, None]
 
 
 def _reach(plan: Sequence[int | str]) -> tuple[int, int]:

@@ -81,6 +81,18 @@ def test_linear_layers_multiply_out_to_the_same_outputs() -> None:
     assert torch.allclose(merged, apart, atol=1e-6)
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_the_fully_connected_layer_of_one_patch_is_a_convolution(layout: torch.memory_format) -> None:
+    x, weight = torch.randn(3, 6, 4, 4), torch.randn(5, 6, 4, 4)
+    x, weight = (part.to(memory_format=layout).requires_grad_() for part in (x, weight))
+    bias, direction = torch.randn(5), torch.randn(3, 5, 1, 1)
+    found, wanted = siamese._fully_connected(x, weight, bias, 1), torch.nn.functional.conv2d(x, weight, bias)
+    torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
+    gradients = (torch.autograd.grad(outputs, (x, weight), direction) for outputs in (found, wanted))
+    for ours, theirs in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
+
+
 def test_zero_biases_and_glorot_s_limits_at_the_start() -> None:
     for layer in (m for m in Icacs18(width=0.5).modules() if isinstance(m, torch.nn.Conv2d)):
         fans = sum(torch.nn.init._calculate_fan_in_and_fan_out(layer.weight))
