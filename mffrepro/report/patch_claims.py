@@ -42,11 +42,15 @@ def by_seed(study: pd.DataFrame, row: str, quantity: str) -> pd.Series:
     return study.loc[[row]].set_index("seed")[quantity].sort_index()
 
 
-def study_gain(study: pd.DataFrame, after: str, before: str, quantity: str) -> np.ndarray:
-    """Subtract one kind of training from another, seed by seed, (seeds, 1).
+def of_same_seeds(study: pd.DataFrame, *rows: str) -> pd.DataFrame:
+    """Keep some kinds of training, and of them the seeds that all have: some may still wait for their last seeds."""
+    kept = study.loc[[*rows]]
+    trained = kept.groupby("seed").size()
+    return kept[kept["seed"].map(trained) == len(rows)]
 
-    A seed that only one of both has is not a number.
-    """
+
+def study_gain(study: pd.DataFrame, after: str, before: str, quantity: str) -> np.ndarray:
+    """Subtract one kind of training from another, seed by seed, (seeds, 1); see `of_same_seeds`."""
     return (by_seed(study, after, quantity) - by_seed(study, before, quantity)).to_numpy()[:, None]
 
 
@@ -251,20 +255,22 @@ def patch_trainings(study: pd.DataFrame) -> list[Verdict]:
     """
     base, mixed, few, real = "five levels", "half of them real", "three levels", "accuracy on real"
     known = {what: by_seed(study, base, what).mean() for what in ("accuracy", "accuracy anywhere", real)}
-    added = {"plain": more_wrong(study, base, mixed, "plain"), "real": study_gain(study, mixed, base, real)}
+    halves, fewer = of_same_seeds(study, base, mixed), of_same_seeds(study, base, few)
+    added = {"plain": more_wrong(halves, base, mixed, "plain"), "real": study_gain(halves, mixed, base, real)}
     right_on = {"blurred": right(study, base, "plain"), "real": by_seed(study, base, real).to_numpy()[:, None]}
-    lost = {"blurred": more_wrong(study, few, base, "plain"), "real": study_gain(study, base, few, real)}
+    lost = {"blurred": more_wrong(fewer, few, base, "plain"), "real": study_gain(fewer, base, few, real)}
+    others = ("pseudo-siamese", "2-channel")
     longest = int(study["epochs"].max()) + 1
-    waited = study.assign(epochs=study["epochs to 99 %"].fillna(longest))
-    kinds = {kind: study_gain(waited, kind, base, "epochs") for kind in ("pseudo-siamese", "2-channel")}
+    waited = of_same_seeds(study.assign(epochs=study["epochs to 99 %"].fillna(longest)), base, *others)
+    kinds = {kind: study_gain(waited, kind, base, "epochs") for kind in others}
     numbers = {f"epochs to 99 %, {kind}": by_seed(waited, kind, "epochs").mean() for kind in (base, *kinds)}
     note = f"A training that does not reach 99 % counts as {longest} epochs, one more than it had."
     return [
-        judge_parts("C3.1", study, right_on, numbers=known, note=_VALIDATION_NOTE),
-        judge_parts("C3.2", study, added, numbers=errors_apart(study, mixed, base), note=_REAL_NOTE),
-        judge_parts("C3.3", study, lost, numbers=errors_apart(study, few, base),
+        judge_parts("C3.1", study.loc[[base]], right_on, numbers=known, note=_VALIDATION_NOTE),
+        judge_parts("C3.2", halves, added, numbers=errors_apart(halves, mixed, base), note=_REAL_NOTE),
+        judge_parts("C3.3", fewer, lost, numbers=errors_apart(fewer, few, base),
                     note=f"Listed: errors of three minus five. {_VALIDATION_NOTE}"),
-        judge_parts("C3.4", study, kinds, numbers=numbers, note=note),
+        judge_parts("C3.4", waited, kinds, numbers=numbers, note=note),
     ]  # fmt: skip
 
 
@@ -346,7 +352,7 @@ def blur_kinds(study: pd.DataFrame) -> Verdict:
     parts = {kind: right(study, "five levels", kind) for kind in OTHER_BLURS}
     numbers = {"accuracy on real photographs": by_seed(study, "five levels", "accuracy on real").mean()}
     note = f"Patch pairs, made by blurring photographs: a disc, and Gaussians weaker and stronger than the five levels. {SHARED}"
-    return judge_parts("C3.13", study, parts, numbers=numbers, note=note)
+    return judge_parts("C3.13", study.loc[["five levels"]], parts, numbers=numbers, note=note)
 
 
 def sub_bands(

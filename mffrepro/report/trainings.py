@@ -256,6 +256,8 @@ def _listed(rows: pd.DataFrame, column: str) -> str:
 def study_table(study: pd.DataFrame, columns: Sequence[str], *, caption: str) -> Styler:
     """Tabulate columns of a study, a row for each name.
 
+    The number of trainings has a column of its own where it is not the same for all names.
+
     Args:
         study: What `read_study` returns.
         columns: Names of columns of numbers.
@@ -263,6 +265,8 @@ def study_table(study: pd.DataFrame, columns: Sequence[str], *, caption: str) ->
     """
     rows = study.groupby(level=0, sort=False)
     table = pd.DataFrame({name: rows[name].agg(mean_text) for name in columns})
+    if rows.size().nunique() > 1:
+        table.insert(0, "trainings", rows.size())
     return plain(table, caption=caption).set_properties(**{"white-space": "nowrap !important"})
 
 

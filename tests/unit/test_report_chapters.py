@@ -82,6 +82,8 @@ def test_a_study_is_shown_as_means_over_its_seeds():
     assert shown.loc["b"].tolist() == ["0.6250 ± 0.1250", "3.0 ± 1.0", "70", "–"]
     assert shown.loc["a"].tolist() == ["0.2500", "3 (1 of 2 seeds)", "70", "0.2000 ± 0.1000"]
     assert list(shown.index) == ["b", "a"]
+    assert "trainings" not in shown, "all have as many"
+    assert study_table(study.iloc[:3], ["accuracy"], caption="Study").data["trainings"].to_dict() == {"b": 2, "a": 1}
 
 
 def test_samples_come_with_their_labels():
