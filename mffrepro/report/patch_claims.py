@@ -43,14 +43,20 @@ def by_seed(study: pd.DataFrame, row: str, quantity: str) -> pd.Series:
 
 
 def of_same_seeds(study: pd.DataFrame, *rows: str) -> pd.DataFrame:
-    """Keep some kinds of training, and of them the seeds that all have: some may still wait for their last seeds."""
+    """Select kinds of training, and of them the seeds that all have.
+
+    Some may still wait for their last seeds.
+    """
     kept = study.loc[[*rows]]
     trained = kept.groupby("seed").size()
     return kept[kept["seed"].map(trained) == len(rows)]
 
 
 def study_gain(study: pd.DataFrame, after: str, before: str, quantity: str) -> np.ndarray:
-    """Subtract one kind of training from another, seed by seed, (seeds, 1); see `of_same_seeds`."""
+    """Subtract one kind of training from another, seed by seed, (seeds, 1).
+
+    Both have the same seeds, see `of_same_seeds`.
+    """
     return (by_seed(study, after, quantity) - by_seed(study, before, quantity)).to_numpy()[:, None]
 
 
