@@ -98,7 +98,7 @@ def _train(
         _write_log(out / "log.csv", rows)  # a run that was killed may have kept its last epoch and not yet its row
     torch.manual_seed(seed)
     model = recipe.model()
-    if accelerator.device.type == "cpu":
+    if accelerator.device.type == "cpu" and (accelerator.mixed_precision == "no" or _halves_are_fast()):
         model = model.to(memory_format=torch.channels_last)  # the small convolutions run about 1.7 times as fast
     elif accelerator.num_processes > 1:  # exists for GPUs only
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
@@ -137,6 +137,14 @@ def _train(
                 on_epoch(rows)
         accelerator.wait_for_everyone()
     return load_model(recipe.model(), out / "best.safetensors").eval()
+
+
+def _halves_are_fast() -> bool:
+    """Tell whether this processor convolves numbers of 16 bits by instructions of its own.
+
+    Elsewhere torch falls back on a convolution that cannot learn weights whose channels lie last.
+    """
+    return torch.backends.cpu.get_cpu_capability().startswith("AVX512")
 
 
 def _restore(last: dict[str, Any], model: nn.Module, optimiser: Any, scheduler: Any, scaler: Any) -> None:
