@@ -15,7 +15,7 @@ import pandas as pd
 from mffrepro.benchmarks.measurements import by_pair, gains
 from mffrepro.report.claims import Verdict, judge
 from mffrepro.report.paired import differences, one_training
-from mffrepro.report.trainings import on_stacks, paired_by_seed
+from mffrepro.report.trainings import of_same_seeds, on_stacks, paired_by_seed
 from mffrepro.training.studies.patch_errors import paired_interval, wilson
 from mffrepro.training.studies.patches import PAIRS
 from mffrepro.training.studies.subbands import METRICS
@@ -42,20 +42,10 @@ def by_seed(study: pd.DataFrame, row: str, quantity: str) -> pd.Series:
     return study.loc[[row]].set_index("seed")[quantity].sort_index()
 
 
-def of_same_seeds(study: pd.DataFrame, *rows: str) -> pd.DataFrame:
-    """Select kinds of training, and of them the seeds that all have.
-
-    Some may still wait for their last seeds.
-    """
-    kept = study.loc[[*rows]]
-    trained = kept.groupby("seed").size()
-    return kept[kept["seed"].map(trained) == len(rows)]
-
-
 def study_gain(study: pd.DataFrame, after: str, before: str, quantity: str) -> np.ndarray:
     """Subtract one kind of training from another, seed by seed, (seeds, 1).
 
-    Both have the same seeds, see `of_same_seeds`.
+    Both have the same seeds, see `mffrepro.report.trainings.of_same_seeds`.
     """
     return (by_seed(study, after, quantity) - by_seed(study, before, quantity)).to_numpy()[:, None]
 

@@ -101,6 +101,20 @@ def read_study(name: str) -> pd.DataFrame:
     return pd.read_csv(table_path(name), index_col=0)
 
 
+def of_same_seeds(study: pd.DataFrame, *rows: str) -> pd.DataFrame:
+    """Select kinds of training, and of them the seeds that all have.
+
+    Some kinds of a study may have been trained with more seeds than others.
+
+    Args:
+        study: What `read_study` returns.
+        rows: Kinds of training.
+    """
+    kept = study.loc[[*rows]]
+    trained = kept.groupby("seed").size()
+    return kept[kept["seed"].map(trained) == len(rows)]
+
+
 def study_files(name: str, kind: str, *columns: str) -> dict[Any, dict[int, pd.DataFrame]]:
     """Read the files that a study recorded for its trainings.
 

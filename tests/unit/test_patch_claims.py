@@ -276,14 +276,12 @@ def test_the_recorded_trainings_of_cnnwt_are_judged_as_by_hand() -> None:
     wrong = {row: values("cnn_fuse", row, "error, plain") for row in (base, mixed, few)}
     assert set(map(sum, wrong.values())) == {0}, "no plain pair is wrong, so the intervals below have closed forms"
     enough = {row: len(values("cnn_fuse", row, "seed")) >= 5 for row in study.index.unique()}
-    assert 1000 / (1000 + 1.959964**2) > 0.99
-    assert found["C3.1"] == "holds"
+    assert found["C3.1"] == "holds", "Wilson's interval of none in 1000 begins at 0.996"
     half = 1.959964 * math.sqrt(2 / 1002) / math.sqrt(1002)
     real = [a - b for a, b in zip(*(values("cnn_fuse", row, "accuracy on real") for row in (mixed, base)), strict=True)]
     near = max(half, *map(abs, real)) <= 0.005 and 0.005 - abs(sum(real) / len(real)) > max(real) - min(real)
     assert (found["C3.2"] == "holds") == near
     assert found["C3.3"] == ("does not hold" if enough[few] else "undecided")
-    assert half < 0.01
     waits = {kind: apart("cnn_fuse", kind, base, "epochs to 99 %") for kind in ("pseudo-siamese", "2-channel")}
     assert waits == {"pseudo-siamese": "undecided", "2-channel": "holds" if enough["2-channel"] else "undecided"}
     assert found["C3.4"] == "undecided"

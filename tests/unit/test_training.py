@@ -40,6 +40,12 @@ def test_one_process_trains_at_one_precision_after_the_other(regions, tmp_path) 
     assert losses["no"][0] == losses["no"][1] != losses["bf16"][0] == pytest.approx(losses["no"][0], rel=0.1)
 
 
+def test_bf16_also_trains_where_the_processor_has_no_fast_convolution_of_16_bits(regions, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("mffrepro.training.trainer._convolves_16_bits", lambda: False)
+    network = train(RECIPE, regions, tmp_path / "run", device="cpu", precision="bf16")
+    assert all(torch.isfinite(parameter).all() for parameter in network.parameters())
+
+
 def test_resuming_gives_the_result_of_an_uninterrupted_run(regions, tmp_path) -> None:
     def kill_after_two(rows):
         if len(rows) == 2:
